@@ -1,26 +1,25 @@
-//! A clock: the only place that asks the machine what time it is, and the only one that sleeps.
+//! The system clocks. All reads of the current time and all sleeps go through this module.
 //!
-//! Two clocks are needed. The wall clock says what a reset time means; the boot clock, which also runs while the
-//! machine is suspended and never jumps, says whether that much time has really gone by.
+//! Two clocks are needed. The wall clock interprets reset times. The boot clock, which also runs while the
+//! machine is suspended and never jumps, measures how much time has really passed.
 
 use crate::error::{Code, Error, Result};
 use chrono::{DateTime, Datelike as _, Local, NaiveDate, NaiveDateTime, TimeDelta, Utc, Weekday};
 use std::time::Duration;
 
-/// Time as the code sees it. Tests pass a virtual one.
+/// Source of time. Tests pass a virtual clock.
 pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
     /// Time since boot, suspended time included.
     fn since_boot(&self) -> Duration;
-    /// Names the boot that [`Self::since_boot`] counts from; `None` where the system has no name for it.
+    /// Identifies the boot that [`Self::since_boot`] counts from; `None` where the system has no such id.
     fn boot_id(&self) -> Option<String> {
         None
     }
-    /// Blocks for about this long; may return early, never matters when late.
+    /// Blocks for about `duration`. May return early; callers tolerate a late return.
     fn sleep(&self, duration: Duration);
 }
 
-/// The machine's own clocks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -31,7 +30,8 @@ impl Clock for SystemClock {
 
     #[cfg(unix)]
     fn since_boot(&self) -> Duration {
-        // Linux: CLOCK_BOOTTIME counts suspend. Elsewhere CLOCK_MONOTONIC is the nearest (it does on macOS).
+        // Linux: CLOCK_BOOTTIME includes suspended time. Elsewhere CLOCK_MONOTONIC is the closest equivalent
+        // (on macOS it includes suspended time too).
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let id = rustix::time::ClockId::Boottime;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -42,7 +42,7 @@ impl Clock for SystemClock {
 
     #[cfg(not(unix))]
     fn since_boot(&self) -> Duration {
-        // Where it cannot be told, time passes all the same.
+        // Falls back to the time since first use where the uptime is not available.
         static BEGAN: std::sync::LazyLock<std::time::Instant> =
             std::sync::LazyLock::new(std::time::Instant::now);
         sysinfo::System::uptime().map_or_else(|_| BEGAN.elapsed(), Duration::from_secs)
@@ -59,7 +59,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// RFC 3339 in UTC with milliseconds: the one form in which times are stored and shown to programs.
+/// Formats a time as RFC 3339 in UTC with milliseconds, the only form that is stored or passed to programs.
 #[must_use]
 pub fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
@@ -71,27 +71,27 @@ pub fn parse_rfc3339(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc))
 }
 
-/// An instant from seconds since 1970; `None` for years nobody can mean.
+/// Converts seconds since 1970 to an instant; `None` outside the years 1970 to 2199.
 #[must_use]
 pub fn from_epoch_seconds(seconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, 0).filter(|time| (1970..2200).contains(&chrono::Datelike::year(time)))
 }
 
-/// An instant from milliseconds since 1970, likewise.
+/// Converts milliseconds since 1970 to an instant; `None` outside the years 1970 to 2199.
 #[must_use]
 pub fn from_epoch_millis(millis: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(millis)
         .filter(|time| (1970..2200).contains(&chrono::Datelike::year(time)))
 }
 
-/// What the person's own clock shows at an instant.
+/// Converts an instant to wall-clock time in the local time zone.
 #[must_use]
 pub fn local_time(at: DateTime<Utc>) -> NaiveDateTime {
     at.with_timezone(&Local).naive_local()
 }
 
-/// The time that a clock on the wall shows, in the zone of this machine; the earlier one where it shows it twice, the end
-/// of the gap where it never does.
+/// Converts local wall-clock time to an instant. A time that occurs twice yields the earlier instant. A time
+/// that a clock change skips is moved forward in whole hours until it exists.
 #[must_use]
 pub fn from_local_time(local: NaiveDateTime) -> Option<DateTime<Utc>> {
     (0..=3)
@@ -100,11 +100,12 @@ pub fn from_local_time(local: NaiveDateTime) -> Option<DateTime<Utc>> {
         .next()
 }
 
-/// Reads a time in the past as a person gives it: RFC 3339, a date (its beginning in this machine's time zone), or a
-/// length of time before `now`: minutes, hours, days or weeks, such as `90m`, `36h`, `2d`, `1w`; or a day by its name: `today`,
-/// `yesterday`, `monday` for the last Monday, which may be today.
+/// Parses a time in the past: an RFC 3339 time, a date (its start in the local time zone), a length of time
+/// before `now` in minutes, hours, days or weeks (`90m`, `36h`, `2d`, `1w`), or the name of a day (`today`,
+/// `yesterday`, `monday`; a weekday means its most recent occurrence, which may be today).
 ///
 /// # Errors
+///
 /// [`Code::Usage`] for any other text.
 pub fn since(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     let trimmed = text.trim();
@@ -119,7 +120,7 @@ pub fn since(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     })
 }
 
-/// The beginning of a day. Where clocks were put forward at midnight it begins an hour later.
+/// Returns the start of a day. Where clocks go forward at midnight, the day starts an hour later.
 fn beginning(text: &str) -> Option<DateTime<Utc>> {
     beginning_of(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?)
 }
@@ -137,7 +138,7 @@ fn day_named(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         "today" => 0,
         "yesterday" => 1,
         name => {
-            // `parse` also takes the beginning of a name, such as `mon`.
+            // `parse` also accepts abbreviations such as `mon`.
             let day: Weekday = name.parse().ok()?;
             i64::from(today.weekday().days_since(day))
         }
@@ -178,7 +179,7 @@ mod tests {
         let midnight = NaiveDate::from_ymd_opt(2026, 11, 20).unwrap().and_hms_opt(0, 0, 0).unwrap();
         let midnight = midnight.and_local_timezone(Local).unwrap().with_timezone(&Utc);
         assert_eq!(since("2026-11-20").unwrap(), rfc3339(midnight));
-        // The 21st is a Saturday, in most zones.
+        // 2026-11-21 is a Saturday in most time zones.
         let noon = local_time(now).date().and_hms_opt(12, 0, 0).unwrap();
         let now = from_local_time(noon).unwrap();
         let day = |ago: i64| rfc3339(beginning_of(noon.date() - TimeDelta::days(ago)).unwrap());

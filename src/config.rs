@@ -1,6 +1,7 @@
-//! The configuration: the user's own file (JSON with comments), which a project's file may only narrow.
+//! The configuration: the user's own file (JSON with comments), which a project's file may only restrict.
 //!
-//! A file that is not valid switches automatic recovery off until it is mended; noting and showing go on.
+//! An invalid file switches automatic recovery off until it is repaired. Recording and showing sessions still
+//! work.
 
 use crate::clock::{from_local_time, local_time};
 use crate::env::Environment;
@@ -18,9 +19,9 @@ use std::path::Path;
 
 pub mod effective;
 
-/// Largest configuration file that is read, in bytes.
+/// Size limit of a configuration file, in bytes.
 const LARGEST: u64 = 1024 * 1024;
-/// Keys whose values are objects.
+/// Keys whose values must be objects.
 const OBJECTS: [&str; 12] = [
     "status",
     "heartbeat",
@@ -35,79 +36,75 @@ const OBJECTS: [&str; 12] = [
     "notify",
     "retention",
 ];
-/// Longest time after a reset, in seconds, at which the client's own continuation usually comes.
+/// Upper end of the usual window, in seconds after a reset, in which the client continues by itself.
 const CLIENT_SECONDS: f64 = 100.0;
-/// Below this many seconds of `graceSeconds` and of `stepSeconds` a configuration is one of tests.
+/// If both `graceSeconds` and `stepSeconds` are below this many seconds, the configuration is a test
+/// configuration.
 const TEST_SECONDS: f64 = 5.0;
-/// Most states that are kept of a project beside the last.
+/// Upper bound for `state.archives`: saved states retained per project besides the latest.
 const MOST_ARCHIVES: usize = 1000;
-/// Where a project may narrow the configuration.
+/// Project file that may restrict the user's configuration, relative to the project.
 pub const PROJECT_FILE: &str = ".claude/session-recover.json";
 
-/// What to do about a kind of stop.
+/// Action for a kind of stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disposition {
     Ignore,
-    /// Note it and tell the person.
+    /// Records the stop and notifies the user.
     Notify,
-    /// Continue it when that is possible.
+    /// Continues the session if that is possible.
     Resume,
 }
 
-/// The user's configuration. Durations take fractions.
+/// The user's configuration. Durations may be fractional.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Config {
-    /// Names the JSON Schema, for editors.
+    /// URL of the JSON Schema, for editors.
     #[serde(rename = "$schema", skip_serializing)]
     pub schema: Option<String>,
-    /// The waiting hook of an open client.
     pub heartbeat: HeartbeatConfig,
-    /// The supervisor of closed sessions.
     pub supervisor: SupervisorConfig,
-    /// Schedules for failures without a reset time.
+    /// Retry schedules for failures without a reset time.
     pub retry: Retry,
-    /// What to do by kind of stop.
+    /// Action for each kind of stop.
     pub stops: BTreeMap<String, Disposition>,
-    /// Limits of unattended runs.
     pub unattended: Unattended,
-    /// Continue without asking only this many hours after the planned time.
+    /// Hours after the planned time within which a late wake continues without asking.
     pub late_wake_hours: Option<f64>,
-    /// Hours of the day, in local time, in which no closed session is resumed.
+    /// Hours of the day, in local time, during which no closed session is resumed.
     pub quiet_hours: Option<QuietHours>,
-    /// Largest number of resumes a night.
+    /// Maximum number of resumes per night.
     pub nightly_cap: Option<u32>,
-    /// Minutes without growth after which a busy session counts as hung.
+    /// Minutes without transcript growth after which a busy session is reported as hung.
     pub hung_minutes: Option<f64>,
     pub status: Status,
     pub context: ContextConfig,
-    /// Whether what is said is saved.
     pub saving: SavingConfig,
     pub state: States,
     pub note: Note,
-    /// Further configuration directories of Claude Code: absolute paths, or such that begin with `~/`.
+    /// Additional configuration directories of Claude Code: absolute paths, or paths that start with `~/`.
     pub config_dirs: Vec<String>,
     pub notify: Notify,
-    /// How long copies are kept.
     pub retention: RetentionConfig,
 }
 
-/// The waiting hook of an open client.
+/// Configuration of the hook that waits for a reset in an open client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct HeartbeatConfig {
     pub enabled: bool,
-    /// Seconds after the reset; the client's own continuation comes within 30 to 100 s, in rare cases 290 s, and goes first. A
-    /// value below its window is used only where the client does not continue by itself, and in tests: below 5, with `stepSeconds`
-    /// below 5 as well.
+    /// Seconds after the reset. The client itself continues 30 to 100 s after the reset (290 s in rare cases)
+    /// and must get the chance to go first. A value below the client's window is used only if the client does
+    /// not continue by itself, or in tests: below 5, with `stepSeconds` below 5 as well.
     pub grace_seconds: f64,
-    /// Longest time between two checks, in seconds, at most 30.
+    /// Maximum time between two checks, in seconds; at most 30.
     pub step_seconds: f64,
-    /// Esc or Ctrl-C at the client's own countdown cancels ours too.
+    /// Whether Esc or Ctrl-C at the client's own countdown also cancels this tool's wait.
     pub escape_cancels: bool,
-    /// The plugin's module answers the limit menu that the client opens after three continuations of its own, and continues the
-    /// session within `supervisor.maxCyclesPerDay`.
+    /// Whether the plugin's module answers the limit menu that the client opens after three continuations of
+    /// its own, and continues the session within `supervisor.maxCyclesPerDay`.
     pub beyond_client_cap: bool,
 }
 
@@ -124,8 +121,8 @@ impl Default for HeartbeatConfig {
 }
 
 impl HeartbeatConfig {
-    /// Seconds after the reset at which an open session is continued. Never before the window in which the client may still continue
-    /// it, except in a test configuration.
+    /// Returns how many seconds after the reset an open session is continued. Never inside the window in
+    /// which the client may still continue it, except in a test configuration.
     #[must_use]
     pub fn grace_after(&self, native: Option<Duration>) -> f64 {
         match native {
@@ -134,33 +131,33 @@ impl HeartbeatConfig {
         }
     }
 
-    /// `graceSeconds` is shorter than the client's own window.
+    /// Returns whether `graceSeconds` is shorter than the client's own window.
     #[must_use]
     pub fn is_short(&self) -> bool {
         self.grace_seconds < CLIENT_SECONDS
     }
 
-    /// Both values are below [`TEST_SECONDS`]: a test that cannot wait for the client's own continuation, and whose limits last for
-    /// seconds. `graceSeconds` is then used as it is.
+    /// Returns whether both values are below [`TEST_SECONDS`]: a test configuration, with limits that last
+    /// seconds, that cannot wait for the client to continue. `graceSeconds` is then used as it is.
     #[must_use]
     pub fn is_of_tests(&self) -> bool {
         self.grace_seconds < TEST_SECONDS && self.step_seconds < TEST_SECONDS
     }
 }
 
-/// The supervisor of closed sessions.
+/// Configuration of the supervisor, which resumes closed sessions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SupervisorConfig {
-    /// Seconds after the reset.
+    /// Seconds after the reset before a resume.
     pub margin_seconds: f64,
-    /// Largest random delay on top, in seconds.
+    /// Maximum random delay added to the margin, in seconds.
     pub jitter_seconds: f64,
-    /// Seconds between two looks.
+    /// Seconds between two passes.
     pub poll_seconds: f64,
-    /// Continuations of one session in 24 hours, in an open client too.
+    /// Maximum continuations of one session in 24 hours, including those in an open client.
     pub max_cycles_per_day: u32,
-    /// Longest unattended run, in minutes.
+    /// Maximum length of an unattended run, in minutes.
     pub max_run_minutes: f64,
 }
 
@@ -176,17 +173,17 @@ impl Default for SupervisorConfig {
     }
 }
 
-/// Schedules for failures without a reset time.
+/// Retry schedules for failures without a reset time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Retry {
     /// Minutes before each attempt after an overload, a server error or a lost connection.
     pub schedule_minutes: Vec<f64>,
-    /// Minutes before the first attempts after a refused rate.
+    /// Minutes before each of the first attempts after a rate limit.
     pub rate_limit_minutes: Vec<f64>,
-    /// Minutes before each later one.
+    /// Minutes before each further attempt after a rate limit.
     pub slow_minutes: f64,
-    /// Hours after which a refused rate is given up.
+    /// Hours after which retries for a rate limit stop.
     pub give_up_hours: f64,
 }
 
@@ -201,17 +198,16 @@ impl Default for Retry {
     }
 }
 
-/// Limits of unattended runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Unattended {
     /// Permission mode that an unattended run never exceeds.
     pub permission_ceiling: String,
-    /// How a closed session is resumed.
     pub transport: Transport,
-    /// A program to start instead of `claude`, with its first arguments, such as `["/usr/local/bin/ccs", "work"]`.
+    /// Program to start instead of `claude`, with its leading arguments, such as `["/usr/local/bin/ccs",
+    /// "work"]`.
     pub launcher: Option<Vec<String>>,
-    /// Largest context that is re-read without asking, in tokens.
+    /// Maximum context, in tokens, that is re-read without asking.
     pub max_context_tokens: Option<u64>,
 }
 
@@ -231,15 +227,15 @@ impl Default for Unattended {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Transport {
-    /// `claude -p --resume`: works on its own and ends.
+    /// `claude -p --resume`: runs without a terminal and exits.
     Print,
-    /// `claude --bg --resume`: a background session that can be attached.
+    /// `claude --bg --resume`: a background session that the user can attach to.
     Background,
     /// A new terminal window with `claude --resume`.
     Terminal,
 }
 
-/// Hours of rest: from `from` to `to`, over midnight when `to` is the earlier.
+/// Quiet hours in local time. They span midnight when `to` is earlier than `from`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct QuietHours {
@@ -248,7 +244,7 @@ pub struct QuietHours {
 }
 
 impl QuietHours {
-    /// `at`, or the end of the rest that `at` falls into; `due` where there is no rest.
+    /// Returns the end of the quiet hours that `at` falls into, or `due` outside them.
     #[must_use]
     pub fn end_after(&self, at: DateTime<Utc>, due: DateTime<Utc>) -> DateTime<Utc> {
         let (Some(from), Some(to)) = (time_of_day(&self.from), time_of_day(&self.to)) else { return due };
@@ -271,12 +267,12 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
     NaiveTime::parse_from_str(text.trim(), "%H:%M").ok()
 }
 
-/// Notifications to the person.
+/// Configuration of notifications to the user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Notify {
     pub desktop: bool,
-    /// Where each one is posted to as JSON.
+    /// URL to which each notification is posted as JSON.
     pub webhook: Option<String>,
 }
 
@@ -289,7 +285,7 @@ impl Default for Notify {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Status {
-    /// Closed sessions that stopped longer ago than this are counted in one line.
+    /// Closed sessions that stopped more than this many hours ago are summarized in one line.
     pub recent_hours: f64,
 }
 
@@ -299,13 +295,13 @@ impl Default for Status {
     }
 }
 
-/// When a session is large.
+/// Thresholds for large sessions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ContextConfig {
-    /// Shares of the model's window, in percent, from which a context is large, and bloated.
+    /// Percentages of the model's context window above which a context counts as large, and as bloated.
     pub warn_percent: [f64; 2],
-    /// Larger transcripts are pointed out, in megabytes.
+    /// Size above which a transcript is reported as large, in megabytes.
     pub max_session_megabytes: f64,
 }
 
@@ -323,13 +319,13 @@ impl Default for ContextConfig {
 )]
 pub struct States {
     pub save: bool,
-    /// How many are kept of a project beside the last.
+    /// Saved states retained per project besides the latest.
     pub archives: usize,
-    /// A new session is told of unfinished work, in a few lines.
+    /// Whether a new session receives a short summary of unfinished work.
     pub startup: bool,
-    /// A resumed session gets its own state.
+    /// Whether a resumed session receives its own saved state.
     pub resume: bool,
-    /// A compacted session gets its own state.
+    /// Whether a session receives its own saved state after compaction.
     pub compact: bool,
 }
 
@@ -339,15 +335,15 @@ impl Default for States {
     }
 }
 
-/// Whether Claude Code saves what is said.
+/// Configuration of the check that Claude Code saves the conversation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SavingConfig {
-    /// Look after every turn whether its answer is in the transcript.
+    /// Check after every turn whether the answer is in the transcript.
     pub watch: bool,
-    /// Seconds after which an answer that is not there counts as not saved.
+    /// Seconds after which a missing answer counts as not saved.
     pub wait_seconds: f64,
-    /// Keep prompts and answers of a session that fails to be saved.
+    /// Log prompts and answers of a session that Claude Code fails to save.
     pub shadow_log: bool,
 }
 
@@ -357,7 +353,7 @@ impl Default for SavingConfig {
     }
 }
 
-/// For how many days `prune` keeps what this tool wrote.
+/// Days for which `prune` retains the files that this tool wrote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RetentionConfig {
@@ -365,13 +361,13 @@ pub struct RetentionConfig {
     pub snapshots_days: f64,
     pub pages_days: f64,
     pub outputs_days: f64,
-    /// What was noted about a session: how it was started, whether it is saved, what it was given.
+    /// Records of a session: how it was started, whether it is saved, what was handed over to it.
     pub records_days: f64,
-    /// Link the files of sessions into the state directory, so that they outlive Claude Code's retention.
+    /// Hard-link session files into the state directory, so that they outlive Claude Code's retention.
     pub keep: bool,
-    /// Days after which a kept session that Claude Code has deleted goes.
+    /// Days after which a kept session that Claude Code has deleted is removed.
     pub kept_days: f64,
-    /// Bytes that kept sessions which Claude Code has deleted may take together.
+    /// Maximum total size, in bytes, of kept sessions that Claude Code has deleted.
     pub kept_max_total: u64,
 }
 
@@ -393,9 +389,9 @@ impl Default for RetentionConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Note {
-    /// Ask the model, at the start of a session, to keep its part of HANDOFF.md current.
+    /// Ask the model, at the start of a session, to keep its part of HANDOFF.md up to date.
     pub instruction: bool,
-    /// Managed blocks that are kept in it.
+    /// Number of managed blocks retained in HANDOFF.md.
     pub blocks: usize,
 }
 
@@ -405,19 +401,19 @@ impl Default for Note {
     }
 }
 
-/// What a project's own file may say. Every key can only make less happen.
+/// The keys of a project's own file. Every key can only restrict the user's configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Narrowing {
-    /// `false` switches automatic recovery off here.
+    /// `false` switches automatic recovery off in this project.
     pub enabled: Option<bool>,
-    /// At least this many seconds after the reset.
+    /// Minimum number of seconds after the reset.
     pub grace_seconds: Option<f64>,
-    /// At most this many attempts.
+    /// Upper bound for attempts and for continuations per day.
     pub max_attempts: Option<usize>,
-    /// Kinds of stop that are only noted, or ignored, here.
+    /// Kinds of stop that are only recorded, or ignored, in this project.
     pub stops: BTreeMap<String, Disposition>,
-    /// `false`: no session states are saved or handed over here.
+    /// `false`: session states are neither saved nor handed over in this project.
     pub state: Option<bool>,
 }
 
@@ -446,25 +442,26 @@ impl Config {
         default_disposition(kind.class()).is_some() || self.configured(kind).is_some()
     }
 
-    /// What the user configured for this kind. The limit of a model family follows the weekly limit until it is configured.
+    /// Returns the action that the user configured for this kind. A model-family limit follows the weekly
+    /// limit until it is configured itself.
     #[must_use]
     pub fn configured(&self, kind: StopKind) -> Option<Disposition> {
         self.stops.get(kind.as_str()).or_else(|| self.stops.get(kind.general().as_str())).copied()
     }
 
-    /// Hours after the planned time within which a wake needs no question.
+    /// Returns the number of hours after the planned time within which a late wake continues without asking.
     #[must_use]
     pub fn late_wake_hours(&self) -> f64 {
         self.late_wake_hours.unwrap_or(8.0)
     }
 
-    /// Time without a sign of work after which a busy session counts as hung.
+    /// Returns the time without a sign of work after which a busy session is reported as hung.
     #[must_use]
     pub fn hung_after(&self) -> std::time::Duration {
         std::time::Duration::from_secs_f64(self.hung_minutes.unwrap_or(10.0) * 60.0)
     }
 
-    /// This configuration with less allowed.
+    /// Returns this configuration with the project's restrictions applied.
     #[must_use]
     pub fn narrowed(mut self, by: &Narrowing) -> Self {
         if by.enabled == Some(false) {
@@ -485,8 +482,8 @@ impl Config {
         }
         for (kind, disposition) in &by.stops {
             let Some(known) = kind_named(kind) else { continue };
-            // Allowing what is allowed by default must not count as the user's own word, which also allows limits that reset
-            // beyond a day.
+            // A project that allows what is allowed by default must not count as the user's own choice, which
+            // would also allow limits that reset more than a day away.
             if *disposition < self.disposition(known) {
                 self.stops.insert(kind.clone(), *disposition);
             }
@@ -558,9 +555,10 @@ impl Config {
     }
 }
 
-/// Reads an address that may be posted to: `https`, or `http` on this machine itself.
+/// Parses a webhook address: `https`, or `http` on this machine only.
 ///
 /// # Errors
+///
 /// [`Code::ConfigInvalid`]; the message does not repeat the address.
 pub fn webhook_address(url: &str) -> Result<Uri> {
     let invalid = |why: &str| {
@@ -590,16 +588,16 @@ fn kind_named(name: &str) -> Option<StopKind> {
     serde_json::from_value(Value::String(name.to_owned())).ok()
 }
 
-/// The configuration in force, and what is wrong with it when it is not the one that was written.
+/// The configuration in force, and the error if it is not the one in the files.
 #[derive(Debug, Clone, Default)]
 pub struct InForce {
-    /// Defaults when the file is invalid.
+    /// Defaults when the user's file is invalid.
     pub config: Config,
-    /// Why automatic recovery is off.
+    /// Reason why automatic recovery is off.
     pub problem: Option<Error>,
 }
 
-/// Reads the user's configuration and the narrowing of a project.
+/// Reads the user's configuration and applies the project's restrictions.
 #[must_use]
 pub fn in_force(env: &Environment, project: Option<&Path>) -> InForce {
     let user = match env.config_file() {
@@ -621,7 +619,8 @@ fn off(mut config: Config, problem: Error) -> InForce {
     InForce { config, problem: Some(problem) }
 }
 
-/// The error of a key in a configuration file, with the name that was probably meant.
+/// Builds the error for a key in a configuration file. `meant` is the known key that the user probably
+/// intended.
 fn invalid_key(path: &Path, key: &str, why: &str, meant: Option<&str>) -> Error {
     let off = "automatic recovery is off until this is fixed";
     let hint = meant.map_or_else(|| off.to_owned(), |name| format!("did you mean \"{name}\"? {off}"));
@@ -633,7 +632,7 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     parsed(path)?.map(|value| typed(value, path)).transpose()
 }
 
-/// The file as a JSON object; `None` where there is none, or only comments.
+/// Parses the file as a JSON object; `None` if it is missing or contains only comments.
 fn parsed(path: &Path) -> Result<Option<Value>> {
     let Some(bytes) = read_small(path, LARGEST)? else { return Ok(None) };
     let invalid = |why: &str| invalid_key(path, "", why, None);
@@ -646,7 +645,7 @@ fn parsed(path: &Path) -> Result<Option<Value>> {
     if value.is_array() {
         return Err(invalid("must be an object"));
     }
-    // The reader would take a list for an object with its values in order.
+    // Serde would accept an array as an object with its values in field order.
     if let Some(key) = OBJECTS.iter().find(|key| value.get(**key).is_some_and(Value::is_array)) {
         return Err(invalid_key(path, key, "must be an object", None));
     }

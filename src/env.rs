@@ -1,23 +1,29 @@
-//! The environment: the one reader of variables and of the well-known directories that follow from them.
+//! The environment: all reads of environment variables and of the standard directories derived from them go
+//! through this module.
 //!
-//! Variables of ours, all of them: `CC_RECOVER_STATE_DIR`, `CC_RECOVER_CONFIG`, `CC_RECOVER_CLAUDE`,
-//! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG` (read by the command line only), `CC_SESSION_RECOVER_MODULE` (set by the plugin's module).
-//! Of everybody's: `NO_COLOR`, `COLUMNS`, which the client sets for its status line, and on Windows `MSYSTEM`; to notify,
-//! `DISPLAY`, `WAYLAND_DISPLAY`, `DBUS_SESSION_BUS_ADDRESS`, `XAUTHORITY`, `XDG_RUNTIME_DIR`, `LANG`, `HTTPS_PROXY`,
-//! `NO_PROXY`, `NODE_EXTRA_CA_CERTS`; for the service, `XDG_RUNTIME_DIR`, and on Windows `SystemRoot`, `USERNAME`, `USERDOMAIN`.
-//! Of Claude Code's: `CLAUDE_CONFIG_DIR`, `CLAUDE_PID`, `CLAUDE_PROJECT_DIR`, `CLAUDE_CODE_SESSION_ID`,
-//! `CLAUDE_CODE_ENTRYPOINT`; for whether sessions are saved, `CLAUDE_CODE_SKIP_PROMPT_HISTORY`, `CLAUDE_CODE_CHILD_SESSION`,
-//! `CLAUDE_CODE_FORCE_SESSION_PERSISTENCE`; and of those that log in, for `doctor`, whether they are set.
+//! Variables of this tool: `CC_RECOVER_STATE_DIR`, `CC_RECOVER_CONFIG`, `CC_RECOVER_CLAUDE`,
+//! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG` (read by the command line only), `CC_SESSION_RECOVER_MODULE` (set
+//! by the plugin's module).
+//!
+//! General variables: `NO_COLOR`, `COLUMNS` (which the client sets for its status line) and, on Windows,
+//! `MSYSTEM`. For notifications: `DISPLAY`, `WAYLAND_DISPLAY`, `DBUS_SESSION_BUS_ADDRESS`, `XAUTHORITY`,
+//! `XDG_RUNTIME_DIR`, `LANG`, `HTTPS_PROXY`, `NO_PROXY`, `NODE_EXTRA_CA_CERTS`. For the service:
+//! `XDG_RUNTIME_DIR` and, on Windows, `SystemRoot`, `USERNAME`, `USERDOMAIN`.
+//!
+//! Variables of Claude Code: `CLAUDE_CONFIG_DIR`, `CLAUDE_PID`, `CLAUDE_PROJECT_DIR`,
+//! `CLAUDE_CODE_SESSION_ID`, `CLAUDE_CODE_ENTRYPOINT`. To detect whether sessions are saved:
+//! `CLAUDE_CODE_SKIP_PROMPT_HISTORY`, `CLAUDE_CODE_CHILD_SESSION`, `CLAUDE_CODE_FORCE_SESSION_PERSISTENCE`.
+//! For `doctor`: whether the login variables are set.
 
 use crate::error::{Code, Error, Result};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// Name of the directory of ours under the user's state and configuration directories.
+/// Directory name of this tool below the user's state and configuration directories.
 const OURS: &str = "cc-session-recover";
 
-/// A snapshot of the variables and the working directory.
+/// Snapshot of the environment variables and the working directory.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     vars: BTreeMap<OsString, OsString>,
@@ -26,7 +32,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment of this process.
+    /// Captures the environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
         Self {
@@ -36,7 +42,7 @@ impl Environment {
         }
     }
 
-    /// An environment from plain values, for tests.
+    /// Builds an environment from plain values, for tests.
     pub fn from_pairs<K: Into<OsString>, V: Into<OsString>>(
         pairs: impl IntoIterator<Item = (K, V)>,
         cwd: impl Into<PathBuf>,
@@ -48,8 +54,8 @@ impl Environment {
         }
     }
 
-    /// The same environment with what a launcher pins: the variables by which this tool and the XDG rules find directories are those given,
-    /// whatever they were before.
+    /// Returns this environment with the variables that a launcher pins. All other `CC_RECOVER_*` and `XDG_*`
+    /// variables are removed, except `CC_RECOVER_ATTEMPT`.
     #[must_use]
     pub fn pinned(mut self, pinned: impl IntoIterator<Item = (String, String)>) -> Self {
         self.vars.retain(|name, _| {
@@ -64,45 +70,44 @@ impl Environment {
         self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// A variable that is set and not empty.
+    /// Returns a variable if it is set and not empty.
     #[must_use]
     pub fn var(&self, name: &str) -> Option<&OsStr> {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// A variable as text; unreadable text counts as not set.
+    /// Returns a variable as text; one that is not valid Unicode counts as unset.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.var(name).and_then(OsStr::to_str)
     }
 
-    /// A variable as an absolute path; relative ones are ignored, as the XDG rules ask.
+    /// Returns a variable as an absolute path; relative paths are ignored, as the XDG specification requires.
     #[must_use]
     pub fn absolute(&self, name: &str) -> Option<PathBuf> {
         self.var(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
-    /// Working directory at the start.
     #[must_use]
     pub fn cwd(&self) -> &Path {
         &self.cwd
     }
 
-    /// The program that this process runs; `None` in an environment of plain values.
+    /// Path of the executable of this process; `None` in an environment built from plain values.
     #[must_use]
     pub fn program(&self) -> Option<&Path> {
         self.program.as_deref()
     }
 
-    /// The user's home directory.
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
         self.absolute("HOME").or_else(|| if cfg!(windows) { self.absolute("USERPROFILE") } else { None })
     }
 
-    /// Where all durable state lives.
+    /// Returns the directory of all durable state.
     ///
     /// # Errors
+    ///
     /// [`Code::StateDirUnknown`] when neither the directory nor a home directory is set.
     pub fn state_dir(&self) -> Result<PathBuf> {
         if let Some(dir) = self.absolute("CC_RECOVER_STATE_DIR") {
@@ -123,7 +128,7 @@ impl Environment {
         })
     }
 
-    /// Where programs of the user keep their configuration: `$XDG_CONFIG_HOME`, else `~/.config`.
+    /// Base directory of user configuration: `$XDG_CONFIG_HOME`, else `~/.config`.
     #[must_use]
     pub fn config_home(&self) -> Option<PathBuf> {
         self.absolute("XDG_CONFIG_HOME").or_else(|| self.home().map(|home| home.join(".config")))
@@ -144,27 +149,27 @@ impl Environment {
         self.absolute("CLAUDE_CONFIG_DIR").or_else(|| self.home().map(|home| home.join(".claude")))
     }
 
-    /// Process id of the client that started this hook (`CLAUDE_PID`, clients from 2.1.220).
+    /// Process id of the client that started this hook (`CLAUDE_PID`, set by clients from 2.1.220).
     #[must_use]
     pub fn claude_pid(&self) -> Option<u32> {
         self.text("CLAUDE_PID").and_then(|text| text.parse().ok()).filter(|pid| *pid > 1)
     }
 
-    /// The session whose client runs the plugin's module, which sets the variable for the hooks that the client starts. A client
-    /// within that session inherits it and has another session. A project cannot set it to the id of a session that does not exist
-    /// yet.
+    /// Returns the session whose client runs the plugin's module. The module sets the variable for the hooks
+    /// that the client starts. A client started inside that session inherits the variable but has another
+    /// session id. A project cannot preset it to the id of a session that does not exist yet.
     #[must_use]
     pub fn module_session(&self) -> Option<&str> {
         self.text("CC_SESSION_RECOVER_MODULE")
     }
 
-    /// True inside a session that this tool itself resumed: hooks then only record.
+    /// Returns whether this tool itself resumed the session; hooks then only record.
     #[must_use]
     pub fn in_attempt(&self) -> bool {
         self.var("CC_RECOVER_ATTEMPT").is_some()
     }
 
-    /// Directories in which a program is looked for, without relative ones.
+    /// Returns the absolute directories in `PATH`.
     #[must_use]
     pub fn search_path(&self) -> Vec<PathBuf> {
         self.var("PATH")

@@ -1,17 +1,18 @@
-//! The error every fallible function returns: a stable code, what happened, where, and what to do next.
+//! The error that every fallible function returns: a stable code, what failed, on which path, and what to do
+//! next.
 //!
-//! A message is a lower-case fragment that names what went wrong; the path and the hint travel beside it so that
-//! the command line can lay them out and programs can read them.
+//! A message is a lower-case fragment that states what failed. The path and the hint are separate fields, so
+//! that the command line can lay them out and programs can read them.
 
 use crate::env::Environment;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Result with the crate's error.
+/// `Result` with the error type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// How the command line ends. Part of the public interface; `docs/commands.md` lists them.
+/// Exit codes of the command line. Part of the public interface; `docs/commands.md` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCode {
     Done = 0,
@@ -21,7 +22,7 @@ pub enum ExitCode {
     Refused = 4,
     Unverified = 5,
     NothingToDo = 6,
-    /// What a shell reports for a command that Ctrl-C ended.
+    /// Exit code that shells report for a command ended by Ctrl-C.
     Interrupted = 130,
 }
 
@@ -38,10 +39,10 @@ impl ExitCode {
     ];
 }
 
-/// Declares every error with its stable name and its exit code: the one table of both.
+/// Declares every error code with its stable name and exit code, in one table.
 macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident = $name:literal, $exit:ident;)*) => {
-        /// Stable names of everything that can go wrong. The text form is part of the public interface.
+        /// Stable error codes. The text form is part of the public interface.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Code {
@@ -51,7 +52,7 @@ macro_rules! codes {
         impl Code {
             pub const ALL: &[Self] = &[$(Self::$code,)*];
 
-            /// The stable name, as programs see it.
+            /// Returns the stable name, which is part of the public interface.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -59,7 +60,6 @@ macro_rules! codes {
                 }
             }
 
-            /// Exit code of the command line for this error.
             #[must_use]
             pub const fn exit_code(self) -> i32 {
                 match self {
@@ -73,89 +73,88 @@ macro_rules! codes {
 codes! {
     /// A file operation failed.
     Io = "IO", Failed;
-    /// The caller's options contradict each other or make no sense.
+    /// The caller's options are invalid or contradict each other.
     Usage = "USAGE", Usage;
     /// No session has this id, prefix or name.
     SessionNotFound = "SESSION_NOT_FOUND", NotFound;
     /// More than one session matches.
     SessionAmbiguous = "SESSION_AMBIGUOUS", NotFound;
-    /// A directory that must exist does not.
+    /// A required directory does not exist.
     ProjectNotFound = "PROJECT_NOT_FOUND", NotFound;
-    /// No snapshot of the session has this name, or there is none at all.
+    /// The session has no snapshots, or none with this name.
     SnapshotNotFound = "SNAPSHOT_NOT_FOUND", NotFound;
-    /// No saved state of the project has this name, or there is none at all.
+    /// The project has no saved states, or none with this name.
     StateNotFound = "STATE_NOT_FOUND", NotFound;
-    /// Hooks of a project cannot go into the home directory: its settings are those of the user.
+    /// Project hooks cannot be installed in the home directory, because its settings are the user's settings.
     HomeDirectory = "HOME_DIRECTORY", Refused;
-    /// A process holds the session.
+    /// A process has the session open.
     SessionLive = "SESSION_LIVE", Refused;
-    /// A run may not be made now.
+    /// A run is not allowed now.
     RunRefused = "RUN_REFUSED", Refused;
-    /// A process may not be ended.
+    /// The process must not be terminated.
     KillRefused = "KILL_REFUSED", Refused;
-    /// What was written is not what was read.
+    /// What was written differs from what was read back.
     VerificationFailed = "VERIFICATION_FAILED", Unverified;
-    /// Claude Code itself was not found.
+    /// The `claude` executable was not found.
     ClientNotFound = "CLIENT_NOT_FOUND", NotFound;
-    /// A transcript cannot be read as one.
+    /// The file is not a readable transcript.
     TranscriptUnreadable = "TRANSCRIPT_UNREADABLE", Failed;
-    /// A stored file carries a version this program does not know; it is never overwritten.
+    /// A stored file has a version that this program does not know. It is never overwritten.
     StateNewer = "STATE_NEWER", Failed;
-    /// The directory for state cannot be told, because neither it nor a home directory is set.
+    /// The state directory is unknown: neither it nor a home directory is set.
     StateDirUnknown = "STATE_DIR_UNKNOWN", Failed;
-    /// A lock is held by somebody else for too long.
+    /// Another process held a lock for too long.
     StateLocked = "STATE_LOCKED", Failed;
     /// The user's configuration is not valid.
     ConfigInvalid = "CONFIG_INVALID", Failed;
-    /// A settings file of Claude Code is not JSON with comments, or holds no object.
+    /// A settings file of Claude Code is not JSON with comments, or its root is not an object.
     SettingsUnparsable = "SETTINGS_UNPARSABLE", Failed;
-    /// A settings file has a key twice of which only one counts.
+    /// A settings file contains a key twice, of which only one takes effect.
     SettingsDuplicateKey = "SETTINGS_DUPLICATE_KEY", Failed;
-    /// A value in a settings file has another type, or cannot be edited without changing its neighbours.
+    /// A value in a settings file has an unexpected type, or cannot be edited without changing its neighbors.
     SettingsShape = "SETTINGS_SHAPE", Failed;
-    /// A path is not what it must be: a symbolic link, a device, a directory, somebody else's file.
+    /// A path is of the wrong kind: a symbolic link, a device, a directory, or a file of another user.
     PathRefused = "PATH_REFUSED", Refused;
     /// A file changed between reading and writing it.
     ChangedMeanwhile = "CHANGED_MEANWHILE", Refused;
-    /// There is nothing to do.
     NothingToDo = "NOTHING_TO_DO", NothingToDo;
-    /// A bug: a panic was caught at the boundary.
+    /// A panic that was caught at the boundary, which is always a bug.
     Internal = "INTERNAL", Failed;
 }
 
-/// What went wrong, where, and what to do next.
+/// An error: what failed, on which path, and what to do next.
 #[derive(Debug, Clone)]
 pub struct Error {
     pub code: Code,
-    /// What happened, as a fragment.
+    /// What failed, as a lower-case fragment.
     pub message: String,
-    /// The file or directory it is about.
+    /// The file or directory that the error is about.
     pub path: Option<PathBuf>,
-    /// What the person can do next.
+    /// The next step for the user.
     pub hint: Option<String>,
 }
 
 impl Error {
-    /// An error without a path.
+    /// Creates an error without path or hint.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), path: None, hint: None }
     }
 
-    /// The same error, about this path.
+    /// Adds the path that the error is about.
     #[must_use]
     pub fn at(mut self, path: impl AsRef<Path>) -> Self {
         self.path = Some(path.as_ref().to_path_buf());
         self
     }
 
-    /// The same error, with advice.
+    /// Adds a hint for the user.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// A failed file operation: `doing` is a verb phrase such as "read".
+    /// Creates the error of a failed file operation. `doing` is a verb phrase such as "read".
     pub fn io(doing: &str, path: impl AsRef<Path>, source: &io::Error) -> Self {
         Self::new(Code::Io, format!("could not {doing}: {source}")).at(path)
     }
@@ -173,11 +172,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Adds the path to an I/O result, so that no such error lacks it.
+/// Converts I/O results to [`Result`], so that every I/O error names its path.
 pub trait IoContext<T> {
-    /// Turns the I/O error into ours; `doing` is a verb phrase such as "read".
+    /// Converts the I/O error. `doing` is a verb phrase such as "read".
     ///
     /// # Errors
+    ///
     /// The same failure, with its path.
     fn doing(self, doing: &str, path: impl AsRef<Path>) -> Result<T>;
 }
@@ -188,8 +188,8 @@ impl<T> IoContext<T> for io::Result<T> {
     }
 }
 
-/// Keeps Rust's own text about a panic, which is a bug, away from a terminal, where it would stand in the middle of a screen, ours
-/// or the client's. What crosses to Node is an error. `CC_RECOVER_DEBUG` lets the text through.
+/// Suppresses Rust's panic message, which would otherwise appear in the middle of a terminal screen, either
+/// ours or the client's. Node receives the panic as an error. `CC_RECOVER_DEBUG` restores the message.
 pub fn keep_panics_silent(env: &Environment) {
     if env.var("CC_RECOVER_DEBUG").is_none() {
         std::panic::set_hook(Box::new(|_| {}));
@@ -201,7 +201,8 @@ mod tests {
     use super::*;
     use std::process::Command;
 
-    /// The command line reads its exit codes from this file. `UPDATE_SNAPSHOTS=1 cargo test exit_codes` writes it.
+    /// The command line reads its exit codes from this file. `UPDATE_SNAPSHOTS=1 cargo test exit_codes`
+    /// regenerates it.
     #[test]
     fn the_exit_codes_of_the_command_line_are_those_of_the_core() {
         let exits: serde_json::Map<_, _> = ExitCode::ALL
@@ -225,7 +226,7 @@ mod tests {
 
     const PANICS: &str = "CC_RECOVER_TEST_PANICS";
 
-    /// The hook is the whole process's, so it is tried in a process of its own: this test again.
+    /// The panic hook is process-wide, so this runs the same test again in a child process.
     fn said_by_a_panic(debug: bool) -> String {
         let mut again = Command::new(std::env::current_exe().unwrap());
         again.args(["--exact", "error::tests::a_panic_says_nothing_unless_it_is_asked_to", "--nocapture"]);

@@ -1,33 +1,37 @@
-//! File primitives: the small layer through which everything else reads files.
+//! File primitives: the layer through which all other modules read files.
 
 use crate::error::{Code, Error, IoContext, Result};
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Mode of every private file.
+/// Permissions of every private file.
 pub const PRIVATE: u32 = 0o600;
 
-/// Bytes of a cache line. The kernel copies a file up to 1.4 times as fast to an address that begins one.
+/// Size of a cache line, in bytes. The kernel copies a file up to 1.4 times as fast to a cache-line-aligned
+/// address.
 pub const CACHE_LINE: usize = 64;
 
-/// Bytes before the first of these that begins a cache line.
+/// Returns the number of bytes before the first cache-line boundary in the slice.
 #[must_use]
 pub fn before_cache_line(bytes: &[u8]) -> usize {
     bytes.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE)
 }
 
-/// Opens a regular file for reading. Never blocks on a pipe, never follows a symbolic link in the last component.
+/// Opens a regular file for reading. Does not block on a pipe and does not follow a symbolic link in the last
+/// component.
 ///
 /// # Errors
-/// [`Code::PathRefused`] when it is anything but a regular file, [`Code::Io`] otherwise.
+///
+/// [`Code::PathRefused`] if the path is not a regular file, [`Code::Io`] otherwise.
 pub fn open_regular(path: &Path) -> Result<File> {
     open_regular_with_metadata(path).map(|(file, _)| file)
 }
 
-/// Opens a regular file as [`open_regular`] does, and tells what is known about it.
+/// Opens a regular file as [`open_regular`] does, and returns its metadata.
 ///
 /// # Errors
+///
 /// As [`open_regular`].
 pub fn open_regular_with_metadata(path: &Path) -> Result<(File, Metadata)> {
     let file = open_without_blocking(path)?;
@@ -39,7 +43,7 @@ pub fn open_regular_with_metadata(path: &Path) -> Result<(File, Metadata)> {
     }
 }
 
-/// An open directory, from which files are opened by name.
+/// Open directory, relative to which files are opened by name.
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
@@ -48,7 +52,8 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens it; where that fails, files are opened by their whole path, which then tells why.
+    /// Opens the directory. If that fails, files are opened by their full path, and that call reports the
+    /// reason.
     #[must_use]
     pub fn open(path: &Path) -> Self {
         Self {
@@ -63,13 +68,14 @@ impl Directory {
         }
     }
 
-    /// Whether a path is that of a file in it.
+    /// Returns whether the path is a direct child of this directory.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
         self.name_of(path).is_some()
     }
 
-    /// The name in it that a path ends in. A scan asks this of every session, so the bytes are compared.
+    /// Returns the file name if the path is a direct child of this directory. A scan calls this for every
+    /// session, so it compares bytes instead of parsing paths.
     #[cfg(unix)]
     fn name_of<'p>(&self, path: &'p Path) -> Option<&'p std::ffi::OsStr> {
         use std::os::unix::ffi::OsStrExt;
@@ -84,8 +90,9 @@ impl Directory {
         path.file_name().filter(|_| path.parent() == Some(&self.path))
     }
 
-    /// Opens a file that the directory said is a regular one, and tells its length, at half the price of asking for all that is
-    /// known about it. `None`: it is not as it was said, and [`Self::open_regular`] tells why.
+    /// Opens a file that the directory listing reported as regular, and returns its length at half the cost
+    /// of reading the metadata. `None` if it is not a regular file after all; [`Self::open_regular`] then
+    /// reports the reason.
     #[must_use]
     pub fn open_listed(&self, path: &Path) -> Option<(File, u64)> {
         #[cfg(unix)]
@@ -123,18 +130,19 @@ impl Directory {
     }
 }
 
-/// Tells `each` the name of every entry of a directory, in no order, and whether the directory itself says that it is a regular
-/// file.
+/// Calls `each` with the name of every entry of a directory, in no particular order, and whether the listing
+/// reports it as a regular file.
 ///
 /// # Errors
-/// What opening or reading it fails with; the names before that have been told.
+///
+/// The I/O error of opening or reading the directory; `each` has already received the names before it.
 pub fn names_in(dir: &Path, mut each: impl FnMut(&std::ffi::OsStr, bool)) -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::ffi::OsStrExt;
         let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
         let dir = rustix::fs::open(dir, flags, rustix::fs::Mode::empty())?;
-        // No memory for each name, of which there may be thousands.
+        // Avoids an allocation per name; there may be thousands.
         let mut buffer = Vec::with_capacity(NAMES);
         let mut entries = rustix::fs::RawDir::new(dir, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
@@ -153,16 +161,16 @@ pub fn names_in(dir: &Path, mut each: impl FnMut(&std::ffi::OsStr, bool)) -> std
     Ok(())
 }
 
-/// Bytes of a directory that are read at once.
+/// Size of the buffer for directory entries, in bytes.
 #[cfg(target_os = "linux")]
 const NAMES: usize = 32 * 1024;
 
-/// For reading, without waiting for a pipe's other end, and without following a symbolic link.
+/// Open flags for reading: do not wait for the other end of a pipe, do not follow a symbolic link.
 #[cfg(unix)]
 const UNBLOCKED: rustix::fs::OFlags =
     rustix::fs::OFlags::NONBLOCK.union(rustix::fs::OFlags::NOFOLLOW).union(rustix::fs::OFlags::CLOEXEC);
 
-/// The same, and the time of the last access stays as it is, which the system grants only for files of one's own.
+/// The same, without updating the access time. The system grants this only for the user's own files.
 #[cfg(target_os = "linux")]
 const UNTOUCHED: rustix::fs::OFlags = UNBLOCKED.union(rustix::fs::OFlags::NOATIME);
 #[cfg(all(unix, not(target_os = "linux")))]
@@ -185,19 +193,19 @@ fn open_without_blocking(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).open(path).doing("open", path)
 }
 
-/// How a file is opened that nobody but its owner reads, if opening it makes it.
+/// Options that create a file readable and writable by its owner only.
 #[must_use]
 pub fn private_file() -> OpenOptions {
     file_of_mode(PRIVATE)
 }
 
-/// How a directory is made that nobody but its owner enters.
+/// Builder for a directory accessible to its owner only.
 #[must_use]
 pub fn private_directory() -> DirBuilder {
     directory_of_mode(0o700)
 }
 
-/// How a file is opened that gets this mode, less the umask, if opening it makes it.
+/// Options that create a file with this mode, less the umask.
 #[cfg(unix)]
 #[must_use]
 pub fn file_of_mode(mode: u32) -> OpenOptions {
@@ -206,14 +214,14 @@ pub fn file_of_mode(mode: u32) -> OpenOptions {
     options
 }
 
-/// The same; files have no modes here.
+/// The same; the mode is ignored on this system.
 #[cfg(not(unix))]
 #[must_use]
 pub fn file_of_mode(_mode: u32) -> OpenOptions {
     OpenOptions::new()
 }
 
-/// How a directory is made that gets this mode, less the umask.
+/// Builder for a directory with this mode, less the umask.
 #[cfg(unix)]
 #[must_use]
 pub fn directory_of_mode(mode: u32) -> DirBuilder {
@@ -222,24 +230,25 @@ pub fn directory_of_mode(mode: u32) -> DirBuilder {
     builder
 }
 
-/// The same; directories have no modes here.
+/// The same; the mode is ignored on this system.
 #[cfg(not(unix))]
 #[must_use]
 pub fn directory_of_mode(_mode: u32) -> DirBuilder {
     DirBuilder::new()
 }
 
-/// Reads a small regular file whole, or `None` when it is not there.
+/// Reads a small regular file completely, or returns `None` if it does not exist.
 ///
 /// # Errors
-/// [`Code::PathRefused`] when it is larger than `limit` bytes or no regular file, [`Code::Io`] otherwise.
+///
+/// [`Code::PathRefused`] if it is larger than `limit` bytes or not a regular file, [`Code::Io`] otherwise.
 pub fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     let (file, meta) = match open_regular_with_metadata(path) {
         Ok(found) => found,
         Err(_) if is_missing(path) => return Ok(None),
         Err(error) => return Err(error),
     };
-    // Room for all of it and one byte: then two reads are enough, where growing from nothing takes many.
+    // With capacity for the whole file plus one byte, two reads suffice; growing from empty takes many.
     let expected = usize::try_from(meta.len().min(limit)).unwrap_or(0);
     let mut bytes = Vec::with_capacity(expected + 1);
     file.take(limit + 1).read_to_end(&mut bytes).doing("read", path)?;
@@ -254,10 +263,11 @@ fn is_missing(path: &Path) -> bool {
         || error.kind() == std::io::ErrorKind::NotADirectory)
 }
 
-/// One read that is not interrupted.
+/// Reads once and retries when a signal interrupts the call.
 ///
 /// # Errors
-/// What reading fails with.
+///
+/// The I/O error of the read.
 pub fn read_once(source: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     loop {
         match source.read(buffer) {
@@ -267,18 +277,20 @@ pub fn read_once(source: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<u
     }
 }
 
-/// A path as text for programs; bytes that are no text become replacement characters.
+/// Serializes a path as text; bytes that are not valid Unicode become replacement characters.
 ///
 /// # Errors
-/// Those of the serialiser.
+///
+/// Those of the serializer.
 pub fn lossy<S: serde::Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {
     to.serialize_str(&path.to_string_lossy())
 }
 
-/// As [`lossy`], `null` for none.
+/// Serializes as [`lossy`] does, or `null` for `None`.
 ///
 /// # Errors
-/// Those of the serialiser.
+///
+/// Those of the serializer.
 pub fn lossy_or_null<S: serde::Serializer>(
     path: &Option<PathBuf>,
     to: S,
@@ -289,19 +301,20 @@ pub fn lossy_or_null<S: serde::Serializer>(
     }
 }
 
-/// The real path, without symbolic links.
+/// Resolves all symbolic links in a path.
 ///
 /// # Errors
-/// The I/O error, when a part of it does not exist.
+///
+/// The I/O error, if a component does not exist.
 pub fn canonical(path: &Path) -> std::io::Result<PathBuf> {
     let real = path.canonicalize()?;
-    // Windows gives `\\?\C:\...`, which no other program calls the same directory.
+    // Windows returns `\\?\C:\...`, a form that other programs do not use for the same directory.
     let plain =
         real.to_str().and_then(|text| text.strip_prefix(r"\\?\")).filter(|text| !text.starts_with("UNC"));
     Ok(plain.map_or_else(|| real.clone(), PathBuf::from))
 }
 
-/// Numeric id of the user this process acts for; `None` where there is no such thing.
+/// Returns the effective user id of this process; `None` on systems without user ids.
 #[must_use]
 pub fn own_uid() -> Option<u32> {
     #[cfg(unix)]
@@ -314,7 +327,7 @@ pub fn own_uid() -> Option<u32> {
     }
 }
 
-/// Owner of a file, where there is such a thing.
+/// Returns the user id of a file's owner; `None` on systems without user ids.
 #[must_use]
 pub fn owner(meta: &std::fs::Metadata) -> Option<u32> {
     #[cfg(unix)]
@@ -329,7 +342,7 @@ pub fn owner(meta: &std::fs::Metadata) -> Option<u32> {
     }
 }
 
-/// Device and inode of a file or directory: tells whether a path still names the same thing.
+/// Returns device and inode of a file or directory, which identify it across renames.
 #[must_use]
 pub fn identity(meta: &std::fs::Metadata) -> Option<(u64, u64)> {
     #[cfg(unix)]
@@ -344,8 +357,8 @@ pub fn identity(meta: &std::fs::Metadata) -> Option<(u64, u64)> {
     }
 }
 
-/// Reads standard input: the bytes, and whether its end was seen within `wait`. Where nothing at all came by then, `longer` says how
-/// long the first bytes are waited for.
+/// Reads standard input. Returns the bytes and whether the end was reached within `wait`. If nothing has
+/// arrived by then, `longer` returns the extra time to wait for the first bytes.
 #[cfg(unix)]
 #[must_use]
 pub fn read_standard_input(
@@ -389,7 +402,7 @@ pub fn read_standard_input(
     (bytes, false)
 }
 
-/// As on Unix; the reading thread is left behind when the time has passed.
+/// As on Unix. When the time has passed, the reading thread is left running.
 #[cfg(not(unix))]
 #[must_use]
 pub fn read_standard_input(

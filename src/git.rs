@@ -1,9 +1,9 @@
-//! Git: what a working tree says about itself, asked of the `git` program with commands that only read.
+//! Git: reads the state of a working tree with read-only `git` commands.
 //!
-//! A repository is not trusted: its configuration can name programs to run. So everything that `status` could start is
-//! switched off (file monitor, hooks, content filters, submodules, fetching of missing objects, nested bare
-//! repositories), the environment is built from nothing, and the whole question has a deadline, after which the child
-//! is killed and the answer is "unknown".
+//! The repository is not trusted, because its configuration can name programs to run. Everything that
+//! `status` could start is therefore switched off (file monitor, hooks, content filters, submodules, fetching
+//! of missing objects, nested bare repositories), and the environment is built from scratch. The whole query
+//! has a deadline, after which the child is killed and the answer is "unknown".
 
 use crate::env::Environment;
 use crate::redact::clean_line;
@@ -15,17 +15,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// Time for the whole answer.
+/// Deadline for the whole query.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// Dirty files that are named.
+/// Maximum number of dirty files that are listed.
 pub const MOST_FILES: usize = 30;
-/// Output that is kept, in bytes; what is beyond it is not counted.
+/// Maximum output that is read, in bytes; anything beyond it is not counted.
 const MOST_OUTPUT: u64 = 8 * 1024 * 1024;
-/// Time between two looks at a child that has closed its output and not ended.
+/// Interval between two checks of a child that has closed its output but not exited.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
-/// Largest `.git` file of a linked worktree that is read, in bytes.
+/// Size limit of the `.git` file of a linked worktree, in bytes.
 const LARGEST_LINK: u64 = 8 * 1024;
-/// Variables that git or a wrapper around it needs from the user.
+/// Variables passed through from the user, because git or a wrapper around it needs them.
 const KEPT_VARIABLES: &[&str] = &[
     "HOME",
     "XDG_CONFIG_HOME",
@@ -39,65 +39,63 @@ const KEPT_VARIABLES: &[&str] = &[
     "TMP",
 ];
 
-/// What is known about the repository of a project.
+/// Result of querying the repository of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GitReading {
     Known(GitState),
-    /// The directory is in no repository.
+    /// The directory is not in a repository.
     NoRepository,
-    /// No answer, and why: git is missing, too slow, or refused.
+    /// No answer, with the reason: git is missing, too slow, or refused.
     Unknown(String),
 }
 
-/// Commits that are named.
+/// Maximum number of commits that are listed.
 const MOST_COMMITS: usize = 20;
 
-/// State of a working tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GitState {
-    /// Name of the branch; `None` when detached.
+    /// Branch name; `None` when detached.
     pub branch: Option<String>,
-    /// First ten digits of the commit; `None` before the first one.
+    /// First ten digits of the commit id; `None` before the first commit.
     pub commit: Option<String>,
-    /// No branch is checked out.
     pub detached: bool,
-    /// Branch this one follows.
     pub upstream: Option<String>,
-    /// Commits the upstream does not have.
+    /// Commits that the upstream does not have.
     pub ahead: Option<u64>,
-    /// Commits only the upstream has.
+    /// Commits that only the upstream has.
     pub behind: Option<u64>,
     /// Changed and untracked files, at most [`MOST_FILES`].
     pub dirty: Vec<DirtyFile>,
-    /// How many there are in all.
+    /// Number of changed and untracked files in total.
     pub dirty_total: usize,
-    /// There are more than `dirty_total`; counting was given up.
+    /// There are more than `dirty_total` files; the output was cut off.
     pub dirty_more: bool,
-    /// Entries of the stash; 0 also where git is older than 2.35, which does not tell.
+    /// Number of stash entries; also 0 with git before 2.35, which does not report them.
     pub stashes: u64,
-    /// Name of the linked worktree that this is; `None` for the main one.
+    /// Name of this linked worktree; `None` in the main worktree.
     pub worktree: Option<String>,
-    /// What was begun and not finished: `merge`, `rebase`, `cherry-pick`, `revert`, `bisect`.
+    /// Unfinished operation: `merge`, `rebase`, `cherry-pick`, `revert` or `bisect`.
     pub operation: Option<&'static str>,
 }
 
 /// A file that differs from the last commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirtyFile {
-    /// Two letters as in `git status --short`: index, then working tree; `??` untracked, `!!` in conflict.
+    /// Two letters as in `git status --short`: index, then working tree. `??` is untracked, `!!` is a
+    /// conflict.
     pub status: String,
     /// Path from the top of the repository, without control characters.
     pub path: String,
 }
 
-/// State of the repository that `project` is in.
+/// Reads the state of the repository that contains `project`.
 #[must_use]
 pub fn read(environment: &Environment, project: &Path) -> GitReading {
     read_within(environment, project, DEADLINE)
 }
 
-/// Commits that were made in the working tree since `before` (its HEAD then), newest first: short id and subject, made fit
-/// to be shown. Nothing where git does not answer or the history was rewritten.
+/// Returns the commits made in the working tree since `before` (its HEAD at that time), newest first: short
+/// id and subject, sanitized for display. Empty if git does not answer or the history was rewritten.
 #[must_use]
 pub fn commits_since(environment: &Environment, project: &Path, before: Option<&str>) -> Vec<String> {
     let Some(before) = before.filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit())) else {
@@ -115,8 +113,8 @@ pub fn commits_since(environment: &Environment, project: &Path, before: Option<&
     }
 }
 
-/// Path of the `info/exclude` file of the repository, whether that file exists or not; `None` outside a repository and
-/// where git does not answer.
+/// Returns the path of the repository's `info/exclude` file, whether or not that file exists; `None` outside
+/// a repository and where git does not answer.
 #[must_use]
 pub fn exclude_file(environment: &Environment, project: &Path) -> Option<PathBuf> {
     let git = Git::find(environment, project, DEADLINE).ok()?;
@@ -178,15 +176,14 @@ fn read_within(environment: &Environment, project: &Path, limit: Duration) -> Gi
     }
 }
 
-/// Where git keeps what it knows about a working tree, found by its files alone.
+/// The git directory of a working tree, located without running git.
 struct GitDirectory {
     path: PathBuf,
-    /// Name of the linked worktree.
     worktree: Option<String>,
 }
 
 impl GitDirectory {
-    /// The one of the working tree that `project` is in.
+    /// Finds the git directory of the working tree that contains `project`.
     fn of(project: &Path) -> Option<Self> {
         let project = project.canonicalize().ok()?;
         let (top, meta) = project.ancestors().find_map(|dir| {
@@ -200,7 +197,7 @@ impl GitDirectory {
         let bytes = crate::fs::read_small(&top, LARGEST_LINK).ok()??;
         let line = bytes.strip_prefix(b"gitdir: ")?;
         let path = top.parent()?.join(path_of(line.trim_ascii_end())?);
-        // A submodule has such a file, too.
+        // A submodule has a `.git` file, too.
         let linked = path.parent()?.file_name().is_some_and(|name| name == "worktrees");
         let name = path.file_name()?.to_string_lossy();
         let worktree = linked.then(|| clean_line(&name, 100));
@@ -221,7 +218,7 @@ impl GitDirectory {
     }
 }
 
-/// The program, where it runs, and when it must be done.
+/// The git program with its working directory, environment and deadline.
 struct Git<'a> {
     program: PathBuf,
     project: &'a Path,
@@ -234,7 +231,7 @@ struct Answer {
     code: Option<i32>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// Output was cut off.
+    /// The output was cut off.
     more: bool,
 }
 
@@ -244,7 +241,7 @@ impl<'a> Git<'a> {
         let Ok(inside) = project.canonicalize() else {
             return Err("the project directory does not exist".to_owned());
         };
-        // A program that lies in the project is the project's, whatever its name.
+        // A program inside the project belongs to the project, whatever its name, and is not run.
         let outside = |path: &Path| path.canonicalize().is_ok_and(|real| !real.starts_with(&inside));
         let dirs: Vec<PathBuf> = environment.search_path().into_iter().filter(|dir| outside(dir)).collect();
         let path = std::env::join_paths(&dirs).map_err(|_| "PATH cannot be used".to_owned())?;
@@ -255,8 +252,8 @@ impl<'a> Git<'a> {
         Ok(Self { program, project, environment, path, until })
     }
 
-    /// Settings that switch every content filter off. `status` runs a filter on a file whose time differs from the
-    /// index, and a repository may define one.
+    /// Returns settings that switch every content filter off. `status` runs a filter on a file whose time
+    /// differs from the index, and the repository may define one.
     fn filters(&self) -> Result<Vec<String>, String> {
         let keys = [
             "config",
@@ -277,7 +274,8 @@ impl<'a> Git<'a> {
         let mut off = Vec::new();
         for key in answer.stdout.split(|byte| *byte == 0).filter(|key| !key.is_empty()) {
             match std::str::from_utf8(key) {
-                // `-c` splits at the first equals sign, so such a name could not be switched off.
+                // `-c` splits at the first equals sign, so a filter with one in its name could not be
+                // switched off.
                 Ok(key) if !key.contains('=') => {
                     let value = if key.ends_with(".required") { "false" } else { "" };
                     off.push(format!("{key}={value}"));
@@ -358,22 +356,23 @@ impl<'a> Git<'a> {
     }
 }
 
-/// Reads to the end in a thread of its own, keeps at most `limit` bytes, and tells whether there was more.
+/// Reads the pipe to its end in a separate thread. Retains at most `limit` bytes and reports whether there
+/// were more.
 fn reader(mut pipe: impl Read + Send + 'static, limit: u64) -> Receiver<(Vec<u8>, bool)> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = pipe.by_ref().take(limit).read_to_end(&mut bytes);
-        // The child must not block on a full pipe.
+        // Drains the rest, so that the child does not block on a full pipe.
         let more = std::io::copy(&mut pipe, &mut std::io::sink()).is_ok_and(|count| count > 0);
         let _ = sender.send((bytes, more));
     });
     receiver
 }
 
-/// Kills the child with what it has started, and takes its exit status.
+/// Kills the child and its process group, and reaps it.
 fn end(child: &mut Child) {
-    // The group is the child's own and cannot have been given to another as long as it is not waited for.
+    // The child leads its own process group, and the id cannot be reused before the child is reaped.
     #[cfg(unix)]
     if let Ok(raw) = i32::try_from(child.id())
         && let Some(group) = rustix::process::Pid::from_raw(raw)
@@ -385,7 +384,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Reads `git status --porcelain=v2 --branch -z`.
+/// Parses the output of `git status --porcelain=v2 --branch -z`.
 fn parse_status(output: &[u8], more: bool) -> GitState {
     let mut state = GitState { dirty_more: more, ..GitState::default() };
     let output = String::from_utf8_lossy(output);
@@ -454,7 +453,7 @@ mod tests {
         Environment::from_pairs([("PATH", path), ("HOME", home.as_os_str().to_owned())], home)
     }
 
-    /// The environment with the machine's own git.
+    /// Environment with the git of this machine.
     fn real(home: &Path) -> Environment {
         let path = std::env::var_os("PATH").unwrap();
         Environment::from_pairs([("PATH", path), ("HOME", home.as_os_str().to_owned())], home)
@@ -606,7 +605,7 @@ mod tests {
         }
         script(&repository.home.path().join("post-index-change"), &std::fs::read_to_string(&trap).unwrap());
         repository.write(".gitattributes", "* filter=evil\n");
-        // Same length, other time: git has to compare the contents, so it would run the filter.
+        // Same length, other modification time: git has to compare the contents, so it would run the filter.
         repository.write("one.txt", "9\n");
         let state = repository.state();
         assert!(state.dirty.iter().any(|file| file.path == "one.txt"));
@@ -665,7 +664,7 @@ mod tests {
             "{reading:?}"
         );
         assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
-        // The sleeping grandchild is gone, or a zombie nobody has fetched.
+        // The sleeping grandchild is gone, or a zombie that has not been reaped.
         let stat = format!("/proc/{}/stat", std::fs::read_to_string(&pid).unwrap().trim());
         let gone = || std::fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "));
         while !gone() && started.elapsed() < Duration::from_secs(5) {

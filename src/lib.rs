@@ -1,15 +1,16 @@
-//! Keeps long Claude Code work alive: finds sessions that stopped, says why, notes what was being done, waits for the
-//! limit, and continues the same session once.
+//! Finds Claude Code sessions that stopped, explains why, records what was being done, waits for the limit to
+//! reset, and continues the same session exactly once.
 //!
 //! ```text
-//! hook stdin / argv -> bin -> ffi -> read: claude::{transcript, registry, process} + store          (no effects)
+//! hook stdin / argv -> bin -> ffi -> read: claude::{transcript, registry, process} + store          (no
+//! effects)
 //!                                 -> session::ending, recovery::policy                              (pure values)
 //!                                 -> act: store, note, wake -> journal                              (effects, verified)
 //!           stdout  <- bin <- ffi <- one report value; --json prints exactly it
 //! ```
 //!
-//! Rust never prints and never exits. Time, environment and paths come in as values through [`clock`], [`env`] and
-//! [`fs`]. Only `ffi` knows Node.
+//! Rust never prints and never exits. Time, environment and paths are passed in as values through [`clock`],
+//! [`env`] and [`fs`]. Only `ffi` knows Node.
 
 pub mod claude;
 pub mod clock;

@@ -1,18 +1,20 @@
-//! Option objects of exported functions.
+//! Option objects of the exported functions.
 
 use crate::error::{Code, Error};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// Reads the options of an exported function. A missing or `null` object has no options.
+/// Parses the options of an exported function. A missing or `null` object counts as empty.
 ///
-/// Every type that is read here denies unknown fields: `prune({ dryrun: true })` must not delete what `dryRun` would have listed.
+/// Every type parsed here denies unknown fields: `prune({ dryrun: true })` must not delete what `dryRun`
+/// would have listed.
 ///
 /// # Errors
-/// [`Code::Usage`] for anything but an object, an unknown option, and a value of the wrong type.
+///
+/// [`Code::Usage`] for anything but an object, for an unknown option, and for a value of the wrong type.
 pub fn read_options<O: DeserializeOwned>(options: Option<Value>) -> Result<O, Error> {
     let options = options.filter(|options| !options.is_null()).unwrap_or_else(|| json!({}));
-    // Serde would read an array as the fields in their order.
+    // Serde would accept an array as the fields in their order.
     if !options.is_object() {
         return Err(Error::new(Code::Usage, "options are not an object"));
     }
@@ -24,11 +26,12 @@ pub fn read_options<O: DeserializeOwned>(options: Option<Value>) -> Result<O, Er
     })
 }
 
-/// The name that does not exist and those that do, from the message of serde: ``unknown field `a`, expected `b` or `c` ``.
+/// Extracts the unknown field and the known ones from a serde message: ``unknown field `a`, expected `b` or
+/// `c` ``.
 pub(crate) fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
     let mut names = message.strip_prefix("unknown field `")?.split('`');
     let unknown = names.next()?;
-    // Between two names in backquotes there is text.
+    // Every second part lies between two names.
     Some((unknown, names.skip(1).step_by(2).collect()))
 }
 
@@ -44,8 +47,8 @@ fn unknown_option(within: &str, message: &str) -> Option<Error> {
     })
 }
 
-/// The name that was probably meant: the same but for case and separators, else the one that takes the fewest edits to reach, where
-/// those are at most a third of the letters.
+/// Returns the known name that was probably intended: equal except for case and separators, else the one with
+/// the fewest edits, if those are at most a third of the letters.
 pub(crate) fn closest<'n>(unknown: &str, names: &[&'n str]) -> Option<&'n str> {
     let plain =
         |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
@@ -55,7 +58,7 @@ pub(crate) fn closest<'n>(unknown: &str, names: &[&'n str]) -> Option<&'n str> {
     (distance(&best) <= wanted.len().div_ceil(3)).then_some(*best)
 }
 
-/// Letters to insert, delete or replace to turn one word into another (Levenshtein distance).
+/// Returns the Levenshtein distance: letters to insert, delete or replace to turn one word into another.
 fn edits(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();

@@ -1,4 +1,4 @@
-//! A file that a report could not read.
+//! Problems: files that a report could not read.
 
 use crate::error::Error;
 use crate::fs::lossy_or_null;
@@ -14,7 +14,6 @@ pub struct Problem {
     pub path: Option<PathBuf>,
     /// Stable name, such as `IO`.
     pub code: &'static str,
-    /// What is wrong with it.
     pub message: String,
 }
 

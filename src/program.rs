@@ -1,5 +1,5 @@
-//! A program of the operating system: found outside of the project that is worked on, started with its arguments as a list
-//! and without a shell, and ended when its time is over.
+//! Runs a program of the operating system: found outside the current project, started without a shell, and
+//! killed at its deadline.
 
 use crate::env::Environment;
 use crate::fs::canonical;
@@ -9,19 +9,19 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// Between two looks at whether it has ended.
+/// Interval between two checks for its exit.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
-/// Words of complaint that are kept, in bytes.
+/// Maximum amount of standard error that is retained, in bytes.
 const LARGEST: u64 = 4 * 1024;
-/// What it left in the background may hold its output open; so long its complaint is waited for after its end.
+/// Maximum wait for the error output after the program has exited. A background process it left may keep the
+/// pipe open.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramEnd {
-    /// Its exit code; `None`: ended by a signal.
+    /// Exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// The beginning of what it wrote to standard error.
+    /// First part of its standard error, on one line.
     pub complaint: String,
 }
 
@@ -34,7 +34,7 @@ pub fn excluded_directory(env: &Environment, project: Option<&Path>) -> Option<P
     (!home.is_some_and(|home| home.starts_with(&project))).then_some(project)
 }
 
-/// The first program of this name on `PATH` that really lies outside of `project`.
+/// Finds the first program of this name on `PATH` whose real path is outside `project`.
 #[must_use]
 pub fn find(env: &Environment, name: &str, project: Option<&Path>) -> Option<PathBuf> {
     let inside = excluded_directory(env, project);
@@ -46,7 +46,7 @@ pub fn find(env: &Environment, name: &str, project: Option<&Path>) -> Option<Pat
     which::which_in_all(name, Some(path), "/").ok()?.find(|program| program.is_absolute() && outside(program))
 }
 
-/// The Node.js that runs this process, else the first one on `PATH` that lies outside of `project`.
+/// Returns the Node.js that runs this process, else the first one on `PATH` outside `project`.
 #[must_use]
 pub fn node(env: &Environment, project: Option<&Path>) -> Option<PathBuf> {
     let is_node = |program: &&Path| {
@@ -57,17 +57,19 @@ pub fn node(env: &Environment, project: Option<&Path>) -> Option<PathBuf> {
     env.program().filter(is_node).map(Path::to_path_buf).or_else(|| find(env, "node", project))
 }
 
-/// Runs it with nothing to read, its output thrown away, for at most `limit`.
+/// Runs a command without input, discards its standard output, and kills it after `limit`.
 ///
 /// # Errors
-/// Why it could not be started, or that it did not end in time and was ended.
+///
+/// The reason why it could not be started, or that it did not end in time and was killed.
 pub fn run(command: &mut Command, limit: Duration) -> Result<ProgramEnd, String> {
     run_with_input(command, Vec::new(), limit)
 }
 
-/// Runs it as [`run`] does, with `input` to read.
+/// Runs a command as [`run`] does, with `input` on its standard input.
 ///
 /// # Errors
+///
 /// As [`run`].
 pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) -> Result<ProgramEnd, String> {
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
@@ -76,14 +78,14 @@ pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) ->
     std::os::unix::process::CommandExt::process_group(command, 0);
     #[cfg(windows)]
     {
-        /// `CREATE_NO_WINDOW`: no console flashes up.
+        /// `CREATE_NO_WINDOW`: suppresses the console window.
         const NO_WINDOW: u32 = 0x0800_0000;
         std::os::windows::process::CommandExt::creation_flags(command, NO_WINDOW);
     }
     let started = Instant::now();
     let mut child = command.spawn().map_err(|error| format!("could not be started: {error}"))?;
     if let Some(mut to) = child.stdin.take() {
-        // On a thread of its own: a program that does not read must not hold up the deadline.
+        // Written in a separate thread: a program that does not read its input must not delay the deadline.
         std::thread::spawn(move || to.write_all(&input));
     }
     let complaint = read_beginning(&mut child);
@@ -107,7 +109,8 @@ pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) ->
     }
 }
 
-/// The beginning is sent at the end of the output; what is beyond it is read all the same, so that the program never blocks.
+/// Reads standard error in a separate thread and sends its first part at the end. The rest is drained, so
+/// that the program never blocks.
 fn read_beginning(child: &mut Child) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     let output = child.stderr.take();
@@ -121,7 +124,7 @@ fn read_beginning(child: &mut Child) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// Ends it, and on Unix what it started: it leads a process group of its own.
+/// Kills the program; on Unix also its process group, which contains its children.
 fn end(child: &mut Child) {
     #[cfg(unix)]
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
@@ -131,7 +134,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Whether a process with this id exists, whichever user owns it.
+/// Returns whether a process with this id exists, whichever user owns it.
 #[cfg(unix)]
 #[must_use]
 pub fn process_exists(pid: u32) -> bool {
@@ -139,7 +142,8 @@ pub fn process_exists(pid: u32) -> bool {
     pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
 }
 
-/// Always true, because this system has no cheap answer; files that may be in use are kept.
+/// Always returns true, because this system has no cheap check. Files that may be in use are therefore
+/// retained.
 #[cfg(not(unix))]
 #[must_use]
 pub fn process_exists(_pid: u32) -> bool {

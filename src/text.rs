@@ -1,14 +1,16 @@
-//! Text from outside, made fit to be shown and stored: no control, escape or direction-changing characters, bounded in
-//! length.
+//! Sanitizes external text for display and storage: removes control, escape and direction-changing characters
+//! and bounds the length.
 
 use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Longest raw text that is looked at, in bytes. A multi-megabyte prompt is cut here before anything costs time.
+/// Maximum length of raw text that is examined, in bytes. A multi-megabyte prompt is cut here, before any
+/// costly work.
 pub const LONGEST_RAW: usize = 64 * 1024;
 
-/// The text without terminal escapes, control and direction-changing characters; line ends and tabs stay.
+/// Removes terminal escapes, control characters and direction-changing characters; retains line ends and
+/// tabs.
 #[must_use]
 pub fn sanitised(text: &str) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
@@ -34,7 +36,7 @@ pub fn sanitised(text: &str) -> String {
     clean
 }
 
-/// Characters that change how others are shown, or that nobody can see.
+/// Returns whether a character is invisible or changes how others are displayed.
 #[must_use]
 pub fn invisible(char: char) -> bool {
     matches!(char,
@@ -42,7 +44,7 @@ pub fn invisible(char: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// After ESC: a control sequence, a string such as a window title, or a short escape.
+/// Skips what follows ESC: a control sequence, a string such as a window title, or a short escape.
 fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
     match chars.peek() {
         Some('[') => {
@@ -67,7 +69,8 @@ fn skip_control_sequence(chars: &mut Peekable<Chars<'_>>) {
     chars.next_if(|next| matches!(next, '@'..='~'));
 }
 
-/// Up to BEL or the string terminator; never over a line end, so that an unfinished one cannot swallow the rest.
+/// Skips up to BEL or the string terminator, but never past a line end, so that an unterminated string cannot
+/// swallow the rest.
 fn skip_string(chars: &mut Peekable<Chars<'_>>) {
     while let Some(next) = chars.next_if(|next| *next != '\n') {
         match next {
@@ -81,7 +84,8 @@ fn skip_string(chars: &mut Peekable<Chars<'_>>) {
     }
 }
 
-/// Sanitised, on one line, every run of blanks one space, at most `limit` characters.
+/// Sanitizes a text and puts it on one line, with every run of whitespace as one space and at most `limit`
+/// characters.
 #[must_use]
 pub fn one_line(raw: &str, limit: usize) -> String {
     let simple = raw.len() <= limit
@@ -95,13 +99,13 @@ pub fn one_line(raw: &str, limit: usize) -> String {
     shortened(&on_one_line(&clean), limit).into_owned()
 }
 
-/// Every run of blanks and line ends one space.
+/// Replaces every run of whitespace and line ends by one space.
 #[must_use]
 pub fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// At most `limit` characters, the last of them an ellipsis where something was left out.
+/// Shortens a text to at most `limit` characters, ending in an ellipsis if something was cut.
 #[must_use]
 pub fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
     let Some((end, _)) = text.char_indices().nth(limit) else { return Cow::Borrowed(text) };
@@ -109,7 +113,7 @@ pub fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", text[..end].trim_end()))
 }
 
-/// The first `limit` bytes, without splitting a character.
+/// Returns at most the first `limit` bytes, without splitting a character.
 #[must_use]
 pub fn head(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
@@ -119,7 +123,7 @@ pub fn head(text: &str, limit: usize) -> &str {
 pub fn length(text: &str) -> usize {
     text.chars().count()
 }
-/// A size as a number that can be compared with a fraction.
+/// Converts a size to a floating-point number.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^53")]
 pub fn as_fraction(size: u64) -> f64 {

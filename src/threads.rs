@@ -1,17 +1,18 @@
-//! Threads: many questions answered side by side, each by whoever is free.
+//! Threads: processes a list of items on several threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// More threads than these gain nothing: the disk, or the memory, is the limit.
+/// Maximum number of threads; with more, the disk or the memory is the bottleneck.
 const MOST_THREADS: usize = 8;
-/// Files a thread takes at a time.
+/// Number of files that a thread claims at a time.
 pub const PORTION: usize = 16;
 
-/// Answers all questions in several threads, each of which takes a portion at a time; the answers stand where the questions
-/// stood. `worker` is made once in each thread.
+/// Maps all questions on several threads, each of which claims `portion` questions at a time. The answers are
+/// in the order of the questions. `worker` is called once per thread.
 ///
 /// # Panics
-/// When a worker does.
+///
+/// If a worker panics.
 pub fn side_by_side<Q: Sync, A: Send, W: FnMut(&Q) -> A>(
     questions: &[Q],
     portion: usize,
@@ -33,7 +34,7 @@ pub fn side_by_side<Q: Sync, A: Send, W: FnMut(&Q) -> A>(
     let threads =
         std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, MOST_THREADS);
     let mut all = std::thread::scope(|scope| {
-        // The calling thread works too.
+        // The calling thread is one of the workers.
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut all = work();
         for other in others {

@@ -1,15 +1,15 @@
-//! What comes from outside of this process, as values: a test gives its own.
+//! External inputs of this process, as values that a test can replace.
 
 use crate::claude::process::Processes;
 use crate::clock::Clock;
 use crate::env::Environment;
 
-/// The outside of one call.
+/// External inputs of one call.
 #[derive(Clone, Copy)]
 pub struct World<'a> {
-    /// Variables and well-known directories.
+    /// Environment variables and standard directories.
     pub env: &'a Environment,
     pub clock: &'a dyn Clock,
-    /// Processes of this machine.
+    /// Access to the processes of this machine.
     pub processes: &'a dyn Processes,
 }

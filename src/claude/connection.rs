@@ -1,49 +1,50 @@
-//! A connection: an established TCP connection of this machine, and how long ago it last received something.
+//! Established TCP connections of this machine, and how long ago each last received data.
 //!
-//! Nothing else tells a model that thinks slowly from one that never answers (measured with 2.1.329: processor time,
-//! context switches, the registry and the transcript look alike; text and pings of an answer are seen here). The kernel
-//! is asked over its own diagnostic socket (`sock_diag`), as `ss -ti` does; nothing goes over a network.
+//! Nothing else distinguishes a model that thinks slowly from one that never answers (measured with 2.1.329:
+//! processor time, context switches, the registry and the transcript look the same in both cases; text and
+//! pings of an answer show up here). The module queries the kernel over its diagnostic socket (`sock_diag`),
+//! as `ss -ti` does, and sends nothing over a network.
 
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use std::time::Duration;
 
-/// Type of a diagnostic request and of its answers.
+/// Message type of a diagnostic request and its answers.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
-/// This is a request, for all of them.
+/// Flags `NLM_F_REQUEST` and `NLM_F_DUMP`: requests a list of all connections.
 const REQUEST_ALL: u16 = 0x301;
 const TCP: u8 = 6;
-/// The extension that holds `tcp_info`, as a bit and as an attribute.
+/// The extension that carries `tcp_info`, as a request bit and as an attribute type.
 const INFO_BIT: u8 = 2;
 const INFO: u16 = 2;
-/// The state "established", as a bit.
+/// TCP state "established", as a bit.
 const ESTABLISHED: u32 = 1 << 1;
 const HEADER: usize = 16;
-/// Length of `inet_diag_msg`, and where the inode is in it.
+/// Length of `inet_diag_msg`, and the offset of the inode in it.
 const MESSAGE: usize = 72;
 const INODE: usize = 68;
-/// Where `tcp_info` holds `tcpi_last_data_recv`, in milliseconds.
+/// Offset of `tcpi_last_data_recv` (milliseconds) in `tcp_info`.
 const LAST_RECEIVED: usize = 52;
-/// More than the kernel gives at a time.
+/// Larger than any datagram the kernel sends at once.
 const BUFFER: usize = 64 * 1024;
-/// Answers that are read at most; a machine with more connections is not judged.
+/// Maximum number of reads; a machine with more connections yields no result.
 const MOST_READS: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connection {
-    /// Number of its socket, as `/proc/<pid>/fd` names it.
+    /// Inode of the socket, as in the links of `/proc/<pid>/fd`.
     pub inode: u32,
-    /// Time since it last received something, or since it was made.
+    /// Time since the connection last received data, or since it was opened.
     pub since_received: Duration,
 }
 
-/// Every established TCP connection of this machine; `None` when the kernel does not tell.
+/// Lists every established TCP connection of this machine; `None` if the kernel does not report them.
 #[must_use]
 pub fn established() -> Option<Vec<Connection>> {
     let mut all = Vec::new();
-    // Internet protocol 4 and 6.
+    // Address families `AF_INET` and `AF_INET6`.
     for family in [2, 10] {
         ask(family, &mut all)?;
     }
@@ -75,7 +76,7 @@ fn ask(family: u8, found: &mut Vec<Connection>) -> Option<()> {
     None
 }
 
-/// Takes the connections out of one answer; true when it was the last. `None` for an error.
+/// Extracts the connections from one answer. Returns true for the last answer, `None` for an error.
 fn take(mut answer: &[u8], found: &mut Vec<Connection>) -> Option<bool> {
     while let Some(length) = number(answer, 0) {
         let length = (length as usize).clamp(HEADER, answer.len().max(HEADER));

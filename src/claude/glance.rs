@@ -1,8 +1,8 @@
-//! A glance: a line of a transcript read only as far as a verdict needs.
+//! A glance: parses a transcript line only as far as a verdict needs.
 //!
-//! Most lines decide nothing, and most of a line that decides something is text nobody asked for. So the kind of a line
-//! is told by its first bytes where they are as the client writes them, and what is read is read without decoding long
-//! texts. Other key orders take the long way and give the same answer.
+//! Most lines do not affect a verdict, and most of a line that does is text no caller needs. The first bytes
+//! of a line, in the key order that clients write, determine its kind, and long texts are not decoded. A line
+//! with another key order is parsed in full, with the same result.
 
 use super::outline::{Outline, decoded, once};
 use super::record::{
@@ -18,62 +18,62 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 static GLUED: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new(b"}{\""));
-/// Bytes at the end of a line in which the keys shared by all messages stand.
+/// Number of bytes at the end of a line that contain the keys shared by all messages.
 const SHARED_KEYS: usize = 700;
 
-/// What the first bytes of a line tell.
+/// Kind of a line, as determined by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Request logs, attachments, subagents' records: they decide nothing.
+    /// Request logs, attachments and subagent records, which never affect a verdict.
     Nothing,
-    /// A record of a session's metadata that decides nothing by itself.
+    /// A session metadata record that does not affect a verdict by itself.
     Mark(Mark),
-    /// A title, a name, the newest prompt, a permission mode.
+    /// A title, a name, the newest prompt, or a permission mode.
     Meta,
-    /// A note of the client's that decides nothing, such as the length of a turn.
+    /// A system record that does not affect a verdict, such as the duration of a turn.
     Note,
-    /// A user record: a prompt, or a tool result whose first bytes do not show that it is one.
+    /// A user record: a prompt, or a tool result that its first bytes do not identify as one.
     User,
-    /// A user record that begins with a tool result.
+    /// A user record that starts with a tool result.
     Result,
     Answer,
-    /// A message of which the first bytes do not tell whose it is, or a note of the client's that decides something.
+    /// A message whose first bytes do not identify the sender, or a system record that affects a verdict.
     Message,
-    /// The first bytes do not tell, or (with [`kind_of`]) several records are glued together.
+    /// The first bytes are inconclusive, or (with [`kind_of`]) the line holds several concatenated records.
     Unknown,
 }
 
 impl Kind {
-    /// Whether it may be a record of the conversation: a prompt, a result, an answer or a note that decides something.
+    /// Returns whether it may be part of the conversation: a prompt, a result, an answer, or a system record
+    /// that affects a verdict.
     #[must_use]
     pub const fn may_be_said(self) -> bool {
         matches!(self, Self::User | Self::Result | Self::Answer | Self::Message | Self::Unknown)
     }
 }
 
-/// Metadata that is only counted.
+/// Metadata that is counted but not parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// Written when a process ends gracefully.
+    /// Written when a process exits gracefully.
     CostState,
     Other,
 }
 
-/// Tells the kind of a line.
 #[must_use]
 pub fn kind_of(line: &[u8]) -> Kind {
     let kind = kind_of_first(line);
     if kind != Kind::Unknown && is_glued(line) { Kind::Unknown } else { kind }
 }
 
-/// Whether other records may stand behind the first one of a line. Within a text the quote would be escaped, so these are two
-/// records, or a text that ends so.
+/// Returns whether a line may hold further records after the first one. A quote inside a string would be
+/// escaped, so a match means two records, or a string that ends this way.
 #[must_use]
 pub fn is_glued(line: &[u8]) -> bool {
     GLUED.find(line).is_some()
 }
 
-/// Tells the kind of a line's first record, which most often is its only one.
+/// Returns the kind of a line's first record, usually its only one.
 #[must_use]
 pub fn kind_of_first(line: &[u8]) -> Kind {
     if let Some(rest) = line.strip_prefix(b"{\"type\":\"") {
@@ -133,7 +133,7 @@ fn user_kind(rest: &[u8]) -> Kind {
     if block.is_some_and(is_result) { Kind::Result } else { Kind::User }
 }
 
-/// Whether the keys of a message stand there, as those of an answer begin.
+/// Returns whether these are the first keys of a model's answer.
 fn is_answer(rest: &[u8]) -> bool {
     rest.strip_prefix(b"\"message\":{\"id\":\"msg_").is_some_and(|rest| {
         let end = memchr::memchr(b'"', &rest[..rest.len().min(64)]);
@@ -141,27 +141,27 @@ fn is_answer(rest: &[u8]) -> bool {
     })
 }
 
-/// The `entrypoint` of a message, without reading the message.
+/// Returns the `entrypoint` of a message without parsing the message.
 #[must_use]
 pub fn entrypoint_of(line: &[u8]) -> Option<&[u8]> {
     text_after(&line[line.len().saturating_sub(SHARED_KEYS)..], b"\"entrypoint\":\"")
 }
 
-/// The `timestamp` of a client's note, without reading the note.
+/// Returns the `timestamp` of a system record without parsing the record.
 #[must_use]
 pub fn timestamp_of(line: &[u8]) -> Option<chrono::DateTime<chrono::Utc>> {
     let end = &line[line.len().saturating_sub(SHARED_KEYS)..];
     text_after(end, b"\"timestamp\":\"").and_then(|text| parse_rfc3339(std::str::from_utf8(text).ok()?))
 }
 
-/// The string value after a key; only for values that hold no escapes.
+/// Returns the string value after a key; only valid for values without escapes.
 #[must_use]
 pub fn text_after<'a>(bytes: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     let rest = &bytes[memmem::find(bytes, key)? + key.len()..];
     Some(&rest[..memchr::memchr(b'"', rest)?])
 }
 
-/// The metadata of a line that is as the client writes it and holds no escapes.
+/// Returns the metadata of a line whose keys are in the client's order and whose value has no escapes.
 #[must_use]
 pub fn plain_meta(line: &[u8]) -> Option<Meta> {
     type Wrap = fn(&str) -> Meta;
@@ -179,21 +179,21 @@ pub fn plain_meta(line: &[u8]) -> Option<Meta> {
     Some(wrap(simdutf8::basic::from_utf8(text).ok()?))
 }
 
-/// Reads one line as [`super::record::parse_line`] does, without what a verdict does not need: no results of tools, no
-/// arguments of calls, no text of answers that are no errors, no ids of other records.
+/// Parses one line as [`super::record::parse_line`] does, but omits what no verdict needs: tool results, call
+/// arguments, the text of answers other than errors, and the ids of other records.
 #[must_use]
 pub fn glance(offset: u64, line: &[u8]) -> impl DoubleEndedIterator<Item = Record> + use<> {
     let line = trim(line);
     let mut parsed = Line::default();
     let (one, several) = match parsed.read(line).and_then(|()| record(offset, &mut parsed)) {
         Some(record) => (Some(record), Vec::new()),
-        // Glued records, halves of characters and shapes of another kind: the long way.
+        // Concatenated records, unpaired surrogates and unexpected shapes need the full parser.
         None => (None, parse_line(offset, line)),
     };
     one.into_iter().chain(several)
 }
 
-/// A line as far as it is read at once: what most lines do not need is left as it stands.
+/// A partly parsed line: values that most lines do not need stay raw.
 #[derive(Default)]
 struct Line<'a> {
     kind: Text<'a>,
@@ -233,7 +233,7 @@ struct Line<'a> {
 }
 
 type Text<'a> = Option<Cow<'a, str>>;
-/// A value as it stands in the line.
+/// The raw JSON text of a value.
 type Raw<'a> = Option<&'a str>;
 
 #[derive(Default)]
@@ -251,7 +251,7 @@ struct Usage {
     cache_read: Option<u64>,
 }
 
-/// Content of a message: text, or blocks of which only the outline is read.
+/// Message content: text, or blocks of which only some fields are parsed.
 #[derive(Default)]
 enum Content<'a> {
     #[default]
@@ -380,7 +380,7 @@ impl Content<'_> {
         }
     }
 
-    /// Its text, that of its blocks joined by line ends.
+    /// Returns the text, or the text of all blocks joined by newlines.
     fn text(&mut self) -> Option<String> {
         match self {
             Self::None => Some(String::new()),
@@ -413,7 +413,7 @@ fn owned(text: &mut Text<'_>) -> Option<String> {
     text.take().map(Cow::into_owned)
 }
 
-/// The text that a value is, if it is one.
+/// Decodes the value if it is a string.
 fn text(raw: Raw<'_>) -> serde_json::Result<Text<'_>> {
     raw.filter(|raw| raw.starts_with('"')).map(decoded).transpose()
 }
@@ -422,7 +422,7 @@ fn value(raw: Raw<'_>) -> serde_json::Result<Option<Value>> {
     raw.map(serde_json::from_str).transpose()
 }
 
-/// `None`: a value holds what a strict reader does not read, such as half a character.
+/// Returns `None` if a value holds something that a strict parser rejects, such as an unpaired surrogate.
 fn record(offset: u64, line: &mut Line<'_>) -> Option<Record> {
     Some(Record {
         offset,
@@ -468,7 +468,7 @@ fn body(line: &mut Line<'_>) -> Option<Body> {
         "permission-mode" => short(&mut line.permission_mode)
             .map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode))),
         "cost-state" => Body::Meta(Meta::CostState),
-        // Rare: read the long way.
+        // Rare, so left to the full parser.
         "continued-in" => return None,
         _ => Body::Other,
     })
@@ -491,7 +491,7 @@ fn user(line: &mut Line<'_>) -> Option<User> {
             .and_then(|note| note.as_str().map(CompactString::from)),
         ..User::default()
     };
-    // The flag is younger than the text.
+    // The flag is newer than the text; older clients wrote only the text.
     user.compact_summary = line.is_compact_summary == Some(true) || is_compact_summary(&user.text);
     for block in content.blocks().iter().filter(|block| is(&block.kind, "tool_result")) {
         user.results.push(ToolResult {
@@ -538,7 +538,7 @@ fn assistant(line: &mut Line<'_>) -> Option<Assistant> {
     Some(assistant)
 }
 
-/// The lines of all recorded transcripts.
+/// Reads the lines of all recorded transcripts.
 #[cfg(test)]
 pub(crate) fn recorded_lines() -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
@@ -562,7 +562,7 @@ mod tests {
     use super::super::outline::damaged;
     use super::*;
 
-    /// A record without what a glance leaves out.
+    /// Formats a record without the fields that a glance omits.
     fn outline(mut record: Record) -> String {
         record.head.parent = None;
         record.head.session = None;
@@ -584,7 +584,7 @@ mod tests {
         format!("{record:?}")
     }
 
-    /// A glance and the whole reader tell the same of a line; how many records it holds.
+    /// Asserts that a glance and the full parser agree on a line, and returns the number of records in it.
     fn agreed(line: &[u8]) -> usize {
         let whole: Vec<_> = parse_line(0, line).into_iter().map(outline).collect();
         let glanced: Vec<_> = glance(0, line).map(outline).collect();
@@ -609,7 +609,7 @@ mod tests {
                 Kind::Nothing => matches!(record.body, Body::Other) || record.head.sidechain,
                 Kind::Mark(Mark::CostState) => matches!(record.body, Body::Meta(Meta::CostState)),
                 Kind::Mark(Mark::Other) => matches!(record.body, Body::Other),
-                // A last-prompt record without a prompt was seen.
+                // Some `last-prompt` records have no prompt.
                 Kind::Meta => matches!(record.body, Body::Meta(_) | Body::Other),
                 Kind::Note => matches!(record.body, Body::System(_)),
                 Kind::User => matches!(record.body, Body::User(_)),

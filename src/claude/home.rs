@@ -1,13 +1,15 @@
-//! A home: one configuration directory of Claude Code (`~/.claude` or `CLAUDE_CONFIG_DIR`) and where things are in it.
+//! A home: one configuration directory of Claude Code (`~/.claude` or `CLAUDE_CONFIG_DIR`) and the paths in
+//! it.
 //!
-//! Measured with 2.1.329: a project's transcripts are in `projects/<encoded path>/<session>.jsonl`, the encoding being
-//! that of the real (symlink-free) working directory. It is lossy and never decoded.
+//! Measured with 2.1.329: a project's transcripts are in `projects/<encoded path>/<session>.jsonl`, where the
+//! encoded path derives from the real (symlink-free) working directory. The encoding is lossy and is never
+//! decoded.
 
 use crate::env::Environment;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Longest encoded name that is used whole; longer ones are cut and get a hash.
+/// Maximum length of an encoded name; longer ones are truncated and get a hash.
 const LONGEST: usize = 200;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,44 +18,39 @@ pub struct ClaudeHome {
 }
 
 impl ClaudeHome {
-    /// The home in this directory.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
 
-    /// The configuration directory itself.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Directory of all transcripts.
     #[must_use]
     pub fn projects(&self) -> PathBuf {
         self.dir.join("projects")
     }
 
-    /// Directory of the transcripts of sessions started in `cwd`, a real absolute path.
+    /// Returns the directory of the transcripts of sessions started in `cwd`, a real absolute path.
     #[must_use]
     pub fn project(&self, cwd: &Path) -> PathBuf {
         self.projects().join(encode_project_path(&cwd.to_string_lossy()))
     }
 
-    /// Directory of the process registry.
     #[must_use]
     pub fn sessions(&self) -> PathBuf {
         self.dir.join("sessions")
     }
 
-    /// The user's own settings.
     #[must_use]
     pub fn settings(&self) -> PathBuf {
         self.dir.join("settings.json")
     }
 }
 
-/// Every configuration directory there is: the one in force, the default, those of CCS instances, and `further` ones
-/// (absolute, or below `~`).
+/// Lists all existing configuration directories: the active one, the default, those of CCS instances, and
+/// `further` ones (absolute, or relative to `~`).
 #[must_use]
 pub fn all_homes(env: &Environment, further: &[PathBuf]) -> Vec<ClaudeHome> {
     let default = env.home().map(|home| home.join(".claude"));
@@ -75,7 +72,8 @@ pub fn all_homes(env: &Environment, further: &[PathBuf]) -> Vec<ClaudeHome> {
     dirs.into_iter().map(ClaudeHome::new).collect()
 }
 
-/// For each home the first one with the same store of transcripts: several may share one by symbolic links.
+/// Maps each home to the first one with the same transcript store; several homes may share one through
+/// symbolic links.
 #[must_use]
 pub fn stores(homes: &[ClaudeHome]) -> Vec<usize> {
     let real: Vec<PathBuf> =
@@ -83,17 +81,18 @@ pub fn stores(homes: &[ClaudeHome]) -> Vec<usize> {
     real.iter().map(|store| real.iter().position(|other| other == store).unwrap_or_default()).collect()
 }
 
-/// The home in whose store this transcript is: the first one that shares it.
+/// Returns the first home that shares the store of this transcript.
 #[must_use]
 pub fn store_with(transcript: &Path, homes: &[ClaudeHome]) -> Option<usize> {
     let home = homes.iter().position(|home| transcript.starts_with(home.projects()))?;
     Some(stores(homes)[home])
 }
 
-/// Name of the directory in which Claude Code keeps the transcripts of a working directory.
+/// Returns the name of the directory in which Claude Code stores the transcripts of a working directory.
 ///
-/// Every UTF-16 unit that is no ASCII letter or digit becomes `-`; a result longer than 200 is cut there and followed
-/// by `-` and the base-36 absolute value of a 32-bit rolling hash (`h * 31 + unit`) of the path as it was.
+/// Every UTF-16 unit other than an ASCII letter or digit becomes `-`. A result longer than 200 is truncated
+/// to 200 and followed by `-` and the base-36 absolute value of a 32-bit rolling hash (`h * 31 + unit`) of
+/// the original path.
 #[must_use]
 pub fn encode_project_path(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
@@ -113,15 +112,15 @@ pub fn encode_project_path(path: &str) -> String {
     encoded
 }
 
-/// Whether a directory of this name can hold transcripts of `cwd`, a real absolute path, or of a directory below it. The name
-/// alone does not tell more.
+/// Returns whether a directory of this name can hold transcripts of `cwd` (a real absolute path) or of a
+/// directory below it. The name alone cannot prove it.
 #[must_use]
 pub fn can_be_below(name: &str, cwd: &Path) -> bool {
     if cwd.parent().is_none() {
         return true;
     }
     let encoded = encode_project_path(&cwd.to_string_lossy());
-    // What is below a path that is cut begins with the same characters, and has a hash of its own.
+    // A path below a truncated one starts with the same characters but has its own hash.
     let start = &encoded[..encoded.len().min(LONGEST)];
     name == encoded || name.strip_prefix(start).is_some_and(|rest| rest.starts_with('-'))
 }
@@ -138,10 +137,11 @@ fn base36(mut number: u32) -> String {
     }
 }
 
-/// Whether a text is a session id: a UUID with its dashes, and nothing else. Claude Code makes them in lower case, and keeps the
-/// case of one that it is given with `--session-id` (`uuidgen` on macOS prints capitals; measured with 2.1.332).
+/// Returns whether a text is a session id: a UUID with its dashes, and nothing else. Claude Code generates
+/// ids in lower case, and preserves the case of an id passed with `--session-id` (`uuidgen` on macOS prints
+/// capitals; measured with 2.1.332).
 ///
-/// Everything that becomes part of a path goes through this check first.
+/// Anything that becomes part of a path must pass this check first.
 #[must_use]
 pub fn is_session_id(text: &str) -> bool {
     text.len() == 36
@@ -151,7 +151,7 @@ pub fn is_session_id(text: &str) -> bool {
         })
 }
 
-/// Whether a session id begins with this text, in either case.
+/// Returns whether a session id begins with this text, ignoring case.
 #[must_use]
 pub fn begins(id: &str, text: &str) -> bool {
     id.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text))

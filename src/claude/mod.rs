@@ -1,5 +1,5 @@
-//! Claude Code's own files and processes, read as they are: where its configuration lives, what a transcript line
-//! says, which process holds which session. Nothing here judges; nothing here writes.
+//! Reads Claude Code's own files and processes: where its configuration lives, what a transcript line
+//! contains, which process has which session open. This module makes no decisions and writes nothing.
 
 #[cfg(target_os = "linux")]
 pub mod connection;

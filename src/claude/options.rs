@@ -1,43 +1,44 @@
-//! The options of a client's command line: which of them a run that resumes its session has to have too.
+//! Command-line options of a client: which of them a run must repeat when it resumes the session.
 //!
-//! A client restores the conversation, the agent and the added directories by itself; tools, MCP servers, settings, model and
-//! effort it does not (measured with 2.1.332).
+//! A client restores the conversation, the agent and the added directories by itself, but not tools, MCP
+//! servers, settings, model and effort (measured with 2.1.332).
 
 use super::role::is_interpreter;
 use std::path::{Path, PathBuf};
 
-/// What an option takes.
+/// Number of values that an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Takes {
     Nothing,
     One,
-    /// One value, where the next word does not begin with a dash.
+    /// One value, unless the next word begins with a dash.
     Perhaps,
     /// Every word up to the next option.
     Many,
 }
 
-/// What becomes of an option in a run.
+/// How a resumed run treats an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// The run gets it.
+    /// The run gets the option too.
     Carried(Names),
-    /// The run needs it no more, or has it from elsewhere: how text goes in and out, which session it is, the permission mode.
+    /// The run does not need it, or sets it itself: input and output formats, the session, the permission
+    /// mode.
     Dropped,
-    /// Without it the run would not be what the session was, and it cannot be given.
+    /// The run would differ from the session without it, but it cannot be passed on.
     Lost,
 }
 
-/// What the values of an option name.
+/// What the values of an option refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Names {
-    /// Nothing outside of the command line.
+    /// Plain text that refers to no file.
     Text,
-    /// A file, or JSON text.
+    /// A file, or inline JSON.
     FileOrJson,
-    /// A file or a directory whose contents decide.
+    /// A file or directory whose contents affect what runs.
     Path,
-    /// A directory that is only worked in.
+    /// A directory that the session only works in.
     Directory,
     Model,
     Effort,
@@ -46,7 +47,7 @@ enum Names {
 use Fate::{Carried, Dropped, Lost};
 use Takes::{Many, Nothing, One, Perhaps};
 
-/// Options of 2.1.332, and of older clients where they had others. The first name is the one that a run gets.
+/// Options of 2.1.332, and of older clients where they differ. The run gets the first name of each entry.
 const OPTIONS: &[(&[&str], Takes, Fate)] = &[
     (&["--add-dir"], Many, Carried(Names::Directory)),
     (&["--agent"], One, Carried(Names::Text)),
@@ -123,40 +124,39 @@ const OPTIONS: &[(&[&str], Takes, Fate)] = &[
     (&["-w", "--worktree"], Perhaps, Dropped),
 ];
 
-/// One option that a run gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOption {
-    /// Its name, with the dashes.
+    /// Name of the option, including its dashes.
     pub name: &'static str,
-    /// Its values; relative paths are made absolute.
+    /// Values, with relative paths made absolute.
     pub values: Vec<String>,
-    /// Files and directories whose contents decide what runs.
+    /// Files and directories whose contents affect what runs.
     pub contents: Vec<PathBuf>,
 }
 
-/// What a command line says.
+/// Options that a command line contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientOptions {
-    /// The run gets these.
+    /// Options that the run gets.
     pub carried: Vec<ClientOption>,
-    /// The run cannot have these, by name.
+    /// Names of the options that the run cannot get.
     pub lost: Vec<String>,
     pub model: Option<String>,
     pub effort: Option<String>,
 }
 
 impl ClientOptions {
-    /// The options of a client's command line. `cwd` is where it was started.
+    /// Parses a client's command line; `cwd` is the directory it was started in.
     #[must_use]
     pub fn parse(words: &[String], cwd: Option<&Path>) -> Self {
         let mut options = Self::default();
-        // A client of an older version is a script.
+        // Older clients are scripts, so the command line starts with an interpreter.
         let script = words.first().is_some_and(|program| is_interpreter(Path::new(program)));
         let own =
             words.iter().skip(1).position(|word| script && !word.starts_with('-')).map_or(1, |at| at + 2);
         let mut words = words.iter().skip(own).map(String::as_str).peekable();
         while let Some(word) = words.next() {
-            // What follows is text.
+            // Everything after this word is text.
             if word == "--" {
                 break;
             }
@@ -168,7 +168,7 @@ impl ClientOptions {
                 _ => (word, None),
             };
             let Some((names, takes, fate)) = OPTIONS.iter().find(|(names, ..)| names.contains(&name)) else {
-                // An option of a client that is newer than this table: whether it matters is not known.
+                // The client is newer than this table, so it is unknown whether the option matters.
                 options.lost.push(name.to_owned());
                 continue;
             };
@@ -182,7 +182,7 @@ impl ClientOptions {
                         while let Some(value) = words.next_if(|next| !next.starts_with('-')) {
                             values.push(value.to_owned());
                         }
-                        // A last word that is empty is not in the table of processes.
+                        // The process table drops a trailing empty argument.
                         if values.is_empty() {
                             values.push(String::new());
                         }

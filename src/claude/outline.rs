@@ -1,22 +1,23 @@
-//! An outline: the members of one JSON line, walked in the order they stand in, each value read or passed over.
+//! An outline: walks the members of one JSON line in order, and reads or skips each value.
 //!
-//! Only what clients write is walked: compact JSON, without white space, whose keys hold no escapes. It is as strict as a
-//! JSON reader is, so what is walked to its end is JSON; anything else is `None`, and is read the long way. A key that stands there
-//! twice is not read either, unless its first value is `null`.
+//! It accepts only what clients write: compact JSON without white space, whose keys contain no escapes. It is
+//! as strict as a JSON parser, so a line that it walks to the end is valid JSON; for anything else it returns
+//! `None`, and the caller uses the full parser. It also rejects a repeated key, unless the first value is
+//! `null`.
 
 use std::borrow::Cow;
 
-/// Values within values that are followed; deeper ones are read the long way.
+/// Maximum nesting depth; deeper values are left to the full parser.
 const DEPTH: u8 = 60;
 
-/// A place in a line.
+/// A position in a line.
 pub struct Outline<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Outline<'a> {
-    /// At the beginning of a line; `None` where it is no text, or holds control characters.
+    /// Starts at the beginning of a line; `None` if it is not UTF-8 or contains control characters.
     #[must_use]
     pub fn of(line: &'a [u8]) -> Option<Self> {
         let least = line.iter().fold(u8::MAX, |least, byte| least.min(*byte));
@@ -24,13 +25,13 @@ impl<'a> Outline<'a> {
         (least >= b' ').then_some(Self { text, at: 0 })
     }
 
-    /// Nothing stands behind the value that was read.
+    /// Returns whether nothing follows the value just read.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.at == self.text.len()
     }
 
-    /// Walks an object; `member` is given each key, and has to read the value.
+    /// Walks an object; calls `member` with each key, and `member` must consume the value.
     pub fn object(&mut self, mut member: impl FnMut(&'a str, &mut Self) -> Option<()>) -> Option<()> {
         self.eat(b'{')?;
         if self.peek()? == b'}' {
@@ -51,7 +52,7 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// Walks a list; `element` has to read each value.
+    /// Walks an array; `element` must consume each value.
     pub fn array(&mut self, mut element: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.eat(b'[')?;
         if self.peek()? == b']' {
@@ -67,14 +68,14 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// Passes over a value; what stands there.
+    /// Skips a value and returns its raw text.
     fn value(&mut self) -> Option<&'a str> {
         let from = self.at;
         self.pass()?;
         self.text.get(from..self.at)
     }
 
-    /// Reads a string without its escapes; `null` is none, and a second one is not read.
+    /// Reads a string and decodes its escapes. `null` leaves the slot empty; a second value is rejected.
     pub fn text(&mut self, slot: &mut Option<Cow<'a, str>>) -> Option<()> {
         if self.peek()? != b'"' {
             return self.null(slot);
@@ -85,7 +86,7 @@ impl<'a> Outline<'a> {
         once(slot, text)
     }
 
-    /// Reads a value as it stands there, likewise.
+    /// Reads a raw value, with the same rules for `null` and repeated keys.
     pub fn raw(&mut self, slot: &mut Option<&'a str>) -> Option<()> {
         match self.value()? {
             "null" => none(slot.as_ref()),
@@ -93,7 +94,7 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// Reads a number that counts something, likewise.
+    /// Reads an unsigned number, with the same rules for `null` and repeated keys.
     pub fn count(&mut self, slot: &mut Option<u64>) -> Option<()> {
         match self.value()? {
             "null" => none(slot.as_ref()),
@@ -101,29 +102,27 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// Reads a truth value.
     pub fn flag(&mut self, slot: &mut Option<bool>) -> Option<()> {
         once(slot, self.value()?.parse().ok()?)
     }
 
-    /// Passes over a value.
     pub fn pass(&mut self) -> Option<()> {
         self.pass_within(DEPTH)
     }
 
-    /// Passes over `null` where none is.
+    /// Skips `null` if the slot is empty.
     pub fn null<T>(&mut self, slot: &mut Option<T>) -> Option<()> {
         self.literal("null")?;
         none(slot.as_ref())
     }
 
-    /// The first byte of the value that comes.
+    /// Returns the first byte of the next value.
     #[must_use]
     pub fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// A string as it stands there, without its quotes, and whether it holds escapes.
+    /// Reads a raw string without its quotes, and reports whether it contains escapes.
     fn string(&mut self) -> Option<(&'a str, bool)> {
         self.eat(b'"')?;
         let bytes = self.text.as_bytes();
@@ -208,7 +207,8 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// Most strings are short: up to here a call of `memchr2` costs more than comparing eight bytes at a time.
+/// Most strings are short: up to this length, a call of `memchr2` costs more than comparing eight bytes at a
+/// time.
 const SHORT_STRING: usize = 32;
 
 fn quote_or_backslash_in(bytes: &[u8]) -> Option<usize> {
@@ -229,15 +229,16 @@ const fn repeated(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// The high bit of the first byte that is zero is set; below it no bit is.
+/// Sets the high bit of the first zero byte; all lower bits are clear.
 const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(repeated(1)) & !word & repeated(0x80)
 }
 
-/// The text of a string that stands there so.
+/// Decodes a raw JSON string.
 ///
 /// # Errors
-/// Those of the JSON reader, for what is no text: half a character.
+///
+/// The JSON parser's error for invalid text, such as an unpaired surrogate.
 pub fn decoded(raw: &str) -> serde_json::Result<Cow<'_, str>> {
     let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
     match memchr::memchr(b'\\', inner.as_bytes()) {
@@ -246,17 +247,17 @@ pub fn decoded(raw: &str) -> serde_json::Result<Cow<'_, str>> {
     }
 }
 
-/// Leaves it at none. A value that stood there before would be the older one of two.
+/// Accepts `null` only if no earlier member with the same key had a value.
 fn none<T>(slot: Option<&T>) -> Option<()> {
     slot.is_none().then_some(())
 }
 
-/// Puts a value where none is.
+/// Fills an empty slot; returns `None` if it already had a value.
 pub fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
     slot.replace(value).is_none().then_some(())
 }
 
-/// Bytes of which one was changed, put in or taken out, or the end cut off.
+/// Changes, inserts or removes one byte, or truncates the bytes.
 #[cfg(test)]
 pub(super) fn damaged(mut bytes: Vec<u8>, at: usize, byte: u8, how: u8) -> Vec<u8> {
     match how {

@@ -1,4 +1,4 @@
-//! A process, identified so that a reused process id cannot be mistaken for it: its id and its start time.
+//! A process, identified by its id and its start time, so that a reused process id cannot be mistaken for it.
 
 use super::route::DefaultRoute;
 use crate::env::Environment;
@@ -7,76 +7,76 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-/// A process of the machine, as its table shows it.
+/// An entry of the process table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Process {
     pub pid: u32,
-    /// The process that started it, or 1 when that is gone.
+    /// Process id of the parent, or 1 if the parent has exited.
     pub parent: u32,
-    /// Short name of the program, which the program itself may change.
+    /// Short name of the program, which the program can change.
     pub name: String,
     /// Terminal, such as `pts/3`.
     pub tty: Option<String>,
     pub start_token: String,
-    /// When it was started; to about a hundredth of a second.
+    /// Start time, accurate to about a hundredth of a second.
     pub started_at: Option<DateTime<Utc>>,
     /// Processor time used so far.
     pub cpu: Duration,
-    /// Stopped by a signal or a debugger: it does nothing at all.
+    /// Stopped by a signal or a debugger, so it makes no progress.
     pub stopped: bool,
 }
 
-/// What can be told about the network connections of a process.
+/// What is known about the network connections of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reception {
-    /// This system does not tell, or not to us.
+    /// This system does not report it, or denies access.
     Unknown,
-    /// There is no established connection.
     NoConnection,
-    /// Time since the newest byte that any established connection received (or since it was made).
+    /// Time since any established connection last received data (or was opened).
     Last(Duration),
 }
 
-/// Looks processes up. Tests pass a table of their own.
+/// Access to the process table, which tests replace.
 pub trait Processes: Send + Sync {
-    /// The token that Claude Code's registry writes as `procStart`, for a process that runs now; `None` when there is
-    /// no such process (or it is a zombie).
+    /// Returns the start token of a running process, in the form that Claude Code's registry records as
+    /// `procStart`; `None` if there is no such process or it is a zombie.
     fn start_token(&self, pid: u32) -> Option<String>;
-    /// Name of the process-id space we are in, as far as the registry's `pidDomain` can be compared with it.
+    /// Returns the name of our process-id namespace, in a form comparable with the registry's `pidDomain`.
     fn domain(&self) -> Option<String>;
-    /// Every process that can be seen; of none when nobody can tell.
+    /// Lists every visible process; empty if the table is not available.
     fn table(&self) -> Vec<Process> {
         Vec::new()
     }
-    /// Its controlling terminal, such as `pts/3`.
+    /// Returns the controlling terminal, such as `pts/3`.
     fn terminal(&self, pid: u32) -> Option<String> {
         self.table().into_iter().find(|process| process.pid == pid)?.tty
     }
-    /// Whether the machine has a default route.
     fn default_route(&self) -> DefaultRoute {
         DefaultRoute::Unknown
     }
-    /// Whether it is stopped by a signal or a debugger.
+    /// Returns whether a signal or a debugger has stopped it.
     fn is_stopped(&self, pid: u32) -> bool {
         self.table().iter().any(|process| process.pid == pid && process.stopped)
     }
-    /// Words of a process's command line; empty when it cannot be read.
+    /// Returns the words of the command line; empty if it cannot be read.
     fn command_line(&self, _pid: u32) -> Vec<String> {
         Vec::new()
     }
-    /// Path of the program it runs.
+    /// Returns the path of the executable that the process runs.
     fn program(&self, _pid: u32) -> Option<PathBuf> {
         None
     }
     fn working_directory(&self, _pid: u32) -> Option<PathBuf> {
         None
     }
-    /// Whether it was started with this variable; `None` when nobody can tell. Nothing else of its environment is kept.
+    /// Returns whether the process was started with this variable set; `None` if unknown. Retains nothing
+    /// else of its environment.
     fn has_variable(&self, _pid: u32, _name: &str) -> Option<bool> {
         None
     }
-    /// Variables it was started with that `keep` names: with their value where that gives true, by name alone where it gives
-    /// false. `None` when nobody can tell. Nothing else of its environment is kept.
+    /// Returns the variables that the process was started with and that `keep` selects: with the value if
+    /// `keep` returns true, only the name if it returns false. `None` if unknown. Retains nothing else of its
+    /// environment.
     fn variables(
         &self,
         _pid: u32,
@@ -84,30 +84,29 @@ pub trait Processes: Send + Sync {
     ) -> Option<BTreeMap<String, Option<String>>> {
         None
     }
-    /// Claude Code's configuration directory as the process was started with it; `None` when nobody can tell, or when its paths
-    /// are not ours. Nothing else of its environment is kept.
+    /// Returns Claude Code's configuration directory as the process was started with it; `None` if unknown,
+    /// or if the process sees a different file system. Retains nothing else of its environment.
     fn configuration_directory(&self, _pid: u32) -> Option<PathBuf> {
         None
     }
-    /// The user it runs as; `None` when that cannot be told, or when it has the rights of two.
+    /// Returns the user id that the process runs as; `None` if unknown, or if its real and effective ids
+    /// differ.
     fn owner(&self, _pid: u32) -> Option<u32> {
         None
     }
-    /// When something was last received from the network.
+    /// Reports when the process last received data from the network.
     fn reception(&self, _pid: u32) -> Reception {
         Reception::Unknown
     }
-    /// When the machine was started.
     fn booted_at(&self) -> Option<DateTime<Utc>> {
         None
     }
 }
 
-/// The machine's own processes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemProcesses;
 
-/// Of variables (`NAME=value`) those that are set and that `keep` names.
+/// Selects the non-empty variables (`NAME=value`) that `keep` names.
 fn kept<'v>(
     variables: impl IntoIterator<Item = &'v [u8]>,
     keep: &dyn Fn(&str) -> Option<bool>,
@@ -125,7 +124,8 @@ fn kept<'v>(
     kept
 }
 
-/// The configuration directory that variables of another process tell (`NAME=value`), where nothing else can be meant.
+/// Derives the configuration directory from another process's variables (`NAME=value`); `None` if they are
+/// ambiguous.
 fn configuration_of<'v>(variables: impl IntoIterator<Item = &'v [u8]>) -> Option<PathBuf> {
     const TELLING: [&str; 3] = ["CLAUDE_CONFIG_DIR", "HOME", "USERPROFILE"];
     let mut told = BTreeMap::new();
@@ -157,7 +157,7 @@ mod system {
     use std::fs;
     use std::path::PathBuf;
 
-    /// Fields of `/proc/<pid>/stat` after the command name, by their number there.
+    /// Field numbers in `/proc/<pid>/stat`, as the manual page counts them.
     const STATE: usize = 3;
     const PARENT: usize = 4;
     const TTY: usize = 7;
@@ -165,7 +165,8 @@ mod system {
     const SYSTEM_TICKS: usize = 15;
     const START: usize = 22;
 
-    /// Longest line of `/proc/<pid>/stat`, in bytes: 50 numbers and a name. The kernel gives it at once.
+    /// Maximum length of `/proc/<pid>/stat` in bytes: 50 numbers and a name. The kernel returns it in one
+    /// read.
     const LONGEST: usize = 2048;
 
     struct Stat {
@@ -179,7 +180,7 @@ mod system {
             let length =
                 read_once(&mut fs::File::open(format!("/proc/{pid}/stat")).ok()?, &mut bytes).ok()?;
             let text = String::from_utf8_lossy(&bytes[..length]);
-            // The second field is the command name in parentheses and may hold anything.
+            // The second field is the command name in parentheses, which may contain any character.
             let (head, fields) = text.rsplit_once(')')?;
             let stat = Self { name: head.split_once('(')?.1.to_owned(), fields: fields.to_owned() };
             (!matches!(stat.text(STATE), Some("Z" | "X"))).then_some(stat)
@@ -202,7 +203,7 @@ mod system {
         environment.split(|byte| *byte == 0)
     }
 
-    /// `pts/3` and `tty1`; other terminals are called by their numbers.
+    /// Names `pts/3` and `tty1`; other terminals are named by their device numbers.
     fn terminal(device: u64) -> Option<String> {
         let major = (device >> 8) & 0xfff;
         let minor = (device & 0xff) | ((device >> 12) & 0xf_ff00);
@@ -229,7 +230,7 @@ mod system {
             crate::claude::route::DefaultRoute::of_machine()
         }
 
-        /// Field 22 of `/proc/<pid>/stat`, ticks since boot.
+        /// Returns field 22 of `/proc/<pid>/stat`: ticks since boot.
         fn start_token(&self, pid: u32) -> Option<String> {
             Stat::read(pid)?.text(START).map(str::to_owned)
         }
@@ -243,7 +244,7 @@ mod system {
         }
 
         fn domain(&self) -> Option<String> {
-            // "pid:[4026531836]"; the registry writes "linux:<machine-id>:pid:[4026531836]".
+            // `pid:[4026531836]`; the registry writes `linux:<machine-id>:pid:[4026531836]`.
             fs::read_link("/proc/self/ns/pid").ok().map(|link| link.to_string_lossy().into_owned())
         }
 
@@ -270,7 +271,7 @@ mod system {
 
         fn command_line(&self, pid: u32) -> Vec<String> {
             let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            // Every word ends with a zero byte, an empty one too.
+            // A zero byte terminates every argument, even an empty one.
             let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| (last + 2).min(bytes.len()));
             let words = bytes[..end].strip_suffix(&[0]).unwrap_or(&bytes[..end]);
             if words.is_empty() {
@@ -305,7 +306,7 @@ mod system {
         }
 
         fn configuration_directory(&self, pid: u32) -> Option<PathBuf> {
-            // In a container the same path is another file, and another path the same one.
+            // In another mount namespace or root, the same path names a different file.
             let mounts = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
             let process = pid.to_string();
             let root = fs::read_link(format!("/proc/{process}/root")).ok()?;
@@ -315,7 +316,7 @@ mod system {
 
         fn owner(&self, pid: u32) -> Option<u32> {
             let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-            // "Uid:	1000	1000	1000	1000": real, effective, saved, of files.
+            // `Uid:` lists the real, effective, saved and file system ids.
             let ids = text.lines().find_map(|line| line.strip_prefix("Uid:"))?;
             let mut ids = ids.split_ascii_whitespace().take(3);
             let real = ids.next()?;
@@ -330,7 +331,7 @@ mod system {
                     link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
                 })
                 .collect();
-            // What is seen here are the connections of our own network namespace.
+            // Only the connections of our own network namespace are visible.
             let namespace = |who: &str| fs::read_link(format!("/proc/{who}/ns/net")).ok();
             if namespace("self").is_none() || namespace("self") != namespace(&pid.to_string()) {
                 return Reception::Unknown;
@@ -381,7 +382,7 @@ mod system {
             crate::claude::route::DefaultRoute::of_machine()
         }
 
-        /// Start time in seconds since the epoch.
+        /// Returns the start time in seconds since the epoch.
         fn start_token(&self, pid: u32) -> Option<String> {
             let system = one(pid, ProcessRefreshKind::nothing())?;
             system.process(Pid::from_u32(pid)).map(|process| process.start_time().to_string())
@@ -438,7 +439,7 @@ mod system {
         ) -> Option<BTreeMap<String, Option<String>>> {
             let system = one(pid, ProcessRefreshKind::nothing().with_environ(UpdateKind::Always))?;
             let variables = system.process(Pid::from_u32(pid))?.environ();
-            // An empty list is what a process shows that nobody may read.
+            // A process that we may not inspect shows an empty environment.
             if variables.is_empty() {
                 return None;
             }
@@ -466,7 +467,7 @@ mod system {
     }
 }
 
-/// Processes below one, the nearest first.
+/// Lists the descendants of a process, nearest first.
 #[must_use]
 pub fn below(table: &[Process], pid: u32) -> Vec<&Process> {
     let mut found: Vec<&Process> = Vec::new();

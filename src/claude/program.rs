@@ -1,15 +1,16 @@
-//! The program: which `claude` is started when one has to be.
+//! Locates the `claude` executable that this tool starts.
 //!
-//! It comes from the user's own environment only, is absolute, and never lies in the project that is worked on: what a
-//! repository contains must not decide what runs.
+//! Its path is absolute and comes only from the user's own environment. A search of `PATH` skips the current
+//! project, because the contents of a repository must not decide what runs.
 
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use std::path::{Path, PathBuf};
 
-/// Finds it: `CC_RECOVER_CLAUDE`, else the first `claude` on `PATH` outside of `project`.
+/// Locates the executable: `CC_RECOVER_CLAUDE`, else the first `claude` on `PATH` outside `project`.
 ///
 /// # Errors
+///
 /// [`Code::ClientNotFound`].
 pub fn locate(env: &Environment, project: Option<&Path>) -> Result<PathBuf> {
     let inside = crate::program::excluded_directory(env, project);
@@ -41,13 +42,15 @@ pub fn locate(env: &Environment, project: Option<&Path>) -> Result<PathBuf> {
         })
 }
 
-/// A launcher that a person names for one start: a program and its first arguments, separated by spaces, such as `ccs work`.
-/// Gives its words with the program's absolute path first.
+/// Resolves a launcher that the user names for one start: a program and its first arguments, separated by
+/// spaces, such as `ccs work`. Returns its words, with the absolute path of the program first.
 ///
 /// # Errors
-/// [`Code::ClientNotFound`] when there is no such program outside of the project, [`Code::Usage`] when nothing is named.
+///
+/// [`Code::ClientNotFound`] if there is no such program outside the project, [`Code::Usage`] if the line is
+/// empty.
 pub fn launcher(env: &Environment, line: &str, project: Option<&Path>) -> Result<Vec<String>> {
-    // A path may hold spaces.
+    // The line may be one path that contains spaces.
     let whole = Path::new(line.trim());
     let words: Vec<&str> = if whole.is_absolute() && whole.is_file() {
         vec![line.trim()]

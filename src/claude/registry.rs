@@ -1,8 +1,9 @@
-//! The registry: `sessions/<pid>.json`, which a client keeps for itself while it runs (terminals from 2.1.79 on, every
-//! client from 2.1.120 on).
+//! The registry: `sessions/<pid>.json`, which each client maintains while it runs (terminal clients from
+//! 2.1.79, every client from 2.1.120).
 //!
-//! A record outlives a client that was killed, so it proves nothing by itself: the process must run and have the start
-//! time the record names. The `.key` files beside the records hold secrets and are never opened.
+//! A record outlives a client that was killed, so it proves nothing by itself: the process must be running
+//! and have the start time that the record names. The `.key` files next to the records contain secrets and
+//! are never opened.
 
 use super::home::{ClaudeHome, is_session_id};
 use super::process::Processes;
@@ -13,32 +14,29 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Largest record that is believed to be one, in bytes.
+/// Maximum size of a record, in bytes.
 const LARGEST: u64 = 256 * 1024;
-/// After this time a record that was being written is looked at once more.
+/// Delay before a record that is being written is read again.
 const BEING_WRITTEN: std::time::Duration = std::time::Duration::from_millis(20);
-/// Longest time from the start of a client to its record, in milliseconds. Measured: 0.5 to 2 s, and over 10 s on a busy machine.
-/// Beyond it the record may come from a container with the same home, where its process id names another process.
+/// Maximum time from the start of a client to its record, in milliseconds. Measured: 0.5 to 2 s, and over 10
+/// s on a busy machine. A larger difference suggests a container with the same home, where the process id
+/// names another process.
 const FIRST_RECORD: i64 = 120_000;
 
-/// One record of the registry.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RegistryRecord {
-    /// Process id of the client.
     pub pid: u32,
-    /// Session it holds now; changes with `/clear` and `/resume`.
+    /// Current session; `/clear` and `/resume` change it.
     pub session_id: String,
-    /// Directory it was started in.
     #[serde(default, deserialize_with = "lenient")]
     pub cwd: Option<String>,
-    /// Version of the client.
     #[serde(default, deserialize_with = "lenient")]
     pub version: Option<String>,
     /// Start token of the process; see [`Processes::start_token`].
     #[serde(default, deserialize_with = "text_or_number")]
     pub proc_start: Option<String>,
-    /// Space in which the process id is valid (from 2.1.260).
+    /// Namespace in which the process id is valid (from 2.1.260).
     #[serde(default, deserialize_with = "lenient")]
     pub pid_domain: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
@@ -48,26 +46,26 @@ pub struct RegistryRecord {
     pub kind: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub entrypoint: Option<String>,
-    /// Job of a background session: what `claude attach` and `claude stop` take.
+    /// Job id of a background session, which `claude attach` and `claude stop` accept.
     #[serde(default, deserialize_with = "lenient")]
     pub job_id: Option<String>,
-    /// Epoch milliseconds of the newest change of `status`.
+    /// Time of the last change of `status`, in epoch milliseconds.
     #[serde(default, deserialize_with = "lenient")]
     pub status_updated_at: Option<i64>,
     /// `busy`, `idle`, `waiting`; absent in older clients.
     #[serde(default, deserialize_with = "lenient")]
     pub status: Option<String>,
-    /// What it waits for, with `waiting`.
+    /// What the client waits for if the status is `waiting`.
     #[serde(default, deserialize_with = "lenient")]
     pub waiting_for: Option<String>,
-    /// Name of the session.
     #[serde(default, deserialize_with = "lenient")]
     pub name: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub name_source: Option<String>,
 }
 
-/// A value of another kind than expected is as good as none: what proves the process is what counts.
+/// Treats a value of the wrong type as absent, so that the fields that identify the process can still be
+/// used.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     from: D,
 ) -> std::result::Result<Option<T>, D::Error> {
@@ -86,16 +84,16 @@ fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Opt
 /// What a record proves about its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// The process runs and is the one the record was written for.
+    /// The process is running and is the one that wrote the record.
     Live,
-    /// No such process, or another one under its id.
+    /// The process does not exist, or its id was reused.
     Stale,
-    /// The id belongs to another process-id space (a container): it cannot be checked from here.
+    /// The process id belongs to another namespace (a container) and cannot be checked from here.
     Elsewhere,
 }
 
 impl RegistryRecord {
-    /// Compares the record with the processes that run now.
+    /// Compares the record with the running processes.
     #[must_use]
     pub fn proof(&self, processes: &dyn Processes) -> Proof {
         if let (Some(theirs), Some(ours)) = (&self.pid_domain, processes.domain())
@@ -112,7 +110,7 @@ impl RegistryRecord {
                     Proof::Stale
                 }
             }
-            // The first clients with a registry (2.1.79) wrote no token, only when they had started.
+            // The first clients with a registry (2.1.79) recorded no token, only their start time.
             (Some(token), None) if cfg!(target_os = "linux") => {
                 let process = processes
                     .table()
@@ -127,7 +125,8 @@ impl RegistryRecord {
                     _ => Proof::Stale,
                 }
             }
-            // Other systems write other tokens there; the start second must then not be after the record's.
+            // Other systems record other tokens. There, the process must not have started later than the
+            // record says (2 s tolerance).
             (Some(token), _) if !cfg!(target_os = "linux") => {
                 let started = token.parse::<i64>().unwrap_or(i64::MAX);
                 if self.started_at.is_none_or(|recorded| started <= recorded / 1000 + 2) {
@@ -141,7 +140,7 @@ impl RegistryRecord {
     }
 }
 
-/// The registry record of one process.
+/// Reads the registry record of one process.
 #[must_use]
 pub fn read_record(home: &ClaudeHome, pid: u32) -> Option<RegistryRecord> {
     read_path(&home.sessions().join(format!("{pid}.json")))
@@ -152,13 +151,14 @@ fn read_path(path: &Path) -> Option<RegistryRecord> {
     serde_json::from_slice::<RegistryRecord>(&bytes).ok().filter(|record| is_session_id(&record.session_id))
 }
 
-/// All records, live or not, by ascending process id.
+/// Reads all records, live or stale, in ascending order of process id.
 #[must_use]
 pub fn read_records(home: &ClaudeHome) -> Vec<RegistryRecord> {
     read_records_with(home, &mut Vec::new())
 }
 
-/// As [`read_records`]; a record that cannot be read is a problem, for its client may hold a session.
+/// Reads all records as [`read_records`] does, and reports an unreadable one as a problem, because its client
+/// may have a session open.
 pub fn read_records_with(home: &ClaudeHome, problems: &mut Vec<Error>) -> Vec<RegistryRecord> {
     let mut paths: Vec<(u32, PathBuf)> = std::fs::read_dir(home.sessions())
         .into_iter()
@@ -172,7 +172,7 @@ pub fn read_records_with(home: &ClaudeHome, problems: &mut Vec<Error>) -> Vec<Re
     paths.sort();
     let mut records = Vec::new();
     for (pid, path) in paths {
-        // A record that is being written is whole a moment later.
+        // A record that is being written is complete a moment later.
         let record = read_path(&path).or_else(|| {
             std::thread::sleep(BEING_WRITTEN);
             read_path(&path)
@@ -180,7 +180,7 @@ pub fn read_records_with(home: &ClaudeHome, problems: &mut Vec<Error>) -> Vec<Re
         match record {
             Some(record) if record.pid == pid => records.push(record),
             Some(_) => {}
-            // Gone meanwhile: the client has ended.
+            // The client has exited in the meantime.
             None if !path.exists() => {}
             None => problems.push(
                 Error::new(
@@ -194,7 +194,7 @@ pub fn read_records_with(home: &ClaudeHome, problems: &mut Vec<Error>) -> Vec<Re
     records
 }
 
-/// The live record that holds this session, if there is one.
+/// Returns the live record of the process that has this session open.
 #[must_use]
 pub fn live_holder(home: &ClaudeHome, session: &str, processes: &dyn Processes) -> Option<RegistryRecord> {
     read_records(home)
@@ -202,7 +202,8 @@ pub fn live_holder(home: &ClaudeHome, session: &str, processes: &dyn Processes) 
         .find(|record| record.session_id == session && record.proof(processes) == Proof::Live)
 }
 
-/// The process of the client that runs a session's hooks: `told` by its variable, by clients before 2.1.220 only in the registry.
+/// Returns the process id of the client that runs a session's hooks: `told` from its variable, or from the
+/// registry, which is the only source for clients before 2.1.220.
 #[must_use]
 pub fn client_pid(
     told: Option<u32>,
@@ -249,7 +250,7 @@ mod tests {
         use crate::clock::from_epoch_millis;
         use chrono::{DateTime, Utc};
 
-        /// One process, which began at this time.
+        /// One process with a given start time.
         struct Begun(u32, DateTime<Utc>);
 
         impl Processes for Begun {

@@ -1,8 +1,9 @@
-//! Claude Code's retention: after how many days it deletes a transcript, and which settings file decides that.
+//! Claude Code's retention: after how many days it deletes a transcript, and which settings file sets that
+//! limit.
 //!
-//! The sweep runs in any `claude -p` that lives for six seconds and deletes transcripts of every project of the configuration
-//! directory. The limit is the value in force in the project where the sweep runs, so the smallest one of any project decides for
-//! all of them. Measured with 2.1.250 and 2.1.332.
+//! Any `claude -p` that runs for six seconds sweeps, and deletes transcripts of every project of the
+//! configuration directory. It applies the limit of the project in which it runs, so the smallest limit of
+//! any project applies to all of them. Measured with 2.1.250 and 2.1.332.
 
 use super::home::ClaudeHome;
 use super::settings::{Settings, SettingsFile};
@@ -10,12 +11,12 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Days that the client takes when no settings file says otherwise.
+/// Default of the client if no settings file sets a limit.
 pub const DEFAULT_DAYS: u32 = 30;
-/// Sessions of the desktop application are not swept.
+/// The sweep skips sessions of the desktop application.
 const EXEMPT_ENTRYPOINT: &str = "claude-desktop";
 
-/// What the settings in force in one directory say.
+/// Sweep limit that applies in one directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum SweepSetting {
     Days(u32, Option<PathBuf>),
@@ -23,18 +24,18 @@ enum SweepSetting {
     Off,
 }
 
-/// The smallest limit that any known directory sets.
+/// The smallest limit that applies in any known directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionLimit {
-    /// Whole days since a transcript was last written to.
+    /// Whole days since the last write to a transcript.
     pub days: u32,
-    /// The settings file that sets it; `None` for the default of the client.
+    /// The settings file that sets the limit; `None` for the client's default.
     pub file: Option<PathBuf>,
 }
 
 impl RetentionLimit {
-    /// The limit for transcripts of a configuration directory, given the directories in which `claude` may be started. `None`: no
-    /// sweep deletes anything, whichever of them it is started in.
+    /// Returns the limit for transcripts of a configuration directory, given the directories in which
+    /// `claude` may be started. `None` if no sweep deletes anything, whichever directory it is started in.
     #[must_use]
     pub fn of(home: &ClaudeHome, directories: &BTreeSet<PathBuf>, managed: &Path) -> Option<Self> {
         let elsewhere = std::iter::once(Settings::read(home, None, managed));
@@ -43,12 +44,12 @@ impl RetentionLimit {
             SweepSetting::Days(days, file) => Some(Self { days, file }),
             SweepSetting::Off => None,
         });
-        // A file that was named explicitly explains more than the default of the same number of days.
+        // At the same number of days, an explicit file explains more than the default.
         limits.min_by_key(|limit| (limit.days, limit.file.is_none()))
     }
 }
 
-/// Whether the sweep leaves sessions of this entry point alone.
+/// Returns whether the sweep skips sessions of this entry point.
 #[must_use]
 pub fn is_exempt(entrypoint: Option<&str>) -> bool {
     entrypoint == Some(EXEMPT_ENTRYPOINT)
@@ -67,12 +68,12 @@ fn sweep_setting(settings: &Settings) -> SweepSetting {
     }
 }
 
-/// 0, negative numbers, fractions and text switch the sweep off.
+/// Returns `None` for 0, negative numbers, fractions and text, which switch the sweep off.
 fn days_of(value: &Value) -> Option<u32> {
     value.as_u64().filter(|days| *days > 0).map(|days| u32::try_from(days).unwrap_or(u32::MAX))
 }
 
-/// The client reads settings as JSON without comments.
+/// The client parses settings as JSON without comments.
 fn is_plain_json(file: &SettingsFile) -> bool {
     if file.value.is_err() {
         return false;

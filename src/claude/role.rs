@@ -1,28 +1,27 @@
-//! A role: what a process is to Claude Code. Only a client holds a session; what keeps sessions in the background looks much
-//! like one, and many other programs have its name somewhere in their command lines.
+//! The role of a process within Claude Code. Only a client opens a session; the background helpers look much
+//! like one, and many other programs have the name in their command lines.
 
 use super::process::{Process, Processes};
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// What a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It can hold a session.
+    /// Can open a session.
     Client,
-    /// `claude daemon`: starts and keeps background sessions.
+    /// `claude daemon`, which starts and maintains background sessions.
     Daemon,
-    /// `claude bg-pty-host`: holds the terminal of a background session.
+    /// `claude bg-pty-host`, which owns the terminal of a background session.
     PtyHost,
-    /// `claude bg-spare`: waits to become a background session.
+    /// `claude bg-spare`, which waits to become a background session.
     Spare,
-    /// Claude Code's own program, which does something else: `mcp`, `agents`, `attach`.
+    /// Claude Code's own program with a subcommand that opens no session: `mcp`, `agents`, `attach`.
     Errand,
     Other,
 }
 
 impl Role {
-    /// What it is called for people.
+    /// Returns a description for the user.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -36,16 +35,16 @@ impl Role {
     }
 }
 
-/// Words with which a client is started as something else than a session (2.1.329).
+/// Subcommands that do not open a session (2.1.329).
 const ERRANDS: [&str; 11] =
     ["agents", "attach", "auth", "config", "doctor", "install", "logs", "mcp", "plugin", "stop", "update"];
 
-/// What a process is, by the program that runs, not by the name it gives itself.
+/// Determines the role from the executable, not from the name that the process reports.
 #[must_use]
 pub fn role_of(process: &Process, processes: &dyn Processes) -> Role {
     let line = processes.command_line(process.pid);
     let Some(program) = processes.program(process.pid) else { return Role::Other };
-    // Up to 2.1.79, and below an SDK, it is a script.
+    // Up to 2.1.79, and under an SDK, the client is a script.
     let words = if is_interpreter(&program) {
         let script = line.iter().skip(1).position(|word| is_script(Path::new(word)));
         match script {
@@ -70,7 +69,7 @@ pub fn role_of(process: &Process, processes: &dyn Processes) -> Role {
     }
 }
 
-/// Whether a program runs scripts: what it is to Claude Code is then said by the script.
+/// Returns whether a program runs scripts; the script then determines the role.
 #[must_use]
 pub fn is_interpreter(program: &Path) -> bool {
     let name = program.file_stem().and_then(OsStr::to_str).unwrap_or_default();
@@ -83,8 +82,8 @@ fn is_script(word: &Path) -> bool {
     ours && word.extension().is_some_and(|ending| ending == "js" || ending == "mjs" || ending == "cjs")
 }
 
-/// The program of a client: its package, the directory of its versions, or its name. One that was replaced by an update is
-/// told with ` (deleted)` behind it.
+/// Returns whether this is the executable of a client, by its package, its versions directory, or its name.
+/// Linux appends ` (deleted)` to the path of one that an update replaced.
 fn is_own(program: &Path) -> bool {
     let text = program.to_string_lossy().replace('\\', "/");
     let text = text.strip_suffix(" (deleted)").unwrap_or(&text);
@@ -94,8 +93,8 @@ fn is_own(program: &Path) -> bool {
     versions || named || (text.contains("/claude-code") && name.starts_with("claude"))
 }
 
-/// Whether a client answers one prompt and ends: `-p` with its prompt on the command line or as text on its input. Only one that
-/// reads `stream-json` stays open.
+/// Returns whether a client answers one prompt and exits: `-p` with the prompt on the command line or as text
+/// on its input. Only a client that reads `stream-json` stays open.
 #[must_use]
 pub fn is_one_shot(line: &[String]) -> bool {
     let words = || line.iter().take_while(|word| *word != "--").map(String::as_str);

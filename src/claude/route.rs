@@ -1,26 +1,24 @@
-//! The route to the API: whether the machine has any way to it at all. Nothing is sent to find out.
+//! The route to the API: whether the machine has a default route at all. Sends nothing to find out.
 
 use std::net::IpAddr;
 
-/// Flag of a route that is in use.
+/// Flag of an active route.
 const RTF_UP: u32 = 0x1;
-/// Flag of a route that refuses what it matches.
+/// Flag of a route that rejects what it matches.
 const RTF_REJECT: u32 = 0x200;
-/// Host of the API, and the domain of its other names.
+/// Domain of the API host and its subdomains.
 const API_DOMAIN: &str = "anthropic.com";
 
-/// Whether the machine has a default route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultRoute {
     Present,
-    /// It has none, neither for IPv4 nor for IPv6.
+    /// Neither IPv4 nor IPv6 has a default route.
     Absent,
-    /// This system does not tell.
     Unknown,
 }
 
 impl DefaultRoute {
-    /// Decides from the contents of `/proc/net/route` and `/proc/net/ipv6_route`.
+    /// Determines the route from the contents of `/proc/net/route` and `/proc/net/ipv6_route`.
     #[must_use]
     pub fn of_tables(ipv4: Option<&str>, ipv6: Option<&str>) -> Self {
         let four = ipv4.is_some_and(|table| table.lines().skip(1).any(is_default_ipv4));
@@ -32,7 +30,7 @@ impl DefaultRoute {
         }
     }
 
-    /// Reads the tables of this machine.
+    /// Reads the routing tables of this machine.
     #[must_use]
     pub fn of_machine() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).ok();
@@ -44,8 +42,8 @@ impl DefaultRoute {
     }
 }
 
-/// `Iface Destination Gateway Flags RefCnt Use Metric Mask ...`, addresses in hexadecimal. A VPN may have two halves instead of one
-/// default route: masks with one bit.
+/// Parses `Iface Destination Gateway Flags RefCnt Use Metric Mask ...`, with addresses in hexadecimal. A VPN
+/// may replace the default route by two halves, whose masks have one bit.
 fn is_default_ipv4(line: &str) -> bool {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let [_, _, _, flags, _, _, _, mask, ..] = fields[..] else { return false };
@@ -53,8 +51,8 @@ fn is_default_ipv4(line: &str) -> bool {
     wide && u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & (RTF_UP | RTF_REJECT) == RTF_UP)
 }
 
-/// `Destination PrefixLength Source PrefixLength NextHop Metric RefCnt Use Flags Device`. A machine without IPv6 has a default route
-/// that refuses, on `lo`.
+/// Parses `Destination PrefixLength Source PrefixLength NextHop Metric RefCnt Use Flags Device`. A machine
+/// without IPv6 has a rejecting default route on `lo`.
 fn is_default_ipv6(line: &str) -> bool {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let [_, length, _, _, _, _, _, _, flags, device] = fields[..] else { return false };
@@ -63,8 +61,8 @@ fn is_default_ipv6(line: &str) -> bool {
     wide && in_use && device != "lo"
 }
 
-/// Whether requests to the API need a default route. An address on this machine or in a private network does not, and behind a
-/// proxy or another host name that cannot be told.
+/// Returns whether requests to the API need a default route. An address on this machine or in a private
+/// network does not; behind a proxy, or for another host name, this is unknown.
 #[must_use]
 pub fn needs_default_route(base_url: Option<&str>, proxied: bool) -> bool {
     if proxied {

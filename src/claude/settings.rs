@@ -1,25 +1,26 @@
-//! Claude Code's settings in force: the layers a client reads, and which of them decides a key.
+//! Claude Code's effective settings: the layers that a client reads, and which layer sets a key.
 //!
-//! The highest layer that has a key decides it, an organisation's before a project's own, that before the project's, that before
-//! the user's. Seen with 2.1.329 for `disableAllHooks`: `false` in `settings.local.json` takes back the `true` of
-//! `settings.json`. Where an organisation's settings are is told by the client's own text.
+//! The highest layer that contains a key sets it: managed settings of an organization, then local project
+//! settings, then shared project settings, then user settings. Seen with 2.1.329 for `disableAllHooks`:
+//! `false` in `settings.local.json` overrides `true` in `settings.json`. The location of managed settings
+//! follows the client's own text.
 
 use super::home::ClaudeHome;
 use crate::fs::read_small;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Largest settings file that is read, in bytes.
+/// Maximum size of a settings file, in bytes.
 const LARGEST: u64 = 4 * 1024 * 1024;
-/// Files of an organisation that are read.
+/// Maximum number of managed drop-in files.
 const MOST_MANAGED: usize = 100;
 
-/// Whose settings they are.
+/// Layer that a settings file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
-    /// An organisation's, which nobody here may change.
+    /// Managed by an organization; the user cannot change them.
     Managed,
-    /// The user's own in a project.
+    /// The user's own settings in a project.
     Local,
     Project,
     User,
@@ -29,11 +30,11 @@ pub enum Layer {
 pub struct SettingsFile {
     pub layer: Layer,
     pub path: PathBuf,
-    /// What is in it; the error tells why that is not known.
+    /// Parsed contents, or the reason why they are unknown.
     pub value: Result<Value, String>,
 }
 
-/// The settings files there are, the one that decides first.
+/// Existing settings files, in descending order of precedence.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub files: Vec<SettingsFile>,
@@ -56,13 +57,13 @@ impl Settings {
         Self { files: files.collect() }
     }
 
-    /// The value of a key, and the file that decides it.
+    /// Returns the value of a key and the file that sets it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<(&Value, &SettingsFile)> {
         self.files.iter().find_map(|file| Some((file.value.as_ref().ok()?.get(key)?, file)))
     }
 
-    /// The file of an organisation that says this key is true.
+    /// Returns the managed file that sets this key to true.
     #[must_use]
     pub fn managed(&self, key: &str) -> Option<&SettingsFile> {
         let says = |file: &&SettingsFile| {
@@ -73,7 +74,7 @@ impl Settings {
     }
 }
 
-/// Where an organisation's settings are on this system.
+/// Returns the directory of managed settings on this system.
 #[must_use]
 pub fn managed_dir() -> PathBuf {
     PathBuf::from(if cfg!(windows) {
@@ -85,7 +86,8 @@ pub fn managed_dir() -> PathBuf {
     })
 }
 
-/// What comes later in the directory of drop-ins decides.
+/// Lists managed files in descending precedence: drop-ins in reverse name order, then
+/// `managed-settings.json`.
 fn managed_files(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir.join("managed-settings.d")).into_iter().flatten();
     let mut found: Vec<PathBuf> = entries
@@ -98,7 +100,7 @@ fn managed_files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What is in a settings file, which may be a link into somebody's dotfiles; `None` when it is not there.
+/// Parses a settings file, which may be a link into the user's dotfiles; `None` if it does not exist.
 #[must_use]
 pub fn value_of(path: &Path) -> Option<Result<Value, String>> {
     let real = match path.canonicalize() {

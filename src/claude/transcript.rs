@@ -1,10 +1,11 @@
 //! A transcript: one session's `.jsonl` file, read backwards from its end.
 //!
-//! What decides a session's state is near the end, but not in a fixed number of bytes: one line may be megabytes long.
-//! So blocks are read backwards: 16 to 20 KB first, then as much as was read but at most 32 KB, or an eighth of it once that is
-//! more, at most 1 MB, until the caller has seen enough. Bytes after the last line end are a record that is torn or still being
-//! written; they are reported, never parsed. No line of more than [`LONGEST_LINE`] is kept in memory, and none is passed over that is
-//! longer than [`FARTHEST_LINE_END`].
+//! What determines a session's state is near the end, but not within a fixed number of bytes: one line may be
+//! megabytes long. So the reader reads blocks backwards until the caller has seen enough. The first block is
+//! 16 to 20 KB; each further one is as large as everything read so far, up to 32 KB, or an eighth of it once
+//! that is larger, up to 1 MB. Bytes after the last newline are a record that is torn or still being written;
+//! they are reported, never parsed. A line longer than [`LONGEST_LINE`] is skipped without retaining it in
+//! memory, and the search stops at one longer than [`FARTHEST_LINE_END`].
 
 use super::record::{Record, parse_line};
 use crate::error::{IoContext, Result};
@@ -13,23 +14,23 @@ use std::fs::File;
 use std::path::Path;
 
 const FIRST_BLOCK: u64 = 16 * 1024;
-/// Blocks double up to this size: small ones cost calls, and of a large one most is read for nothing.
+/// Blocks double up to this size: small ones cost system calls, and most of a large one is read in vain.
 const DOUBLED: u64 = 32 * 1024;
-/// Larger ones are this part of what was read.
+/// Beyond [`DOUBLED`], a block is this fraction of the bytes read so far.
 const PART: u64 = 8;
 const LARGEST_BLOCK: u64 = 1024 * 1024;
-/// Whole pages are copied at once.
+/// Reads start at a page boundary, because whole pages are copied at once.
 const PAGE: u64 = 4096;
-/// A buffer that grew larger is given back before the next file. It is filled from its end, so what is never needed of it
-/// never takes memory.
+/// Size of the buffer between files; a larger one is released. The buffer is filled from its end, so pages
+/// that no file needs are never allocated.
 const BUFFER: usize = 2 * 1024 * 1024;
-/// Lines longer than this many bytes are passed over.
+/// Lines longer than this many bytes are skipped.
 pub const LONGEST_LINE: usize = 8 * 1024 * 1024;
-/// After so many bytes without a line end the search for the beginning of a line ends, and what is before it is not read: no client
-/// can send such a line, and a hook has seconds.
+/// The search for the start of a line stops after this many bytes without a newline, and earlier lines are
+/// not read: no client can send such a line, and a hook has only seconds.
 const FARTHEST_LINE_END: u64 = 1280 * 1024 * 1024;
 
-/// An open transcript, pinned at the length it had when it was opened.
+/// An open transcript, pinned at the length it had when opened.
 #[derive(Debug)]
 pub struct Transcript<'p> {
     file: File,
@@ -39,19 +40,22 @@ pub struct Transcript<'p> {
 }
 
 impl<'p> Transcript<'p> {
-    /// Opens a transcript: a regular file, no symbolic link.
+    /// Opens a transcript: a regular file, not a symbolic link.
     ///
     /// # Errors
-    /// [`crate::error::Code::PathRefused`] for anything but a regular file, [`crate::error::Code::Io`] otherwise.
+    ///
+    /// [`crate::error::Code::PathRefused`] for anything but a regular file, [`crate::error::Code::Io`]
+    /// otherwise.
     pub fn open(path: &'p Path) -> Result<Self> {
         let (file, meta) = open_regular_with_metadata(path)?;
         Ok(Self::of(file, &meta, path))
     }
 
-    /// Opens a transcript in a directory that is open already, which saves looking its path up. Of one that was `listed` as a
-    /// regular file, only the length is asked for.
+    /// Opens a transcript relative to an open directory, which avoids a path lookup. If it was `listed` as a
+    /// regular file, only its length is queried.
     ///
     /// # Errors
+    ///
     /// As [`Self::open`].
     pub fn open_in(dir: &Directory, path: &'p Path, listed: bool) -> Result<Self> {
         if listed && let Some((file, bytes)) = dir.open_listed(path) {
@@ -65,7 +69,7 @@ impl<'p> Transcript<'p> {
         Self { file, path, bytes: meta.len(), modified: meta.modified().ok() }
     }
 
-    /// Its length in bytes when it was opened.
+    /// Returns the length in bytes when the transcript was opened.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -81,7 +85,7 @@ impl<'p> Transcript<'p> {
         &self.file
     }
 
-    /// Bytes from its beginning, at most as many as fit.
+    /// Reads bytes from the beginning, as many as fit into the buffer.
     pub fn beginning<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
         let length = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(buffer.len());
         let part = &mut buffer[..length];
@@ -91,13 +95,13 @@ impl<'p> Transcript<'p> {
         part
     }
 
-    /// When the file was last written to, if that was asked for. A hint, never proof.
+    /// Returns when the file was last written to, if that was queried. A hint, never proof.
     #[must_use]
     pub fn modified(&self) -> Option<std::time::SystemTime> {
         self.modified
     }
 
-    /// Records from the newest to the oldest.
+    /// Iterates over records from the newest to the oldest.
     #[must_use]
     pub fn newest_first(&self) -> NewestFirst<'_> {
         let mut lines = Backwards::default();
@@ -105,7 +109,8 @@ impl<'p> Transcript<'p> {
         NewestFirst { file: &self.file, lines, ready: Vec::new() }
     }
 
-    /// The newest records that fit in `budget` bytes of file, oldest first. A partial record at the cut is left out.
+    /// Returns the newest records in the last `budget` bytes of the file, oldest first. Omits a partial
+    /// record at the cut.
     #[must_use]
     pub fn tail(&self, budget: u64) -> Vec<Record> {
         let floor = self.bytes.saturating_sub(budget);
@@ -115,7 +120,7 @@ impl<'p> Transcript<'p> {
         records
     }
 
-    /// The oldest records that fit in `budget` bytes of file, oldest first.
+    /// Returns the oldest records in the first `budget` bytes of the file, oldest first.
     #[must_use]
     pub fn head(&self, budget: u64) -> Vec<Record> {
         let length = usize::try_from(self.bytes.min(budget)).unwrap_or(usize::MAX);
@@ -134,9 +139,10 @@ impl<'p> Transcript<'p> {
         records
     }
 
-    /// True when bytes stand after the last line end.
+    /// Returns true if bytes follow the last newline.
     ///
     /// # Errors
+    ///
     /// [`crate::error::Code::Io`] when the last byte cannot be read.
     pub fn torn(&self) -> Result<bool> {
         if self.bytes == 0 {
@@ -148,7 +154,7 @@ impl<'p> Transcript<'p> {
     }
 }
 
-/// Records of a transcript from the newest to the oldest.
+/// Iterator over the records of a transcript, newest first.
 #[derive(Debug)]
 pub struct NewestFirst<'a> {
     file: &'a File,
@@ -170,40 +176,40 @@ impl Iterator for NewestFirst<'_> {
     }
 }
 
-/// Reads the complete lines of a file from the last to the first. One reader serves many files one after the other, so
-/// that its buffer is made once.
+/// Reads the complete lines of a file from the last to the first. One reader serves many files in succession,
+/// so that its buffer is allocated once.
 ///
-/// The buffer is filled from its end towards its beginning, as the file is, so that a line is rarely moved.
+/// The buffer is filled from its end towards its beginning, like the file, so that a line rarely has to be
+/// moved.
 #[derive(Debug, Default)]
 pub struct Backwards {
     buffer: Vec<u8>,
-    /// Bytes read and not given yet are `from..end` of the buffer.
+    /// `from..end` of the buffer holds bytes that were read but not yet returned.
     from: usize,
     end: usize,
-    /// Length of the file.
     length: u64,
-    /// Where `from` is in the file.
+    /// File offset of `from`.
     start: u64,
-    /// Bytes before `end` that are known to hold no line end.
+    /// Number of bytes before `end` that are known to contain no newline.
     carried: usize,
-    /// The last line end of the file has been passed.
+    /// Whether the last newline of the file has been passed.
     seen_end: bool,
-    /// The bytes of the line that is being looked for were dropped, for there are too many.
+    /// Whether bytes of the current line were dropped because it is too long.
     too_long: bool,
-    /// How many of its bytes were dropped, and how many may be.
+    /// Number of bytes of the current line that were dropped, and the maximum.
     dropped: u64,
     farthest: u64,
     failed: bool,
 }
 
 impl Backwards {
-    /// Begins a file of this many bytes.
+    /// Starts a file of this many bytes.
     pub fn begin(&mut self, bytes: u64) {
         self.farthest = FARTHEST_LINE_END;
         if self.buffer.len() != BUFFER {
             self.buffer = vec![0; BUFFER];
         }
-        // Pages of the file come to stand at the beginnings of cache lines.
+        // Aligns pages of the file with cache lines.
         let base = before_cache_line(&self.buffer);
         let beyond = usize::try_from(bytes % CACHE_LINE as u64).unwrap_or(0);
         self.from = BUFFER - 2 * CACHE_LINE + base + beyond;
@@ -217,8 +223,8 @@ impl Backwards {
         self.failed = false;
     }
 
-    /// The next line towards the beginning, without its line end, and its offset. Bytes after the last line end of the
-    /// file are a record that is torn or still being written; they are passed over.
+    /// Returns the next line towards the beginning, without its newline, and its offset. Skips bytes after
+    /// the last newline of the file: a record that is torn or still being written.
     pub fn next(&mut self, file: &File) -> Option<(u64, &[u8])> {
         loop {
             let searched = self.from..self.end - self.carried;
@@ -256,7 +262,7 @@ impl Backwards {
             self.too_long = true;
         }
         if self.too_long || !self.seen_end {
-            // What is held belongs to a line that nobody wants.
+            // The buffered bytes belong to a line that is skipped.
             self.dropped += (self.end - self.from) as u64;
             self.from = self.end;
             self.carried = 0;
@@ -273,7 +279,8 @@ impl Backwards {
         let length = usize::try_from(self.start - offset).unwrap_or(0);
         self.make_room(length);
         if read_exact_at(file, &mut self.buffer[self.from - length..self.from], offset).is_err() {
-            // Truncated while we read: what was seen stands, nothing more is claimed.
+            // The file was truncated during the read: lines already returned remain valid, and no more
+            // follow.
             self.failed = true;
             self.end = self.from;
             self.carried = 0;
@@ -283,7 +290,7 @@ impl Backwards {
         self.from -= length;
     }
 
-    /// Makes room for so many bytes before those that are held.
+    /// Makes room for this many bytes before the buffered ones.
     fn make_room(&mut self, length: usize) {
         if self.from >= length {
             return;

@@ -1,13 +1,13 @@
-//! A client version and what a client of that version can do, as measured version by version.
+//! A client version and the features of that version, as measured version by version.
 
 use std::fmt;
 
-/// `major.minor.patch` of a client.
+/// Version of a client: `major.minor.patch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientVersion(u32, u32, u32);
 
 impl ClientVersion {
-    /// Reads `2.1.329`, also with text after it.
+    /// Parses `2.1.329`, even if text follows.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.trim().splitn(3, '.');
@@ -18,34 +18,37 @@ impl ClientVersion {
         Some(Self(major, minor, rest[..digits].parse().ok()?))
     }
 
-    /// A waiting `StopFailure` hook that exits 2 starts a new turn, provided that its `timeout` fits a 31-bit timer of
-    /// milliseconds (2,147,483 s): clients before 2.1.268 end a hook with a longer one at once, which looks like a client
-    /// that cannot be woken. Seen with 2.1.120, not with 2.1.79 (`__test__/client/hook-timeout.test.mjs`).
+    /// A waiting `StopFailure` hook that exits with 2 starts a new turn, provided that its `timeout` fits a
+    /// 31-bit timer in milliseconds (2,147,483 s): clients before 2.1.268 terminate a hook with a longer one
+    /// at once, as if the client could not be woken. Seen with 2.1.120, not with 2.1.79
+    /// (`__test__/client/hook-timeout.test.mjs`).
     #[must_use]
     pub fn can_be_woken(self) -> bool {
         self >= Self(2, 1, 120)
     }
 
-    /// Every client of this version registers its process, terminal or not. Seen with 2.1.120, not with 2.1.79.
+    /// Every client of this version registers its process, with or without a terminal. Seen with 2.1.120, not
+    /// with 2.1.79.
     #[must_use]
     pub fn registers(self) -> bool {
         self >= Self(2, 1, 120)
     }
 
-    /// `--permission-prompts` is known. Seen with 2.1.329, not with 2.1.250.
+    /// Supports `--permission-prompts`. Seen with 2.1.329, not with 2.1.250.
     #[must_use]
     pub fn takes_permission_prompts(self) -> bool {
         self >= Self(2, 1, 329)
     }
 
-    /// Every finished answer has its `stop_reason` in the transcript. Seen with 2.1.79 and all later ones, not with 2.1.45, which
-    /// writes `null`.
+    /// Records the `stop_reason` of every finished answer in the transcript. Seen with 2.1.79 and all later
+    /// versions, not with 2.1.45, which writes `null`.
     #[must_use]
     pub fn tells_stop_reasons(self) -> bool {
         self >= Self(2, 1, 79)
     }
 
-    /// The terminal client continues by itself after a 5-hour limit. Since 2.1.234 by its changelog.
+    /// The terminal client continues by itself after a 5-hour limit. From 2.1.234, according to its
+    /// changelog.
     #[must_use]
     pub fn continues_by_itself(self) -> bool {
         self >= Self(2, 1, 234)
@@ -57,8 +60,8 @@ impl ClientVersion {
         self >= Self(2, 1, 286)
     }
 
-    /// Writes records that tell the model that a usage limit is near (`usageLimitNote`). The program of 2.1.250 has this field, that of
-    /// 2.1.200 has not.
+    /// Writes records that inform the model about an approaching usage limit (`usageLimitNote`). The program
+    /// of 2.1.250 has this field, that of 2.1.200 does not.
     #[must_use]
     pub fn writes_limit_notes(self) -> bool {
         self > Self(2, 1, 200)

@@ -1,76 +1,74 @@
-//! Wording: every text that Claude Code, or this tool, writes as a message of the user.
+//! Wording: every text that Claude Code or this tool writes as a message of the user.
 //!
-//! The client sends notifications, reminders, summaries and its own continuations to the model in the user's role and records
-//! them as `user` records. None of them is a prompt of the user. [`author`] is the only place that tells the two apart: by the
-//! fields that the client writes (`isMeta`, `origin`, `promptSource`, `turnOrigin`, `pluginPrompt`), and by how the text begins
-//! where there are none, as in records of older clients.
+//! The client sends notifications, reminders, summaries and its own continuations to the model in the user's
+//! role and records them as `user` records. None of them is a prompt of the user. Only [`author`]
+//! distinguishes the two: by the fields that the client writes (`isMeta`, `origin`, `promptSource`,
+//! `turnOrigin`, `pluginPrompt`), and, in records of older clients without them, by how the text begins.
 //!
-//! Texts of results and errors on which a decision rests are here too, so that one place follows the client's wording.
+//! Texts of results and errors that affect a decision are here too, so that only this module depends on the
+//! client's wording.
 
 /// First words of every prompt with which this tool continues a closed session.
 pub const AUTOMATED: &str = "Automated message from cc-session-recover, not from the user.";
-/// First words of the report with which the waiting hook wakes an open session. The client puts them behind its own frame.
+/// First words of the report with which the waiting hook wakes an open session. The client puts its own text
+/// in front of them.
 pub const STATUS_REPORT: &str = "cc-session-recover, automated status report of";
 
-/// What a text is that no user wrote as a prompt.
+/// Kind of a text in the user's role that is not a prompt of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClientText {
-    /// This tool continued the session.
     Recovery,
     /// The client continued the session after a limit.
     AutoContinuation,
-    /// The client continued a turn that its end had cut off, or an answer that reached the output limit.
+    /// The client continued an interrupted turn, or an answer that reached the output limit.
     Continuation,
     /// A background task, a subagent or a waking hook reported.
     TaskNotification,
     /// A hook blocked the end of a turn or commented on a call.
     HookFeedback,
-    /// A plugin submitted a prompt.
     PluginPrompt,
     /// Another session, a teammate, a coordinator or a chat channel sent a message.
     PeerMessage,
-    /// A summary stands in place of the conversation so far.
+    /// A summary that replaces the conversation so far.
     CompactSummary,
-    /// The instructions of a skill.
     SkillBody,
-    /// A reminder to the model.
     Reminder,
-    /// What an editor, a memory file or an MCP server added.
+    /// Text added by an editor, a memory file or an MCP server.
     Context,
-    /// A slash command in the client's frame. The user typed it.
+    /// A slash command that the user typed, wrapped in tags by the client.
     Command,
-    /// What a slash command printed.
+    /// Output of a slash command.
     CommandOutput,
-    /// The caveat before the output of a command.
+    /// The caveat before a command's output.
     CommandCaveat,
-    /// A shell command in the client's frame. The user typed it behind `!`.
+    /// A shell command that the user typed after `!`, wrapped in tags by the client.
     ShellInput,
-    /// What that shell command printed.
+    /// Output of that shell command.
     ShellOutput,
     /// The user, or the end of the session, interrupted the turn.
     Interruption,
-    /// The fields say that no user wrote it, and the text is none of the known ones.
+    /// The fields show that the user did not write it, but the text is unknown.
     Other,
 }
 
 impl ClientText {
-    /// Whether the user typed what is in the frame, although it is no prompt.
+    /// Returns whether the user typed the wrapped text, although it is not a prompt.
     #[must_use]
     pub const fn is_typed(self) -> bool {
         matches!(self, Self::Command | Self::ShellInput)
     }
 }
 
-/// Who wrote a message of the user's role.
+/// Author of a message in the user's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Author {
-    /// The user: a prompt.
+    /// The user; the message is a prompt.
     User,
     /// The client, a plugin, another session or this tool.
     Client(ClientText),
 }
 
-/// The fields of a message that tell who wrote it. A field that the client did not write is `None` or `false`.
+/// Fields that identify the author of a message. A field that the client did not write is `None` or `false`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Marks<'a> {
     pub meta: bool,
@@ -81,25 +79,23 @@ pub struct Marks<'a> {
     pub turn_origin: Option<&'a str>,
 }
 
-/// How a text begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
     Words(&'static str),
-    /// With words that a user may well type too. They count only where the client names no source of the prompt.
+    /// Words that the user may also type. They count only if the client records no source of the prompt.
     PlainWords(&'static str),
-    /// With this tag, with or without attributes.
+    /// This tag, with or without attributes.
     Tag(&'static str),
-    /// With this tag around something that the client puts in front of a prompt. Behind the closing tag the prompt may follow.
+    /// This tag around text that the client puts in front of a prompt. The prompt may follow the closing tag.
     Before(&'static str),
 }
 
-/// One text of the list.
 #[derive(Debug, Clone, Copy)]
 pub struct Wording {
     pub what: ClientText,
     pub opening: Opening,
-    /// Oldest and newest version of Claude Code that were found to have it, of 1.0.60, 1.0.126, 2.0.30, 2.1.45, 2.1.79,
-    /// 2.1.329 and 2.1.332. For the texts of this tool: clients on which they were sent.
+    /// Oldest and newest version of Claude Code known to write it, of 1.0.60, 1.0.126, 2.0.30, 2.1.45,
+    /// 2.1.79, 2.1.329 and 2.1.332. For texts of this tool: the clients they were sent to.
     pub seen: (&'static str, &'static str),
 }
 
@@ -191,31 +187,32 @@ pub const WORDINGS: &[Wording] = &{
     ]
 };
 
-/// First words of a summary that stands in place of the conversation before it.
+/// First words of a summary that replaces the earlier conversation.
 const COMPACT_SUMMARY: &str = "This session is being continued from a previous conversation";
 
-/// Whether this is the text with which the client begins a summary.
+/// Returns whether the text begins with the client's words for a summary.
 #[must_use]
 pub fn is_compact_summary(text: &str) -> bool {
     text.starts_with(COMPACT_SUMMARY)
 }
 
-/// First words of the client's note that the user interrupted a turn.
+/// First words of the client's note about an interruption by the user.
 const INTERRUPTED_BY_USER: &str = "[Request interrupted by user";
 
-/// Whether this is the client's note that the user interrupted a turn.
+/// Returns whether this is the client's note about an interruption by the user.
 #[must_use]
 pub fn is_interruption_by_user(text: &str) -> bool {
     text.trim_start().starts_with(INTERRUPTED_BY_USER)
 }
 
-/// What a text is that stands without any field, such as one in a `last-prompt` record. `None`: a user may have written it.
+/// Classifies a text that comes without fields, such as one in a `last-prompt` record. `None` if the user may
+/// have written it.
 #[must_use]
 pub fn client_text(text: &str) -> Option<ClientText> {
     known(text, false)
 }
 
-/// Who wrote a message of the user's role that says `text`.
+/// Determines the author of a message in the user's role, given its fields and its text.
 #[must_use]
 pub fn author(marks: Marks<'_>, text: &str) -> Author {
     use ClientText as T;
@@ -245,7 +242,7 @@ pub fn author(marks: Marks<'_>, text: &str) -> Author {
     }
     let typed = marks.origin == Some("human") || marks.prompt_source == Some("typed");
     match known(text, marks.prompt_source.is_none() && marks.origin.is_none()) {
-        // A user may quote anything. These are frames around what the user did, or come from this tool.
+        // The user may quote anything. Only these kinds are wrapped user input or come from this tool.
         Some(what) if typed => match what {
             T::Recovery
             | T::Command
@@ -261,7 +258,7 @@ pub fn author(marks: Marks<'_>, text: &str) -> Author {
     }
 }
 
-/// A prompt without what the client put in front of it.
+/// Returns a prompt without the text that the client put in front of it.
 #[must_use]
 pub fn own_words(text: &str) -> &str {
     let mut rest = text.trim_start();
@@ -274,7 +271,7 @@ pub fn own_words(text: &str) -> &str {
     if rest.is_empty() { text.trim_start() } else { rest }
 }
 
-/// The text behind the closing tag, when it begins with that tag.
+/// Returns the text after the closing tag, if the text begins with that tag.
 fn behind_tag<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     has_tag(text, name).then_some(())?;
     let (_, behind) = text.split_once(&format!("</{name}>"))?;
@@ -302,13 +299,14 @@ fn known(text: &str, plain: bool) -> Option<ClientText> {
     Some(found.what)
 }
 
-/// What the client answers in the model's place after a turn that left nothing to answer (1.0.60 to 2.1.332).
+/// The client's placeholder answer after a turn that left nothing to answer (1.0.60 to 2.1.332).
 pub const NO_RESPONSE: &str = "No response requested.";
 
-/// How the result of a subagent begins that an API error ended (2.1.329, 2.1.332).
+/// First words of the result of a subagent that an API error ended (2.1.329, 2.1.332).
 pub const CUT_AGENT: &str = "Agent terminated early due to an API error";
 
-/// Whether the result of a call says that it was refused. Records of newer clients say so in `permissionDecision`.
+/// Returns whether the result reports a refused call. Records of newer clients report this in
+/// `permissionDecision`.
 #[must_use]
 pub fn is_denial(result: &str) -> bool {
     const DENIED: [&str; 7] = [
@@ -326,8 +324,9 @@ pub fn is_denial(result: &str) -> bool {
     DENIED.iter().any(|words| result.contains(words))
 }
 
-/// The client's note that the user gave up the client's own continuation. It is written as well when the client exits while it
-/// waits, which is no decision of the user (2.1.329, 2.1.332).
+/// Returns whether this note reports that the user cancelled the client's automatic continuation. The client
+/// also writes such a note when it exits during the wait, which is not a decision of the user (2.1.329,
+/// 2.1.332).
 #[must_use]
 pub fn is_continuation_cancelled(note: &str) -> bool {
     note.starts_with("Automatic continue cancelled") && !note.contains("exited during the wait")
@@ -345,7 +344,7 @@ mod tests {
     use crate::session::summary::{Depth, Reader};
     use serde_json::{Value, json};
 
-    /// A text of the list as a client writes it.
+    /// Returns a sample of the text as a client writes it.
     fn example(wording: &Wording) -> String {
         match wording.opening {
             Opening::Words(words) | Opening::PlainWords(words) => format!("{words} and more"),
@@ -367,8 +366,9 @@ mod tests {
         parse_line(0, record.to_string().as_bytes()).remove(0)
     }
 
-    /// What every reader takes as prompts of a session in which `record` stands between an answer and the end: the newest prompt
-    /// of the summary, the prompts of the note, who said it for the search, whether it is counted.
+    /// Returns what every reader treats as prompts of a session in which `record` stands between an answer
+    /// and the end: the newest prompt of the summary, the prompts of the note, the role in the search, and
+    /// whether it is counted.
     fn taken_as_prompts(record: &Value) -> (Option<String>, Vec<String>, Vec<SearchRole>, bool) {
         let answer = json!({
             "type": "assistant", "timestamp": "2026-11-21T05:07:42.976Z", "version": "2.1.332", "cwd": "/w", "entrypoint": "cli",

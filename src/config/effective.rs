@@ -17,13 +17,12 @@ use std::path::{Path, PathBuf};
 pub enum ConfigOrigin {
     Default,
     User,
-    /// The project's file, which narrows the user's.
+    /// The project's file, which restricts the user's file.
     Project,
-    /// A file is not valid, which switches recovery off.
+    /// Invalid file, which switches automatic recovery off.
     Invalid,
 }
 
-/// A value in force.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigValue {
@@ -54,11 +53,11 @@ pub struct ConfigFile {
     pub problem: Option<Problem>,
 }
 
-/// Reads every value in force for a project, sorted by key.
+/// Returns every value in force for a project, sorted by key.
 #[must_use]
 pub fn effective(env: &Environment, project: &Path) -> Vec<ConfigValue> {
     let InForce { config, problem } = in_force(env, Some(project));
-    // The user's own file, without what the project narrows.
+    // The user's own configuration, without the project's restrictions.
     let by_user = in_force(env, None);
     let written = env.config_file().and_then(|path| parsed(&path).ok().flatten()).unwrap_or_default();
     let mut values = flat(&config);
@@ -81,7 +80,7 @@ pub fn effective(env: &Environment, project: &Path) -> Vec<ConfigValue> {
         .collect()
 }
 
-/// The files that are read for a project, and what is wrong with each.
+/// Returns the configuration files that apply to a project, each with its problem if it is invalid.
 #[must_use]
 pub fn files(env: &Environment, project: &Path) -> Vec<ConfigFile> {
     let user = env.config_file().map(|path| {
@@ -105,7 +104,7 @@ pub fn files(env: &Environment, project: &Path) -> Vec<ConfigFile> {
     user.into_iter().chain([narrowing]).collect()
 }
 
-/// Whether the user's file has this value, under its own name or, for a kind of stop, under that of its general kind.
+/// Returns whether the user's file sets this value. A kind of stop may also be set under its general kind.
 fn is_written(written: &Value, config: &Config, key: &str) -> bool {
     if let Some(name) = key.strip_prefix("stops.") {
         return super::kind_named(name).is_some_and(|kind| config.configured(kind).is_some());
@@ -114,7 +113,7 @@ fn is_written(written: &Value, config: &Config, key: &str) -> bool {
     found.is_some_and(|value| !value.is_null())
 }
 
-/// Values by their paths. A value that is missing in the file stands with what is used instead.
+/// Flattens the configuration into values by path. Unset values appear with their effective defaults.
 fn flat(config: &Config) -> BTreeMap<String, Value> {
     let mut values = BTreeMap::new();
     flatten("", serde_json::to_value(config).unwrap_or_default(), &mut values);
@@ -142,7 +141,7 @@ fn flatten(path: &str, value: Value, into: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// Who knows the path of a webhook may post to it: only its host is reported.
+/// Reduces a webhook address to its host. Anyone who knows the path can post to it.
 fn shown(key: &str, value: Value) -> Value {
     let Some(address) = value.as_str().filter(|_| key == "notify.webhook") else { return value };
     let host = super::webhook_address(address).ok().and_then(|uri| {

@@ -1,5 +1,5 @@
-//! The context at the end of a turn, and before it is compacted: a lossless copy of the transcript while all of it is there, and
-//! a word to the person.
+//! Hooks that watch the context size at the end of a turn and before a compaction: they keep a lossless copy
+//! of the transcript while it is complete, and notify the user.
 
 use super::Hook;
 use crate::claude::transcript::Transcript;
@@ -14,11 +14,12 @@ use crate::watch::context::{Passed, look};
 use crate::watch::weight::{Advice, ContextSize};
 use serde_json::json;
 
-/// Copies of a session that are retained for each reason: each is as long as the transcript was, and a long session is compacted often.
+/// Copies retained per session for each reason. Each is as large as the transcript was, and a long session is
+/// compacted often.
 const MOST_COPIES: usize = 3;
 
 impl Hook<'_> {
-    /// `Stop`: acts once when the context has passed a limit of the configuration.
+    /// `Stop`: acts once each time the context passes a configured limit.
     pub(super) fn watch_context(&self) {
         if self.world.env.in_attempt() || self.payload.subagent {
             return;
@@ -32,7 +33,7 @@ impl Hook<'_> {
         }
     }
 
-    /// `PreCompact`: what is said so far, before the client makes a summary of it.
+    /// `PreCompact`: copies the transcript before the client replaces the conversation by a summary.
     pub(super) fn before_compaction(&self) {
         if !self.payload.subagent {
             self.keep_copy("compact");
@@ -41,13 +42,13 @@ impl Hook<'_> {
 
     fn pass(&self, advice: Advice, context: &ContextSize, summary: &Summary, config: &Config) -> Result<()> {
         let session = &self.payload.session;
-        // Whoever holds it looks at the same turn, or at a later one.
+        // Another hook that has the lease handles the same turn or a later one.
         let Some(lease) = Lock::try_take(&self.state.watch_lease(session))? else { return Ok(()) };
         let mut passed = Passed::of(self.state, session)?;
         if !passed.note(advice, self.world.clock.now()) {
             return Ok(());
         }
-        // Before the copy: one that cannot be made is not tried after every turn.
+        // Saved before the copy is made, so that a copy that fails is not retried after every turn.
         passed.save(self.state)?;
         drop(lease);
         let (kind, name) = match advice {
@@ -66,7 +67,7 @@ impl Hook<'_> {
         Ok(())
     }
 
-    /// A verified copy of the transcript as it is now. One that cannot be made is written into the journal.
+    /// Takes a verified copy of the current transcript. A failure is only written to the journal.
     fn keep_copy(&self, why: &str) {
         let Self { world, state, payload, .. } = self;
         let name = format!("{}-{why}", world.clock.now().format("%Y%m%dT%H%M%S%3fZ"));

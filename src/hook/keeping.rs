@@ -1,4 +1,5 @@
-//! Keeping the files of a session, so that Claude Code's retention sweep cannot delete the only copy.
+//! Links the files of a session into the state directory, so that Claude Code's retention sweep cannot delete
+//! the only copy.
 
 use super::Hook;
 use crate::keep::{KeepSource, keep, kept_of, loss_of};
@@ -7,7 +8,8 @@ use crate::store::journal;
 use serde_json::json;
 
 impl Hook<'_> {
-    /// Links what is new of the session. A failure never reaches the turn: it is in the journal, and `doctor` reports it.
+    /// Links the session's new files. A failure never reaches the turn: it is recorded in the journal, and
+    /// `doctor` reports it.
     pub(super) fn keep_files(&self) {
         if !self.config().retention.keep || self.enabled.keep == Some(false) {
             return;
@@ -45,7 +47,8 @@ impl Hook<'_> {
         }
     }
 
-    /// How many files were the transcript, if it is another one or shorter now, and lacks something that was in the one before.
+    /// Returns the number of retained generations of the transcript if the file was replaced or shortened and
+    /// lacks records that an earlier one had.
     fn lost_generation(&self, changed: bool) -> Option<u64> {
         let kept = changed.then(|| kept_of(self.state, &self.payload.session).ok().flatten())?;
         loss_of(&self.payload.transcript, kept.as_ref())?;

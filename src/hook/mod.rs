@@ -1,8 +1,9 @@
-//! A hook: what happens when Claude Code reports an event of a session.
+//! Handles the events of a session that Claude Code reports to its hooks.
 //!
-//! Whatever comes in, a hook ends with exit code 0 and prints nothing, with three exceptions: the hand-over at the start of
-//! a session, a decided wake, and the one word before a prompt that the session is not saved. A stop is made durable before anything else is read, because the hooks of a one-shot
-//! `-p` run live for a fraction of a second.
+//! Whatever the input, a hook exits with code 0 and prints nothing, with three exceptions: the hand-over at
+//! the start of a session, a wake that was decided, and the one warning before a prompt that the session is
+//! not saved. A stop is written to disk before anything else is read, because the hooks of a one-shot `-p`
+//! run live for a fraction of a second.
 
 mod context;
 mod keeping;
@@ -31,23 +32,23 @@ use serde_json::json;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-/// What the hook process does at its end.
+/// Exit code and output of the hook process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HookReply {
-    /// 0, or 2 to wake.
+    /// 0, or 2 to wake the session.
     pub exit_code: i32,
-    /// Text for the model at the start of a session, or for the person before a prompt.
+    /// Text for the model at the start of a session, or for the user before a prompt.
     pub stdout: Option<String>,
-    /// Text of a wake.
+    /// Prompt text that wakes the session.
     pub stderr: Option<String>,
-    /// A closed session is to be resumed, and nobody supervises: start a supervisor.
+    /// Whether to start a supervisor: a closed session is to be resumed and no supervisor runs.
     pub supervise: bool,
     /// Everything but the waiting is done: run [`Task::KeepWaiting`] with the same event.
     pub waits: bool,
 }
 
 impl HookReply {
-    /// Exit 0 and nothing printed.
+    /// Exits with 0 and prints nothing.
     #[must_use]
     pub fn silent() -> Self {
         Self::default()
@@ -59,17 +60,15 @@ impl HookReply {
     }
 }
 
-/// Whose launcher was started.
+/// The installation whose launcher started this hook.
 #[derive(Debug, Clone, Copy)]
 pub enum HookCaller<'a> {
-    /// That of the project in this directory.
+    /// The project in this directory.
     Project(&'a Path),
     User,
-    /// That of the plugin.
     Plugin,
 }
 
-/// What a hook process is asked to do with its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     Handle,
@@ -103,7 +102,7 @@ pub fn run(world: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -
         HookCaller::User => find(&state, world.env, None),
         HookCaller::Plugin => {
             let event = payload.as_ref().ok().map(|payload| {
-                // Whoever puts a flag up at the end of a turn takes it down.
+                // `Stop` raises the flag and `UserPromptSubmit` lowers it, so both belong to the same owner.
                 let event = if payload.event == HookEvent::UserPromptSubmit {
                     HookEvent::Stop
                 } else {
@@ -147,7 +146,7 @@ pub fn run(world: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -
             hook.note_wrap_up();
             hook.keep_files();
             hook.watch_context();
-            // Last: it may wait for the transcript.
+            // Last, because it may wait for the transcript.
             hook.watch_saving();
             outcome
         }
@@ -170,7 +169,7 @@ pub fn run(world: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -
             outcome
         }
         HookEvent::PreCompact => {
-            // First: the compacted session gets it, and a copy of a long transcript takes its time.
+            // Saved first: the compacted session receives it, and copying a long transcript takes time.
             hook.save_state(Moment::Compacting);
             hook.before_compaction();
             HookReply::silent()
@@ -178,28 +177,27 @@ pub fn run(world: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -
     }
 }
 
-/// One event being handled.
 struct Hook<'a> {
-    /// What was started; `None` where a plugin's is not told.
+    /// Path of the launcher that was started; `None` for a plugin whose path is not in the environment.
     launcher: Option<PathBuf>,
-    /// The project that has to hold it.
+    /// The project that must contain the launcher's directory; set only for a project's own hooks.
     within: Option<&'a Path>,
     world: World<'a>,
     state: &'a StateDir,
     home: &'a ClaudeHome,
     enabled: &'a Enabled,
     payload: &'a Payload,
-    /// Read when it is first asked for: several parts of an event ask.
+    /// Loaded on first use, because several parts of an event need it.
     config: OnceCell<Config>,
 }
 
 impl Hook<'_> {
-    /// The project's directory: its own, or for the user's hooks the one the session was started in.
+    /// Returns the project directory, or for the user's hooks the directory the session was started in.
     fn project_dir(&self) -> Option<PathBuf> {
         self.enabled.project.clone().or_else(|| self.world.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
     }
 
-    /// Does the work of an event, then saves the session's state.
+    /// Runs `work`, then saves the session's state.
     fn saving(&self, moment: Moment, work: impl FnOnce(&Self) -> HookReply) -> HookReply {
         let outcome = work(self);
         self.save_state(moment);
@@ -210,7 +208,7 @@ impl Hook<'_> {
         self.config.get_or_init(|| in_force(self.world.env, self.project_dir().as_deref()).config)
     }
 
-    /// Configuration directories of Claude Code, the hook's own first.
+    /// Configuration directories of Claude Code, starting with the hook's own.
     fn homes(&self, config: &Config) -> Vec<ClaudeHome> {
         let further: Vec<PathBuf> = config.config_dirs.iter().map(PathBuf::from).collect();
         let others = all_homes(self.world.env, &further);
@@ -222,7 +220,7 @@ impl Hook<'_> {
         Ledger { state: self.state, clock: self.world.clock, config, default_home }
     }
 
-    /// `~/.claude`, the directory that needs no variable to be found.
+    /// `~/.claude`, the directory that Claude Code uses when no variable is set.
     fn default_home(&self) -> Option<PathBuf> {
         self.world.env.home().map(|home| home.join(".claude"))
     }

@@ -1,7 +1,8 @@
-//! The plugin's module inside the client: it keeps the time and shows the plan, and asks here what to do.
+//! Answers the questions of the plugin's module inside the client. The module keeps time and shows the plan,
+//! and asks this process what to do.
 //!
-//! The module starts one short process for each question. A question is answered like one check of a waiting hook, under the same
-//! lease, so a hook, a supervisor and the module never act for the same stop.
+//! The module starts one short process for each question. A question is answered like one check of a waiting
+//! hook, under the same lease, so a hook, a supervisor and the module never act on the same stop at once.
 
 use super::{Hook, HookCaller, HookEvent, Payload};
 use crate::claude::home::{ClaudeHome, is_session_id};
@@ -25,21 +26,17 @@ use serde_json::json;
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
-/// What the module asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum ModuleAsk {
-    /// What happens next to the session.
     Plan,
-    /// May I submit the prompt now?
     Claim,
-    /// The same, before the planned time: the user pressed the key.
+    /// As `Claim`, but before the planned time, because the user pressed the key.
     ClaimNow,
-    /// A granted prompt was refused by the client.
+    /// The client refused a prompt that was granted.
     NotSubmitted,
 }
 
-/// A question of the module.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ModuleRequest {
@@ -48,57 +45,52 @@ struct ModuleRequest {
     /// The client opens its limit menu for this stop.
     #[serde(default)]
     menu: bool,
-    /// Time stood still since the last question.
+    /// A gap in time since the last question: the machine or the client was suspended.
     #[serde(default)]
     gap: bool,
 }
 
-/// Who is expected to continue the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum NextActor {
-    /// Claude Code itself, and the module where it has not by the planned time.
+    /// Claude Code itself, or the module if Claude Code has not continued by the planned time.
     Client,
     Module,
-    /// A hook of another window, or one that was there before the module.
+    /// A hook of another window, or one that was waiting before the module started.
     Hook,
-    /// The user has to do something first.
+    /// The user, who has to do something first.
     User,
-    /// Nobody: there is nothing to continue.
+    /// No one, because there is nothing to continue.
     Nobody,
 }
 
-/// The answer. Times are milliseconds since the epoch.
+/// Answer to a question of the module. Times are milliseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ModuleAnswer {
-    /// Who continues the session.
     next: NextActor,
-    /// Grows with every stop of the session.
+    /// Increases with every stop of the session.
     generation: u64,
-    /// When the stop happened.
     stopped_at: Option<i64>,
-    /// The kind of stop, in words.
+    /// Kind of the stop, in words.
     kind: Option<&'static str>,
-    /// When the limit resets.
     resets_at: Option<i64>,
-    /// Planned time of the module's prompt.
     at: Option<i64>,
-    /// Latest time of the next question.
+    /// Latest time at which the module asks again.
     ask_again_at: i64,
-    /// The stop is still being read: ask again in a moment.
+    /// The stop is still being read, so the module asks again shortly.
     reading: bool,
-    /// Why the session waits, or why not.
+    /// Why the session waits, or why it does not.
     why: String,
-    /// The session is paused.
     paused: bool,
-    /// The module covers this stop, so it may answer the client's limit menu.
+    /// Whether the plugin handles this stop, so that the module may answer the client's limit menu.
     covers_menu: bool,
-    /// Submit this prompt, once.
+    /// Prompt to submit, once.
     prompt: Option<String>,
 }
 
-/// The consent under which a session is continued: that of its project's hooks, of the user's own, or of the plugin.
+/// Returns the consent under which a session is continued: that of the plugin, of the project's hooks, or of
+/// the user's hooks.
 fn in_force_for(state: &StateDir, world: World<'_>, caller: HookCaller<'_>) -> Option<Enabled> {
     let HookCaller::Plugin = caller else { return None };
     plugin::in_charge(state, world.env, world.processes, None).or_else(|| {
@@ -109,8 +101,8 @@ fn in_force_for(state: &StateDir, world: World<'_>, caller: HookCaller<'_>) -> O
     })
 }
 
-/// Answers one question; `None` where the module has no say: a malformed question, a session of our own run, or a project in which
-/// neither hooks nor plugin are in charge.
+/// Answers one question. Returns `None` where the module must not act: on a malformed question, in a session
+/// of our own run, or where neither hooks nor the plugin are enabled.
 #[must_use]
 pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> Option<String> {
     let request: ModuleRequest = serde_json::from_slice(input).ok()?;
@@ -119,8 +111,8 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
     }
     let state = world.env.state_dir().map(StateDir::new).ok()?;
     let home = world.env.claude_config_dir().map(ClaudeHome::new)?;
-    // The stop is recorded by whoever's hook is in charge; the module of the plugin acts for all of them.
-    // Where hooks in settings are in charge they record the stop, and the module waits for them too.
+    // The hook that is in charge records the stop, and the plugin's module acts for all of them. Where the
+    // hooks in settings are in charge, they record the stop and the module waits for it too.
     let enabled = in_force_for(&state, world, caller)?;
     let pid = client_pid(world.env.claude_pid(), &home, &request.session, world.processes);
     if let Some((pid, start)) = pid.and_then(|pid| Some((pid, world.processes.start_token(pid)?))) {
@@ -169,7 +161,7 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
 }
 
 impl Hook<'_> {
-    /// Whether the plugin's module waits in place of this hook. Records that it does.
+    /// Whether the plugin's module waits instead of this hook. Records that it does.
     pub(super) fn leave_to_module(&self, ledger: &Ledger<'_>) -> bool {
         if self.world.env.module_session() != Some(&self.payload.session) {
             return false;
@@ -212,7 +204,8 @@ impl Hook<'_> {
         Ok(answer_of(&checked, incident.as_ref(), config.heartbeat.beyond_client_cap, now))
     }
 
-    /// Records what the question itself tells: that the module waits, in which client, and that the limit menu is open.
+    /// Records what the question implies: that the module waits, in which client, and that the limit menu is
+    /// open.
     fn note_question(&self, ledger: &Ledger<'_>, request: &ModuleRequest) -> crate::error::Result<()> {
         let session = &self.payload.session;
         let now = self.world.clock.now();
@@ -291,7 +284,7 @@ fn answer_of(
     }
 }
 
-/// Whether something other than the menu itself would still hold the session once the menu is answered.
+/// Whether the obstacle would still hold the session after the limit menu is answered.
 const fn outlasts_the_menu(obstacle: Obstacle) -> bool {
     match obstacle {
         Obstacle::Dialog | Obstacle::Suspended => false,

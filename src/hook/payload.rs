@@ -1,7 +1,7 @@
-//! A payload: the JSON object a hook gets on standard input, checked before anything in it is used.
+//! Parses the JSON object that a hook gets on standard input, and validates it before any of it is used.
 //!
-//! A session id is a UUID and nothing else; a transcript is the file of that name under Claude Code's own directory. What
-//! does not fit is refused as a whole.
+//! A session id must be a UUID, and the transcript must be the file of that name under Claude Code's own
+//! directory. A payload that does not fit is refused as a whole.
 
 use super::rest::Turn;
 use crate::claude::home::{ClaudeHome, is_session_id};
@@ -13,30 +13,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
 
-/// Largest payload that is read, in bytes.
+/// Size limit of a payload, in bytes.
 pub const LARGEST: usize = 1024 * 1024;
 
-/// Events that have a hook of ours.
+/// Events that this tool installs hooks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HookEvent {
     /// A session starts, is resumed, cleared or compacted.
     SessionStart,
     Stop,
     SubagentStop,
-    /// The API broke a turn off.
+    /// An API error ended a turn.
     StopFailure,
-    /// The conversation is about to be compacted.
     PreCompact,
-    /// The client tells something.
+    /// The client shows a notification.
     Notification,
-    /// A session ends, or another takes its place in the client.
+    /// A session ends, or the client switches to another one.
     SessionEnd,
-    /// A prompt is about to be worked on.
+    /// The client is about to process a prompt.
     UserPromptSubmit,
 }
 
 impl HookEvent {
-    /// What Claude Code calls it.
+    /// Name of the event in Claude Code.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,10 +51,9 @@ impl HookEvent {
     }
 }
 
-/// Why a payload is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// No JSON object with an event of ours.
+    /// Not a JSON object with a known event.
     NotAnEvent,
     SessionId,
     /// Not the session's own file under Claude Code's directory.
@@ -93,30 +91,29 @@ struct Raw {
 #[derive(Debug, Clone)]
 pub struct Payload {
     pub event: HookEvent,
-    /// The session, a UUID.
     pub session: String,
-    /// The session's transcript, by its path alone.
+    /// Path of the session's transcript; the file is not opened.
     pub transcript: PathBuf,
-    /// Working directory of the session.
     pub cwd: Option<String>,
-    /// The event is a subagent's.
+    /// Whether a subagent caused the event.
     pub subagent: bool,
     /// `StopFailure`: the client's name for the error.
     pub error: Option<String>,
-    /// `StopFailure`: the API's own text.
+    /// `StopFailure`: the error text of the API.
     pub error_details: Option<String>,
-    /// What was said last, the error's text in a `StopFailure`.
+    /// Text of the last assistant message; in a `StopFailure`, the text of the error.
     pub last_message: Option<String>,
     /// `SessionEnd`: `clear`, `resume`, `prompt_input_exit`, `other`.
     pub reason: Option<String>,
     /// `SessionStart`: `startup`, `resume`, `clear`, `compact`, `fork`.
     pub source: Option<String>,
     pub notification: Option<String>,
-    /// `UserPromptSubmit`: a person typed it.
+    /// `UserPromptSubmit`: the user typed the prompt.
     pub typed: bool,
-    /// `UserPromptSubmit`: the client continues by itself after a limit. The payload has no other mark of it than the text.
+    /// `UserPromptSubmit`: the client continues by itself after a limit. Only the text of the prompt shows
+    /// it.
     pub continues_by_client: bool,
-    /// Id of the prompt that the turn answers, as the transcript has it; absent in older clients.
+    /// Id of the prompt that the turn answers, as in the transcript; older clients do not send it.
     pub prompt_id: Option<String>,
 }
 
@@ -140,7 +137,7 @@ impl Payload {
         PayloadReading { event: self.event, session: self.session, kind, subagent: self.subagent }
     }
 
-    /// Checks what came in.
+    /// Parses a payload and checks that the transcript is the session's own.
     ///
     /// # Errors
     /// The [`Refusal`] for anything that is not exactly a payload of one of our events.
@@ -153,7 +150,7 @@ impl Payload {
         }
     }
 
-    /// As [`Payload::check`], without asking where the transcript is.
+    /// As [`Payload::check`], without checking the path of the transcript.
     ///
     /// # Errors
     /// The [`Refusal`] for anything that is not a payload of one of our events.
@@ -181,13 +178,13 @@ impl Payload {
         })
     }
 
-    /// `Stop`: the turn that ended.
+    /// The turn that ended, for a `Stop` event.
     pub(super) fn turn(&self) -> Turn<'_> {
         Turn { prompt: self.prompt_id.as_deref(), said: self.last_message.as_deref() }
     }
 
-    /// The stop of the session that a `StopFailure` reports; `None` for other events and for a subagent's failure, after
-    /// which the session goes on.
+    /// Returns the stop that a `StopFailure` reports. `None` for other events, and for a subagent's failure,
+    /// after which the session continues.
     #[must_use]
     pub fn stop(&self, now: DateTime<Utc>) -> Option<Stop> {
         if self.event != HookEvent::StopFailure || self.subagent {
@@ -203,7 +200,7 @@ impl Payload {
     }
 }
 
-/// `<config dir>/projects/<one directory>/<session>.jsonl`, without a step upward.
+/// Whether the path is `<config dir>/projects/<one directory>/<session>.jsonl`, without `..` components.
 fn own_transcript(path: &Path, session: &str, home: &ClaudeHome) -> bool {
     let Ok(rest) = path.strip_prefix(home.projects()) else { return false };
     let plain = path

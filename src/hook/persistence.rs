@@ -1,11 +1,12 @@
-//! Whether the turn that just ended is saved: its answer is looked for in the transcript, and a client that does not write it is
-//! reported, once in a session.
+//! Checks whether the turn that just ended is saved: it searches the transcript for the answer, and reports
+//! once per session a client that does not write it.
 //!
-//! What an asynchronous hook prints is shown by no client (tried with 2.1.329, in a terminal and in a stream), and one that is
-//! waited for would hold up every turn. So the hook at the end of a turn leaves a flag, and the hook before the next prompt, whose
-//! shell line asks for nothing else, takes it down and says it. What that one prints as `systemMessage` is shown below the prompt
-//! and not sent to the model (2.1.329, 2.1.250, 2.1.200 and 2.1.120 in a terminal; the first two in a stream as well, 2.1.200 not).
-//! A notification, the status line and `doctor` tell it besides.
+//! No client shows the output of an asynchronous hook (tried with 2.1.329, in a terminal and in a stream),
+//! and a synchronous hook would delay every turn. So the hook at the end of a turn leaves a flag file, and
+//! the hook before the next prompt removes the file and prints the warning. The shell line of that hook does
+//! nothing but test for the file. Clients show its `systemMessage` below the prompt and do not send it to the
+//! model (2.1.329, 2.1.250, 2.1.200 and 2.1.120 in a terminal; the first two in a stream as well, 2.1.200
+//! not). A notification, the status line and `doctor` report it as well.
 
 use super::{Hook, HookReply};
 use crate::config::Config;
@@ -25,18 +26,17 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
-/// Between two looks at a transcript that does not hold the answer yet: first, and at most.
+/// First and longest pause between two checks of a transcript that lacks the answer.
 const FIRST_STEP: Duration = Duration::from_millis(50);
 const LONGEST_STEP: Duration = Duration::from_secs(1);
-/// Longest wait for another hook of the same session.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Flags that nobody took down so long are of sessions that are gone.
+/// Age at which a flag file that no hook removed is deleted: its session is gone.
 const OLD: TimeDelta = TimeDelta::days(7);
-/// Longest path of a transcript that is shown, in characters.
+/// Longest transcript path that is shown, in characters.
 const LONGEST_PATH: usize = 1_000;
 
 impl Hook<'_> {
-    /// `Stop`: looks for the answer. Returns as soon as it is there.
+    /// `Stop`: searches the transcript for the answer, and returns as soon as it is found.
     pub(super) fn watch_saving(&self) {
         let said = self.payload.last_message.as_deref().filter(|said| !said.trim().is_empty());
         let Some(said) = said.filter(|_| !self.world.env.in_attempt() && !self.payload.subagent) else {
@@ -51,7 +51,7 @@ impl Hook<'_> {
         }
     }
 
-    /// Whether something says that the client writes no transcript.
+    /// Whether an option, a variable or the parent session shows that the client writes no transcript.
     pub(super) fn saves_nothing(&self) -> bool {
         !self.markers().is_empty()
     }
@@ -61,7 +61,7 @@ impl Hook<'_> {
         Marker::of_client(env, processes, env.claude_pid())
     }
 
-    /// The answer is not there yet, or never will be.
+    /// Waits for an answer that the transcript does not contain yet, and reports it if it never arrives.
     fn wait_for(&self, said: &str, why: Why) -> Result<()> {
         let config = self.config();
         if !config.saving.watch {
@@ -70,7 +70,7 @@ impl Hook<'_> {
         let Hook { world, payload, .. } = self;
         let ended_at = world.clock.now();
         let markers = self.markers();
-        // Who says that nothing is saved is believed where nothing is there.
+        // A client that declares itself unsaved and has no transcript gets no wait.
         let patience = if why == Why::NoTranscript && !markers.is_empty() {
             Duration::ZERO
         } else {
@@ -111,7 +111,7 @@ impl Hook<'_> {
             unsaved.reported_at = Some(world.clock.now());
         }
         unsaved.save(state)?;
-        // What a person does not want to be kept is not kept elsewhere.
+        // The user turned saving off on purpose, so the shadow log keeps nothing either.
         if config.saving.shadow_log && !unsaved.is_deliberate() {
             let typed = typed(self.home, &payload.session).into_iter();
             let mut fresh: Vec<ShadowEntry> =
@@ -122,7 +122,7 @@ impl Hook<'_> {
         if !report {
             return Ok(());
         }
-        // A program that says so on purpose has nobody to be told.
+        // A program that turns saving off on purpose has no user to warn.
         let printed = world.env.text("CLAUDE_CODE_ENTRYPOINT").is_some_and(|name| name.starts_with("sdk"));
         let told = !(unsaved.is_deliberate() && printed);
         let flag = if told { self.leave_warning() } else { Ok(None) };
@@ -142,7 +142,7 @@ impl Hook<'_> {
         Ok(())
     }
 
-    /// Puts the session's flag up, under its lease; gives its path.
+    /// Raises the session's flag, under its lease, and returns its path.
     fn leave_warning(&self) -> std::io::Result<Option<String>> {
         let session = &self.payload.session;
         let Some(flags) = self.flags() else { return Ok(None) };
@@ -151,13 +151,13 @@ impl Hook<'_> {
         Ok(Some(flags.dir().join(session).to_string_lossy().into_owned()))
     }
 
-    /// The flags that the shell lines of these hooks ask for.
+    /// Flag directory that the shell lines of these hooks test.
     pub(super) fn flags(&self) -> Option<Flags> {
         self.launcher.as_deref().map(Flags::beside)
     }
 
-    /// `UserPromptSubmit`: a flag is up, which nobody has told before. It waits for a person: after a prompt that nobody typed
-    /// there may be nobody to read it.
+    /// `UserPromptSubmit`: prints the warning once if the session's flag is up. It waits for a prompt that
+    /// the user typed, because no one may read the answer to any other.
     pub(super) fn warn(&self) -> HookReply {
         let Hook { world, state, payload, .. } = self;
         if world.env.in_attempt() || !payload.typed {
@@ -174,7 +174,7 @@ impl Hook<'_> {
         HookReply { stdout: Some(message.to_string()), ..HookReply::silent() }
     }
 
-    /// Nothing is left to be told of the session. A run of ours leaves it to its person.
+    /// Lowers the session's flag. A run of our own leaves it for the user to see.
     pub(super) fn forget_warning(&self) {
         let flags = self.flags().filter(Flags::exist);
         if let Some(flags) = flags
@@ -185,7 +185,7 @@ impl Hook<'_> {
         }
     }
 
-    /// The answer is there. Where earlier ones were missing, that is over.
+    /// Records that an answer was saved, which ends an earlier report of missing ones.
     fn is_saved(&self) -> Result<()> {
         let Hook { world, state, payload, .. } = self;
         let path = state.saving(&payload.session);
@@ -209,7 +209,7 @@ fn notice(unsaved: &Unsaved) -> Notice {
     Notice::new(NoticeKind::NotSaved, &unsaved.session, 0, None, unsaved.project.as_deref())
 }
 
-/// The words of the notice, and what there is room for where a person works.
+/// The full warning: text of the notice, the facts and the next step.
 fn warning(unsaved: &Unsaved) -> String {
     let notice = notice(unsaved);
     format!(
@@ -222,7 +222,7 @@ fn warning(unsaved: &Unsaved) -> String {
     )
 }
 
-/// A path, fit to be shown.
+/// A path cleaned and shortened for display.
 fn shown(path: &Path) -> String {
     clean_line(&path.to_string_lossy(), LONGEST_PATH)
 }

@@ -1,12 +1,13 @@
-//! The rest: a transcript at the moment a session comes to rest.
+//! Reads a transcript at the moment a session comes to rest.
 //!
-//! A client tells the end of a turn up to a tenth of a second before it has written the turn: at that moment the file may end within
-//! it (seen with 2.1.329, 2.1.250, 2.1.200 and 2.1.120), end with the turn before it when this one was short (2.1.329,
-//! 2.1.250, 2.1.200), or not be there yet (2.1.250, 2.1.200, 2.1.120). What is read then would be the state of a turn ago, and
-//! stay so until the next turn or the end of the session.
+//! A client reports the end of a turn up to a tenth of a second before it has written the turn. At that
+//! moment the file may end within the turn (seen with 2.1.329, 2.1.250, 2.1.200 and 2.1.120), end with the
+//! turn before it when this one was short (2.1.329, 2.1.250, 2.1.200), or not exist yet (2.1.250, 2.1.200,
+//! 2.1.120). A read at that moment would return the state of the turn before, and nothing would correct it
+//! until the next turn or the end of the session.
 //!
-//! What is not told apart: an answer with the words of the one before it, from a client that names no prompt (2.1.120), or in a turn
-//! that a hook made go on.
+//! Two cases cannot be detected: an answer that repeats the words of the one before it, from a client that
+//! names no prompt (2.1.120), and the same in a turn that a hook continued.
 
 use crate::claude::record::{Body, Record};
 use crate::claude::transcript::Transcript;
@@ -18,22 +19,23 @@ use crate::watch::saving::is_answer;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long the end of a turn is looked for. In a `-p` run the hook lives for a second after it.
+/// Longest wait for the end of a turn to be written. In a `-p` run the hook lives for a second after it.
 const TURN_WAIT: Duration = Duration::from_millis(400);
 const TURN_STEP: Duration = Duration::from_millis(25);
-/// Newest bytes of a transcript in which the last of a conversation is looked for.
+/// Newest bytes of a transcript that are searched for the end of a conversation.
 const NEAR: u64 = 2 * 1024 * 1024;
 
-/// A turn that just ended, as the client tells of it.
+/// A turn that just ended, as reported by the client.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Turn<'a> {
-    /// Id of its prompt: told by 2.1.200, not by 2.1.120.
+    /// Id of its prompt: sent by 2.1.200, not by 2.1.120.
     pub prompt: Option<&'a str>,
-    /// What was said last in it.
+    /// Text of its last message.
     pub said: Option<&'a str>,
 }
 
-/// The transcript and how it ends: as soon as `turn` is in it, else as it is after a wait. `None` when there is none.
+/// Reads the transcript and how it ends, waiting a short time until `turn` is in it. Returns `None` if there
+/// is no transcript.
 pub fn at_rest<'p>(
     path: &'p Path,
     turn: Option<Turn<'_>>,
@@ -49,7 +51,7 @@ pub fn at_rest<'p>(
         let Some(turn) = turn else { return found };
         let whole = match &found {
             Some((transcript, stop)) => stop.kind == StopKind::Finished && turn.ends(transcript),
-            // Nothing says that there should be one.
+            // The client named no turn, so there may be no transcript to wait for.
             None => turn.prompt.is_none() && turn.said.is_none(),
         };
         if whole || clock.since_boot().saturating_sub(started) >= TURN_WAIT {
@@ -59,14 +61,15 @@ pub fn at_rest<'p>(
     }
 }
 
-/// The newest records of the session's own conversation, the newest first.
+/// Newest records of the session's own conversation, newest first.
 pub fn newest<'t>(transcript: &'t Transcript<'_>) -> impl Iterator<Item = Record> + 't {
     let near = |record: &Record| record.offset.saturating_add(NEAR) >= transcript.bytes();
     transcript.newest_first().take_while(near).filter(|record| !record.head.sidechain)
 }
 
 impl Turn<'_> {
-    /// Whether the newest answer of a transcript is the turn's last, and its newest prompt the turn's, as far as each is known.
+    /// Whether the transcript's newest answer is the last of this turn and its newest prompt is that of this
+    /// turn, as far as each is known.
     fn ends(&self, transcript: &Transcript<'_>) -> bool {
         let words = self.said.map(on_one_line);
         let mut said = words.as_deref().filter(|said| !said.is_empty());
@@ -82,14 +85,14 @@ impl Turn<'_> {
             if other_words || other_prompt {
                 return false;
             }
-            // A prompt that is newer than the answer has none yet.
+            // A prompt that is newer than the newest answer has not been answered yet.
             prompt = prompt.filter(|_| id.is_none() || said.is_some());
             said = said.filter(|_| text.is_none());
             if said.is_none() && prompt.is_none() {
                 return true;
             }
         }
-        // The prompt is further back, behind a large result of a tool.
+        // The prompt lies further back, before a large tool result.
         said.is_none()
     }
 }
@@ -103,7 +106,7 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Mutex;
 
-    /// A client that writes its next records while somebody waits, and a clock that only waiting moves.
+    /// A client that writes its next record during each wait, and a clock that advances only by waiting.
     struct Client {
         path: PathBuf,
         slept: Mutex<(Duration, Vec<String>)>,
@@ -147,7 +150,7 @@ mod tests {
         )
     }
 
-    /// How long was waited, in milliseconds, and how many records there were then.
+    /// Milliseconds waited, and number of records in the transcript afterwards.
     fn waited(written: &[String], coming: &[String], turn: Option<Turn<'_>>) -> (u128, Option<usize>) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");

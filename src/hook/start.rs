@@ -1,4 +1,4 @@
-//! The hook at the start of a session: register it, and hand over unfinished work.
+//! The hook at the start of a session, which registers the session and hands over unfinished work.
 
 use super::{Hook, HookReply};
 use crate::claude::registry::client_pid;
@@ -19,7 +19,7 @@ use crate::world::World;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Characters of hand-over text; the client keeps 10,000 inline.
+/// Maximum characters of hand-over text; the client shows 10,000 inline.
 const LONGEST: usize = 9_000;
 
 /// Largest `package.json`, in bytes.
@@ -58,16 +58,16 @@ impl Hook<'_> {
             self.failed(&error);
         }
         let source = self.payload.source.as_deref().unwrap_or("startup");
-        // What was to be told of a client that is gone; one whose conversation was compacted is the same.
+        // The warning belongs to a client that is gone. After a compaction the client is the same one.
         if source != "compact" {
             self.forget_warning();
         }
-        // A cleared conversation was cleared on purpose.
+        // The user cleared the conversation on purpose.
         if self.world.env.in_attempt() || !matches!(source, "startup" | "resume" | "compact" | "fork") {
             return HookReply::silent();
         }
         let config = self.config();
-        // A compaction opens nothing: the session was open before.
+        // A compaction does not open the session: it was open before.
         let taken = if source == "compact" { Takeover::NoRun } else { self.take_over(config) };
         let mut text = self.hand_over(source, config);
         let told = [taken.for_user(&self.payload.session), upgrade_notice(self.state)];
@@ -127,8 +127,8 @@ impl Hook<'_> {
         save_unless_newer(&self.state.session(&self.payload.session), &registration)
     }
 
-    /// How the session's client was started. In a run of ours that is what was recorded before it: the run has the supervisor's
-    /// environment.
+    /// Returns how the session's client was started. In a run of our own that is the value recorded before
+    /// it, because the run has the supervisor's environment.
     pub(super) fn started_with(&self, pid: Option<u32>) -> Option<StartedWith> {
         let World { env, processes, .. } = self.world;
         if env.in_attempt() {
@@ -146,7 +146,7 @@ impl Hook<'_> {
         }
     }
 
-    /// What the model is told. It names times and counts, so that it is never the same text twice.
+    /// Composes the text for the model. It contains times and counts, so that it is never the same twice.
     fn hand_over(&self, source: &str, config: &Config) -> String {
         let default_home = self.default_home();
         let (incidents, _) = self.ledger(config, default_home.as_deref()).read_all();

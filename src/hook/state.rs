@@ -1,8 +1,9 @@
-//! The saved state in the hooks: saved whenever a session comes to rest, given to the same session when it is resumed or
-//! compacted, and pointed at when a new one starts.
+//! Saved state in the hooks: saved whenever a session comes to rest, given back to the session when it is
+//! resumed or compacted, and pointed out to a new session.
 //!
-//! What is given becomes context of a model. So it is text of this session alone: its own state as it was saved, or made
-//! anew from its own transcript. Of other sessions only times and counts are told, and where their states are.
+//! The text becomes part of a model's context. So it comes from this session alone: its own saved state, or
+//! one made anew from its own transcript. Of other sessions it names only times, counts and the paths of
+//! their states.
 
 use super::Hook;
 use super::rest::{at_rest, newest};
@@ -33,23 +34,23 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A state from before a compaction is given after it when it is not older than this: compacting takes at most minutes.
+/// Maximum age of a state from before a compaction that is given back after it: compacting takes minutes at
+/// most.
 const COMPACTION: TimeDelta = TimeDelta::minutes(10);
 /// Newest bytes of a transcript that are read for a state while the start of a session waits for it.
 const WAITED_FOR: u64 = 2 * 1024 * 1024;
-/// Days after which a new session is not told of a state any more.
+/// Age after which a new session is no longer told about a state.
 const TOLD_FOR: TimeDelta = TimeDelta::days(14);
-/// Sessions a new one is told of.
+/// Number of earlier sessions that a new session is told about.
 const TOLD: usize = 3;
-/// Texts that are remembered of a session.
+/// Number of texts remembered per session.
 const REMEMBERED: usize = 50;
 
-/// What a session was given so far.
+/// Texts that a session was given so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Given {
     version: u32,
     session: String,
-    /// The texts, the oldest first.
     texts: Vec<GivenText>,
 }
 
@@ -58,7 +59,7 @@ struct GivenText {
     #[serde(serialize_with = "time")]
     at: DateTime<Utc>,
     source: String,
-    /// SHA-256 of the state in it, in hex.
+    /// SHA-256 of the state in the text, in hex.
     content: String,
 }
 
@@ -66,7 +67,6 @@ impl Stored for Given {
     const VERSION: u32 = 1;
 }
 
-/// A state that can be given.
 struct State {
     text: String,
     as_of: Option<DateTime<Utc>>,
@@ -74,7 +74,7 @@ struct State {
 }
 
 impl Hook<'_> {
-    /// Saves what the session is doing. A hook never fails for it; why it could not be saved is noted once.
+    /// Saves what the session is doing. A failure never fails the hook, and its reason is recorded once.
     pub(super) fn save_state(&self, moment: Moment) {
         let config = self.config();
         let Some(project) = self.project_dir().filter(|_| config.state.save) else { return };
@@ -109,10 +109,10 @@ impl Hook<'_> {
         config: &Config,
     ) -> Result<Option<SaveOutcome>> {
         let liveness = if moment == Moment::SessionEnded { Liveness::Gone } else { Liveness::Live(None) };
-        // Nothing comes of a client that writes nothing.
+        // There is nothing to wait for from a client that writes no transcript.
         let comes = || self.payload.transcript.exists() || !self.saves_nothing();
         let turn = (moment == Moment::TurnEnded && comes()).then(|| self.payload.turn());
-        // A session in which nothing was said has no transcript.
+        // A session without messages has no transcript.
         let Some((transcript, stop)) = at_rest(&self.payload.transcript, turn, liveness, self.world.clock)
         else {
             return Ok(None);
@@ -158,7 +158,7 @@ impl Hook<'_> {
         }
     }
 
-    /// Why the session stands still: by its incident, else by its transcript.
+    /// Describes why the session has stopped, from its incident or else from its transcript.
     fn standing(&self, stop: &Stop, gathered: &Gathered, config: &Config) -> Situation {
         let incident = self.ledger(config, None).read(&self.payload.session).ok().flatten();
         if let Some(incident) = incident.filter(|incident| !incident.phase.is_over()) {
@@ -185,8 +185,8 @@ impl Hook<'_> {
         }
     }
 
-    /// The hand-over of the session's own state. Never the same text twice: it says when it is told, and of what nothing is
-    /// new since the last time, nothing is told on a resume.
+    /// Composes the hand-over of the session's own state. The text contains the current time, so it is never
+    /// the same twice; on a resume without changes since the last one it is omitted.
     pub(super) fn own_state(&self, source: &str, config: &Config) -> Option<String> {
         let because = match source {
             "resume" if config.state.resume => "resumed",
@@ -222,8 +222,8 @@ impl Hook<'_> {
         ))
     }
 
-    /// The state as it was saved, where that is up to date and as we wrote it; else made from the transcript, without asking
-    /// git, which may take long.
+    /// Returns the saved state if it is up to date and unmodified. Otherwise makes one from the transcript,
+    /// without running git, which may take long.
     fn state_now(&self, project: &Path, source: &str, config: &Config) -> Option<State> {
         let transcript = Transcript::open(&self.payload.transcript).ok()?;
         let now = self.world.clock.now();
@@ -246,18 +246,18 @@ impl Hook<'_> {
             return None;
         }
         if source == "compact" {
-            // The conversation begins with it.
+            // The compacted conversation already begins with this summary.
             gathered.summary = None;
         }
-        // Whoever had the session before is gone.
+        // The previous owner process of the session is gone.
         let stop = ending(transcript.newest_first(), Liveness::Gone);
         let situation = self.standing(&stop, &gathered, config);
         let text = compose_as(Form::State, &situation, &gathered).text;
         Some(State { text, as_of: gathered.last_at, how: "read from its transcript" })
     }
 
-    /// What a new session is told: which work of earlier sessions in this project is not done, by times and counts, and where
-    /// its notes are.
+    /// Composes what a new session is told: which work of earlier sessions in this project is unfinished, by
+    /// times and counts, and where its notes are.
     pub(super) fn earlier_work(&self, config: &Config, unfinished: &[&Incident]) -> Option<String> {
         let project = self.project_dir();
         let on_disk =
@@ -309,7 +309,7 @@ impl Hook<'_> {
         ))
     }
 
-    /// Path of a state from the project, if it is as it was saved and no client has its session open.
+    /// Path of a saved state relative to the project, if it is unmodified and no client has its session open.
     fn where_to_read(&self, place: &StatesDirectory, entry: &SavedStateEntry) -> Option<String> {
         let (path, _) = SavedStateStore::sound(place, entry)?;
         if live_holder(self.home, &entry.session, self.world.processes).is_some() {
@@ -321,13 +321,12 @@ impl Hook<'_> {
     }
 }
 
-/// How long a state may wait for those of other sessions: the client ends the hook of a session's end after 5 s, and a supervisor
-/// has to be started yet; for the others nobody waits.
+/// How long saving may wait for the states of other sessions. The client kills the hook at a session's end
+/// after 5 s, and that hook may still have to start a supervisor; the other events block nothing.
 const fn patience(moment: Moment) -> Duration {
     if matches!(moment, Moment::SessionEnded) { Duration::from_secs(1) } else { Duration::from_secs(20) }
 }
 
-/// Time of the newest message.
 fn last_message(transcript: &Transcript) -> Option<DateTime<Utc>> {
     newest(transcript).find_map(|record| match record.body {
         Body::User(_) | Body::Assistant(_) => record.head.at,
@@ -335,10 +334,10 @@ fn last_message(transcript: &Transcript) -> Option<DateTime<Utc>> {
     })
 }
 
-/// A saved state as it is given.
+/// Reads a saved state as the text to give.
 fn as_saved(place: &StatesDirectory, entry: &SavedStateEntry) -> Option<State> {
     let (_, text) = SavedStateStore::sound(place, entry)?;
-    // Behind the line that names it and the line that says when it was saved.
+    // Skips the line with the name and the line with the time of saving.
     let text = text.splitn(3, "\n\n").nth(2)?.to_owned();
     let how = match entry.moment {
         Moment::TurnEnded | Moment::SubagentEnded => "saved when its last turn or subagent ended",
@@ -349,7 +348,7 @@ fn as_saved(place: &StatesDirectory, entry: &SavedStateEntry) -> Option<State> {
     Some(State { text, as_of: entry.as_of, how })
 }
 
-/// A session's unfinished work in times and counts, which are ours; no word of its transcript.
+/// Describes a session's unfinished work by times and counts, without any text of its transcript.
 fn described(session: &str, kind: StopKind, at: &str, state: Option<&(&SavedStateEntry, String)>) -> String {
     let mut words = vec![format!("{}, {at}", kind.words())];
     if let Some((entry, path)) = state {

@@ -1,4 +1,5 @@
-//! The hooks around a stop: it happens, the session goes on, the session ends, the client tells what it does itself.
+//! Hooks around a stop: the stop itself, a turn after it, the end of the session, and the client's own
+//! notifications.
 
 use super::{Hook, HookReply, Registration, Task};
 use crate::claude::home::ClaudeHome;
@@ -33,25 +34,25 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a finished turn is looked for in the transcript after `Stop` says it ended.
+/// Longest wait for a finished turn to appear in the transcript after `Stop` reports it.
 const TURN_WAIT: Duration = Duration::from_secs(3);
 const TURN_STEP: Duration = Duration::from_millis(50);
 
-/// First pause before a stop that could not be written is tried again; each later one is twice as long.
+/// First pause before retrying to write a stop; each later pause is twice as long.
 const UNWRITABLE_PAUSE: Duration = Duration::from_millis(250);
-/// The longest of these pauses.
+/// Longest pause between two such retries.
 const LONGEST_UNWRITABLE_PAUSE: Duration = Duration::from_mins(1);
 /// Time between two checks of a reopened session that another client still waits for.
 const REOPENED_STEP: Duration = Duration::from_secs(2);
 
-/// For how long after our wake a continuation of the client's own answers the same stop.
+/// How long after our wake the client's own continuation still counts as an answer to the same stop.
 const SAME_STOP: chrono::Duration = chrono::Duration::minutes(15);
 
-/// What the user reads where Claude Code's own continuation was refused.
+/// Text shown to the user when Claude Code's own continuation is refused.
 const CONTINUED_ALREADY: &str = "cc-session-recover continued this session after the limit already. Nothing is left to do: the \
      work went on before Claude Code's own continuation came.";
 
-/// Whether the newest stop of the incident is one that this tool woke the session from, a moment ago.
+/// Whether this tool has just woken the session from the newest stop of the incident.
 fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
     let woken = incident.attempts.last().filter(|attempt| attempt.action == AttemptAction::Wake);
     let over = matches!(incident.phase, Phase::Attempting | Phase::Recovered);
@@ -59,10 +60,11 @@ fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
 }
 
 impl Hook<'_> {
-    /// `StopFailure`: record first, then read, plan, note, and wait.
+    /// `StopFailure`: records the stop first, then reads, plans, writes the note, and waits.
     pub(super) fn stop_failure(&self) -> HookReply {
         let Some(stop) = self.payload.stop(self.world.clock.now()) else { return HookReply::silent() };
-        // What a run of ours fails at, and no waiting cures, is judged by whoever made the run: the stop it answered stands.
+        // A failure of our own run that waiting cannot fix is judged by the process that started the run. The
+        // incident keeps the stop that the run answered.
         if self.world.env.in_attempt() && user_needed(stop.kind).is_some() {
             self.keep_files();
             return HookReply::silent();
@@ -73,7 +75,7 @@ impl Hook<'_> {
         let entered = self.enter_while_client_lives(&ledger, self.report(stop));
         self.record_project(&ledger);
         self.keep_files();
-        // Inside a run of our own the supervisor watches; a hook only records there.
+        // Inside a run of our own the supervisor watches, so a hook only records.
         if self.world.env.in_attempt() {
             return HookReply::silent();
         }
@@ -118,8 +120,8 @@ impl Hook<'_> {
         self.wait_for_plan(&self.heartbeat(ledger, &homes, &on_hold))
     }
 
-    /// Records the stop. Where it cannot be written, as on a full disk, it is tried again while the client lives: nothing else keeps
-    /// the stop of an open session.
+    /// Records the stop. If it cannot be written, as on a full disk, retries while the client lives, because
+    /// nothing else records the stop of an open session.
     fn enter_while_client_lives(&self, ledger: &Ledger<'_>, report: StopReport) -> Result<Option<Incident>> {
         let (pid, start) = (report.claude_pid, report.claude_start.clone());
         let processes = self.world.processes;
@@ -128,7 +130,7 @@ impl Hook<'_> {
         self.again_while(alive, || ledger.enter(&self.payload.session, event.clone()))
     }
 
-    /// Tries again, with growing pauses, what fails because a file cannot be read or written.
+    /// Retries an I/O failure with growing pauses, while `alive` returns true.
     fn again_while<T>(&self, alive: impl Fn() -> bool, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
         let mut pause = UNWRITABLE_PAUSE;
         loop {
@@ -145,7 +147,7 @@ impl Hook<'_> {
         }
     }
 
-    /// Waits, brings the note up to date, and wakes the session where that was decided.
+    /// Waits for the plan, updates the note, and wakes the session if that was decided.
     fn wait_for_plan(&self, heartbeat: &Heartbeat<'_>) -> HookReply {
         let ended = heartbeat.wait(&self.payload.session);
         if let Ok(Some(incident)) = heartbeat.ledger.read(&self.payload.session) {
@@ -166,8 +168,9 @@ impl Hook<'_> {
         }
     }
 
-    /// Claude Code's own continuation of a limit comes 36 to 290 s after the reset, also when the session was continued before it
-    /// (measured with 2.1.329 and 2.1.332). The flag makes the hook before a prompt look at it.
+    /// Raises the flag that makes the hook before a prompt check for Claude Code's own continuation, which
+    /// arrives 36 to 290 s after the reset, even if the session was continued before (measured with 2.1.329
+    /// and 2.1.332).
     fn expect_second_continuation(&self, heartbeat: &Heartbeat<'_>) {
         let incident = heartbeat.ledger.read(&self.payload.session).ok().flatten();
         if incident.as_ref().is_some_and(may_continue_by_itself)
@@ -179,8 +182,8 @@ impl Hook<'_> {
         }
     }
 
-    /// `UserPromptSubmit`: refuses Claude Code's own continuation of a stop that this tool has continued. `None` for every other
-    /// prompt.
+    /// `UserPromptSubmit`: refuses Claude Code's own continuation of a stop that this tool has already
+    /// continued. `None` for every other prompt.
     pub(super) fn second_continuation(&self) -> Option<HookReply> {
         if !self.payload.continues_by_client || self.world.env.in_attempt() {
             return None;
@@ -191,14 +194,14 @@ impl Hook<'_> {
         ours.then(|| {
             let fields = json!({"session": self.payload.session});
             journal::append(self.state, self.world.clock, "second-continuation-refused", fields);
-            // As JSON: of a hook that ends with 2, the client prints the whole command line.
+            // As JSON, because the client prints the whole command line of a hook that exits with 2.
             let refusal = json!({"decision": "block", "reason": CONTINUED_ALREADY});
             HookReply { stdout: Some(refusal.to_string()), ..HookReply::silent() }
         })
     }
 
-    /// `SessionStart` of a session that is opened again while its stop waits: from now on this client waits for it. Where
-    /// another client still waits for it, this one takes over as soon as that one is closed.
+    /// `SessionStart` of a session that is reopened while its stop waits: from now on this client waits for
+    /// the planned time. If another client still waits, this one takes over as soon as the other closes.
     pub(super) fn session_reopened(&self, task: Task) -> HookReply {
         if self.world.env.in_attempt() || self.payload.source.as_deref() != Some("resume") {
             return HookReply::silent();
@@ -218,7 +221,7 @@ impl Hook<'_> {
             return HookReply::silent();
         };
         let Some(start) = processes.start_token(pid) else { return HookReply::silent() };
-        // A one-shot client waits for its hooks, and its user's own prompt is what continues the session.
+        // A one-shot client waits for its hooks, and the user's own prompt continues the session.
         if is_one_shot(&processes.command_line(pid)) {
             return HookReply::silent();
         }
@@ -257,7 +260,7 @@ impl Hook<'_> {
             incident.held_back = None;
             incident.saw(Source::Hook, format!("opened again in {place}"));
             ledger.plan(incident, Terminal::Open);
-            // Who opens a session when it could be continued at once is there to do it.
+            // The user reopened the session when it could already continue, so they are there to continue it.
             if incident.plan.action == Action::Wake && incident.plan.at.is_none_or(|at| at <= now) {
                 incident.phase = Phase::Held;
                 incident.plan = RecoveryPlan::new(Action::Notify, None, Reason::OpenedAgainLate(&place));
@@ -276,12 +279,12 @@ impl Hook<'_> {
         HookReply::silent()
     }
 
-    /// Something keeps a waiting session from being continued, or no longer does: the note says so, and the user is notified
-    /// where only they can change it.
+    /// Updates the note when an obstacle starts or stops holding back a waiting session, and notifies the
+    /// user if only they can remove it.
     pub(super) fn tell_hold(&self, incident: &Incident, config: &Config) {
         let held = incident.held_back.as_ref().map(|held| held.reason);
         let config_now = in_force(self.world.env, incident.project.as_deref()).config;
-        // Whether the client continues by itself then is a question to the policy.
+        // The policy decides whether the client then continues by itself.
         let switched_off = (held == Some(Obstacle::SwitchedOff)).then(|| {
             let default_home = self.default_home();
             self.ledger(&config_now, default_home.as_deref()).decision(incident, Terminal::Open).plan
@@ -308,9 +311,10 @@ impl Hook<'_> {
         send(self.world, &config.notify, self.state, &[notice]);
     }
 
-    /// `Stop`: a turn ended. If it is one after the stop, the session went on.
+    /// `Stop`: a turn ended. If it is newer than the stop, the session has continued.
     pub(super) fn turn_ended(&self) -> HookReply {
-        // What a run of ours did is read by whoever waits for it, or comes after them: a turn that ended proves nothing yet.
+        // The process that waits for our own run judges it, or its successor does: a turn that ended proves
+        // nothing yet.
         if self.world.env.in_attempt() || !self.state.incident(&self.payload.session).exists() {
             return HookReply::silent();
         }
@@ -340,9 +344,10 @@ impl Hook<'_> {
         HookReply::silent()
     }
 
-    /// `Stop` of a turn that Claude Code made the model wrap up near a limit: the work is unfinished. No hook may wait here, because
-    /// a `Stop` hook that wakes would have to be one that the end of every turn starts with a timeout of days. So the note says
-    /// what to type; when the session is closed, or opened again, its stop is waited for like any other.
+    /// `Stop` of a turn in which Claude Code made the model wrap up near a limit, so the work is unfinished.
+    /// This hook cannot wait: a `Stop` hook that wakes would have to start at the end of every turn with a
+    /// timeout of days. So the note says what to type. When the session is closed or reopened, its stop waits
+    /// like any other.
     pub(super) fn note_wrap_up(&self) {
         if self.world.env.in_attempt() {
             return;
@@ -387,7 +392,7 @@ impl Hook<'_> {
         }
     }
 
-    /// The transcript's end, once it is a finished turn that is newer than the stop.
+    /// Waits for a finished turn newer than the stop at the end of the transcript.
     fn finished_turn(&self, incident: &Incident) -> Option<Summary> {
         let started = self.world.clock.since_boot();
         loop {
@@ -404,7 +409,7 @@ impl Hook<'_> {
         }
     }
 
-    /// `SessionEnd`: the second net for stops whose own hook was ended with the client, and the end of every waiting.
+    /// `SessionEnd`: catches stops whose own hook was killed with the client, and ends every wait.
     pub(super) fn session_ended(&self) -> HookReply {
         let config = self.config();
         let default_home = self.default_home();
@@ -413,10 +418,12 @@ impl Hook<'_> {
         let known = match ledger.read(&self.payload.session) {
             Ok(known) => known,
             Err(error) if error.code == Code::StateNewer => return self.failed(&error),
-            // Damaged: it goes to quarantine with the next change, and what the transcript says is recorded anew.
+            // A damaged record goes to quarantine with the next change, and the stop is recorded anew from
+            // the transcript.
             Err(_) => None,
         };
-        // A client that ends, or turns away, in the middle of a turn leaves work behind too. Its own mark may not be written yet.
+        // A client that exits or switches away in the middle of a turn leaves unfinished work too. Its end
+        // may not be in the transcript yet.
         let cut_off = |kind| matches!(kind, StopKind::Closed | StopKind::Crashed);
         let ended = !matches!(reason, "clear" | "resume") && !self.world.env.in_attempt();
         let summary = self.read_transcript(Liveness::Gone).map(|mut summary| {
@@ -466,7 +473,8 @@ impl Hook<'_> {
             Ok(Some(incident)) => {
                 self.write_note(&incident, config);
                 let owed = incident.plan.action == Action::Run && incident.phase == Phase::Waiting;
-                // One that leads already may have another provider or account; what the client's own hook starts has its.
+                // A running supervisor may have another provider or account; one that this hook starts
+                // inherits the client's.
                 let own = incident.started_with.as_deref();
                 let alone = own.is_some_and(|started| started.account.from_environment().next().is_some());
                 let supervise = owed
@@ -480,7 +488,7 @@ impl Hook<'_> {
         HookReply::silent()
     }
 
-    /// `Notification` about the client's own continuation: a fact for the record.
+    /// `Notification` about the client's own continuation: recorded as a fact.
     pub(super) fn notified(&self) -> HookReply {
         let Some(kind) =
             self.payload.notification.as_deref().filter(|kind| kind.starts_with("quota_auto_resume_"))
@@ -501,7 +509,8 @@ impl Hook<'_> {
         }
     }
 
-    /// Records what decides what runs in the project, where its sessions may go on without a person.
+    /// Records what determines the programs and settings that run in the project, if unattended resumes are
+    /// allowed there.
     fn record_project(&self, ledger: &Ledger<'_>) {
         let agreed = |project: &PathBuf| match self.enabled.project {
             Some(_) => self.enabled.unattended.is_some(),
@@ -523,7 +532,7 @@ impl Hook<'_> {
                 started.effort = started.effort.or_else(|| known.and_then(|known| known.effort));
                 incident.started_with = Some(started);
             }
-            // A supervisor that was there before this hook knows no process.
+            // A supervisor that recorded the incident before this hook does not know the client's process.
             if incident.claude_program.is_none() {
                 let pid = incident.claude_pid.or_else(client);
                 incident.claude_program = pid.and_then(|pid| processes.program(pid));
@@ -534,13 +543,13 @@ impl Hook<'_> {
         }
     }
 
-    /// How the client was started, as far as that can still be told: its process may be gone by now.
+    /// How the client was started, as far as that can still be determined: its process may be gone by now.
     fn started_at_stop(&self, pid: Option<u32>) -> Option<Box<StartedWith>> {
         let registered =
             || peek::<Registration>(&self.state.session(&self.payload.session)).ok()??.started_with;
         let now = self.started_with(pid)?;
         let mut started = if now.account.complete { now } else { registered().unwrap_or(now) };
-        // The client says it of the events of a turn; it may have been changed since the start.
+        // The client sets the level for the events of a turn; it may have changed since the start.
         let told = self.world.env.text("CLAUDE_EFFORT").filter(|level| is_effort(level));
         if let Some(level) = told.filter(|_| !self.world.env.in_attempt()) {
             started.effort = Some(level.to_owned());
@@ -558,13 +567,12 @@ impl Hook<'_> {
         Heartbeat { ledger, env, processes, homes, on_hold }
     }
 
-    /// The session's transcript, if it is a file of ours to read.
     fn read_transcript(&self, liveness: Liveness<'_>) -> Option<Summary> {
         Transcript::open(&self.payload.transcript).ok().map(|transcript| summarize(&transcript, liveness))
     }
 
-    /// What the hook itself knows about a stop. The client's process comes from its variable, for clients before 2.1.220
-    /// from the registry.
+    /// Collects what the hook itself knows about a stop. The client's process id comes from its variable, or
+    /// from the registry for clients before 2.1.220.
     fn report(&self, stop: Stop) -> StopReport {
         let processes = self.world.processes;
         let pid = self.world.env.claude_pid();
@@ -591,16 +599,17 @@ impl Hook<'_> {
         }
     }
 
-    /// Brings HANDOFF.md up to date. A note that cannot be written is journalled; the recovery goes on.
+    /// Updates HANDOFF.md. A note that cannot be written is recorded in the journal and does not stop the
+    /// recovery.
     pub(super) fn write_note(&self, incident: &Incident, config: &Config) {
         self.write_note_with(incident, config, None);
     }
 
-    /// The same with another plan than the recorded one.
+    /// As [`Self::write_note`], with a plan other than the recorded one.
     fn write_note_with(&self, incident: &Incident, config: &Config, plan: Option<RecoveryPlan>) {
         let Some(project) = self.project_dir() else { return };
         let World { env, processes, .. } = self.world;
-        // At the end of a session its client is still there.
+        // At the end of a session its client is still running, so it does not count as an owner.
         let ending =
             if self.payload.event == super::HookEvent::SessionEnd { incident.claude_pid } else { None };
         let ending = env.claude_pid().filter(|_| ending.is_some()).or(ending);
@@ -657,7 +666,6 @@ mod tests {
             (Phase::Recovered, AttemptAction::Wake, soon, true),
             (Phase::Recovered, AttemptAction::Wake, at("2026-11-21T04:17:30Z"), false),
             (Phase::Recovered, AttemptAction::Resume, soon, false),
-            // It stopped again, and the client may continue that.
             (Phase::Waiting, AttemptAction::Wake, soon, false),
             (Phase::Open, AttemptAction::Wake, soon, false),
             (Phase::MovedOn, AttemptAction::Wake, soon, false),

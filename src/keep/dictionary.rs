@@ -1,8 +1,9 @@
-//! Dictionaries for frames.
+//! Compression dictionaries for frames.
 //!
-//! The built-in one is trained on recorded fixtures and knows the shape of the records. Half of a transcript is what its client
-//! writes into every one (its prompt, its tools, its skills) and differs by client version and machine: a dictionary for each
-//! version is made of the first session of that version that is packed, and lies beside the kept sessions.
+//! The built-in dictionary is trained on recorded fixtures and covers the shape of the records. Half of a
+//! transcript is text that the client writes into every one (its prompt, tools and skills), which differs by
+//! client version and machine. The first session of each version that is packed therefore becomes the
+//! dictionary for that version, stored beside the kept sessions.
 
 use crate::claude::home::is_session_id;
 use crate::error::{Code, Error, IoContext, Result};
@@ -16,27 +17,27 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 const BUILT_IN: &[u8] = include_bytes!("transcripts.dict");
-/// The client that recorded the fixtures.
+/// Names the client version that recorded the fixtures.
 const BUILT_IN_NAME: &str = "fixtures-2.1.329";
-/// Bytes at the beginning of a transcript that become a dictionary, at most and at least.
+/// Maximum and minimum length, in bytes, of the start of a transcript that becomes a dictionary.
 const LARGEST: usize = 512 * 1024;
 const SMALLEST: usize = 32 * 1024;
-/// Bytes at which a session that hooks compress turn by turn becomes the dictionary of its version. By then it contains what a client
-/// writes into every session.
+/// Length in bytes at which a session that hooks compress turn by turn becomes the dictionary of its version.
+/// By then it contains the text that a client writes into every session.
 const LONG_ENOUGH: u64 = 256 * 1024;
-/// Bytes at the beginning of a transcript in which its client's version is looked for.
+/// Bytes at the start of a transcript that are searched for the client version.
 const HEAD: usize = 64 * 1024;
 const ENDING: &str = ".dict";
 
-/// Which dictionary a file's frames need.
+/// Identifies the dictionary that a file's frames need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DictionaryName {
     pub name: String,
-    /// SHA-256 of its bytes in hex: another dictionary of the same name is of no use.
+    /// SHA-256 of the dictionary in hex. A different dictionary of the same name cannot decompress the
+    /// frames.
     pub sha256: String,
 }
 
-/// A dictionary and its bytes.
 #[derive(Debug, Clone)]
 pub struct Dictionary {
     pub name: DictionaryName,
@@ -58,10 +59,11 @@ impl Dictionary {
         &self.bytes
     }
 
-    /// The dictionary that frames were made with.
+    /// Loads the dictionary that frames were compressed with.
     ///
     /// # Errors
-    /// [`Code::VerificationFailed`] when it is gone or another one.
+    ///
+    /// [`Code::VerificationFailed`] if it is missing or has different contents.
     pub fn named(state: &StateDir, wanted: &DictionaryName) -> Result<Self> {
         let found = if wanted.name == BUILT_IN_NAME {
             Some(Self::built_in())
@@ -79,21 +81,23 @@ impl Dictionary {
         Ok(bytes.map(|bytes| Self::of(name.to_owned(), Cow::Owned(bytes))))
     }
 
-    /// The one for transcripts of a client version, else the built-in one. It never becomes an error: any dictionary does.
+    /// Returns the dictionary for a client version, else the built-in one. Never fails, because any
+    /// dictionary works for new frames.
     #[must_use]
     pub fn for_version(state: &StateDir, version: Option<&str>) -> Self {
         let local = version.and_then(|version| {
             let start = format!("{version}.");
             let names = names(state).filter(|name| name.starts_with(&start));
-            // A half-written or foreign file is no dictionary to begin with.
+            // A half-written or foreign file is not usable as a dictionary.
             names.min().and_then(|name| Self::local(state, &name).ok().flatten())
         });
         local.unwrap_or_else(Self::built_in)
     }
 
-    /// Makes the beginning of a transcript the dictionary of its client version, if there is none.
+    /// Makes the start of a transcript the dictionary of its client version, if that version has none.
     ///
     /// # Errors
+    ///
     /// [`Code::Io`].
     pub fn make(state: &StateDir, session: &str, head: &[u8]) -> Result<()> {
         let Some(version) = version_in(head) else { return Ok(()) };
@@ -105,31 +109,34 @@ impl Dictionary {
         replace(&path, &head[..head.len().min(LARGEST)], PRIVATE)
     }
 
-    /// Whether a session whose frames use this dictionary becomes the dictionary of its version as it grows from `before` to `after`
-    /// bytes. This happens once per session, so that later hooks do not read its beginning again.
+    /// Returns whether a session whose frames use this dictionary becomes the dictionary of its version as it
+    /// grows from `before` to `after` bytes. True once per session, so that later hooks do not read its start
+    /// again.
     #[must_use]
     pub fn is_outgrown(&self, before: u64, after: u64) -> bool {
         self.name.name == BUILT_IN_NAME && before < LONG_ENOUGH && after >= LONG_ENOUGH
     }
 
-    /// Names of the dictionaries that were made of a session.
+    /// Returns the names of the dictionaries that were made from a session.
     pub fn made_of(state: &StateDir, session: &str) -> impl Iterator<Item = String> {
         let end = format!(".{session}");
         names(state).filter(move |name| name.ends_with(&end))
     }
 
-    /// Removes one; nothing may need it any more.
+    /// Removes a dictionary, which no remaining frame may need.
     ///
     /// # Errors
+    ///
     /// [`Code::Io`].
     pub fn remove(state: &StateDir, name: &str) -> Result<()> {
         crate::store::replace::remove(&place(state, name))
     }
 
-    /// Every dictionary that is stored.
+    /// Loads every stored dictionary, the built-in one first.
     ///
     /// # Errors
-    /// [`Code::Io`] when one cannot be read.
+    ///
+    /// [`Code::Io`] if one cannot be read.
     pub fn all(state: &StateDir) -> Result<Vec<Self>> {
         let mut found = vec![Self::built_in()];
         for name in names(state) {
@@ -153,7 +160,7 @@ fn names(state: &StateDir) -> impl Iterator<Item = String> + use<> {
     })
 }
 
-/// Version of the client that wrote the first record that names one.
+/// Returns the client version from the first record that names one.
 #[must_use]
 pub fn version_in(head: &[u8]) -> Option<String> {
     const KEY: &[u8] = b"\"version\":\"";
@@ -165,9 +172,10 @@ pub fn version_in(head: &[u8]) -> Option<String> {
     plain.then(|| String::from_utf8_lossy(text).into_owned())
 }
 
-/// The beginning of a file, as far as a dictionary needs it.
+/// Reads the start of a file, as much as a dictionary can use.
 ///
 /// # Errors
+///
 /// [`Code::Io`].
 pub fn head_of(from: &mut dyn std::io::Read, path: &std::path::Path) -> Result<Vec<u8>> {
     use std::io::Read;

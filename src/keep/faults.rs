@@ -1,7 +1,9 @@
-//! Random faults: processes that keep and pack are killed at random moments or find no room, Claude Code deletes and replaces the
-//! transcript in between, descriptions are torn. After each fault every turn that was acknowledged must be there, byte for byte.
+//! Random faults: processes that keep and pack are killed at random moments or run out of space, while Claude
+//! Code deletes and replaces the transcript and descriptions are torn. After each fault every acknowledged
+//! turn must be present, byte for byte.
 //!
-//! 60 faults are tried; `CC_RECOVER_TEST_FAULTS=1000` tries more, `CC_RECOVER_TEST_SEED` repeats a failure.
+//! The default is 60 faults; `CC_RECOVER_TEST_FAULTS=1000` tries more, `CC_RECOVER_TEST_SEED` repeats a
+//! failure.
 
 use super::{KeepSource, KeptAs, keep, kept_of, pack};
 use crate::claude::home::ClaudeHome;
@@ -30,7 +32,7 @@ fn transcript_in(home: &Path) -> PathBuf {
     home.join("projects").join("-w").join(format!("{SESSION}.jsonl"))
 }
 
-/// What a process of its own does, so that it can be killed.
+/// Body of the child process, which the parent kills.
 #[test]
 #[ignore = "is started by the test of faults"]
 fn child() {
@@ -67,12 +69,12 @@ fn start(task: &str, home: &Path, state: &Path) -> Child {
 struct World {
     home: PathBuf,
     state: PathBuf,
-    /// Record that the next one answers.
+    /// Parent of the next record.
     parent: Option<String>,
     turns: u64,
-    /// Turns whose hook ended well.
+    /// Turns whose hook succeeded.
     acknowledged: Vec<String>,
-    /// Turns that were written since.
+    /// Turns written since the last successful hook.
     pending: Vec<String>,
 }
 
@@ -98,7 +100,7 @@ impl World {
         self.pending.push(line);
     }
 
-    /// Runs a task to its end, or kills it before.
+    /// Runs a task to its end, or kills it earlier.
     fn run(&mut self, task: &str, kill_after: Option<u64>) -> bool {
         let mut child = start(task, &self.home, &self.state);
         if let Some(micros) = kill_after {
@@ -112,7 +114,7 @@ impl World {
         well
     }
 
-    /// Everything that is kept, generation after generation.
+    /// Returns the bytes of all generations of the transcript.
     fn kept(&self) -> Vec<u8> {
         let state = StateDir::new(&self.state);
         let mut bytes = Vec::new();
@@ -123,7 +125,7 @@ impl World {
         bytes
     }
 
-    /// Every acknowledged turn is there, in order.
+    /// Asserts that every acknowledged turn is present, in order.
     fn check(&self, what: &str) {
         let kept = self.kept();
         let mut from = 0;
@@ -150,7 +152,7 @@ fn every_acknowledged_turn_survives_kills_full_disks_sweeps_replaced_files_and_t
     let mut framed = 0;
     while made < faults {
         let dir = tempfile::tempdir().unwrap();
-        // Another file system, where there is one: no links can be made there.
+        // Uses another file system where one exists, to which hard links are impossible.
         let shared = (random.below(3) == 0).then(|| tempfile::tempdir_in("/dev/shm").ok()).flatten();
         let state = shared.as_ref().map_or(dir.path(), tempfile::TempDir::path).join("state");
         let mut world = World {
@@ -161,7 +163,7 @@ fn every_acknowledged_turn_survives_kills_full_disks_sweeps_replaced_files_and_t
             acknowledged: Vec::new(),
             pending: Vec::new(),
         };
-        // What a lost description does not tell is where the session was; a hook registers that at its start.
+        // A lost description does not record where the session was; a hook registers that at the start.
         let registered = crate::trust::registration::Registration {
             version: <crate::trust::registration::Registration as crate::store::stored::Stored>::VERSION,
             session: SESSION.to_owned(),
@@ -195,7 +197,7 @@ fn every_acknowledged_turn_survives_kills_full_disks_sweeps_replaced_files_and_t
                     "no room"
                 }
                 4 | 5 => {
-                    // What no hook acknowledged goes with the file where it was not linked.
+                    // Turns that no hook has acknowledged are lost with the file if it was not linked.
                     world.pending.clear();
                     let _ = std::fs::remove_file(transcript_in(&world.home));
                     "swept"

@@ -1,7 +1,7 @@
-//! Frames: the bytes of a kept file in zstd frames, one after the other in one file, each described by its place and its hash.
+//! Frames: a kept file as a sequence of zstd frames in one file, each described by its position and hash.
 //!
-//! A frame counts once its description is saved, and that is done after its bytes are on disk. What a process that died has left
-//! behind the described frames is overwritten by the next one.
+//! A frame counts once its description is saved, which happens after its bytes are on disk. Bytes that a
+//! crashed process left behind the described frames are overwritten by the next frame.
 
 use super::dictionary::Dictionary;
 use super::stored::KeptFrame;
@@ -10,27 +10,29 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Cursor, Error, ErrorKind, Read, Write};
 
-/// Bytes of a frame of a file that is complete: large, because text repeats over the whole of a session.
+/// Frame size of a complete file, in bytes. Large, because text repeats over the whole session.
 pub const PACKED: usize = 4 * 1024 * 1024;
-/// Most bytes of a frame that a hook appends.
+/// Maximum frame size when a hook appends, in bytes.
 pub const APPENDED: usize = 256 * 1024;
-/// Level of a frame of a file that is complete, and of one that a hook appends.
+/// Compression levels for complete files and for frames that a hook appends.
 pub const PACKED_LEVEL: i32 = 15;
 pub const APPENDED_LEVEL: i32 = 7;
 
-/// How bytes become frames.
+/// Parameters for compressing bytes into frames.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameForm<'d> {
-    /// Most bytes in one frame.
+    /// Maximum number of bytes in one frame.
     pub size: usize,
     pub level: i32,
     pub dictionary: &'d Dictionary,
 }
 
-/// Compresses everything that `from` gives. `offset`: where its first byte is in the file.
+/// Compresses everything that `from` yields. `offset` is the position of its first byte in the file.
 ///
 /// # Errors
-/// Those of reading, compressing and writing; what was written before is no frame until it is described.
+///
+/// Those of reading, compressing and writing. Bytes written before the error are not frames until they are
+/// described.
 pub fn write_frames(
     from: &mut dyn Read,
     to: &mut dyn Write,
@@ -58,7 +60,7 @@ pub fn write_frames(
     }
 }
 
-/// Reads frames back. A frame whose bytes are not those that were described is an error, never silently shorter text.
+/// Decompresses frames. A frame that does not match its description is an error, never silently shorter text.
 pub struct FrameReader {
     file: File,
     frames: VecDeque<KeptFrame>,
@@ -67,8 +69,11 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
+    /// Creates a reader for the described frames of a file.
+    ///
     /// # Errors
-    /// When the decompressor cannot be made.
+    ///
+    /// If the decompressor cannot be created.
     pub fn new(file: File, frames: &[KeptFrame], dictionary: &Dictionary) -> std::io::Result<Self> {
         Ok(Self {
             file,
@@ -109,7 +114,8 @@ impl Read for FrameReader {
     }
 }
 
-/// The frames that a file holds, from the frames themselves; for one whose description is lost. A torn frame at the end is none.
+/// Reconstructs the list of frames from the frames themselves, for a file whose description is lost. A torn
+/// frame at the end is ignored.
 #[must_use]
 pub fn frames_in(stored: &[u8], dictionary: &Dictionary) -> Vec<KeptFrame> {
     let mut frames = Vec::new();

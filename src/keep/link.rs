@@ -1,7 +1,8 @@
-//! Keeping: links the files of a session into the state directory.
+//! Keeping: hard-links the files of a session into the state directory.
 //!
-//! A link is made under a temporary name and renamed, and the description is written after the files it names are durable. A
-//! process that dies in between leaves a file that the next call finds in its place and adopts.
+//! A link is made under a temporary name and renamed, and the description is written after the files it names
+//! are durable. A process that dies in between leaves a file in its final place, which the next call finds
+//! and adopts.
 
 use super::dictionary::{Dictionary, head_of, version_in};
 use super::frames::{APPENDED, APPENDED_LEVEL, FrameForm, write_frames};
@@ -27,24 +28,25 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-/// A hook of the same session may hold the lock for the few milliseconds that its own links take.
+/// Maximum wait for the lock. A hook of the same session may hold it for a few milliseconds while it links.
 const LOCK_WAIT: Duration = Duration::from_millis(500);
-/// Bytes of a file that one call appends as frames. The next call appends the rest.
+/// Maximum number of bytes of a file that one call appends as frames. The next call appends the rest.
 const MOST_APPENDED: u64 = 64 * 1024 * 1024;
 
-/// Bytes at the end of a transcript in which the name of the plan is looked for: a session with one names it in every message.
+/// Bytes at the end of a transcript that are searched for the name of the plan. A session with a plan names
+/// it in every message.
 const PLAN_TAIL: u64 = 1024 * 1024;
 
-/// When what was written is on disk.
+/// When written data must be on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Durability {
     /// Before the call returns.
     Each,
-    /// When the caller has written the whole file system: for many sessions, each of which would wait for the disk three times.
+    /// When the caller syncs the whole file system. For many sessions, each of which would otherwise wait for
+    /// the disk three times.
     Together,
 }
 
-/// The session to keep.
 #[derive(Debug, Clone, Copy)]
 pub struct KeepSource<'a> {
     pub session: &'a str,
@@ -53,25 +55,26 @@ pub struct KeepSource<'a> {
     pub cwd: Option<&'a str>,
 }
 
-/// What one call did.
+/// Result of one call of [`keep`].
 #[derive(Debug, Clone, Default)]
 pub struct KeepOutcome {
-    /// Files that were linked or copied by this call.
+    /// Number of files that this call linked or copied.
     pub added: usize,
-    /// The transcript is another file than the one kept before.
+    /// The transcript is a different file from the one kept before.
     pub replaced: bool,
-    /// The transcript is shorter than a hook saw it before.
+    /// The transcript is shorter than when a hook last saw it.
     pub shorter: bool,
-    /// Files that could not be kept, with the reason; the others were.
+    /// Files that could not be kept, with the reason. All other files were kept.
     pub failures: Vec<Error>,
 }
 
-/// Keeps every file of a session that is not kept yet. The common call, in which nothing is new, compares one inode for each file,
-/// reads what the transcript has more, and writes nothing but its length.
+/// Keeps every file of a session that is not kept yet. In the common case nothing is new: the call compares
+/// one inode per file, reads the new part of the transcript, and writes only its length.
 ///
 /// # Errors
-/// [`Code::StateLocked`] when another process keeps the same session, [`Code::StateNewer`], [`Code::Io`] when the description
-/// cannot be written. A file that cannot be kept is in [`KeepOutcome::failures`].
+///
+/// [`Code::StateLocked`] when another process keeps the same session, [`Code::StateNewer`], [`Code::Io`] when
+/// the description cannot be written. A file that cannot be kept is in [`KeepOutcome::failures`].
 pub fn keep(state: &StateDir, clock: &dyn Clock, source: &KeepSource<'_>) -> Result<KeepOutcome> {
     keep_durably(state, clock, source, Durability::Each)
 }
@@ -83,7 +86,8 @@ fn keep_durably(
     durability: Durability,
 ) -> Result<KeepOutcome> {
     let mut outcome = KeepOutcome::default();
-    // Named and not looked up: a hook must not list the directory of a project with thousands of sessions.
+    // Derived from the path without a directory listing: a hook must not list a project with thousands of
+    // sessions.
     let named = Found::named(source.transcript, 0)
         .ok_or_else(|| Error::new(Code::PathRefused, "not the name of a transcript").at(source.transcript))?;
     let _lock = Lock::wait(&state.kept_lock(source.session), LOCK_WAIT)?;
@@ -116,7 +120,8 @@ fn keep_durably(
     saved.map(|()| outcome)
 }
 
-/// Name of the session's plan: looked for in what was added since the last call, else the one that is kept.
+/// Returns the name of the session's plan: searched for in the text added since the last call, else the one
+/// kept before.
 fn plan_of(kept: &KeptSession, transcript: &Path) -> Option<String> {
     let meta = std::fs::symlink_metadata(transcript).ok();
     let newest = kept.transcripts().last().copied();
@@ -130,8 +135,9 @@ fn plan_of(kept: &KeptSession, transcript: &Path) -> Option<String> {
     })
 }
 
-/// Keeps the sessions of a project and of directories below it, or of all projects; only those whose transcripts were last written to
-/// before a time, if one is given. With a `limit`, none is begun once so much time has passed. Sessions of projects whose user does not want it (`init --no-keep`) are left out.
+/// Keeps the sessions of a project and the directories below it, or of all projects. `written_before` selects
+/// only transcripts last written before that time. After `limit`, no further session is started. Sessions of
+/// projects that opted out (`init --no-keep`) are skipped.
 pub fn keep_sessions(
     state: &StateDir,
     clock: &dyn Clock,
@@ -162,7 +168,7 @@ pub fn keep_sessions(
     let mut found: Vec<(Option<DateTime<Utc>>, Found)> =
         scanned.found.into_iter().map(|found| (written(&found), found)).collect();
     found.retain(|(written, _)| written.is_some() && (written_before.is_none() || *written < written_before));
-    // The oldest first: they are the next that a sweep deletes.
+    // Oldest first: they are the next that a sweep deletes.
     found.sort_by_key(|(written, _)| *written);
     let until = limit.map(|limit| clock.since_boot() + limit);
     let together = CAN_SYNC_TOGETHER && found.len() >= MANY;
@@ -193,21 +199,22 @@ pub fn keep_sessions(
     many
 }
 
-/// What one call of [`keep_sessions`] did.
+/// Result of one call of [`keep_sessions`].
 #[derive(Debug, Default)]
 pub struct KeptMany {
-    /// Sessions with something that was not kept before.
+    /// Sessions with files that were not kept before.
     pub kept: usize,
-    /// Sessions for which there was no time. They are the ones that were written to last.
+    /// Sessions for which time ran out; these are the most recently written ones.
     pub left: usize,
     pub failures: Vec<Error>,
 }
 
-/// So many sessions are written to disk together: that also waits for what others have written to the file system.
+/// From this many sessions on, one sync of the whole file system replaces a sync per session. It also waits
+/// for data that other processes wrote.
 const MANY: usize = 200;
 const CAN_SYNC_TOGETHER: bool = cfg!(target_os = "linux");
 
-/// Writes everything of a file system to disk.
+/// Flushes the whole file system to disk.
 #[cfg(target_os = "linux")]
 fn sync_file_system(dir: &Path) -> Result<()> {
     let opened = std::fs::File::open(dir).doing("open", dir)?;
@@ -220,7 +227,7 @@ fn sync_file_system(_dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Names of the transcript directories of projects whose user does not want their sessions to be kept.
+/// Returns the names of the transcript directories of projects that opted out of keeping.
 fn unwanted(state: &StateDir) -> Vec<String> {
     let refused = all_enabled(state).into_iter().filter(|enabled| enabled.keep == Some(false));
     refused.filter_map(|enabled| Some(encode_project_path(&enabled.project?.to_string_lossy()))).collect()
@@ -262,7 +269,7 @@ fn keep_file(
         dictionary: None,
         repacked: 0,
     };
-    // A process that died may have left a file that nothing describes: it is never overwritten.
+    // A crashed process may have left a file that no description names. It is never overwritten.
     while is_taken(&entry, state, &session, &meta) {
         entry.generation += 1;
     }
@@ -288,7 +295,7 @@ fn keep_file(
     Ok(())
 }
 
-/// Whether another file than this one lies where a generation would.
+/// Returns whether a different file occupies the path of this generation.
 fn is_taken(entry: &KeptFile, state: &StateDir, session: &str, source: &Metadata) -> bool {
     let framed = KeptFile { kept_as: KeptAs::Frames, ..entry.clone() };
     let there = std::fs::symlink_metadata(entry.place(state, session));
@@ -300,12 +307,12 @@ fn set_bytes(kept: &mut KeptSession, which: &KeptFile, bytes: u64) {
     let found =
         kept.files.iter_mut().find(|file| file.path == which.path && file.generation == which.generation);
     if let Some(file) = found {
-        // The most that was ever seen: a file that became shorter has lost something.
+        // The maximum ever seen, so that a file that became shorter is detected as damaged.
         file.bytes = file.bytes.max(bytes);
     }
 }
 
-/// The kept file has the bytes that the client's file has now.
+/// Returns whether the kept file matches the client's current file.
 fn is_current(newest: &KeptFile, place: &Path, source: &Metadata) -> bool {
     let Ok(kept) = std::fs::symlink_metadata(place) else { return false };
     match newest.kept_as {
@@ -314,7 +321,8 @@ fn is_current(newest: &KeptFile, place: &Path, source: &Metadata) -> bool {
     }
 }
 
-/// Whether a file still has, where the newest frame is, the bytes of that frame: what is appended to it can be kept as frames.
+/// Returns whether a file still contains the bytes of the newest frame at the same offset, so that only the
+/// appended part needs new frames.
 fn continues(from: &Path, kept: &KeptFile) -> bool {
     let Some(last) = kept.frames.last() else { return false };
     let mut bytes = Vec::new();
@@ -325,8 +333,8 @@ fn continues(from: &Path, kept: &KeptFile) -> bool {
     read.is_some() && bytes.len() as u64 == last.length && sha256_hex(&bytes) == last.sha256
 }
 
-/// Appends what a file has more than its frames, as frames that are on disk when this returns. What is appended meanwhile is in the
-/// next call.
+/// Appends the part of a file that its frames do not cover, as frames that are on disk on return. Bytes
+/// appended in the meantime are left to the next call.
 fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: &mut KeptFile) -> Result<()> {
     let place = entry.place(state, session);
     let dir = place.parent().unwrap_or(Path::new("/"));
@@ -347,7 +355,7 @@ fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: 
     let mut options = private_file();
     options.write(true).create(true).truncate(false);
     let mut to = options.open(&place).doing("write", &place)?;
-    // What a process that died wrote behind the described frames goes.
+    // Discards what a crashed process wrote behind the described frames.
     to.set_len(stored).and_then(|()| to.seek(SeekFrom::Start(stored))).doing("write", &place)?;
     let form = FrameForm { size: APPENDED, level: APPENDED_LEVEL, dictionary: &dictionary };
     let written = write_frames(&mut Read::take(&mut file, most), &mut to, covered, form).and_then(|frames| {
@@ -365,7 +373,7 @@ fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: 
     entry.bytes = meta.len();
     let is_transcript = entry.part(session) == Some(SessionFileKind::Transcript);
     if is_transcript && dictionary.is_outgrown(covered, entry.covered()) {
-        // A failure costs disk space only: the next sessions are compressed with the built-in dictionary.
+        // A failure only costs disk space: later sessions are compressed with the built-in dictionary.
         let _ = file
             .seek(SeekFrom::Start(0))
             .doing("read", from)
@@ -375,7 +383,7 @@ fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: 
     sync_parent(&place)
 }
 
-/// A regular file of this user; `None` when it is gone.
+/// Returns the metadata of a regular file of this user; `None` if it does not exist.
 fn source_metadata(path: &Path) -> Result<Option<Metadata>> {
     let meta = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
@@ -399,7 +407,7 @@ enum Linked {
 }
 
 fn link(from: &Path, place: &Path, meta: &Metadata, durability: Durability) -> Result<Linked> {
-    // Without an inode that tells files apart nothing says whether a link is still the client's file.
+    // Without an inode there is no way to check that a link is still the client's file.
     if identity(meta).is_none() {
         return Ok(Linked::Impossible);
     }
@@ -408,13 +416,13 @@ fn link(from: &Path, place: &Path, meta: &Metadata, durability: Durability) -> R
     if std::fs::hard_link(from, &temporary).is_err() {
         return Ok(Linked::Impossible);
     }
-    // The name may have been given to another file between the look and the link.
+    // The path may have been replaced by another file between the check and the link.
     let linked = std::fs::symlink_metadata(&temporary).doing("read", &temporary)?;
     if identity(&linked) != identity(meta) {
         let _ = std::fs::remove_file(&temporary);
         return Err(Error::new(Code::ChangedMeanwhile, "was replaced while it was linked").at(from));
     }
-    // Renaming one link of a file over another link of it does nothing and leaves both names.
+    // Renaming one link of a file over another link of the same file does nothing and leaves both names.
     let renamed = std::fs::rename(&temporary, place);
     let _ = std::fs::remove_file(&temporary);
     renamed.doing("write", place)?;
@@ -534,7 +542,7 @@ mod tests {
         assert!(outcome.replaced && outcome.added == 1, "{outcome:?}");
         assert_eq!(scene.loss(), Some(Loss::Headless));
         assert_eq!(scene.kept_bytes(), format!("{}{}", turn(None, "a"), turn(Some("a"), "b")).as_bytes());
-        // A file that another one replaced with a beginning of its own stands alone.
+        // A replacement that has its own beginning is complete on its own.
         std::fs::remove_file(&scene.transcript).unwrap();
         Scene::append(&scene.transcript, &turn(None, "c"));
         scene.keep();
@@ -576,7 +584,7 @@ mod tests {
             bytes
         };
         assert_eq!(read(&entry), std::fs::read(&scene.transcript).unwrap());
-        // What a process that was killed wrote is not described.
+        // Bytes of a killed process are not described and are discarded.
         let place = entry.place(&scene.state, SESSION);
         Scene::append(&place, "half a frame");
         Scene::append(&scene.transcript, &turn(Some("a"), "b"));
@@ -586,7 +594,7 @@ mod tests {
         let text = std::fs::read_to_string(&scene.transcript).unwrap().replace("\"b\"", "\"c\"");
         std::fs::write(&scene.transcript, text).unwrap();
         assert!(!continues(&scene.transcript, &entry), "the file was rewritten under its inode");
-        // The next sessions of this client version are compressed with a long one.
+        // A long enough session becomes the dictionary for later sessions of this client version.
         let dictionary = || Dictionary::for_version(&scene.state, Some("2.1.332")).name;
         let record = "{\"type\":\"user\",\"version\":\"2.1.332\"}\n";
         for (records, made) in [(7000, false), (8000, true)] {

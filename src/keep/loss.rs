@@ -1,4 +1,4 @@
-//! Noticing that a transcript lost its beginning, or all of it.
+//! Detects that a transcript lost its beginning, or all of it.
 
 use super::stored::KeptSession;
 use crate::claude::glance::text_after;
@@ -8,29 +8,28 @@ use serde::Serialize;
 use std::io::Read;
 use std::path::Path;
 
-/// Bytes at the beginning of a transcript in which its first record with a parent is looked for.
+/// Bytes at the start of a transcript that are searched for its first record with a parent.
 const HEAD: u64 = 256 * 1024;
 
 /// Bytes of it that are read first.
 const FIRST: u64 = 16 * 1024;
 
-/// What a transcript lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TranscriptLossKind"))]
 pub enum Loss {
-    /// The file is gone.
     Gone,
-    /// The same file is shorter than a hook saw it.
+    /// The same file is shorter than when a hook last saw it.
     Shorter,
-    /// Its first message answers a record that is not in the file.
+    /// The first message answers a record that is not in the file.
     Headless,
 }
 
-/// What a transcript lost, from the file itself and from what was kept of it.
+/// Compares a transcript with its kept copy and returns what it lost.
 ///
-/// A client that is open while another one's sweep deletes its transcript writes its next turn into a new file of the same name,
-/// whose first record names a parent that is nowhere (measured with 2.1.250 and 2.1.332).
+/// If one client's sweep deletes the transcript of a session that another client has open, the open client
+/// writes its next turn into a new file of the same name, whose first record names a parent that does not
+/// exist (measured with 2.1.250 and 2.1.332).
 #[must_use]
 pub fn loss_of(transcript: &Path, kept: Option<&KeptSession>) -> Option<Loss> {
     let (file, meta) = match open_regular_with_metadata(transcript) {
@@ -47,7 +46,8 @@ pub fn loss_of(transcript: &Path, kept: Option<&KeptSession>) -> Option<Loss> {
     is_headless(file)?.then_some(Loss::Headless)
 }
 
-/// Whether the first message of a transcript answers a record that is not in it; `None` when it cannot be read.
+/// Returns whether the first message of a transcript answers a record that is not in it; `None` if it cannot
+/// be read.
 pub(super) fn is_headless(mut from: impl Read) -> Option<bool> {
     let mut head = Vec::new();
     // Mostly the first message is near the beginning.

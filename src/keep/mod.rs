@@ -1,8 +1,10 @@
-//! Kept sessions: what Claude Code's retention sweep deletes stays under `kept/` in the state directory.
+//! Kept sessions: sessions that Claude Code's retention sweep deletes remain under `kept/` in the state
+//! directory.
 //!
-//! Claude Code deletes transcripts by file time after `cleanupPeriodDays`, for every project of a configuration directory and
-//! also while a session is open. It only ever appends to a transcript in place (27 of 27 operations measured with 2.1.250 and
-//! 2.1.332), so a hard link is a continuous copy that costs no bytes until the client removes its own name.
+//! Claude Code deletes transcripts by file time after `cleanupPeriodDays`, for every project of a
+//! configuration directory and even while a session is open. It only ever appends to a transcript in place
+//! (27 of 27 operations measured with 2.1.250 and 2.1.332), so a hard link is a continuously updated copy
+//! that takes no space until the client removes its own name.
 
 mod dictionary;
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! Opening a kept session for reading: its files laid out as Claude Code would have them, without bringing the session back.
+//! Opens a kept session for reading: lays out its files as Claude Code would have them, without restoring the
+//! session.
 //!
-//! Every verb reads a transcript and what lies beside it. Instead of teaching each of them frames and generations, the kept files are
-//! linked, or unpacked where they are frames, into a directory that lives as long as the verb.
+//! Every command reads a transcript and the files beside it. Instead of teaching each command about frames
+//! and generations, this links the kept files, or unpacks their frames, into a directory that exists for the
+//! duration of the command.
 
 use super::restoring::{destination, open_whole, whole_transcript};
 use super::stored::{KeptAs, KeptFile, KeptSession};
@@ -18,17 +20,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Beginning of the name of a directory with unpacked files; the id of its process and a number follow.
+/// Prefix of directories with unpacked files, followed by the process id and a counter.
 const OPENED: &str = ".open-";
 
-/// A directory below the kept sessions that is removed with this value. It exists once something is written to it.
+/// Directory below the kept sessions that is removed on drop. It is created on the first write.
 #[derive(Debug)]
 pub struct UnpackDirectory {
     path: PathBuf,
 }
 
 impl UnpackDirectory {
-    /// A new one. Those of processes that died are removed.
+    /// Picks an unused path and removes the directories of processes that have died.
     #[must_use]
     pub fn new(state: &StateDir) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -37,7 +39,7 @@ impl UnpackDirectory {
             let process =
                 name.to_str().and_then(|name| name.strip_prefix(OPENED)?.split('-').next()?.parse().ok());
             if process.is_some_and(|process| process != std::process::id() && !process_exists(process)) {
-                // Follows no link.
+                // Does not follow symbolic links.
                 let _ = std::fs::remove_dir_all(entry.path());
             }
         }
@@ -57,11 +59,11 @@ impl Drop for UnpackDirectory {
     }
 }
 
-/// A kept session whose files can be read like those of any other session.
+/// A kept session laid out so that its files can be read like those of any other session.
 #[derive(Debug)]
 pub struct OpenedSession {
     pub kept: KeptSession,
-    /// A configuration directory that holds this session alone.
+    /// Temporary configuration directory that contains only this session.
     pub home: ClaudeHome,
     pub transcript: PathBuf,
     _dir: UnpackDirectory,
@@ -71,7 +73,9 @@ impl OpenedSession {
     /// Links or unpacks the whole conversation and the newest kept version of every other file.
     ///
     /// # Errors
-    /// [`Code::Io`], [`Code::VerificationFailed`] when frames are damaged; [`Code::SessionNotFound`] when no transcript is kept.
+    ///
+    /// [`Code::Io`], [`Code::VerificationFailed`] if frames are damaged; [`Code::SessionNotFound`] if no
+    /// transcript is kept.
     pub fn open(state: &StateDir, kept: KeptSession) -> Result<Self> {
         let dir = UnpackDirectory::new(state);
         let home = ClaudeHome::new(dir.path());
@@ -86,7 +90,7 @@ impl OpenedSession {
         ensure_dir(&state.all_kept())?;
         let framed = kept.files.iter().filter(|file| file.kept_as == KeptAs::Frames);
         let bytes: u64 = framed.map(KeptFile::covered).sum();
-        // Links are made on a full disk too.
+        // Links can be made on a full disk, too.
         if bytes > 0 {
             ensure_room(&state.all_kept(), bytes)?;
         }
@@ -105,14 +109,14 @@ impl OpenedSession {
         Ok(Self { kept, home, transcript, _dir: dir })
     }
 
-    /// The transcript as a scan would find it.
+    /// Returns the transcript in the form that a scan returns.
     #[must_use]
     pub fn found(&self, home: usize) -> Option<Found> {
         let companion = self.transcript.with_extension("").is_dir();
         Found::named(&self.transcript, home).map(|found| Found { companion, ..found })
     }
 
-    /// The path that Claude Code had for a file of this session.
+    /// Returns the path that Claude Code used for a file of this session.
     #[must_use]
     pub fn original(&self, path: &Path) -> PathBuf {
         if path == self.transcript {
@@ -123,7 +127,7 @@ impl OpenedSession {
     }
 }
 
-/// Puts kept files, one after the other, into one file: as a link where that is possible.
+/// Concatenates kept files into one file, or hard-links a single file where possible.
 fn place(state: &StateDir, session: &str, parts: &[&KeptFile], to: &Path) -> Result<()> {
     if let Some(dir) = to.parent() {
         ensure_dir(dir)?;

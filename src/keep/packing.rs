@@ -1,7 +1,7 @@
-//! Packing: kept files that Claude Code deleted, or that nobody wrote to for long, become compressed frames.
+//! Packing: compresses kept files that Claude Code deleted, or that have been idle for long, into frames.
 //!
-//! Never done in a hook. The frames of a file are on disk and were read back before the description names them, and the link is
-//! removed after that, so that at every moment the description names bytes that are there.
+//! Never runs in a hook. The frames of a file are on disk and read back before the description names them,
+//! and the link is removed after that. At every moment the description names bytes that exist.
 
 use super::dictionary::{Dictionary, head_of, version_in};
 use super::frames::{FrameForm, FrameReader, PACKED, PACKED_LEVEL, write_frames};
@@ -20,25 +20,24 @@ use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// A file that nobody wrote to for so long is packed although the client still has it: a link does not survive that somebody
-/// truncates the client's file in place.
+/// Idle time after which a file is packed although the client still has it. A link does not survive a
+/// truncation of the client's file in place.
 const IDLE: TimeDelta = TimeDelta::days(30);
-/// Frames that hooks appended are made fewer and smaller when there are so many.
+/// Number of frames appended by hooks above which they are repacked into fewer, larger ones.
 const MANY: usize = 64;
 
-/// What one call did.
 #[derive(Debug, Clone, Default)]
 pub struct Packed {
     pub files: usize,
-    /// Bytes before and after.
+    /// Bytes before packing (`bytes`) and after (`stored`).
     pub bytes: u64,
     pub stored: u64,
-    /// More is left to pack than the call was allowed to.
+    /// More files are due than the limit of this call allowed.
     pub more: bool,
     pub failures: Vec<Error>,
 }
 
-/// Packs what is due, at most about `most` bytes.
+/// Packs the files that are due, about `most` bytes at most.
 pub fn pack(state: &StateDir, clock: &dyn Clock, most: u64) -> Packed {
     let mut packed = Packed::default();
     let mut failures = Vec::new();
@@ -53,7 +52,7 @@ pub fn pack(state: &StateDir, clock: &dyn Clock, most: u64) -> Packed {
         }
         match pack_session(state, clock, &kept.session, most, &mut packed) {
             Ok(()) => {}
-            // A hook keeps it at this moment; the next call packs it.
+            // A hook is keeping it right now; the next call packs it.
             Err(error) if error.code == Code::StateLocked => packed.more = true,
             Err(error) => failures.push(error),
         }
@@ -75,8 +74,9 @@ fn is_due(state: &StateDir, kept: &KeptSession, file: &KeptFile, now: DateTime<U
     }
 }
 
-/// Whether hooks appended frames turn by turn, and it is time to make them fewer: there are many, or Claude Code deleted the file, so
-/// that no hook appends to it. In a packed file every frame but the last has the full size, however many there are.
+/// Returns whether frames appended turn by turn are due for repacking: there are many, or Claude Code deleted
+/// the file, so that no hook appends to it any more. In a packed file every frame but the last has the full
+/// size, however many there are.
 fn has_small_frames(kept: &KeptSession, file: &KeptFile) -> bool {
     are_small(&file.frames) && (file.frames.len() > MANY || !file.is_with_client(kept))
 }
@@ -85,7 +85,7 @@ fn are_small(frames: &[KeptFrame]) -> bool {
     frames.iter().rev().skip(1).any(|frame| frame.length != PACKED as u64)
 }
 
-/// What a process that died after it had saved a description has left of the form before.
+/// Returns files of the previous form that a process left when it died after saving the description.
 fn left_behind(state: &StateDir, session: &str, file: &KeptFile) -> Vec<PathBuf> {
     if file.kept_as == KeptAs::Link {
         return Vec::new();
@@ -140,7 +140,8 @@ fn pack_session(
     Ok(())
 }
 
-/// Stores name and title before the transcript is packed: they are near its end, behind all compressed frames.
+/// Stores name and title before the transcript is packed. They are near its end, so reading them later would
+/// decompress every frame.
 fn note_names(state: &StateDir, kept: &mut KeptSession, file: &KeptFile) {
     let is_transcript = file.part(&kept.session) == Some(SessionFileKind::Transcript);
     if !is_transcript || file.kept_as != KeptAs::Link || kept.newest(&file.path) != Some(file) {
@@ -157,7 +158,7 @@ fn dictionary_for(state: &StateDir, session: &str, file: &KeptFile) -> Result<Di
     Ok(Dictionary::for_version(state, version_in(&head).as_deref()))
 }
 
-/// The first transcript of a client version that is packed is the dictionary for the next ones.
+/// Makes the first packed transcript of a client version the dictionary for later ones.
 fn learn(state: &StateDir, session: &str, file: &KeptFile) -> Result<()> {
     if file.part(session) != Some(SessionFileKind::Transcript) {
         return Ok(());
@@ -166,7 +167,7 @@ fn learn(state: &StateDir, session: &str, file: &KeptFile) -> Result<()> {
     Dictionary::make(state, session, &head)
 }
 
-/// Writes the frames of a file beside it, reads them back, and gives the entry that describes them.
+/// Writes the frames of a file beside it, reads them back, and returns the entry that describes them.
 fn pack_file(state: &StateDir, session: &str, file: &KeptFile, dictionary: &Dictionary) -> Result<KeptFile> {
     let from = file.place(state, session);
     let before = std::fs::symlink_metadata(&from).doing("read", &from)?;
@@ -228,10 +229,11 @@ impl Read for Hashed {
     }
 }
 
-/// Removes everything that is kept of a session, the dictionaries that were made of it included: what they compressed is compressed
-/// anew without them first.
+/// Removes everything kept of a session, including dictionaries made from it. Files compressed with those
+/// dictionaries are repacked first.
 ///
 /// # Errors
+///
 /// [`Code::StateLocked`] while a hook or a pass works on one of the sessions, [`Code::Io`].
 pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
     let Some(_lock) = Lock::try_take(&state.kept_lock(session))? else {
@@ -250,12 +252,12 @@ pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Error::io("remove", &dir, &error)),
     }
-    // Follows no link.
+    // Does not follow symbolic links.
     std::fs::remove_dir_all(&gone).doing("remove", &gone)?;
     sync_dir(&state.all_kept()).doing("remove", &dir)
 }
 
-/// Packs the files of other sessions anew that need a dictionary which is to go.
+/// Repacks files of other sessions that need a dictionary which is about to be removed.
 fn release(state: &StateDir, session: &str, name: &str) -> Result<()> {
     let mut problems = Vec::new();
     let others = super::all_kept(state, &mut problems);
@@ -308,7 +310,7 @@ mod tests {
             Self { state: StateDir::new(dir.path().join("state")), home, dir }
         }
 
-        /// A session with this text, kept.
+        /// Creates and keeps a session with this text.
         fn session(&self, number: u32, text: &[u8]) -> (String, PathBuf) {
             let session = format!("{number:08x}-0000-4000-8000-00000000000a");
             let transcript = self.home.projects().join("-w").join(format!("{session}.jsonl"));
@@ -485,7 +487,8 @@ mod tests {
         assert!(kept_of(&scene.state, second).unwrap().is_none(), "nothing says where it was");
     }
 
-    /// `PACK_CORPUS=<directory of transcripts>`: prints what they take. Not part of the suite, because it needs real sessions.
+    /// `PACK_CORPUS=<directory of transcripts>`: prints their packed sizes. Not part of the suite, because it
+    /// needs real sessions.
     #[test]
     #[ignore = "measures a directory of real transcripts"]
     fn packing_figures() {

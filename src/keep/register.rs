@@ -1,7 +1,8 @@
-//! The register of kept sessions: what a list, `doctor` and the limits need to know of each, in one file.
+//! Register of kept sessions: one file with the facts that lists, `doctor` and the limits need about each
+//! session.
 //!
-//! It is a cache of the descriptions and nothing depends on it: an entry counts as long as the file of its description is the one
-//! that it was made of, by inode, length and time, and is made anew otherwise.
+//! It is a cache of the descriptions. An entry is valid while its description file has the same inode, length
+//! and time; otherwise it is rebuilt.
 
 use super::stored::{KeptAs, KeptSession, kept_of};
 use crate::claude::home::is_session_id;
@@ -16,17 +17,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// The file is written anew once so many entries had to be made anew: the sessions of a day are cheaper to read each time.
+/// Number of rebuilt entries after which the register is written again. Below it, re-reading the descriptions
+/// each time is cheaper.
 const STALE: usize = 32;
 
-/// What the register stores about one retained session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptEntry {
     pub session: String,
-    /// The file of the description that this was made of; `None` where that could not be read.
+    /// Identity of the description file that this entry was built from; `None` if it could not be read.
     stamp: Option<Stamp>,
-    /// The client's transcript, which may be gone.
+    /// The client's transcript, which may no longer exist.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     pub cwd: Option<String>,
@@ -37,11 +38,11 @@ pub struct KeptEntry {
     #[serde(serialize_with = "time")]
     pub updated_at: DateTime<Utc>,
     pub files: usize,
-    /// How many files were the transcript, one after the other.
+    /// Number of successive files that were the transcript.
     pub generations: usize,
     /// Device and inode of the newest of them, and its length when a hook last saw it.
     newest: Option<(Option<(u64, u64)>, u64)>,
-    /// Bytes of the disk that the files take once Claude Code has deleted its own.
+    /// Disk space, in bytes, that only the kept files occupy once Claude Code has deleted its own.
     pub own_bytes: u64,
 }
 
@@ -82,7 +83,7 @@ impl KeptEntry {
         }
     }
 
-    /// Name and title. Of one that is not packed they are read from its kept transcript.
+    /// Returns name and title. For a session that is not packed they are read from its kept transcript.
     #[must_use]
     pub fn names(&self, state: &StateDir) -> (Option<String>, Option<String>) {
         if self.name.is_some() || self.title.is_some() {
@@ -91,20 +92,20 @@ impl KeptEntry {
         kept_of(state, &self.session).ok().flatten().map(|kept| kept.names(state)).unwrap_or_default()
     }
 
-    /// Whether the client's transcript is gone.
+    /// Returns whether the client's transcript no longer exists.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         matches!(std::fs::symlink_metadata(&self.transcript), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
     }
 
-    /// Length of the conversation, where one file was the transcript all the time.
+    /// Length of the conversation in bytes, if the transcript was always the same file.
     #[must_use]
     pub fn conversation(&self) -> Option<u64> {
         self.newest.filter(|_| self.generations == 1).map(|(_, bytes)| bytes)
     }
 
-    /// Whether the transcript that is there may lack something that is kept: it is another file than the first one that was kept, or
-    /// shorter than it was. Only then is it worth reading.
+    /// Returns whether the current transcript may lack something that is kept: it is a different file from
+    /// the first kept one, or shorter than before. Only then is it worth reading.
     #[must_use]
     pub fn may_have_lost(&self) -> bool {
         let Some((source, bytes)) = self.newest else { return false };
@@ -123,7 +124,7 @@ impl Stored for Register {
     const VERSION: u32 = 1;
 }
 
-/// All kept sessions, in the order of their ids. Descriptions that cannot be read are problems beside the result.
+/// Returns all kept sessions, sorted by id. Descriptions that cannot be read are added to `problems`.
 pub fn kept_register(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptEntry> {
     let path = state.kept_register();
     let mut known =
@@ -136,7 +137,7 @@ pub fn kept_register(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptEnt
     ids.sort_unstable();
     let looked = side_by_side(&ids, PORTION, || {
         |id: &String| {
-            // Before it is read: one that is written meanwhile has another stamp the next time.
+            // Taken before the read: a description written in the meantime has another stamp the next time.
             let stamp = Stamp::of(&state.kept_description(id));
             let at = known.binary_search_by(|entry| entry.session.as_str().cmp(id)).ok();
             let current = at.filter(|at| stamp.is_some() && known[*at].stamp == stamp);
@@ -159,7 +160,7 @@ pub fn kept_register(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptEnt
         }
     }
     if fresh >= STALE || known.len() >= sessions.len() + STALE {
-        // A cache: the next reader makes it where this fails.
+        // Only a cache: if the write fails, the next reader rebuilds it.
         let register = Register { version: Register::VERSION, sessions };
         let _ = save_unsynced(&path, &register);
         return register.sessions;
@@ -210,7 +211,8 @@ mod tests {
         };
         assert_eq!(read().len(), STALE + 8);
         let written = std::fs::read(state.kept_register()).unwrap();
-        // One changes, one goes, one comes: the file stays, and the answers are those of now.
+        // One session changes, one is removed, one is added: the file is not rewritten, and the results are
+        // current.
         std::fs::write(transcript(1), line.repeat(2)).unwrap();
         kept(1);
         std::fs::remove_dir_all(state.kept(&session(2))).unwrap();

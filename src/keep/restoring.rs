@@ -1,4 +1,4 @@
-//! Bringing a kept session back to where Claude Code resumes it.
+//! Restores a kept session to where Claude Code can resume it.
 
 use super::loss::is_headless;
 use super::stored::{KeptAs, KeptFile, KeptSession};
@@ -12,10 +12,11 @@ use crate::store::snapshot::ensure_room;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// The kept files that make up the whole conversation, in order.
+/// Returns the kept files that make up the whole conversation, in order.
 ///
-/// A client that is open while its transcript is deleted goes on in a new file, whose first record names a parent in the old one.
-/// The two together are what the client would have written into one file, and it resumes from them with every turn.
+/// A client that is open while its transcript is deleted continues in a new file, whose first record names a
+/// parent in the old one. Concatenated, the two are what the client would have written into one file, and it
+/// resumes from them with every turn.
 #[must_use]
 pub fn whole_transcript<'k>(state: &StateDir, kept: &'k KeptSession) -> Vec<&'k KeptFile> {
     let mut parts = Vec::new();
@@ -31,9 +32,10 @@ pub fn whole_transcript<'k>(state: &StateDir, kept: &'k KeptSession) -> Vec<&'k 
     parts
 }
 
-/// The bytes of kept files, one after the other.
+/// Opens the concatenation of kept files.
 ///
 /// # Errors
+///
 /// Those of [`KeptFile::open`].
 pub fn open_whole(state: &StateDir, session: &str, parts: &[&KeptFile]) -> Result<Box<dyn Read>> {
     let mut source: Box<dyn Read> = Box::new(std::io::empty());
@@ -43,11 +45,12 @@ pub fn open_whole(state: &StateDir, session: &str, parts: &[&KeptFile]) -> Resul
     Ok(source)
 }
 
-/// Copies the newest kept version of every other file of the session to where the client looks for it, unless something is there.
-/// Returns how many were copied.
+/// Copies the newest kept version of every other file of the session to where the client expects it, unless a
+/// file exists there. Returns the number of copies.
 ///
 /// # Errors
-/// [`Code::Io`] when one cannot be written; those before it are in place.
+///
+/// [`Code::Io`] if one cannot be written; the earlier ones are in place.
 pub fn restore_companions(state: &StateDir, kept: &KeptSession) -> Result<usize> {
     let home = ClaudeHome::new(&kept.config_dir);
     let mut copied = 0;
@@ -74,7 +77,7 @@ pub(super) fn destination(kept: &KeptSession, home: &ClaudeHome, file: &KeptFile
     })
 }
 
-/// The copy has a file time of now: the next sweep goes by it.
+/// Copies one file. The copy gets the current time as its file time, so the next sweep does not delete it.
 fn copy_new(state: &StateDir, session: &str, file: &KeptFile, to: &Path) -> Result<()> {
     if let Some(dir) = to.parent() {
         ensure_dir(dir)?;

@@ -1,4 +1,4 @@
-//! The description of one kept session, stored beside its files.
+//! The description of a kept session, stored beside its files.
 
 use super::dictionary::{Dictionary, DictionaryName};
 use super::frames::{FrameReader, frames_in};
@@ -20,39 +20,39 @@ use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Ending of a file that holds frames.
+/// Extension of files that contain frames.
 pub(super) const FRAMES: &str = ".zst";
 
-/// How the bytes of a file are kept.
+/// Storage form of a kept file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeptAs {
-    /// A hard link: the same bytes as the client's file, which it appends to.
+    /// A hard link to the client's file, which the client still appends to.
     Link,
-    /// Compressed frames: where no link can be made, after Claude Code deleted its file, and of files that nobody wrote to for long.
+    /// Compressed frames: where no link can be made, after Claude Code deleted its file, and for files that
+    /// have been idle for long.
     Frames,
 }
 
 /// One compressed piece of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptFrame {
-    /// Where it begins in the file, in bytes.
+    /// Position of the frame's first byte in the original file.
     pub offset: u64,
-    /// Bytes of the file.
+    /// Uncompressed length, in bytes.
     pub length: u64,
-    /// Bytes of the frame.
+    /// Compressed length, in bytes.
     pub stored: u64,
-    /// SHA-256 of the bytes of the file, in hex.
+    /// SHA-256 of the uncompressed bytes, in hex.
     pub sha256: String,
 }
 
-/// One file of a kept session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptFile {
-    /// Its path in an export of the session, with `/` between names.
+    /// Path in an export of the session, with `/` between names.
     pub path: String,
-    /// 1 for the first file under this name; one more for every file that took its place.
+    /// 1 for the first file at this path, incremented for every file that replaced it.
     pub generation: u32,
     pub kept_as: KeptAs,
     /// Device and inode of the client's file when it was kept; `None` on systems without them.
@@ -61,13 +61,14 @@ pub struct KeptFile {
     pub bytes: u64,
     #[serde(serialize_with = "time")]
     pub kept_at: DateTime<Utc>,
-    /// The frames in order; empty for a link.
+    /// Frames in file order; empty for a link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<KeptFrame>,
-    /// What the frames were compressed with.
+    /// Dictionary that the frames were compressed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dictionary: Option<DictionaryName>,
-    /// How often the frames were made anew; each time is another file, so that the description always names frames that are there.
+    /// Number of times the frames were repacked. Each repack writes a new file, so that the description
+    /// always names existing frames.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repacked: u32,
 }
@@ -78,7 +79,7 @@ const fn is_zero(number: &u32) -> bool {
 }
 
 impl KeptFile {
-    /// The kept file on disk.
+    /// Path of the kept file on disk.
     #[must_use]
     pub fn place(&self, state: &StateDir, session: &str) -> PathBuf {
         let place = self.link_place(state, session);
@@ -88,22 +89,23 @@ impl KeptFile {
         }
     }
 
-    /// Where it is while it is a link.
+    /// Path that the file has while it is stored as a link.
     pub(super) fn link_place(&self, state: &StateDir, session: &str) -> PathBuf {
         let mut place = state.kept(session).join(self.generation.to_string());
         place.extend(self.path.split('/'));
         place
     }
 
-    /// Bytes of the client's file that the frames hold.
+    /// Number of bytes of the client's file that the frames cover.
     #[must_use]
     pub fn covered(&self) -> u64 {
         self.frames.iter().map(|frame| frame.length).sum()
     }
 
-    /// The bytes that are kept.
+    /// Opens the kept bytes for reading.
     ///
     /// # Errors
+    ///
     /// [`Code::Io`], and [`Code::VerificationFailed`] without the dictionary.
     pub fn open(&self, state: &StateDir, session: &str) -> Result<Box<dyn Read>> {
         let place = self.place(state, session);
@@ -115,7 +117,7 @@ impl KeptFile {
         Ok(Box::new(FrameReader::new(file, &self.frames, &dictionary).doing("read", &place)?))
     }
 
-    /// Bytes of the disk that only this file takes: none while the client has the same file under a name of its own.
+    /// Disk space, in bytes, that only this file occupies: 0 while the client has a link to the same file.
     #[must_use]
     pub fn own_bytes(&self, state: &StateDir, kept: &KeptSession) -> u64 {
         match self.kept_as {
@@ -127,7 +129,7 @@ impl KeptFile {
         }
     }
 
-    /// The client still has this very file.
+    /// Returns whether the client still has this same file.
     #[must_use]
     pub fn is_with_client(&self, kept: &KeptSession) -> bool {
         let home = ClaudeHome::new(&kept.config_dir);
@@ -139,14 +141,14 @@ impl KeptFile {
         meta.is_some_and(|meta| identity(&meta) == self.source)
     }
 
-    /// What the file is to its session; `None` for a path that no client writes.
+    /// Returns the role of the file in its session; `None` for a path that the client never writes.
     #[must_use]
     pub fn part(&self, session: &str) -> Option<SessionFileKind> {
         SessionFileKind::of(&self.path, session)
     }
 }
 
-/// Name and title in a kept transcript that is not packed.
+/// Reads name and title from a kept transcript that is not packed.
 pub(super) fn names_in(
     state: &StateDir,
     session: &str,
@@ -158,20 +160,19 @@ pub(super) fn names_in(
     Some((summary.name, summary.title))
 }
 
-/// What is kept of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptSession {
     pub version: u32,
     pub session: String,
-    /// The client's transcript, which may be gone.
+    /// The client's transcript, which may no longer exist.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     #[serde(serialize_with = "lossy")]
     pub config_dir: PathBuf,
-    /// Working directory that the hook last reported.
+    /// Working directory that a hook last reported.
     pub cwd: Option<String>,
-    /// Name and title when the transcript was packed; before that they are read from the kept file.
+    /// Name and title, stored when the transcript is packed; before that they are read from the kept file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -186,7 +187,7 @@ impl Stored for KeptSession {
 }
 
 impl KeptSession {
-    /// One of which nothing is kept yet.
+    /// Creates a description without files.
     #[must_use]
     pub fn new(session: &str, transcript: &Path, config_dir: &Path, at: DateTime<Utc>) -> Self {
         Self {
@@ -202,19 +203,19 @@ impl KeptSession {
         }
     }
 
-    /// Bytes of the disk that only the kept files take.
+    /// Disk space, in bytes, that only the kept files occupy.
     #[must_use]
     pub fn own_bytes(&self, state: &StateDir) -> u64 {
         self.files.iter().map(|file| file.own_bytes(state, self)).sum()
     }
 
-    /// The newest generation of a path.
+    /// Returns the newest generation of a path.
     #[must_use]
     pub fn newest(&self, path: &str) -> Option<&KeptFile> {
         self.files.iter().filter(|file| file.path == path).max_by_key(|file| file.generation)
     }
 
-    /// Name and title of the session, as its transcript has them.
+    /// Returns name and title of the session, from the description or the kept transcript.
     #[must_use]
     pub fn names(&self, state: &StateDir) -> (Option<String>, Option<String>) {
         if self.name.is_some() || self.title.is_some() {
@@ -224,7 +225,7 @@ impl KeptSession {
         newest.and_then(|file| names_in(state, &self.session, file)).unwrap_or_default()
     }
 
-    /// The generations of the transcript, the oldest first.
+    /// Returns the generations of the transcript, oldest first.
     #[must_use]
     pub fn transcripts(&self) -> Vec<&KeptFile> {
         let mut found: Vec<_> = self
@@ -236,16 +237,17 @@ impl KeptSession {
         found
     }
 
-    /// Whether the client's transcript is gone.
+    /// Returns whether the client's transcript no longer exists.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         matches!(std::fs::symlink_metadata(&self.transcript), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
     }
 }
 
-/// What is kept of a session. Where the description is lost or damaged, what the files themselves tell.
+/// Loads the description of a kept session. If it is lost or damaged, rebuilds it from the files.
 ///
 /// # Errors
+///
 /// [`Code::StateNewer`].
 pub fn kept_of(state: &StateDir, session: &str) -> Result<Option<KeptSession>> {
     match peek(&state.kept_description(session)) {
@@ -263,7 +265,8 @@ pub fn kept_of(state: &StateDir, session: &str) -> Result<Option<KeptSession>> {
     }
 }
 
-/// The kept files of a session as they lie on disk: what a lost description named, and what a process that died did not describe.
+/// Returns the kept files of a session found on disk: those that a lost description named, and those that a
+/// crashed process did not describe.
 pub(super) fn files_found(state: &StateDir, session: &str, now: DateTime<Utc>) -> Vec<KeptFile> {
     let mut found = Vec::new();
     let entries = std::fs::read_dir(state.kept(session));
@@ -273,7 +276,8 @@ pub(super) fn files_found(state: &StateDir, session: &str, now: DateTime<Utc>) -
         found_below(state, &entry.path(), "", generation, now, &mut found);
     }
     found.retain(|file| file.part(session).is_some());
-    // Frames count where their link is gone, and not beside it: they may not be complete. Of two files of frames the first is complete.
+    // Frames count only where their link is gone; beside a link they may be incomplete. Of two frame files
+    // the first is complete.
     let links: Vec<(String, u32)> = found
         .iter()
         .filter(|file| file.kept_as == KeptAs::Link)
@@ -339,7 +343,7 @@ fn found_below(
     }
 }
 
-/// The frames of a file and the dictionary that they were made with.
+/// Returns the frames of a file and the dictionary that they were compressed with.
 fn framed(state: &StateDir, stored: &[u8]) -> Option<(DictionaryName, Vec<KeptFrame>)> {
     let all = Dictionary::all(state).ok()?.into_iter();
     let read = all.map(|dictionary| (frames_in(stored, &dictionary), dictionary.name));
@@ -357,7 +361,7 @@ fn with_frames(place: &Path, repacked: u32) -> PathBuf {
     place.with_file_name(name)
 }
 
-/// All kept sessions, in the order of their ids. Descriptions that cannot be read are problems beside the result.
+/// Loads all kept sessions, sorted by id. Descriptions that cannot be read are added to `problems`.
 pub fn all_kept(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptSession> {
     let mut ids: Vec<String> = crate::session::files::entries(&state.all_kept(), problems)
         .filter_map(|entry| entry.file_name().into_string().ok())
@@ -374,7 +378,7 @@ pub fn all_kept(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptSession>
     found
 }
 
-/// A relative path that stays below the directory it is joined to.
+/// Returns whether a relative path stays below the directory that it is joined to.
 #[must_use]
 pub fn is_contained(path: &Path) -> bool {
     path.components().all(|part| matches!(part, std::path::Component::Normal(_)))

@@ -1,9 +1,9 @@
-//! Beside a transcript: the small files that Claude Code keeps for a session, which tell what the transcript's end does not:
-//! its task list, the file of its plan, the transcripts of its subagents.
+//! Small files that Claude Code stores next to a transcript and that complete it: the task list of a session,
+//! its plan file, the transcripts of its subagents.
 //!
 //! Facts (2.1.329): `<config>/tasks/<session>/<n>.json`, `<config>/plans/<slug>.md`,
-//! `<project>/<session>/subagents/agent-<id>.jsonl` with `agent-<id>.meta.json` beside it, which names the call. Every name
-//! from a transcript is used as the name of a file in a known directory, never as a path.
+//! `<project>/<session>/subagents/agent-<id>.jsonl` with an `agent-<id>.meta.json` next to it, which names
+//! the call. A name from a transcript is only used as a file name in a known directory, never as a path.
 
 use super::gather::Todo;
 use super::text::line;
@@ -14,39 +14,39 @@ use crate::fs::{keep_newest, read_small};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Largest task or description of a subagent that is read, in bytes.
+/// Maximum size of a task file or a subagent's description, in bytes.
 const LARGEST_ENTRY: u64 = 64 * 1024;
 const LARGEST_PLAN: u64 = 256 * 1024;
-/// Entries of a directory that are looked at.
+/// Maximum number of directory entries read.
 const MOST_ENTRIES: usize = 500;
-/// Bytes at the end of a subagent's transcript in which its last words are looked for.
+/// Number of bytes at the end of a subagent's transcript that are searched for its last words.
 const AGENT_TAIL: u64 = 512 * 1024;
-/// Characters kept of a task's text.
+/// Maximum length of a task's text, in characters.
 const TASK_TEXT: usize = 240;
 
-/// What the last record of a subagent's transcript is.
+/// Kind of the last record of a subagent's transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastRecord {
-    /// An error of the API, with the client's words.
+    /// An API error, in the client's words.
     Failure(String),
-    /// An answer that ended its turn.
+    /// An answer that ended the turn.
     Answer(String),
-    /// A call, a result or a prompt: it was in the middle of something.
+    /// A call, a result or a prompt: the subagent was still working.
     Other,
 }
 
-/// Where the files of one session are.
+/// Locations of the files of one session.
 #[derive(Debug, Clone)]
 pub struct SessionPaths {
     session: String,
-    /// Directory of the session beside its transcript.
+    /// Directory of the session next to its transcript.
     own: PathBuf,
-    /// Configuration directory; `None` where the transcript is not in one.
+    /// Configuration directory; `None` if the transcript is not in one.
     config: Option<PathBuf>,
 }
 
 impl SessionPaths {
-    /// That of a transcript, told by its path alone.
+    /// Derives the locations from the path of a transcript alone.
     #[must_use]
     pub fn of(transcript: &Path) -> Option<Self> {
         let session = transcript.file_stem()?.to_str()?.to_owned();
@@ -55,7 +55,8 @@ impl SessionPaths {
         Some(Self { session, own: transcript.with_extension(""), config: config.flatten() })
     }
 
-    /// The task list as it stands, in the order of its numbers, and the directory it is in; `None` when there is none.
+    /// Returns the current task list in the order of its numbers, and its directory; `None` if there are no
+    /// tasks.
     #[must_use]
     pub fn tasks(&self) -> Option<(Vec<Todo>, PathBuf)> {
         let dir = self.config.as_ref()?.join("tasks").join(&self.session);
@@ -76,7 +77,8 @@ impl SessionPaths {
         (!tasks.is_empty()).then_some((tasks, dir))
     }
 
-    /// Text of a plan's file, which a transcript names, and where it was read; `None` when it is not there.
+    /// Reads the plan file that a transcript names and returns its text and path; `None` if it does not
+    /// exist.
     #[must_use]
     pub fn plan(&self, named: &str) -> Option<(String, PathBuf)> {
         let name = Path::new(named).file_name()?;
@@ -91,7 +93,7 @@ impl SessionPaths {
         runs(&self.own)
     }
 
-    /// What the last record of a subagent's transcript is; `None` when the transcript is not there.
+    /// Classifies the last record of a subagent's transcript; `None` if the transcript does not exist.
     #[must_use]
     pub fn agent_end(&self, agent: Option<&str>, call: &str) -> Option<LastRecord> {
         let path = self.agent_transcript(agent, call)?;
@@ -114,7 +116,8 @@ impl SessionPaths {
         Some(last.unwrap_or(LastRecord::Other))
     }
 
-    /// A subagent's own last words, from its transcript: found by its id, else by the call that started it.
+    /// Returns a subagent's last words and the transcript they come from, which is found by its id, else by
+    /// the call that started it.
     #[must_use]
     pub fn agent_words(&self, agent: Option<&str>, call: &str) -> Option<(String, PathBuf)> {
         let path = self.agent_transcript(agent, call)?;
@@ -131,7 +134,7 @@ impl SessionPaths {
         Some((words, path))
     }
 
-    /// The transcript of a subagent: found by its id, else by the call that started it.
+    /// Returns the path of a subagent's transcript, found by its id, else by the call that started it.
     fn agent_transcript(&self, agent: Option<&str>, call: &str) -> Option<PathBuf> {
         let dir = self.own.join("subagents");
         let plain =
@@ -151,7 +154,7 @@ impl SessionPaths {
     }
 }
 
-/// Files of a directory with this ending, by name.
+/// Lists the files of a directory with this suffix, sorted by name.
 fn entries(dir: &Path, ending: &str) -> Vec<PathBuf> {
     let Ok(found) = std::fs::read_dir(dir) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = found

@@ -1,9 +1,9 @@
-//! Composition: Markdown from what was gathered and what is going to happen: the managed block of HANDOFF.md, a saved state,
-//! or a text for another assistant.
+//! Composes Markdown from the gathered facts and the next step: the managed block of HANDOFF.md, a saved
+//! state, or a text for another assistant.
 //!
-//! Pure: the same values give the same bytes. Every text from outside is redacted and quoted, so that nothing in it is
-//! Markdown. A text has a length limit; sections get their room in the order of their worth, and what did not fit is
-//! said at the end with where to find it.
+//! Pure: the same values produce the same bytes. Every external text is redacted and quoted, so that none of
+//! it is interpreted as Markdown. A text has a length limit: sections get space in order of importance, and
+//! the end of the text lists what did not fit and where to find it.
 
 use super::gather::{
     AgentEnd, CommandEnd, FailedCheck, Gathered, NoteToolCall, RecordedDecision, ShellCommand, SubagentWork,
@@ -17,52 +17,51 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
-/// Most characters of a block.
+/// Maximum length of a block, in characters.
 pub const LONGEST: usize = 9000;
-/// Most characters of a state: with the words around it, it has to fit into what a client takes from a hook.
+/// Maximum length of a state, in characters: with the text around it, it must fit into what a client accepts
+/// from a hook.
 pub const LONGEST_STATE: usize = 7800;
-/// Most characters of an essential text.
+/// Maximum length of an essential text, in characters.
 pub const LONGEST_ESSENTIAL: usize = 4000;
-/// Characters kept free for the line that says what was left out.
+/// Characters reserved for the line that lists what was left out.
 const RESERVE: usize = 800;
-/// A section that would get less room than this is left out.
+/// A section with less space than this is left out.
 const LEAST: usize = 120;
 
-/// Whether a session is in the middle of something.
+/// Whether a session has unfinished work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum WorkStatus {
-    /// It stopped before its work was done.
     #[default]
     Stopped,
-    /// It is at work, or waits for a person.
+    /// The session is working, or waits for the user.
     Open,
-    /// Its last turn ended: nothing is left undone as far as the client can tell.
+    /// The last turn ended, and the client shows no unfinished work.
     Finished,
 }
 
-/// Why the session stands still and what happens next, in words that the caller has chosen.
+/// Why the session is not running and what happens next, in words chosen by the caller.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Situation {
-    /// Id of the session.
     pub session: String,
-    /// Name a person gave it.
+    /// Name set by the user.
     pub name: Option<String>,
-    /// Whether it stopped at all.
+    /// Whether the session stopped at all.
     pub standing: WorkStatus,
-    /// Why it stopped, for people: "5-hour usage limit".
+    /// Reason of the stop for the user, such as "5-hour usage limit".
     pub kind_text: String,
-    /// The client's own message.
+    /// Message shown by the client.
     pub message: Option<String>,
     pub stopped_at: Option<DateTime<Utc>>,
-    /// When the limit ends.
+    /// Time at which the limit resets.
     pub resets_at: Option<DateTime<Utc>>,
-    /// The reset time was read from a text, not from the client's own record.
+    /// Whether the reset time was parsed from a text instead of the client's own record.
     pub resets_guess: bool,
     /// What happens next, as a sentence.
     pub next_text: String,
-    /// Where the session is open: opening it a second time would fork its conversation.
+    /// Where the session is open; a second client would fork its conversation.
     pub open_in: Option<String>,
-    /// What the user types to continue a closed session.
+    /// Command with which the user continues a closed session.
     pub resume_command: Option<String>,
 }
 
@@ -75,19 +74,20 @@ pub enum Form {
     /// The managed block of HANDOFF.md.
     #[default]
     Note,
-    /// To be pasted into any assistant: everything, introduced, without what only works here.
+    /// To paste into any assistant: everything, with an introduction, without what only works on this
+    /// machine.
     Paste,
     /// The first prompt of a fresh session in the same project.
     Resume,
-    /// To be pasted into any assistant: only what is needed to go on.
+    /// To paste into any assistant: only what is needed to continue.
     Essential,
-    /// A saved state: what is handed to the same session later.
+    /// A saved state, which is passed to the same session later.
     #[serde(skip)]
     State,
 }
 
 impl Form {
-    /// Most characters of a text of this form.
+    /// Returns the maximum length of this form, in characters.
     #[must_use]
     pub const fn longest(self) -> usize {
         match self {
@@ -102,21 +102,21 @@ impl Form {
     }
 }
 
-/// A text and what it does not say.
+/// A text, and what it omits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Composed {
     pub text: String,
-    /// What did not fit, by the titles of its sections; it is said at the end of the text, too.
+    /// Titles of the sections that did not fit; the end of the text lists them too.
     pub left_out: Vec<String>,
 }
 
-/// The block of HANDOFF.md, without its markers. At most [`LONGEST`] characters.
+/// Composes the block of HANDOFF.md, without its markers. At most [`LONGEST`] characters.
 #[must_use]
 pub fn compose(situation: &Situation, gathered: &Gathered) -> String {
     compose_as(Form::Note, situation, gathered).text
 }
 
-/// A text of this form, at most [`Form::longest`] characters long.
+/// Composes a text of this form, at most [`Form::longest`] characters long.
 #[must_use]
 pub fn compose_as(form: Form, situation: &Situation, gathered: &Gathered) -> Composed {
     let opening = introduction(form).to_owned() + &opening(form, situation, gathered);
@@ -154,7 +154,7 @@ pub fn compose_as(form: Form, situation: &Situation, gathered: &Gathered) -> Com
     Composed { text, left_out }
 }
 
-/// What whoever reads a text of this form has to know first.
+/// Returns what the reader of this form must know first.
 const fn introduction(form: Form) -> &'static str {
     match form {
         Form::Note | Form::State => "",
@@ -173,25 +173,24 @@ const fn introduction(form: Form) -> &'static str {
     }
 }
 
-/// Behind a text that leaves this machine.
+/// Last lines of a text that leaves this machine.
 const REMARK: &str = "A call without a result may have taken effect. Known patterns of secrets were taken out of the texts.\n\n";
 
-/// Behind a text that stays.
+/// Last lines of a text that stays on this machine.
 const CAUTION: &str = "These are notes, made from the transcript and git by a program. Check them against the working tree before acting on \
      them; a call without a result may have taken effect.\n\n";
 
-/// A part of the block.
 struct Section {
     title: &'static str,
-    /// The lower, the earlier it gets its room.
+    /// Sections with a lower rank get space first.
     rank: u8,
     body: Content,
 }
 
 enum Content {
-    /// Lines of Markdown, the most important first, and how many more there are that are not listed.
+    /// Lines of Markdown, the most important first, and the number of further entries not among them.
     List(Vec<String>, usize),
-    /// Text of somebody else's.
+    /// External text, which is quoted.
     Quoted { before: String, text: String },
 }
 
@@ -201,11 +200,12 @@ struct Fitted {
 }
 
 impl Section {
-    /// As much of the section as `room` characters hold, with its heading.
+    /// Returns as much of the section as fits into `room` characters, including its heading.
     fn fitted(&self, room: usize) -> Fitted {
         let heading = format!("### {}\n\n", self.title);
         let left_out = || Fitted { text: String::new(), missing: Some(self.title.to_owned()) };
-        // Heading, the empty line at the end, and a line that counts what is not there.
+        // Reserves space for the heading, the empty line at the end, and the line that counts omitted
+        // entries.
         let Some(inner) = room.checked_sub(length(&heading) + 40).filter(|inner| *inner >= LEAST) else {
             return left_out();
         };
@@ -235,7 +235,7 @@ impl Section {
             }
             Content::Quoted { before, text } => {
                 let mut limit = inner.saturating_sub(length(before)).min(length(text));
-                // The fence and characters put before dangerous lines cost room, too.
+                // The fence and the escapes before some lines also take space.
                 let mut quoted = fence(&shortened(text, limit));
                 while length(&quoted) + length(before) > inner && limit > LEAST / 2 {
                     limit -= (length(&quoted) + length(before) - inner).min(limit - LEAST / 2);
@@ -254,7 +254,7 @@ impl Section {
     }
 }
 
-/// Heading and the facts that are never left out.
+/// Returns the heading and the facts that are never left out.
 fn opening(form: Form, situation: &Situation, gathered: &Gathered) -> String {
     let session = line(&situation.session, 80);
     let name = situation.name.as_deref().or(gathered.name.as_deref()).map(|name| line(name, 80));
@@ -318,7 +318,7 @@ fn opening(form: Form, situation: &Situation, gathered: &Gathered) -> String {
     out
 }
 
-/// The sections in the order they are shown in; the second value is their worth.
+/// Lists the sections in display order; the number is the rank.
 fn sections(form: Form, gathered: &Gathered) -> Vec<Section> {
     let mut found = Vec::new();
     let mut add = |title, rank, body: Option<Content>| {
@@ -401,7 +401,7 @@ fn in_flight(gathered: &Gathered) -> Option<Content> {
             call(if waits { "waited for an answer:" } else { "had no result yet:" }, open)
         })
         .collect();
-    // An open call of a subagent is listed already.
+    // An open call of a subagent is already listed.
     let unfinished = gathered.agents.iter().filter(|one| one.end.is_unfinished());
     lines.extend(unfinished.filter(|one| one.end != AgentEnd::Open || one.last_words.is_some()).map(agent));
     lines.extend(
@@ -410,7 +410,7 @@ fn in_flight(gathered: &Gathered) -> Option<Content> {
     listed(lines, 0)
 }
 
-/// A subagent, how it ended, and its last words.
+/// Formats a subagent, how it ended, and its last words.
 fn agent(agent: &SubagentWork) -> String {
     let end = match &agent.end {
         AgentEnd::Done => String::new(),
@@ -424,7 +424,7 @@ fn agent(agent: &SubagentWork) -> String {
     format!("- Subagent {}{end}{words}", span(&line(&agent.description, 160)))
 }
 
-/// A failed check with the last lines of its output, each in a span of its own.
+/// Formats a failed check with the last lines of its output, each in a code span of its own.
 fn failing(check: &FailedCheck) -> String {
     let mut out = format!("- {} ended with {}", span(&line(&check.command, 200)), check.code);
     let lines: Vec<&str> = check.tail.lines().filter(|text| !text.trim().is_empty()).collect();
@@ -453,7 +453,7 @@ fn todos(todos: &[Todo], partial: bool) -> Option<Content> {
         };
         lines.push(format!("{mark} {}", span(&line(&todo.text, 200))));
     }
-    // When not all fit, the open ones matter.
+    // If not all tasks fit, only the open ones are listed.
     if lines.len() > 25 {
         lines.retain(|line| !line.starts_with("- [x]"));
         lines.insert(0, format!("- [x] {done} finished tasks, not listed"));
@@ -511,12 +511,12 @@ fn command(command: &ShellCommand) -> String {
     format!("- {}{description}: {end}{last}", span(&line(&command.command, 240)))
 }
 
-/// What a command is for, behind it.
+/// Formats the description of a command, to be appended to it.
 fn described(description: Option<&str>) -> String {
     description.map(|text| format!(" ({})", span(&line(text, 160)))).unwrap_or_default()
 }
 
-/// A run of a workflow: how its agents ended, and the call that continues it.
+/// Formats a workflow run: how its agents ended, and the call that continues it.
 fn workflow((run, args): &(WorkflowRun, Option<serde_json::Value>)) -> String {
     let mut out = format!("- Workflow run {}", span(&line(&run.id, 80)));
     for (end, words) in [
@@ -602,7 +602,7 @@ fn head_line(state: &GitState) -> String {
     format!("- {branch}{commit}{upstream}")
 }
 
-/// How a person goes on, without us and with us.
+/// Explains how the user continues, with and without this tool.
 fn by_hand(situation: &Situation, gathered: &Gathered) -> String {
     let mut out = "### To continue by hand\n\n".to_owned();
     if let Some(resume) =
@@ -633,7 +633,7 @@ fn by_hand(situation: &Situation, gathered: &Gathered) -> String {
     out
 }
 
-/// Where all this is from, and what did not fit.
+/// Lists the sources, and what did not fit.
 fn sources(form: Form, gathered: &Gathered, left_out: &[String]) -> String {
     let mut out = String::new();
     if form != Form::Essential {
@@ -660,12 +660,12 @@ fn sources(form: Form, gathered: &Gathered, left_out: &[String]) -> String {
     out
 }
 
-/// Words of our own on one line; what came in with them is made harmless.
+/// Formats the tool's own words on one line; any external text in them is neutralized.
 fn plain(text: &str, limit: usize) -> String {
     line(text, limit).replace(['`', '<', '>'], "'")
 }
 
-/// To the second: what people compare with a clock.
+/// Formats a time to the second, because users compare it with a clock.
 fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
@@ -791,7 +791,7 @@ mod tests {
         );
     }
 
-    /// More than fits in every field.
+    /// Returns values that exceed the limit of every field.
     fn overfull() -> Gathered {
         let said = |text: &str| TimedText { text: text.repeat(4000 / text.len()), at: None };
         Gathered {
@@ -883,7 +883,7 @@ mod tests {
         let file = with_block("mine\n", &situation().session, &note, 5);
         assert_eq!(blocks(&file), [situation().session]);
         assert_eq!(without_block(&file, &situation().session), "mine\n");
-        // Every heading outside the fences is ours.
+        // Every heading outside a fence comes from this tool.
         let mut fenced: Option<usize> = None;
         for line in note.lines() {
             let ticks = line.len() - line.trim_start_matches('`').len();

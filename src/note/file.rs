@@ -1,7 +1,7 @@
 //! HANDOFF.md on disk: the only part of the note that writes.
 //!
-//! Everything in the file that is not a block of ours belongs to the model and to people. So the file is changed under a
-//! lock of ours, replaced as a whole, and only when nobody has written to it since it was read.
+//! Everything in the file outside the managed blocks belongs to the model and the user. So changes happen
+//! under a lock, replace the whole file, and only succeed if nobody has written to it since it was read.
 
 use super::handoff::{EditedBlock, FILE_NAME, edited_blocks, template, with_block, without_block};
 use super::text::span;
@@ -17,41 +17,42 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A file larger than this is not ours to rewrite.
+/// Maximum size of a file that this tool rewrites, in bytes.
 const LARGEST: u64 = 4 * 1024 * 1024;
-/// Wait for another process of ours that writes the same file.
+/// How long to wait for another process of this tool that writes the same file.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Tries when somebody else keeps writing to the file.
+/// Number of attempts while another program keeps writing to the file.
 const TRIES: usize = 3;
-/// Mode of a new file.
+/// Mode of a newly created file.
 const NEW_FILE: u32 = 0o644;
-/// Edited blocks that a block points at, and that are looked for.
+/// Maximum number of edited copies that a block refers to.
 const POINTED_AT: usize = 3;
 const MOST_KEPT: usize = 200;
 
-/// Where the note of a project is.
+/// Returns the path of a project's note.
 #[must_use]
 pub fn path(project: &Path) -> PathBuf {
     project.join(FILE_NAME)
 }
 
-/// What became of the file.
+/// Outcome of a change to the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
-    /// The file is another one now.
+    /// Whether the file was replaced.
     pub changed: bool,
-    /// Where blocks are kept that somebody had edited and that are no longer in the file.
+    /// Saved copies of blocks that were edited by hand and are no longer in the file.
     pub kept: Vec<PathBuf>,
 }
 
-/// Puts the session's block into the project's HANDOFF.md, which is made when it is missing. `max_blocks` blocks are kept. A
-/// block that somebody has edited is not lost when it is replaced: it is kept as a file of its own in the state directory,
-/// and the new block says where.
+/// Writes the session's block to the project's HANDOFF.md, and creates the file if it is missing. At most
+/// `max_blocks` blocks remain. A block that was edited by hand is not lost when it is replaced: it is saved
+/// as a separate file in the state directory, and the new block refers to it.
 ///
 /// # Errors
-/// [`Code::Usage`] for an id that cannot stand in a marker, [`Code::ProjectNotFound`],
-/// [`Code::PathRefused`] when the file is a link, no regular file, another user's, write-protected, too large or not UTF-8,
-/// [`Code::StateLocked`], [`Code::ChangedMeanwhile`] when somebody writes to it all the time, [`Code::Io`].
+///
+/// [`Code::Usage`] for an id that is not valid in a marker, [`Code::ProjectNotFound`], [`Code::PathRefused`]
+/// if the file is a link, not a regular file, another user's, write-protected, too large or not UTF-8,
+/// [`Code::StateLocked`], [`Code::ChangedMeanwhile`] if another program keeps writing to it, [`Code::Io`].
 pub fn write_block(
     project: &Path,
     session: &str,
@@ -62,7 +63,7 @@ pub fn write_block(
     change(project, session, state, |text| Some(with_note(text, session, block, max_blocks, state)))
 }
 
-/// The text with the session's block, which says where its edited forms are kept.
+/// Returns the text with the session's block, which refers to saved copies of its edited versions.
 fn with_note(text: Option<&str>, session: &str, block: &str, max_blocks: usize, state: &StateDir) -> String {
     let text = text.unwrap_or(template());
     let edited = edited_blocks(text).into_iter().filter(|edited| edited.session == session);
@@ -73,18 +74,21 @@ fn with_note(text: Option<&str>, session: &str, block: &str, max_blocks: usize, 
     with_block(text, session, &with_pointer(block, &kept), max_blocks)
 }
 
-/// Takes the session's block out of the project's HANDOFF.md. The file itself stays, also when no block is left: its first
-/// part is not ours. A block that somebody has edited is kept, as by [`write_block`].
+/// Removes the session's block from the project's HANDOFF.md. The file itself remains, even without any
+/// block, because its first part belongs to the user. A block that was edited by hand is saved, as in
+/// [`write_block`].
 ///
 /// # Errors
+///
 /// As [`write_block`].
 pub fn remove_block(project: &Path, session: &str, state: &StateDir) -> Result<Written> {
     change(project, session, state, |text| text.map(|text| without_block(text, session)))
 }
 
-/// Whether the file would change with the session's block. Nothing is written.
+/// Returns whether writing the session's block would change the file. Writes nothing.
 ///
 /// # Errors
+///
 /// As [`write_block`].
 pub fn would_change(
     project: &Path,
@@ -98,7 +102,7 @@ pub fn would_change(
     Ok(old != Some(&with_note(old, session, block, max_blocks, state)))
 }
 
-/// The block with a line that says where its edited forms are kept.
+/// Adds a line to the block that names the saved copies of its edited versions.
 fn with_pointer(block: &str, kept: &[PathBuf]) -> String {
     if kept.is_empty() {
         return block.to_owned();
@@ -113,7 +117,7 @@ fn with_pointer(block: &str, kept: &[PathBuf]) -> String {
     )
 }
 
-/// Where edited blocks of a session are kept.
+/// Returns the directory for a session's edited blocks.
 fn aside_dir(state: &StateDir, session: &str) -> PathBuf {
     state.session(session).with_file_name("edited-notes")
 }
@@ -123,7 +127,7 @@ fn aside_path(state: &StateDir, edited: &EditedBlock<'_>) -> PathBuf {
     aside_dir(state, edited.session).join(name)
 }
 
-/// Edited blocks of a session that were kept earlier.
+/// Lists edited blocks of a session that were saved earlier.
 fn kept_files(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -156,8 +160,8 @@ fn change(
             return Ok(Written::default());
         }
         let kept = keep_aside(state, old.unwrap_or_default(), &text)?;
-        // Editors and the model do not know our lock. What they write between this look and the rename would be lost;
-        // that is as short as it can be made.
+        // Editors and the model do not use this lock. A write between this check and the rename would be
+        // lost; the window is as short as possible.
         if Content::read(&path)? == before {
             let mode = before.as_ref().map_or(NEW_FILE, |content| content.mode);
             sweep(project);
@@ -170,7 +174,8 @@ fn change(
         .hint("try again"))
 }
 
-/// Keeps the edited blocks of the old text that are not in the new one. They are on the disk before the file changes.
+/// Saves the edited blocks of the old text that are missing from the new one. They are on disk before the
+/// file changes.
 fn keep_aside(state: &StateDir, old: &str, new: &str) -> Result<Vec<PathBuf>> {
     let lost = edited_blocks(old).into_iter().filter(|edited| !new.contains(edited.whole));
     lost.map(|edited| {
@@ -181,7 +186,7 @@ fn keep_aside(state: &StateDir, old: &str, new: &str) -> Result<Vec<PathBuf>> {
     .collect()
 }
 
-/// Takes away what a process that was killed left beside the file.
+/// Removes temporary files that a killed process left next to the file.
 fn sweep(project: &Path) {
     let Ok(entries) = std::fs::read_dir(project) else { return };
     for entry in entries.flatten() {
@@ -202,13 +207,13 @@ fn is_running(pid: u32) -> bool {
     pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
-/// Nobody of ours writes while the lock is held.
+/// While the lock is held, no other process of this tool writes.
 #[cfg(not(unix))]
 fn is_running(_pid: u32) -> bool {
     false
 }
 
-/// The file as it was at one moment.
+/// Contents of the file at one moment.
 #[derive(PartialEq)]
 struct Content {
     text: String,
@@ -374,7 +379,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(kept).unwrap(), "A1\nnever touch the migrations\n");
         assert!(place.text().contains(&format!("is kept in `{}`.", kept.display())), "{}", place.text());
         assert!(!place.text().contains("migrations"));
-        // It goes on pointing there, and what is as it was written is not kept.
+        // The reference remains, and an unedited block is not saved.
         assert_eq!(place.write("a", "A3").unwrap(), Written { changed: true, kept: Vec::new() });
         assert!(place.text().contains(&kept.display().to_string()));
 

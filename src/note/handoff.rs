@@ -1,25 +1,26 @@
-//! HANDOFF.md: a part that the model owns, and managed blocks between markers of ours, one for each unfinished session.
+//! HANDOFF.md: a part that the model owns, and managed blocks between markers of this tool, one for each
+//! unfinished session.
 //!
-//! Pure functions on the text. A block is a begin marker and the end marker of the same session, each alone on its
-//! line, with no other marker and no line of a merge conflict between them. Everything else in the file is somebody
-//! else's: a marker without its partner, and the text after it, stay as they are, byte for byte. The last line of a block is
-//! the hash of the others, which tells a block that somebody has edited ([`edited_blocks`]).
+//! Pure functions on the text. A block is a begin marker and the end marker of the same session, each alone
+//! on its line, with no other marker and no merge conflict line between them. Everything else in the file is
+//! foreign: a marker without its counterpart, and the text after it, remain unchanged, byte for byte. The
+//! last line of a block contains the hash of its other lines, which reveals a block that was edited by hand
+//! ([`edited_blocks`]).
 
 use crate::store::stored::sha256_hex;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Name of the file in the project.
+/// File name of the note in the project.
 pub const FILE_NAME: &str = "HANDOFF.md";
 
 const MARKER: &str = "<!-- cc-session-recover:";
 const DEFUSED: &str = "<!- cc-session-recover:";
-/// How the line with the hash of a block begins.
+/// Start of the line with the hash of a block.
 const SUM: &str = "<!-- cc-session-recover:sum ";
-/// Digits of the hash.
+/// Number of hex digits of the hash.
 const SUM_DIGITS: usize = 16;
 
-/// Text of a new file.
 #[must_use]
 pub fn template() -> &'static str {
     "# Handoff\n\n\
@@ -30,7 +31,7 @@ pub fn template() -> &'static str {
      each session that stopped before its work was done._\n\n"
 }
 
-/// Text of a new file that asks whoever works to keep it current.
+/// Text of a new file, with an instruction to keep it current.
 #[must_use]
 pub fn template_with_instruction() -> String {
     let instruction = "_While you work on something longer, keep the three sections below current, each in a few lines: what is \
@@ -38,18 +39,18 @@ pub fn template_with_instruction() -> String {
     template().replacen("# Handoff\n\n", &format!("# Handoff\n\n{instruction}\n\n"), 1)
 }
 
-/// Nobody has written anything into the file yet.
+/// Returns whether nobody has edited the file yet.
 #[must_use]
 pub fn is_untouched(text: &str) -> bool {
     text == template() || text == template_with_instruction()
 }
 
-/// The text with this session's block: replaced where it stands, else put before all other blocks, or at the end of a
-/// text that has none. Only the first `max_blocks` blocks are kept.
+/// Returns the text with this session's block: it replaces the existing one, else comes before all other
+/// blocks, or at the end of a text without blocks. Only the first `max_blocks` blocks remain.
 ///
-/// `session` is an id of ASCII letters, digits, `-` and `_`; other characters are left out of it. Line ends of the block
-/// follow those of the text. Nothing outside complete blocks changes, except that a last line without a line end gets
-/// one when the block has to follow it.
+/// `session` is an id of ASCII letters, digits, `-` and `_`; other characters are dropped. Line endings of
+/// the block match the text. Nothing outside complete blocks changes, except that a last line without a line
+/// ending gets one if the block follows it.
 #[must_use]
 pub fn with_block(text: &str, session: &str, block: &str, max_blocks: usize) -> String {
     let session = plain_id(session);
@@ -84,7 +85,7 @@ pub fn with_block(text: &str, session: &str, block: &str, max_blocks: usize) -> 
     out
 }
 
-/// The text without any block of this session; the same text when there is none.
+/// Returns the text without any block of this session; the same text if there is none.
 #[must_use]
 pub fn without_block(text: &str, session: &str) -> String {
     let session = plain_id(session);
@@ -98,24 +99,24 @@ pub fn without_block(text: &str, session: &str) -> String {
     out
 }
 
-/// Sessions that have a block, in the order of the file.
+/// Lists the sessions that have a block, in file order.
 #[must_use]
 pub fn blocks(text: &str) -> Vec<String> {
     complete_blocks(text).into_iter().map(|known| known.session.to_owned()).collect()
 }
 
-/// A block that is not as it was written: somebody has edited it.
+/// A block that was edited by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditedBlock<'a> {
     pub session: &'a str,
-    /// What stands between its markers, without the line of the hash.
+    /// Text between the markers, without the hash line.
     pub body: String,
-    /// The whole of it, as it stands in the file.
+    /// The complete block, as in the file.
     pub whole: &'a str,
 }
 
-/// Blocks that somebody has edited since they were written, in the order of the file. Other line ends and blanks at the ends
-/// of lines are no edit: a checkout and an editor change them by themselves.
+/// Lists the blocks that were edited since they were written, in file order. Different line endings and
+/// trailing white space do not count: a checkout or an editor changes them automatically.
 #[must_use]
 pub fn edited_blocks(text: &str) -> Vec<EditedBlock<'_>> {
     let known = complete_blocks(text).into_iter();
@@ -132,7 +133,7 @@ pub fn edited_blocks(text: &str) -> Vec<EditedBlock<'_>> {
         .collect()
 }
 
-/// The same text, in which nothing can be taken for a marker.
+/// Returns the text with every marker made ineffective.
 #[must_use]
 pub fn defuse(text: &str) -> Cow<'_, str> {
     if text.contains(MARKER) { Cow::Owned(text.replace(MARKER, DEFUSED)) } else { Cow::Borrowed(text) }
@@ -140,7 +141,7 @@ pub fn defuse(text: &str) -> Cow<'_, str> {
 
 struct Known<'a> {
     session: &'a str,
-    /// From the begin marker to the line end behind the end marker.
+    /// From the begin marker to the line ending after the end marker.
     bytes: Range<usize>,
 }
 
@@ -152,14 +153,14 @@ enum Line<'a> {
     Other,
 }
 
-/// Pairs of markers with nothing suspicious between them, and not themselves between the markers of another pair:
-/// so taking one out can never turn other text into a block.
+/// Finds pairs of markers that have no suspicious line between them and are not nested in another pair, so
+/// that removing one can never turn other text into a block.
 fn complete_blocks(text: &str) -> Vec<Known<'_>> {
-    /// A begin marker that waits for its end.
+    /// A begin marker without an end marker so far.
     struct Open<'a> {
         session: &'a str,
         start: usize,
-        /// Suspicious lines seen up to here.
+        /// Number of suspicious lines seen so far.
         noise: usize,
     }
     let mut found: Vec<Known<'_>> = Vec::new();
@@ -216,13 +217,13 @@ fn plain_id(session: &str) -> String {
     session.chars().filter(|char| u8::try_from(*char).is_ok_and(id_byte)).collect()
 }
 
-/// A block with its markers, in the line ends of the text it goes into.
+/// Renders a block with its markers, in the line endings of the target text.
 fn rendered(text: &str, session: &str, block: &str) -> String {
     let end = line_end(text);
     let mut body: Vec<Cow<'_, str>> = Vec::new();
     let defused = defuse(block);
     for line in defused.trim_end().lines().map(str::trim_end) {
-        // Otherwise the block could not be found again.
+        // A conflict line would make the block undetectable, so it is indented.
         let conflict = read_line(line) == Line::Conflict;
         body.push(if conflict { Cow::Owned(format!(" {line}")) } else { Cow::Borrowed(line) });
     }
@@ -235,12 +236,12 @@ fn rendered(text: &str, session: &str, block: &str) -> String {
     out + &format!("{MARKER}end {session} -->{end}")
 }
 
-/// The line that tells whether a body is as it was written.
+/// Returns the hash line, which shows whether a body is unchanged.
 fn sum_line(body: &str) -> String {
     format!("{SUM}{} -->", &sha256_hex(body.as_bytes())[..SUM_DIGITS])
 }
 
-/// What remains when every complete block is taken out.
+/// Returns the text without all complete blocks.
 fn outside(text: &str) -> String {
     let mut out = String::new();
     let mut copied = 0;
@@ -251,7 +252,7 @@ fn outside(text: &str) -> String {
     out + &text[copied..]
 }
 
-/// The line end of the first line that is not ours, so that it does not change with our blocks.
+/// Returns the line ending of the first line outside managed blocks, so that it does not depend on them.
 fn line_end(text: &str) -> &'static str {
     let text = outside(text);
     match text.find('\n') {
@@ -280,7 +281,7 @@ mod tests {
         assert_eq!(edited.session, "a");
         assert_eq!(edited.body, "one\nnever touch the migrations\n\n  two\n =======");
         assert!(more.contains(edited.whole));
-        // Without its hash nobody can tell.
+        // A block without a hash counts as edited.
         let bare = "<!-- cc-session-recover:begin a -->\nx\n<!-- cc-session-recover:end a -->\n";
         assert_eq!(edited_blocks(bare).len(), 1);
     }

@@ -1,7 +1,8 @@
-//! The note: what was being done when a session stopped, in HANDOFF.md, made from the transcript and git alone.
+//! The note: what a session was doing when it stopped, in HANDOFF.md, from the transcript and git alone.
 //!
-//! [`gather`] reads (with [`mod@walk`], [`beside`] and [`phrases`]), [`compose`] makes Markdown of it, [`handoff`] knows where
-//! blocks stand in the file, [`mod@file`] is the only part that writes. Every text that comes from outside goes through [`text`] and [`redact`].
+//! [`gather`] reads (with [`mod@walk`], [`beside`] and [`phrases`]), [`compose`] turns the result into
+//! Markdown, [`handoff`] locates blocks in the file, and [`mod@file`] is the only part that writes. Every
+//! external text passes through [`text`] and [`redact`].
 
 pub mod beside;
 pub mod compose;

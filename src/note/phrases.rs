@@ -1,13 +1,13 @@
-//! Phrases: what a text of a transcript is, told by how it begins or what stands in it: the client's own sentences, commands
-//! that check something, decisions. Nothing else in the note depends on wording.
+//! Phrases: classifies texts of a transcript by their wording: the client's own sentences, commands that run
+//! checks, decisions. Nothing else in the note depends on wording.
 
 use crate::claude::wording::CUT_AGENT;
 use crate::text::head;
 
-/// What it begins the report of a subagent with (clients 2.1.3xx), and what it puts behind it.
+/// Texts before and after a subagent's report (clients 2.1.3xx).
 const REPORT: &str = "The report follows:\n";
 const BEHIND_REPORT: &str = "\nagentId: ";
-/// Around a summary of what was said before a compaction.
+/// Texts around the summary of a compacted conversation.
 const SUMMARY_INTRODUCTION: &str = "The summary below covers the earlier portion of the conversation.";
 const SUMMARY_OPENING: &str = "This session is being continued from a previous conversation";
 const BEHIND_SUMMARY: [&str; 3] = [
@@ -15,15 +15,15 @@ const BEHIND_SUMMARY: [&str; 3] = [
     "\nPlease continue the conversation from where we left it off",
     "\nContinue the conversation from where it left off",
 ];
-/// A refused call, and what stands before the person's own words about it.
+/// A refused call, and the words before the user's reason.
 const REFUSED: &str = "The user doesn't want to proceed with this tool use";
 const REFUSED_BECAUSE: &str = "the user said:\n";
-/// A shorter sentence says that something was decided, not what.
+/// Minimum length of a decision: a shorter sentence states that something was decided, but not what.
 const SHORTEST_DECISION: usize = 20;
-/// Bytes of a text that are looked through for decisions.
+/// Number of bytes of a text that are searched for decisions.
 const LOOKED_THROUGH: usize = 32 * 1024;
 
-/// The slash command as it was typed.
+/// Returns the slash command as the user typed it.
 #[must_use]
 pub fn slash_command(text: &str) -> Option<String> {
     if !text.starts_with("<command-name>") && !text.starts_with("<command-message>") {
@@ -37,7 +37,7 @@ pub fn slash_command(text: &str) -> Option<String> {
     Some(format!("{} {arguments}", inner("command-name").unwrap_or_default()))
 }
 
-/// What a person said when refusing a call, from the call's result.
+/// Returns the user's reason for refusing a call, from the call's result.
 #[must_use]
 pub fn refusal(result: &str) -> Option<&str> {
     let (_, said) = result.strip_prefix(REFUSED)?.split_once(REFUSED_BECAUSE)?;
@@ -45,11 +45,11 @@ pub fn refusal(result: &str) -> Option<&str> {
     (!said.is_empty()).then_some(said)
 }
 
-/// The summary itself, out of the client's frame.
+/// Returns the summary without the client's surrounding text.
 #[must_use]
 pub fn summary(text: &str) -> &str {
     let framed = text.split_once(SUMMARY_INTRODUCTION).map(|(_, rest)| rest);
-    // Other clients say it in other words, on the first line.
+    // Other clients use a different first line.
     let other = || text.strip_prefix(SUMMARY_OPENING)?.split_once('\n').map(|(_, rest)| rest);
     let mut inner = framed.or_else(other).unwrap_or(text).trim_start();
     if let Some((_, rest)) =
@@ -60,11 +60,11 @@ pub fn summary(text: &str) -> &str {
     for behind in BEHIND_SUMMARY {
         inner = inner.split_once(behind).map_or(inner, |(before, _)| before);
     }
-    // Thinking aloud comes before it.
+    // The model's reasoning precedes the summary.
     inner.split_once("\nSummary:\n").map_or(inner, |(_, summary)| summary).trim()
 }
 
-/// A subagent's own last words, out of the client's frame, from the result of its call.
+/// Returns a subagent's last words from the result of its call, without the client's surrounding text.
 #[must_use]
 pub fn report(result: &str) -> Option<String> {
     let own = match result.split_once(REPORT) {
@@ -72,7 +72,7 @@ pub fn report(result: &str) -> Option<String> {
             let own = rest.rsplit_once(BEHIND_REPORT).map_or(rest, |(before, _)| before);
             own.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)).collect::<Vec<_>>().join("\n")
         }
-        // Clients before the frame. An error's text is not the agent's.
+        // Older clients add no surrounding text. The text of an error is not the agent's.
         None if !result.trim_start().starts_with(CUT_AGENT) => {
             result.rsplit_once(BEHIND_REPORT).map_or(result, |(before, _)| before).to_owned()
         }
@@ -81,7 +81,7 @@ pub fn report(result: &str) -> Option<String> {
     Some(own.trim().to_owned()).filter(|own| !own.is_empty())
 }
 
-/// Whether a command tests, lints or builds: one whose failure is unfinished work.
+/// Returns whether a command tests, lints or builds; its failure counts as unfinished work.
 #[must_use]
 pub fn is_check(command: &str) -> bool {
     const WORDS: &[&str] = &[
@@ -137,7 +137,7 @@ pub fn is_check(command: &str) -> bool {
         .any(|word| WORDS.contains(&word))
 }
 
-/// Sentences of a model's text that state a decision, in their order.
+/// Returns the sentences of a model's text that state a decision, in order.
 #[must_use]
 pub fn decisions(text: &str) -> Vec<&str> {
     const SIGNS: &[&str] = &[
@@ -168,7 +168,7 @@ pub fn decisions(text: &str) -> Vec<&str> {
         }
         SIGNS.iter().any(|sign| lower.contains(sign))
     };
-    // Most texts state none.
+    // Most texts state no decision.
     if !says_so(text) {
         return Vec::new();
     }
@@ -190,7 +190,7 @@ pub fn decisions(text: &str) -> Vec<&str> {
     found
 }
 
-/// Sentences of one line; a full stop ends one only before a blank.
+/// Splits one line into sentences; a full stop ends one only before a space.
 fn sentences(line: &str) -> impl Iterator<Item = &str> {
     line.split_inclusive(". ").map(str::trim).filter(|sentence| !sentence.is_empty())
 }

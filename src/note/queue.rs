@@ -1,5 +1,5 @@
-//! The queue: prompts that the user sent while a turn was going on. The client notes each in a `queue-operation` record and keeps
-//! the queue itself in memory, so that what was in it when the process ended was never sent.
+//! The queue: prompts that the user sent during a turn. The client records each in a `queue-operation` record
+//! but holds the queue itself in memory, so prompts that were in it when the process ended were never sent.
 
 use super::gather::{TimedText, said};
 use crate::claude::wording::client_text;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::{HashSet, VecDeque};
 
 const MOST: usize = 6;
-/// Longest line of an attachment that is read.
+/// Maximum length of an attachment line, in bytes.
 const LONGEST: usize = 256 * 1024;
 
 #[derive(Deserialize)]
@@ -30,16 +30,16 @@ struct SentPrompt {
     prompt: Value,
 }
 
-/// What was seen of it, newest first.
+/// Queue operations seen so far, newest first.
 #[derive(Default)]
 pub(super) struct Queue {
     operations: Vec<Operation>,
-    /// Texts that were sent after what is met next.
+    /// Prompts that were sent after the line that is read next.
     sent: HashSet<String>,
 }
 
 impl Queue {
-    /// Looks at a line that is no message.
+    /// Reads a line that is not a message.
     pub(super) fn see(&mut self, line: &[u8]) {
         if line.starts_with(b"{\"type\":\"queue-operation\"") {
             let Ok(operation) = serde_json::from_slice::<Operation>(line) else { return };
@@ -64,12 +64,12 @@ impl Queue {
         }
     }
 
-    /// A prompt that was sent.
+    /// Records a prompt that was sent.
     pub(super) fn sent(&mut self, text: &str) {
         self.sent.insert(text.trim().to_owned());
     }
 
-    /// What was never sent, oldest first.
+    /// Returns the prompts that were never sent, oldest first.
     pub(super) fn unsent(self) -> Vec<TimedText> {
         let mut queue: VecDeque<(String, Option<String>)> = VecDeque::new();
         for Operation { kind, content, timestamp } in self.operations.into_iter().rev() {
@@ -77,7 +77,7 @@ impl Queue {
             match kind.as_str() {
                 "enqueue" => queue.push_back((content.unwrap_or_default(), timestamp)),
                 "popAll" => queue.clear(),
-                // Taken out by the client, or by the user who edits it.
+                // Removed by the client, or by the user in order to edit it.
                 _ => {
                     let at = content.and_then(|content| queue.iter().position(|(text, _)| *text == content));
                     queue.remove(at.unwrap_or_default());
@@ -97,7 +97,7 @@ impl Queue {
 mod tests {
     use super::*;
 
-    /// Lines from the oldest to the newest; texts without a brace are prompts that were sent.
+    /// Reads lines from oldest to newest; a text without a brace is a prompt that was sent.
     fn unsent(lines: &[&str]) -> Vec<String> {
         let mut queue = Queue::default();
         for line in lines.iter().rev() {

@@ -1,5 +1,5 @@
-//! Text for a note: free of what [`crate::text`] takes out and of secrets, bounded in length, and quoted so that nothing in
-//! it reads as Markdown or as a marker of ours.
+//! Text for a note: without secrets and without what [`crate::text`] removes, bounded in length, and quoted
+//! so that none of it is interpreted as Markdown or as a marker of this tool.
 
 use super::handoff::defuse;
 use crate::redact::{looked_at, redact};
@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 pub use crate::redact::clean_line as line;
 
-/// Sanitised, redacted, without blank edges, at most `limit` characters; says so when it was cut.
+/// Sanitizes, redacts and trims a text to at most `limit` characters, and marks a cut.
 #[must_use]
 pub fn block(raw: &str, limit: usize) -> String {
     let clean = sanitised(looked_at(raw));
@@ -17,7 +17,7 @@ pub fn block(raw: &str, limit: usize) -> String {
     shortened(&lines.join("\n"), limit).into_owned()
 }
 
-/// A Markdown code span that shows exactly this one line.
+/// Formats a Markdown code span that shows exactly this line.
 #[must_use]
 pub fn span(text: &str) -> String {
     if text.is_empty() {
@@ -29,14 +29,14 @@ pub fn span(text: &str) -> String {
     format!("{ticks}{pad}{text}{pad}{ticks}")
 }
 
-/// A fenced block that shows exactly these lines.
+/// Formats a fenced block that shows exactly these lines.
 #[must_use]
 pub fn fence(text: &str) -> String {
     let text = defuse(text);
     let ticks = "`".repeat((longest_run(&text) + 1).max(3));
     let mut out = format!("{ticks}text\n");
     for line in text.lines() {
-        // A merge tool would take such a line for its own.
+        // A merge tool would take such a line for a conflict marker.
         let conflict = ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|mark| line.starts_with(mark));
         let _ = writeln!(out, "{}{line}", if conflict { " " } else { "" });
     }
@@ -45,7 +45,6 @@ pub fn fence(text: &str) -> String {
     out
 }
 
-/// Length of the longest run of backticks.
 fn longest_run(text: &str) -> usize {
     text.split(|char| char != '`').map(str::len).max().unwrap_or(0)
 }

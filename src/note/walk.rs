@@ -1,5 +1,5 @@
-//! The walk through a transcript from its newest record to its oldest, for [`super::gather`]: what is met first is newest and
-//! wins, and a result is met before the call it answers.
+//! The walk through a transcript from its newest record to its oldest, for [`super::gather`]: the first value
+//! found is the newest and wins, and a result precedes the call it answers.
 
 use super::beside::{LastRecord, SessionPaths};
 use super::gather::{
@@ -26,37 +26,37 @@ const MOST_COMMANDS: usize = 8;
 const MOST_CHECKS: usize = 4;
 const MOST_AGENTS: usize = 6;
 const MOST_DECISIONS: usize = 6;
-/// Lines and characters of a failed check's output.
+/// Maximum lines and characters of a failed check's output.
 const TAIL_LINES: usize = 12;
 const TAIL: usize = 1200;
-/// Bytes of an output that are kept until its call is met.
+/// Bytes of an output that are retained until its call is reached.
 const KEPT_OUTPUT: usize = 4096;
-/// Characters of a subagent's last words.
+/// Maximum length of a subagent's last words, in characters.
 const AGENT_WORDS: usize = 800;
 
-/// What has been seen so far.
+/// Accumulated state of the walk.
 #[derive(Default)]
 pub(super) struct Walk {
     found: Gathered,
     prompts: Prompts,
     pub(super) queue: Queue,
-    /// Arguments of calls that started a workflow, by the id of the run.
+    /// Arguments of calls that started a workflow, by run id.
     workflow_args: HashMap<String, Value>,
     results: HashMap<String, ToolOutcome>,
-    /// Ids of calls whose end a notification told.
+    /// Text of all task notifications, which contain the ids of the calls that ended.
     notified: String,
     files: HashMap<String, usize>,
     other_files: HashSet<String>,
-    /// Changes of the task list, newest first, down to the last complete list.
+    /// Changes to the task list, newest first, back to the last complete list.
     changes: Vec<TodoChange>,
     listed: bool,
-    /// The plan as the result gives it: newer clients leave it out of the call.
+    /// The plan and its file from the result; newer clients omit it from the call.
     planned: Option<(String, Option<String>)>,
-    /// Checks that were run again after what is being looked at.
+    /// Checks already seen, that is, run later than the current record.
     checked: HashSet<String>,
-    /// Subagents as they were met, with what finds their transcripts.
+    /// Subagents in the order in which they were found, with the ids that locate their transcripts.
     agents: Vec<MetAgent>,
-    /// Where further reading is done.
+    /// Additional files that were read.
     beside: Vec<PathBuf>,
 }
 
@@ -64,15 +64,15 @@ struct MetAgent {
     agent: SubagentWork,
     id: Option<String>,
     call: String,
-    /// The call only started it; how it ended stands elsewhere.
+    /// Whether the call only launched it in the background, so that its end is recorded elsewhere.
     launched: bool,
 }
 
-/// What a tool result says, as far as it matters later (earlier in the file) when the call is met.
+/// Parts of a tool result that are needed when the walk reaches its call, which is earlier in the file.
 struct ToolOutcome {
     error: bool,
     exit: Option<i32>,
-    /// End of its text, not yet made safe: few results are ever shown.
+    /// End of the text, not yet sanitized, because few results are ever shown.
     output: String,
     cut: Option<String>,
     report: Option<String>,
@@ -80,7 +80,7 @@ struct ToolOutcome {
     answers: Vec<(String, String)>,
     created: bool,
     background: bool,
-    /// The run of a workflow that it started.
+    /// Id of the workflow run that it started.
     run: Option<String>,
 }
 
@@ -95,7 +95,7 @@ impl Walk {
         Self::default()
     }
 
-    /// A record of the client's that only tells that time went by.
+    /// Handles a system record that only provides a time.
     pub(super) fn note(&mut self, at: Option<DateTime<Utc>>) {
         if self.found.last_at.is_none() {
             self.found.last_at = at;
@@ -119,7 +119,7 @@ impl Walk {
         self.note(head.at);
         let found = &mut self.found;
         if let Some(cwd) = &head.cwd {
-            // The last one seen is the oldest.
+            // The walk ends at the oldest record, so the last value seen is the first directory.
             if found.first_cwd.as_ref() != Some(cwd) {
                 found.first_cwd = Some(cwd.clone());
             }
@@ -189,7 +189,8 @@ impl Walk {
                 .trim_start()
                 .strip_prefix(CUT_AGENT)
                 .map(|rest| line(&first_line(rest.trim_start_matches([':', ' '])), SHORT_LINE)),
-            // What answers the call that starts an agent in the background is the client's, not the agent's.
+            // The result of a call that launches a background agent comes from the client, not from the
+            // agent.
             report: agent
                 .filter(|_| !launched)
                 .and_then(|_| phrases::report(&result.text))
@@ -203,7 +204,7 @@ impl Walk {
         self.results.insert(result.id.clone(), outcome);
     }
 
-    /// Newer clients keep the task list on the side; the transcript has its changes.
+    /// Newer clients store the task list elsewhere; the transcript contains its changes.
     fn task_result(&mut self, structured: &Value) {
         if self.listed {
             return;
@@ -257,7 +258,7 @@ impl Walk {
         let outcome = self.results.get(&call.id);
         let answered = outcome.is_some();
         let failed = outcome.is_some_and(|outcome| outcome.error);
-        // A call from before the latest prompt was given up with whatever came between.
+        // A call without a result from before the latest prompt was abandoned.
         let open = !answered && self.prompts.latest.is_empty();
         if open && self.found.in_flight.len() < MOST_CALLS {
             self.found.in_flight.push(described(head, call));
@@ -265,7 +266,7 @@ impl Walk {
         let background = call.input.get("run_in_background").and_then(Value::as_bool).unwrap_or(false)
             || outcome.is_some_and(|outcome| outcome.background);
         let running = background && answered && !failed && !self.notified.contains(&call.id);
-        // Agents have a list of their own.
+        // Agents and workflows have lists of their own.
         let agent = matches!(call.name.as_str(), "Agent" | "Task" | "Workflow");
         if running && !agent && self.found.background.len() < MOST_CALLS {
             self.found.background.push(described(head, call));
@@ -316,7 +317,7 @@ impl Walk {
             && !background
             && self.found.failing.len() < MOST_CHECKS
             && phrases::is_check(known)
-            // Whatever came of it when it was run last is what counts.
+            // Only the latest run of a check counts.
             && self.checked.insert(known.to_owned())
             && code != 0
         {
@@ -385,19 +386,19 @@ impl Walk {
         let outcome = self.results.get(&call.id);
         let end = match outcome {
             None if open => AgentEnd::Open,
-            // Given up with the turn it belonged to.
+            // Abandoned together with its turn.
             None => return,
             Some(ToolOutcome { cut: Some(error), .. }) => AgentEnd::Cut(error.clone()),
             Some(outcome) if outcome.error => {
                 AgentEnd::Failed(line(&first_line(&outcome.output), SHORT_LINE))
             }
-            // Its own transcript tells more; see `agent_ends`.
+            // Its own transcript has details; see `agent_ends`.
             Some(outcome) if running || outcome.background => AgentEnd::Background,
             Some(_) => AgentEnd::Done,
         };
         let launched = outcome.is_some_and(|outcome| outcome.background && !outcome.error);
         let told = outcome.filter(|_| !launched);
-        // Before the frame the whole result was the report.
+        // In older clients, the whole result is the report.
         let words = told.and_then(|outcome| {
             outcome.report.clone().or_else(|| {
                 (end == AgentEnd::Done)
@@ -414,7 +415,7 @@ impl Walk {
 
     pub(super) fn finish(mut self, whole: bool, beside: Option<&SessionPaths>) -> Gathered {
         self.found.in_flight.reverse();
-        // The plan is told as a plan.
+        // A plan file is listed as the plan, not as a changed file.
         if let Some(plans) =
             self.found.plan.as_ref().and_then(|plan| Path::new(plan.file.as_deref()?).parent())
         {
@@ -445,7 +446,7 @@ impl Walk {
         }
     }
 
-    /// A plan that the transcript does not hold is read from its file.
+    /// Reads a plan that the transcript does not contain from its file.
     fn plan_text(&mut self, beside: Option<&SessionPaths>) {
         let Some(plan) = self.found.plan.as_mut().filter(|plan| plan.text.is_empty()) else { return };
         let read = plan.file.as_deref().and_then(|file| beside?.plan(file));
@@ -458,8 +459,8 @@ impl Walk {
         }
     }
 
-    /// How a subagent in the background ended is in its own transcript: the notification about it may have come during a turn, or
-    /// not at all, and says `completed` of one that a limit cut off.
+    /// Reads how a background subagent ended from its own transcript: the notification may have arrived
+    /// during a turn or not at all, and reports `completed` even for one that a limit cut off.
     fn agent_ends(&mut self, beside: Option<&SessionPaths>) {
         for met in self.agents.iter_mut().filter(|met| met.launched) {
             let ended = beside.and_then(|beside| beside.agent_end(met.id.as_deref(), &met.call));
@@ -470,7 +471,7 @@ impl Walk {
                     met.agent.last_words = Some(block(&words, AGENT_WORDS));
                     AgentEnd::Done
                 }
-                // Only the notification is left.
+                // Only the notification is available.
                 None if notified => AgentEnd::Done,
                 Some(LastRecord::Other) | None => AgentEnd::Background,
             };
@@ -488,7 +489,7 @@ impl Walk {
             .collect();
     }
 
-    /// What a subagent that did not report said last is in its own transcript.
+    /// Reads the last words of a subagent without a report from its own transcript.
     fn agent_words(&mut self, beside: Option<&SessionPaths>) {
         for met in &mut self.agents {
             if met.agent.last_words.is_none()
@@ -504,23 +505,23 @@ impl Walk {
     }
 }
 
-/// Keeps the newest value, which is met first.
+/// Stores a value if the slot is empty: the newest value comes first.
 fn keep(slot: &mut Option<String>, value: &str) {
     if slot.is_none() {
         *slot = Some(line(value, SHORT_LINE)).filter(|text| !text.is_empty());
     }
 }
 
-/// Prompts of a person, met from the newest to the oldest.
+/// The user's prompts, from the newest to the oldest.
 #[derive(Default)]
 pub(super) struct Prompts {
     latest: Vec<TimedText>,
     corrections: Vec<TimedText>,
-    /// Not yet made safe: every prompt is the oldest for a while.
+    /// Not yet sanitized, because every prompt is the oldest one for a while.
     oldest: Option<TimedText>,
-    /// The record met before (later in the file) is the output of a command of the client's own.
+    /// Whether the previous record (later in the file) is the output of one of the client's own commands.
     local_output: bool,
-    /// The prompt met before, as long as no answer was met since. Not yet made safe.
+    /// The previous prompt (later in the file), unless the model answered in between. Not yet sanitized.
     following: Option<TimedText>,
 }
 
@@ -543,7 +544,8 @@ impl Prompts {
                 return;
             }
             Author::Client(ClientText::Command) => {
-                // `/compact` and its like do something in the client; a project's own command is a prompt.
+                // The client itself executes `/compact` and similar commands; a project's own command is a
+                // prompt.
                 match phrases::slash_command(text).filter(|_| !after_output) {
                     Some(command) => command,
                     None => return,
@@ -554,7 +556,7 @@ impl Prompts {
         };
         if self.latest.len() < MOST_PROMPTS {
             let said = said(&raw, head.at);
-            // Long chains of "go on" are one prompt.
+            // Consecutive identical prompts, such as "go on", count as one.
             if self.latest.last().is_none_or(|last| last.text != said.text) {
                 self.latest.push(said);
             }
@@ -565,7 +567,8 @@ impl Prompts {
         self.oldest = Some(TimedText { text: raw, at: head.at });
     }
 
-    /// An answer of the model was met: what stands before it follows no interruption.
+    /// Records an answer of the model, so that a prompt after it is not attributed to an earlier
+    /// interruption.
     fn answered(&mut self) {
         self.following = None;
     }
@@ -583,36 +586,37 @@ impl Prompts {
     }
 }
 
-/// The last line of a text, once the whole text was cleaned: half a secret is not recognised.
+/// Returns the last line of a text. Cleans the whole text first, because part of a secret would not be
+/// recognized.
 fn last_line(text: &str) -> Option<String> {
     let clean = block(text, KEPT_OUTPUT);
     clean.lines().next_back().filter(|text| !text.is_empty()).map(|text| line(text, SHORT_LINE))
 }
 
-/// The first line of a text, likewise.
+/// Returns the first line of a text, which is cleaned as a whole first.
 fn first_line(text: &str) -> String {
     block(text, LONG_TEXT).lines().next().unwrap_or_default().to_owned()
 }
 
-/// The last lines of an output, made safe.
+/// Returns the last lines of an output, sanitized.
 fn tail(output: &str) -> String {
     let clean = block(output, KEPT_OUTPUT);
     let lines: Vec<&str> = clean.lines().collect();
     let end = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-    // The client's own first line says what is said already.
+    // The client's first line repeats the exit code.
     let end =
         end.iter().filter(|text| !text.starts_with("Exit code ") && !text.starts_with("Error: Exit code "));
     block(&end.copied().collect::<Vec<_>>().join("\n"), TAIL)
 }
 
-/// The last lines that fit in `limit` bytes; of a line that is longer, its end.
+/// Returns the last complete lines that fit into `limit` bytes, or the end of a longer line.
 fn last_bytes(text: &str, limit: usize) -> &str {
     let from = text.ceil_char_boundary(text.len().saturating_sub(limit));
     let end = &text[from..];
     if from == 0 { end } else { end.split_once('\n').map_or(end, |(_, whole)| whole) }
 }
 
-/// A Bash result names the exit code when it is not 0.
+/// Returns the exit code. A Bash result states it only if it is not 0.
 fn exit_code(result: &ToolResult) -> Option<i32> {
     if !result.error {
         return Some(0);
@@ -623,7 +627,7 @@ fn exit_code(result: &ToolResult) -> Option<i32> {
     digits.parse().ok()
 }
 
-/// What a person answered to the model's questions.
+/// Returns the user's answers to the model's questions.
 fn answers(structured: &Value) -> Vec<(String, String)> {
     let given = structured.get("answers").and_then(Value::as_object);
     let given = given.into_iter().flatten();
@@ -634,7 +638,7 @@ fn text_at<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str)
 }
 
-/// An id that is a string or a number.
+/// Returns an id, which may be a string or a number.
 fn id_at(value: &Value, key: &str) -> Option<String> {
     match value.get(key)? {
         Value::String(text) => Some(line(text, 40)),
@@ -651,7 +655,7 @@ fn todo(value: &Value, text_key: &str) -> Option<Todo> {
     })
 }
 
-/// Plays the changes, newest first in the argument, from the oldest on.
+/// Applies the changes, which are passed newest first, in chronological order.
 fn task_list(changes: Vec<TodoChange>) -> Vec<Todo> {
     let mut list: Vec<Todo> = Vec::new();
     for change in changes.into_iter().rev() {
@@ -681,7 +685,7 @@ fn task_list(changes: Vec<TodoChange>) -> Vec<Todo> {
     shortened_list(list)
 }
 
-/// Of a very long list what is open matters.
+/// Drops finished tasks from a very long list.
 fn shortened_list(mut list: Vec<Todo>) -> Vec<Todo> {
     if list.len() > MOST_TODOS {
         list.retain(|todo| todo.status != "completed");
@@ -690,13 +694,13 @@ fn shortened_list(mut list: Vec<Todo>) -> Vec<Todo> {
     list
 }
 
-/// What the model said a shell command is for.
+/// Returns the model's description of a shell command.
 fn purpose(call: &ToolCall) -> Option<String> {
     let text = text_at(&call.input, "description").filter(|_| call.input.get("command").is_some())?;
     Some(line(text, SHORT_LINE)).filter(|text| !text.is_empty())
 }
 
-/// A call with the argument a person would want to see.
+/// Describes a call by the argument that is most useful to the user.
 fn described(head: &Head, call: &ToolCall) -> NoteToolCall {
     const KEYS: &[&str] = &[
         "command",

@@ -1,9 +1,10 @@
-//! Workflow runs of a session: which agents finished, were refused or were cut, and how the run continues.
+//! Workflow runs of a session: which agents finished, were refused or were cut off, and how the run
+//! continues.
 //!
-//! Facts (2.1.250 to 2.1.332): `<session>/subagents/workflows/<run>/journal.jsonl` has one `started` record per attempt of an agent and
-//! a `result` or a `failed` record behind it; an agent that a limit refused has only `started`. The agent's own transcript beside
-//! it ends in the API's error. The script is `<session>/workflows/scripts/<name>-<run>.js`. The client's own resume reads nothing
-//! but the journal.
+//! Facts (2.1.250 to 2.1.332): `<session>/subagents/workflows/<run>/journal.jsonl` has one `started` record
+//! per attempt of an agent and a `result` or `failed` record after it; an agent that a limit refused has only
+//! `started`. The agent's own transcript next to it ends with the API error. The script is
+//! `<session>/workflows/scripts/<name>-<run>.js`. The client's own resume reads nothing but the journal.
 
 use super::text::line;
 use crate::claude::record::{Body, Failure};
@@ -13,61 +14,58 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Runs and agents of a run that are read.
+/// Maximum number of runs, and of agents per run.
 const MOST_RUNS: usize = 8;
 const MOST_AGENTS: usize = 200;
-/// Largest journal that is read, in bytes: results of agents are in it.
+/// Maximum size of a journal in bytes; it contains the results of agents.
 const LARGEST_JOURNAL: u64 = 16 * 1024 * 1024;
-/// Bytes at the end of an agent's transcript in which its last record is looked for.
+/// Number of bytes at the end of an agent's transcript that are searched for its last record.
 const AGENT_TAIL: u64 = 512 * 1024;
-/// The form of the journal's keys that is known. Of another one nothing is told.
+/// Prefix of the supported journal keys; records with other keys are ignored.
 const KEY: &str = "v2:";
 
-/// How an agent of a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkflowAgentEnd {
-    /// Its result is in the journal and is used again by a resume.
+    /// The journal contains its result, which a resume reuses.
     Finished,
     /// A usage limit refused it or cut it off.
     Refused,
-    /// It began and has neither a result nor an error: the process ended, or it still runs.
+    /// It started and has neither a result nor an error: the process ended, or it is still running.
     Cut,
-    /// The journal says that it failed.
+    /// The journal reports that it failed.
     Failed,
 }
 
-/// An agent of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowAgent {
-    /// Its label, else its id.
+    /// Label of the agent, else its id.
     pub label: String,
-    /// How its newest attempt ended.
+    /// How the newest attempt ended.
     pub end: WorkflowAgentEnd,
 }
 
-/// A run of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowRun {
     pub id: String,
-    /// The script that a resume takes, where it is there.
+    /// The script that a resume needs, if it exists.
     pub script: Option<PathBuf>,
-    /// In the order in which they were first started.
+    /// Agents in the order of their first start.
     pub agents: Vec<WorkflowAgent>,
 }
 
 impl WorkflowRun {
-    /// Labels of the agents that ended so.
+    /// Returns the labels of the agents with this end.
     pub fn ended(&self, end: WorkflowAgentEnd) -> impl Iterator<Item = &str> {
         self.agents.iter().filter(move |agent| agent.end == end).map(|agent| agent.label.as_str())
     }
 
-    /// Whether every agent that was started has a result.
+    /// Returns whether every agent that was started has a result.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.agents.iter().all(|agent| agent.end == WorkflowAgentEnd::Finished)
     }
 
-    /// The tool call that continues the run. `args` are those of the call that started it.
+    /// Returns the tool call that continues the run. `args` are those of the call that started it.
     #[must_use]
     pub fn resume_call(&self, args: Option<&serde_json::Value>) -> Option<String> {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
@@ -95,7 +93,8 @@ struct Attempt {
     failed: bool,
 }
 
-/// The runs of the session whose directory beside its transcript is `own`, by their ids. Reads only.
+/// Reads the workflow runs of a session, sorted by id; `own` is the session's directory next to its
+/// transcript.
 #[must_use]
 pub fn runs(own: &Path) -> Vec<WorkflowRun> {
     let Ok(dirs) = std::fs::read_dir(own.join("subagents").join("workflows")) else { return Vec::new() };
@@ -156,7 +155,7 @@ fn agent(dir: &Path, attempt: Attempt) -> WorkflowAgent {
     WorkflowAgent { label: line(&label, 80), end }
 }
 
-/// The error with which a transcript ends, if it ends with one.
+/// Returns the error at the end of a transcript, if there is one.
 #[must_use]
 pub(super) fn last_failure(path: &Path) -> Option<Failure> {
     let transcript = Transcript::open(path).ok()?;
@@ -177,7 +176,7 @@ fn script(own: &Path, id: &str) -> Option<PathBuf> {
     })
 }
 
-/// An id from a file, used as part of a name and never as a path.
+/// Returns whether an id can be used as part of a file name, so that it can never act as a path.
 fn is_plain(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }

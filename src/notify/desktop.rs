@@ -1,5 +1,6 @@
-//! The desktop: a notice is handed to the operating system's own command. Texts are arguments or variables of their own and
-//! never part of a line that is read as a command; what comes from the session stands where no markup is read.
+//! Desktop notifications through the operating system's own command. Texts are passed as separate arguments
+//! or variables and never become part of a command line. Text from the session is placed only where no markup
+//! is parsed.
 
 use super::Delivery;
 use super::notice::Notice;
@@ -8,7 +9,7 @@ use crate::program::{ProgramEnd, run};
 use std::process::Command;
 use std::time::Duration;
 
-/// The command must have taken it by then.
+/// The command must have exited by then.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(crate) fn show(env: &Environment, notice: &Notice) -> Delivery {
@@ -29,7 +30,7 @@ fn told(mut command: Command) -> Delivery {
     }
 }
 
-/// Only what finding the desktop takes is passed on.
+/// Passes on only the variables needed to find the desktop.
 #[cfg(not(windows))]
 fn with_little(mut command: Command, env: &Environment, names: &[&str]) -> Command {
     command.env_clear().current_dir("/");
@@ -41,7 +42,8 @@ fn with_little(mut command: Command, env: &Environment, names: &[&str]) -> Comma
     command
 }
 
-/// The command of the freedesktop.org desktops. The heading is plain text there, the body may be read as markup.
+/// Builds the command of the freedesktop.org desktops. The heading is plain text there; the body may be
+/// parsed as markup.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
     const DESKTOP: [&str; 3] = ["DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"];
@@ -57,7 +59,8 @@ fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
     Ok(command)
 }
 
-/// The script takes the texts as arguments. The heading begins with a word of ours, so it is never taken for an option.
+/// Builds the `osascript` command. The script takes the texts as arguments. The heading starts with a fixed
+/// word, so it cannot be taken for an option.
 #[cfg(target_os = "macos")]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere the notifier may not be there")]
 fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
@@ -74,7 +77,8 @@ fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
     Ok(command)
 }
 
-/// The script is fixed; it reads the texts from variables and puts them into nodes of a document.
+/// Builds the `powershell.exe` command. The script is fixed; it reads the texts from variables and inserts
+/// them as text nodes.
 #[cfg(windows)]
 fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
     const SCRIPT: &str = "\
@@ -102,7 +106,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
-    /// A notifier that writes its arguments, one a line, and its variables.
+    /// Writes a notifier script that logs its arguments, one per line, and its variables.
     fn notifier(dir: &Path, then: &str) {
         std::fs::create_dir_all(dir).unwrap();
         let path = dir.join("notify-send");

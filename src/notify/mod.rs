@@ -1,5 +1,6 @@
-//! Notifying: telling a person once what happened to a session, on the desktop and, where the user's own configuration names
-//! one, through a webhook. A notice that cannot be delivered is written into the journal and never stops the work.
+//! Notifications: report each event of a session to the user once, on the desktop and, if the user's own
+//! configuration names one, through a webhook. A notice that cannot be delivered is recorded in the journal
+//! and never stops the work.
 
 mod desktop;
 pub mod notice;
@@ -13,10 +14,11 @@ use crate::store::{StateDir, journal};
 use crate::world::World;
 use serde_json::json;
 
-/// Tells each notice once: what was sent before, by session, generation and kind, is passed over.
+/// Delivers each notice once. Notices sent before, by session, generation and kind, are skipped.
 ///
-/// It is written down before it is delivered, so that no two processes and no crash tell it twice. May take some seconds:
-/// both ways have a deadline, and one that missed it is not tried again for the rest of `notices`.
+/// A notice is recorded before it is delivered, so that neither a second process nor a crash repeats it. May
+/// take some seconds: both channels have a deadline, and one that missed it is not tried again for the rest
+/// of `notices`.
 pub fn send(world: World<'_>, config: &Notify, state: &StateDir, notices: &[Notice]) {
     if notices.is_empty() || !config.desktop && config.webhook.is_none() {
         return;
@@ -49,7 +51,7 @@ pub fn send(world: World<'_>, config: &Notify, state: &StateDir, notices: &[Noti
             record(notice, way, &delivery);
         }
     };
-    // Neither waits for the other.
+    // The two channels run in parallel.
     std::thread::scope(|scope| {
         if let Some(url) = &config.webhook {
             scope.spawn(|| each("webhook", &|notice| webhook::post(world, url, notice)));
@@ -60,15 +62,15 @@ pub fn send(world: World<'_>, config: &Notify, state: &StateDir, notices: &[Noti
     });
 }
 
-/// What came of telling one notice in one way.
+/// Result of delivering one notice through one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Delivery {
     Done,
-    /// There is no place here where it could be shown; nothing is wrong.
+    /// This machine has no such channel; not a failure.
     NoPlace(String),
-    /// It could not be handed over.
+    /// The notice could not be delivered.
     Failed(String),
-    /// It was not taken in time.
+    /// The delivery missed its deadline.
     TimedOut(String),
 }
 
@@ -89,7 +91,7 @@ mod tests {
     }
 
     impl Place {
-        /// A desktop whose notifier writes one line a call and then does this.
+        /// Creates a desktop whose notifier logs one line per call and then runs `then`.
         fn new(then: &str) -> Self {
             let dir = tempfile::tempdir().unwrap();
             let program = dir.path().join("notify-send");

@@ -1,49 +1,46 @@
-//! A notice: one thing that happened to one session, told in fixed sentences. Of the session it says no more than its title
-//! and the name of its project; nothing that was said in it, and no known pattern of a secret.
+//! A notice: one event of one session, in fixed sentences. It names only the session's title and its project.
+//! It contains no part of the conversation and no text that matches a known secret pattern.
 
 use crate::redact::clean_line;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Longest title in a notice, in characters.
+/// Maximum length of a title in a notice, in characters.
 const TITLE: usize = 80;
-/// Longest name of a project, in characters.
+/// Maximum length of a project name, in characters.
 const PROJECT: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeKind {
     Stopped,
-    /// It is being continued.
     Resumed,
-    /// It works again: seen, not hoped.
+    /// The session was seen to work again.
     Recovered,
-    /// It is not continued before a person has looked at it.
+    /// The session is not continued until the user acts.
     Held,
-    /// Nothing more is tried.
+    /// No further attempts are made.
     GivenUp,
-    /// A menu in its window delays the continuation.
+    /// A menu in the session's window delays the continuation.
     DialogOpen,
-    /// Two windows have it open, so neither is continued.
+    /// Two windows have the session open, so neither is continued.
     OpenTwice,
-    /// A limit or budget that was far away when it stopped has reset.
+    /// A limit or budget has reset that was far away when the session stopped.
     LimitReset,
-    /// The user opened it while an unattended run worked in it; the run was ended.
+    /// The user opened the session during an unattended run; the run was ended.
     TakenOver,
-    /// A later session was given the same prompt, so this one is left as it is.
+    /// A later session received the same prompt, so this one is not continued.
     Superseded,
-    /// Its context is large.
     ContextLarge,
-    /// Its context is bloated.
     ContextBloated,
-    /// Claude Code does not save what is said in it.
+    /// Claude Code does not save the session's conversation.
     NotSaved,
     /// The transcript of an open session lost its beginning.
     TranscriptLost,
 }
 
 impl NoticeKind {
-    /// The name programs see.
+    /// Returns the stable name of the kind in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -119,23 +116,22 @@ impl NoticeKind {
     }
 }
 
-/// A notice to the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     pub kind: NoticeKind,
     pub session: String,
-    /// The incident's generation: with session and kind it tells one notice from the next.
+    /// Generation of the incident. Together with session and kind it identifies a notice.
     pub generation: u64,
-    /// Title, fit to be shown; `None` when the session has none.
+    /// Title, sanitized for display; `None` when the session has none.
     pub title: Option<String>,
-    /// Name of the project's directory, fit to be shown.
+    /// Name of the project directory, sanitized for display.
     pub project: Option<String>,
-    /// The project's directory: no program in it is run.
+    /// Project directory; no program inside it is run.
     pub(super) directory: Option<PathBuf>,
 }
 
 impl Notice {
-    /// A notice about a session. The title is the one it was given, never a prompt.
+    /// Creates a notice about a session. `title` must be the session's given title, never a prompt.
     #[must_use]
     pub fn new(
         kind: NoticeKind,
@@ -155,7 +151,8 @@ impl Notice {
         }
     }
 
-    /// What happened to which session. It may hold any printable character, so it belongs where no markup is read.
+    /// Returns what happened to which session. It may contain any printable character, so use it only where
+    /// no markup is parsed.
     #[must_use]
     pub fn heading(&self) -> String {
         let what = self.kind.heading();
@@ -167,20 +164,21 @@ impl Notice {
         }
     }
 
-    /// What to do next: a fixed sentence.
+    /// Returns the next step for the user, a fixed sentence.
     #[must_use]
     pub const fn sentence(&self) -> &'static str {
         self.kind.sentence()
     }
 
-    /// All of it as one text.
+    /// Returns heading and sentence as one text.
     #[must_use]
     pub fn text(&self) -> String {
         format!("{}. {}", self.heading(), self.sentence())
     }
 }
 
-/// One line without control characters and secrets, at most `limit` characters.
+/// Returns the text as one line without control characters and secrets, at most `limit` characters; `None` if
+/// nothing remains.
 fn fit(raw: &str, limit: usize) -> Option<String> {
     let short = clean_line(raw, limit);
     (!short.is_empty()).then_some(short)
@@ -226,9 +224,9 @@ mod tests {
         for secret in [key, token] {
             for title in [
                 format!("use {secret} now"),
-                // The cut would fall into it.
+                // The length limit would cut through the secret.
                 format!("{} {secret}", "x".repeat(TITLE - 12)),
-                // Broken up by what nobody sees.
+                // The secret is interrupted by an invisible character.
                 format!("{}\u{200b}{}", &secret[..9], &secret[9..]),
                 format!("{} {secret}", "y ".repeat(1_994)),
             ] {

@@ -1,4 +1,4 @@
-//! What was sent: the last notices, so that none is told twice, however often the same thing is found.
+//! Record of sent notices, so that none is sent twice, however often the same event is found.
 
 use super::notice::{Notice, NoticeKind};
 use crate::clock::Clock;
@@ -11,9 +11,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Notices that are remembered; the oldest are forgotten first.
+/// Number of notices that are remembered; the oldest are dropped first.
 const MOST: usize = 500;
-/// Longest wait for another process that looks at the same file.
+/// Maximum wait for another process that has the file locked.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,11 +41,12 @@ impl Entry {
     }
 }
 
-/// The notices that nobody has taken yet; they are from now on taken.
+/// Returns the notices that have not been sent yet and records them as sent.
 ///
 /// # Errors
-/// [`crate::error::Code::StateNewer`], [`crate::error::Code::StateLocked`] or [`crate::error::Code::Io`]: nothing is to be
-/// sent then, for it would be sent again and again.
+///
+/// [`crate::error::Code::StateNewer`], [`crate::error::Code::StateLocked`] or [`crate::error::Code::Io`]. The
+/// caller must not send anything then, or it would be sent again and again.
 pub fn take<'a>(state: &StateDir, clock: &dyn Clock, notices: &'a [Notice]) -> Result<Vec<&'a Notice>> {
     let _lock = Lock::wait(&state.notices_lock(), PATIENCE)?;
     let path = state.notices();
@@ -73,9 +74,10 @@ pub fn take<'a>(state: &StateDir, clock: &dyn Clock, notices: &'a [Notice]) -> R
     Ok(fresh)
 }
 
-/// Removes the notices about a session.
+/// Removes the records about a session.
 ///
 /// # Errors
+///
 /// As [`take`].
 pub fn forget(state: &StateDir, session: &str) -> Result<()> {
     let _lock = Lock::wait(&state.notices_lock(), PATIENCE)?;

@@ -1,5 +1,5 @@
-//! The webhook: each notice is posted as JSON to the address in the user's own configuration. Its address counts as a secret
-//! (many carry one), so that no message of ours repeats it.
+//! The webhook: posts each notice as JSON to the address in the user's own configuration. Many webhook
+//! addresses contain a secret, so no message repeats the address.
 
 use super::Delivery;
 use super::notice::Notice;
@@ -11,28 +11,27 @@ use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
 
-/// Name and version of what is posted.
+/// Schema name and version of the posted object.
 const SCHEMA: &str = "cc-session-recover/notice@1";
-/// It must have been taken by then, name look-up and all.
+/// Deadline of the request, including name resolution.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Node.js may take this much longer: to start, and to end.
+/// Extra time for Node.js to start and to exit.
 const AROUND: Duration = Duration::from_secs(5);
-/// What Node.js runs: it brings TLS and proxies along.
+/// Script for Node.js, which provides TLS and proxy support.
 const SCRIPT: &str = include_str!("post.js");
-/// Variables that Node.js needs to reach an address; of the proxies, none for this machine itself.
+/// Variables that Node.js needs to reach an address. Proxies are not used for this machine itself.
 const NEEDED: [&str; 4] = ["HOME", "PATH", "SystemRoot", "NODE_EXTRA_CA_CERTS"];
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
 
-/// How `post.js` ended.
+/// Exit status of `post.js`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Posted {
     Taken,
-    /// The answer was not a success; its status is on standard error.
+    /// The response was not a success; its status is on standard error.
     Refused,
     Late,
-    /// No answer came; the code of the error, where there is one, is on standard error.
+    /// No response came; the error code, if any, is on standard error.
     NotReached,
-    /// Node.js itself failed.
     Broken,
 }
 
@@ -48,7 +47,7 @@ impl Posted {
     }
 }
 
-/// Posts a notice. No redirect is followed.
+/// Posts a notice. Redirects are not followed.
 pub(crate) fn post(world: World<'_>, url: &str, notice: &Notice) -> Delivery {
     post_within(world, url, notice, DEADLINE)
 }
@@ -118,7 +117,7 @@ mod tests {
     use std::net::TcpListener;
     use std::path::Path;
 
-    /// Takes one request, answers with this, and gives the request back.
+    /// Serves one request with this response and returns the request.
     fn server(answer: &'static str) -> (String, std::thread::JoinHandle<(String, Value)>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook/SECRET", listener.local_addr().unwrap());
@@ -146,7 +145,7 @@ mod tests {
     }
 
     fn posted(url: &str, limit: Duration) -> Delivery {
-        // A proxy that would swallow it: it is never used for this machine.
+        // An unreachable proxy, which must not be used for this machine.
         let path = Environment::of_process().text("PATH").unwrap_or_default().to_owned();
         let proxy = "http://127.0.0.1:9";
         let pairs = [("PATH", &*path), ("HTTPS_PROXY", proxy), ("HTTP_PROXY", proxy)];

@@ -1,7 +1,8 @@
-//! A checkout: the working tree of a repository that a directory is in, and the main one when it is a linked worktree
+//! Finds the working tree of a repository that a directory is in, and the main one if it is a linked worktree
 //! (`git worktree add`, `claude --worktree`).
 //!
-//! Only `.git` is read, and no program is run: this answers where hooks are looked for, as their shell line does.
+//! Reads only `.git` and runs no program: this decides where hooks are searched for, just as their shell line
+//! does.
 
 use super::HookScope;
 use super::hooks::ours;
@@ -13,19 +14,19 @@ use crate::store::StateDir;
 use crate::trust::enabled::{Enabled, enclosing, find};
 use std::path::{Path, PathBuf};
 
-/// Largest `.git` file, in bytes.
+/// Size limit of a `.git` file, in bytes.
 const LARGEST: u64 = 4096;
 
-/// The working tree that a directory is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
     pub root: PathBuf,
-    /// Top directory of the main working tree; the same as `root` unless this is a linked one.
+    /// Top directory of the main working tree; equal to `root` unless this is a linked one.
     pub main: PathBuf,
 }
 
 impl Checkout {
-    /// The nearest one at or above a directory; `None` outside of a repository, in a submodule and beside a bare repository.
+    /// Finds the nearest working tree at or above a directory. `None` outside a repository, in a submodule
+    /// and beside a bare repository.
     #[must_use]
     pub fn of(dir: &Path) -> Option<Self> {
         let root = dir.ancestors().find(|dir| dir.join(".git").exists())?;
@@ -40,15 +41,14 @@ impl Checkout {
         Some(Self { root: root.to_path_buf(), main: main.to_path_buf() })
     }
 
-    /// Whether this is the main working tree.
     #[must_use]
     pub fn is_main(&self) -> bool {
         self.root == self.main
     }
 }
 
-/// The project whose hooks are meant for sessions in a directory: the nearest enabled one at or above it, else the one at the same
-/// place in the main working tree.
+/// Finds the project whose hooks apply to sessions in a directory: the nearest enabled one at or above it,
+/// else the one at the same place in the main working tree.
 #[must_use]
 pub fn project_of(state: &StateDir, env: &Environment, dir: &Path) -> Option<PathBuf> {
     enclosing(state, env, dir).or_else(|| {
@@ -59,9 +59,9 @@ pub fn project_of(state: &StateDir, env: &Environment, dir: &Path) -> Option<Pat
     })
 }
 
-/// Whether `init` adds hooks to `settings.local.json` of a project for its subdirectories and worktrees: clients read that file there
-/// (measured: all from 2.1.120 in worktrees, 2.1.250 to 2.1.332 in subdirectories) where the project is the top of the main working
-/// tree.
+/// Whether `init` also adds hooks to a project's `settings.local.json` for its subdirectories and worktrees.
+/// Clients read that file there (measured: all from 2.1.120 in worktrees, 2.1.250 to 2.1.332 in
+/// subdirectories) if the project is the top of the main working tree.
 #[must_use]
 pub fn can_be_covered(project: &Path) -> bool {
     Checkout::of(project).is_some_and(|checkout| checkout.is_main() && checkout.root == project)

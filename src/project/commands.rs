@@ -1,8 +1,8 @@
-//! A command: a Markdown file in `.claude/commands`, which Claude Code offers as `/session-rescue` or `/handoff`. It says which
-//! command line to run and to show what that prints; the deciding is done there.
+//! Slash commands: Markdown files in `.claude/commands`, which Claude Code offers as `/session-rescue` or
+//! `/handoff`. The text names the command line to run and to show; that program makes all decisions.
 //!
-//! What only looks needs no permission. Ending a process is not among it: besides the question in the text, the client asks
-//! for that too.
+//! Read-only commands need no permission. Ending a process does: the text asks the user first, and the client
+//! asks as well.
 
 use super::fence::Fence;
 use super::{FileAction, FileStep};
@@ -11,11 +11,11 @@ use crate::store::stored::sha256_hex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Directory of commands, below the project or beside the user's settings.
+/// Directory of commands, in the project or beside the user's settings.
 pub const DIRECTORY: &str = "commands";
-/// Their names, in that directory.
+/// File names of the commands in [`DIRECTORY`].
 pub const NAMES: [&str; 2] = ["session-rescue.md", "handoff.md"];
-/// Largest command that is read, in bytes.
+/// Size limit of a command file, in bytes.
 const LIMIT: u64 = 256 * 1024;
 
 const SESSION_RESCUE: &str = r#"---
@@ -56,32 +56,32 @@ Given: $ARGUMENTS
 When it ends with an error, show the error and its `next:` line, and stop there.
 "#;
 
-/// The commands, by name, for a package that is run as `itself` (`cc-session-recover`, or through npx).
+/// The commands by name, for a package that is run as `itself` (`cc-session-recover`, or through npx).
 fn texts(itself: &str) -> [(&'static str, String); 2] {
     let [rescue, handoff] = NAMES;
     [(rescue, SESSION_RESCUE.replace("__SELF__", itself)), (handoff, HANDOFF.replace("__SELF__", itself))]
 }
 
-/// What was written before: the SHA-256 of bytes in hex, by path. Any of them may be the one.
+/// SHA-256 in hex of files written earlier, by path. A file matches if any of the maps has its hash.
 pub type Written<'a> = [&'a BTreeMap<PathBuf, String>];
 
-/// What a person types to run this package: from the cache of npx it is on no path.
+/// The command a user types to run this package: run from the npx cache, it is not on the `PATH`.
 fn itself(from_npx: bool) -> &'static str {
     if from_npx { "npx cc-session-recover" } else { "cc-session-recover" }
 }
 
-/// Whether a text is one that this version writes.
+/// Whether this version writes exactly this text.
 fn is_own(name: &str, text: &str) -> bool {
     [false, true]
         .iter()
         .any(|npx| texts(itself(*npx)).iter().any(|(own, known)| *own == name && known == text))
 }
 
-/// What is to be written, and what a person should know. `known` are the hashes of what was written before: anything else
-/// under these names is somebody's own.
+/// Plans the commands to write, with warnings for the user. `known` holds the hashes of files written
+/// earlier; any other file under these names belongs to the user.
 ///
 /// # Errors
-/// Those of reading what is there.
+/// Any error of reading the existing files.
 pub fn steps(
     fence: &Fence,
     dir: &Path,
@@ -113,14 +113,14 @@ pub fn steps(
     Ok((steps, warnings))
 }
 
-/// What is to be removed, and what a person should know. One that was edited since stays.
+/// Plans the commands to remove, with warnings for the user. An edited command is left in place.
 #[must_use]
 pub fn removals(fence: &Fence, dir: &Path, known: &Written<'_>) -> (Vec<FileStep>, Vec<String>) {
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
     for name in NAMES {
         let path = dir.join(name);
-        // What cannot be read as a command is somebody else's.
+        // A file that cannot be read as a command belongs to the user.
         let Ok(Some(text)) = super::init::read_text(fence, &path, LIMIT) else { continue };
         if is_own(name, &text) || was_written(&path, &text, known) {
             let why = format!("was /{} in Claude Code", name.trim_end_matches(".md"));
@@ -134,13 +134,13 @@ pub fn removals(fence: &Fence, dir: &Path, known: &Written<'_>) -> (Vec<FileStep
     (steps, warnings)
 }
 
-/// Whether a file is as it was written before.
+/// Whether a file is unchanged since it was written earlier.
 pub(super) fn was_written(path: &Path, text: &str, known: &Written<'_>) -> bool {
     let hash = sha256_hex(text.as_bytes());
     known.iter().any(|hashes| hashes.get(path) == Some(&hash))
 }
 
-/// Whether a file was written before, as whatever it may be now.
+/// Whether a file was written earlier, whatever it contains now.
 pub(super) fn is_known(path: &Path, known: &Written<'_>) -> bool {
     known.iter().any(|hashes| hashes.contains_key(path))
 }
@@ -173,7 +173,7 @@ mod tests {
         let (made, warnings) = steps(&fence, dir.path(), false, &[&none]).unwrap();
         assert_eq!((made.len(), warnings.len()), (1, 1));
         assert!(removals(&fence, dir.path(), &[&none]).0.is_empty());
-        // One of an earlier version, by its hash.
+        // A command of an earlier version, recognised by its hash.
         let known = BTreeMap::from([(own.clone(), sha256_hex(b"mine"))]);
         let (made, warnings) = steps(&fence, dir.path(), false, &[&known]).unwrap();
         assert_eq!((made[1].action, warnings.len()), (FileAction::Replace, 0));

@@ -1,8 +1,8 @@
 //! Files below a directory, reached without following a link.
 //!
-//! A repository decides what lies in a project, and `.claude/commands` may be a link to a directory outside it. So every directory on
-//! the way is opened by name from the one above it, and what is done is done in the directory that was opened: a link that takes
-//! its place later changes nothing.
+//! The repository controls what a project contains, and `.claude/commands` may be a link to a directory
+//! outside it. So every directory on the way is opened by name from the one above it, and each operation runs
+//! in the directory that was opened: a link that replaces it later has no effect.
 
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::read_small;
@@ -15,19 +15,19 @@ pub struct Fence {
 }
 
 impl Fence {
-    /// `root` itself may be reached through links: the user named it.
+    /// `root` itself may be reached through links, because the user named it.
     #[must_use]
     pub fn around(root: &Path) -> Self {
         Self { root: root.to_path_buf() }
     }
 
-    /// Whether a path lies below the directory, going by its words.
+    /// Whether a path lies below the directory, judged by its components alone.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
         self.names(path).is_ok()
     }
 
-    /// Refuses a path on whose way a link or a file stands in place of a directory.
+    /// Refuses a path if a link or a file takes the place of one of its directories.
     ///
     /// # Errors
     /// [`Code::PathRefused`].
@@ -55,7 +55,7 @@ impl Fence {
         parent.replace(bytes, mode).doing("write", path)
     }
 
-    /// Removes a file. One that does not exist is fine.
+    /// Removes a file; a missing file is not an error.
     ///
     /// # Errors
     /// [`Code::PathRefused`] for a link on the way, [`Code::Io`].
@@ -67,14 +67,13 @@ impl Fence {
         }
     }
 
-    /// Removes a directory if it is empty.
     pub fn remove_empty(&self, path: &Path) {
         if let Ok(Some(parent)) = self.parent(path, None) {
             let _ = parent.remove_empty();
         }
     }
 
-    /// The names between the root and a path.
+    /// Names of the components between the root and a path.
     fn names<'p>(&self, path: &'p Path) -> Result<Vec<&'p std::ffi::OsStr>> {
         let outside = || Error::new(Code::PathRefused, "is outside the directory it should be in").at(path);
         let below = path.strip_prefix(&self.root).map_err(|_| outside())?;
@@ -86,7 +85,7 @@ impl Fence {
         if names.is_empty() { Err(outside()) } else { Ok(names) }
     }
 
-    /// The directory of a path; `None` when it does not exist and is not to be created.
+    /// Opens the directory of a path; `None` if it does not exist and `create` is unset.
     fn parent<'p>(&self, path: &'p Path, create: Option<u32>) -> Result<Option<Parent<'p>>> {
         let names = self.names(path)?;
         let Some((name, dirs)) = names.split_last() else { return Ok(None) };
@@ -115,7 +114,7 @@ impl Fence {
     }
 }
 
-/// A directory that was opened, and the name of a file in it.
+/// An open directory, and the name of a file in it.
 struct Parent<'p> {
     dir: imp::Dir,
     name: &'p std::ffi::OsStr,
@@ -172,7 +171,7 @@ mod imp {
         }
     }
 
-    /// Linux says ENOTDIR for a link, macOS ELOOP.
+    /// Linux reports ENOTDIR for a link, macOS ELOOP.
     pub(super) fn is_no_directory(error: &Error) -> bool {
         [Errno::NOTDIR, Errno::LOOP].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
     }
@@ -197,7 +196,7 @@ mod imp {
     fn write_new(dir: &Dir, name: &str, bytes: &[u8], mode: Mode) -> Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = match openat(dir, name, flags, mode) {
-            // Left by a process that had our id and died.
+            // Left by a dead process that had the same id.
             Err(Errno::EXIST) => {
                 unlinkat(dir, name, AtFlags::empty())?;
                 openat(dir, name, flags, mode)?
@@ -205,7 +204,7 @@ mod imp {
             other => other?,
         };
         let mut file = File::from(file);
-        // The umask may have taken bits that the replaced file had.
+        // The umask may have cleared bits that the replaced file had.
         fchmod(&file, mode)?;
         file.write_all(bytes)?;
         file.sync_all()
@@ -229,7 +228,7 @@ mod imp {
     }
 }
 
-/// Elsewhere each directory is checked by its path, and then used by its path.
+/// Outside Unix each directory is checked by its path and then used by its path.
 #[cfg(not(unix))]
 mod imp {
     use std::ffi::OsStr;

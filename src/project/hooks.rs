@@ -1,12 +1,13 @@
-//! The hooks that Claude Code is asked to run, and the command that runs them.
+//! The hooks that this tool installs in Claude Code, and the command that runs them.
 //!
-//! The command is a shell line, because clients before 2.1.150 run the executable form without its arguments. In a project it is
-//! the same on every machine: where the launcher or node is missing, it ends quietly, so that a committed settings file does
-//! no harm to those who do not use the tool.
+//! The command is a shell line, because clients before 2.1.150 run the executable form without its arguments.
+//! In a project it is the same on every machine: where the launcher or node is missing, it exits silently, so
+//! a committed settings file does no harm to those who do not use the tool.
 //!
-//! A session in a subdirectory or in a worktree runs the hooks of its project too: clients (2.1.329, 2.1.332) read
-//! `settings.local.json` of the main checkout there. So the line looks for the launcher in the session's directory, then at the root
-//! of the repository, then in the main checkout that the `.git` file of a worktree names.
+//! A session in a subdirectory or in a worktree runs the hooks of its project too: clients (2.1.329, 2.1.332)
+//! read `settings.local.json` of the main checkout there. So the line searches for the launcher in the
+//! session's directory, then at the root of the repository, then in the main checkout that the `.git` file of
+//! a worktree names.
 
 use super::HookScope;
 use crate::store::flag::NAME as UNSAVED;
@@ -14,26 +15,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Every command of ours contains this, and no other does.
+/// Part of every command that this tool installs, and of no other.
 pub const MARKER: &str = "cc-session-recover/hook.js";
-/// Longest wait of a hook, in seconds. More than 2,147,483 does not fit the timer of clients before 2.1.268, which then
-/// end the hook at once.
+/// Longest wait of a hook, in seconds. More than 2,147,483 overflows the timer of clients before 2.1.268,
+/// which then end the hook at once.
 const LONGEST_WAIT: u32 = 2_073_600;
 
-/// The line that the window shows when the waiting hook continues a session.
+/// Line that the client's window shows when the waiting hook continues a session.
 pub const REWAKE_SUMMARY: &str = "cc-session-recover continued this session after its stop";
 
-/// One hook entry to be present in a settings file.
+/// One hook entry that a settings file should contain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HookEntry {
     pub event: String,
-    /// Which of its kinds; `None`: all.
+    /// Filter within the event; `None` matches all.
     pub matcher: Option<String>,
-    /// The object in `hooks[]`.
     pub hook: Value,
 }
 
-/// All hooks, for one scope; `launcher` is the launcher's absolute path, used for the user's own hooks.
+/// Returns all hooks for one scope. `launcher` is the launcher's absolute path, used for the user's own
+/// hooks.
 #[must_use]
 pub fn entries(scope: HookScope, launcher: &Path) -> Vec<HookEntry> {
     entries_of(&match scope {
@@ -42,12 +43,13 @@ pub fn entries(scope: HookScope, launcher: &Path) -> Vec<HookEntry> {
     })
 }
 
-/// Finds the launcher of a project. Where it is not in the session's own directory it must belong to the user: above or beside a project
-/// others may have put a file (`/tmp/.git`).
+/// Finds the launcher of a project. A launcher outside the session's own directory must belong to the user,
+/// because others can place files above or beside a project (`/tmp/.git`).
 const IN_THE_REPOSITORY: &str = r#"ccsr_js=.claude/cc-session-recover/hook.js; d=$CLAUDE_PROJECT_DIR; [ -f "$d/$ccsr_js" ] || { until [ -z "$d" ] || [ -e "$d/.git" ]; do case $d in */*) d=${d%/*};; *) d=;; esac; done; if [ -f "$d/.git" ]; then p=${CLAUDE_PROJECT_DIR#"$d"}; IFS= read -r g <"$d/.git"; g=${g#gitdir: }; case $g in /*|?:*) ;; *) g=$d/$g;; esac; g=${g%/.git/worktrees/*}; d=$g$p; [ -f "$d/$ccsr_js" ] || d=$g; fi; [ -O "$d/$ccsr_js" ] || exit 0; }; ccsr_js=$d/$ccsr_js"#;
 
-/// The same for a plugin, whose launcher is wherever Claude Code reads the plugin from. The client puts that place into the
-/// environment; it is one word, whatever is in it (tried with 2.1.200, 2.1.250 and 2.1.329).
+/// Returns the hooks for a plugin, whose launcher is wherever Claude Code reads the plugin from. The client
+/// puts that path into the environment; it expands to one word, whatever it contains (tried with 2.1.200,
+/// 2.1.250 and 2.1.329).
 #[must_use]
 pub fn plugin_entries() -> Vec<HookEntry> {
     entries_of(&format!("ccsr_js=\"${{CLAUDE_PLUGIN_ROOT}}/{}/{MARKER}\"", super::plugin::HOOKS))
@@ -55,7 +57,7 @@ pub fn plugin_entries() -> Vec<HookEntry> {
 
 /// `find` assigns the launcher's path to `ccsr_js`.
 fn entries_of(find: &str) -> Vec<HookEntry> {
-    // A project's settings can set variables for hooks.
+    // Cleared here, because a project's settings can set variables for hooks.
     let command = format!("{find}; ccsr_line=; {RUN}; exit 0");
     let entry = |event: &str, matcher: Option<&str>, more: Value| {
         let mut hook = json!({"type": "command", "command": command});
@@ -66,7 +68,7 @@ fn entries_of(find: &str) -> Vec<HookEntry> {
     };
     vec![
         entry("SessionStart", None, json!({"timeout": 10})),
-        // A session that is opened again during the wait continues like the one that stopped.
+        // A session that is reopened during the wait continues like the one that stopped.
         HookEntry {
             event: "SessionStart".into(),
             matcher: Some("resume".into()),
@@ -96,7 +98,7 @@ fn entries_of(find: &str) -> Vec<HookEntry> {
     ]
 }
 
-/// Every hook of ours in settings.
+/// Returns every hook in `settings` that this tool installed.
 #[must_use]
 pub fn ours(settings: &Value) -> Vec<HookEntry> {
     let mut found = Vec::new();
@@ -118,24 +120,26 @@ pub fn ours(settings: &Value) -> Vec<HookEntry> {
     found
 }
 
-/// The command of the hook that a prompt waits for: it asks for the session's flag first, which is hardly ever up, and starts
-/// nothing without it. Clients that do not tell their hooks the session (2.1.120; 2.1.200 does) ask for a flag of any; what is
-/// started then looks whose it is.
+/// The command of the hook that runs before a prompt, which waits for it. It first tests for the session's
+/// flag, which is rarely up, and starts nothing without it. Clients that do not pass the session id to their
+/// hooks (2.1.120; 2.1.200 does) test for the flag of any session; the started process then checks whose it
+/// is.
 fn told(find: &str) -> Value {
     let flags = format!("set -- \"${{ccsr_js%hook.js}}{UNSAVED}\"/${{CLAUDE_CODE_SESSION_ID:-*}}");
     let command = format!("{find}; {flags}; [ -f \"$1\" ] || exit 0; {RUN}; exit 0");
     json!({"type": "command", "command": command, "timeout": 5})
 }
 
-/// Starts the launcher `ccsr_js`. A missing file must not be sourced: the shell would end with 2, which blocks a turn.
+/// Starts the launcher `ccsr_js`. The line tests for the file first, because sourcing a missing one ends the
+/// shell with 2, which blocks a turn.
 pub(super) const RUN: &str = r#"ccsr_run=${ccsr_js%/*}/run.sh; [ -f "$ccsr_run" ] && . "$ccsr_run""#;
 
-/// The same for the hook of a reopened session, which only waits.
+/// The command for the hook of a reopened session, which only waits.
 fn waiting(find: &str) -> String {
     format!("{find}; ccsr_line=wait; {RUN}; exit 0")
 }
 
-/// One word for a POSIX shell, whatever is in it.
+/// Quotes a text as one word for a POSIX shell.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))

@@ -1,6 +1,6 @@
-//! Setting recovery up in a project: first a plan, as a value, then the writing of exactly that.
+//! Sets recovery up in a project: first computes a plan as a value, then writes exactly that.
 //!
-//! The hooks come last, so that nothing starts before everything it needs is there.
+//! The hooks come last, so that nothing starts before everything it needs is in place.
 
 use super::checkout::{Checkout, can_be_covered};
 use super::commands;
@@ -37,12 +37,13 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Mode of new files in a project, which others of the team may read.
+/// Mode of new files in a project, which other team members may read.
 pub(super) const SHARED: u32 = 0o644;
-/// Mode of new directories in a project, less the umask.
+/// Mode of new directories in a project, before the umask.
 pub(super) const SHARED_DIRECTORY: u32 = 0o777;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// How long `init` keeps sessions that are there. Links take a second for ten thousand; copies to another file system may not end.
+/// Longest time `init` spends on retaining existing sessions. Ten thousand links take a second; copies to
+/// another file system have no bound.
 const KEEP_LIMIT: Duration = Duration::from_secs(30);
 const EXCLUDE_LIMIT: u64 = 1024 * 1024;
 const LAUNCHER_LIMIT: u64 = 1024 * 1024;
@@ -54,7 +55,6 @@ const EXCLUDE_HEADING: &str = "# cc-session-recover";
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct InitOptions {
-    /// Directory of the project.
     pub project: PathBuf,
     /// Where the hooks go: `.claude/settings.json`, `.claude/settings.local.json`, or the user's own `settings.json`.
     #[serde(default)]
@@ -98,13 +98,12 @@ const fn yes() -> bool {
     true
 }
 
-/// Where the runtime comes from and goes to.
+/// Source and destination of the runtime copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RuntimeStep {
-    /// Root of the running package.
     pub from: PathBuf,
-    /// The copy; `None` when there is none.
+    /// The copy; `None` if no runtime is needed.
     pub to: Option<PathBuf>,
     /// Why it is copied, or used where it is.
     pub why: String,
@@ -116,34 +115,30 @@ pub struct RuntimeStep {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct InitPlan {
     pub project: PathBuf,
-    /// Where the hooks go.
     pub scope: HookScope,
-    /// The settings files that are edited; their steps come first in `files`. Not taken from a plan that was handed back.
+    /// The settings files to edit; their steps come first in `files`. Never read from a plan that a caller
+    /// hands back.
     #[serde(skip)]
     edits: Vec<SettingsEdit>,
     /// The settings files first.
     pub files: Vec<FileStep>,
-    /// The copy of the package.
     pub runtime: RuntimeStep,
-    /// What a person should know.
     pub warnings: Vec<String>,
     /// The options the plan was made from.
     pub options: InitOptions,
 }
 
 impl InitPlan {
-    /// The settings file that gets the hooks.
     #[must_use]
     pub fn hooks_target(&self) -> Option<&SettingsTarget> {
         self.edits.iter().find(|edit| !edit.cover).map(|edit| &edit.target)
     }
 }
 
-/// A settings file that is edited.
 #[derive(Debug, Clone, PartialEq)]
 struct SettingsEdit {
     scope: HookScope,
-    /// Its hooks are beside those of the other file: for sessions in subdirectories and worktrees.
+    /// Whether its hooks cover subdirectories and worktrees, in addition to those of the other file.
     cover: bool,
     target: SettingsTarget,
 }
@@ -153,53 +148,50 @@ struct SettingsEdit {
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "InitReport"))]
 pub struct ProjectReport {
     pub project: PathBuf,
-    /// Where the hooks are.
     pub scope: HookScope,
     /// `false`: everything was already as it should be.
     pub changed: bool,
     pub files: Vec<FileStep>,
-    /// Sessions whose files were kept for the first time.
+    /// Number of sessions whose files were retained for the first time.
     #[serde(default)]
     pub kept: usize,
     /// Claude Code here would load the plugin's module, and does not have the plugin.
     #[serde(default, rename = "offersPlugin")]
     pub offers_plugin: bool,
-    /// What a person should know.
     pub warnings: Vec<String>,
 }
 
-/// What setting up takes from outside.
+/// Context that setting up needs.
 #[derive(Clone, Copy)]
 pub struct SetupContext<'a> {
-    /// Variables and well-known directories.
+    /// Environment variables and well-known directories.
     pub env: &'a Environment,
     pub clock: &'a dyn Clock,
-    /// Version of this package.
     pub version: &'a str,
 }
 
-/// The places of one project and scope.
+/// The paths of one project and scope.
 pub(super) struct Places {
     pub state: StateDir,
     pub project: PathBuf,
     pub settings: PathBuf,
-    /// Directory that a link at the settings' path may not leave.
+    /// Directory that a link at the settings' path must not leave.
     pub within: PathBuf,
     pub launcher: PathBuf,
     pub status_line_launcher: PathBuf,
-    /// Directory of the slash commands.
     pub commands: PathBuf,
-    /// The project, or the user's own directory of Claude Code: what is ours lies in it, and is not reached through links.
+    /// The project, or the user's configuration directory of Claude Code. It contains all installed files,
+    /// which are not reached through links.
     fence: Fence,
-    /// The user may keep commands elsewhere in the home directory, behind a link.
+    /// Fence for commands that the user keeps elsewhere in the home directory, behind a link.
     commands_fence: Option<Fence>,
-    /// Says that both launchers are `CommonJS`.
+    /// The `package.json` that makes both launchers `CommonJS`.
     pub launchers_package: PathBuf,
-    /// The shell part of both launchers.
+    /// The shell script shared by both launchers.
     pub run: PathBuf,
-    /// The settings file that gets the status line, and its scope.
+    /// The settings file that gets the status line, with its scope.
     pub status_line: (HookScope, PathBuf),
-    /// Settings files whose status line ours covers.
+    /// Settings files whose status line is hidden by ours.
     pub beneath: Vec<PathBuf>,
     pub record: PathBuf,
     pub lock: PathBuf,
@@ -260,17 +252,17 @@ impl Places {
         })
     }
 
-    /// What a path of ours is reached through.
+    /// Returns the fence through which a path is reached.
     pub(super) fn fence_of(&self, path: &Path) -> Fence {
         match &self.commands_fence {
             Some(fence) if path.starts_with(&self.commands) => fence.clone(),
             _ if self.fence.holds(path) => self.fence.clone(),
-            // Git's exclude file, when the project is not the root of the repository: what git says is the place of it.
+            // Git's exclude file of a project that is not the root of its repository; git reports its path.
             _ => Fence::around(path.ancestors().nth(2).unwrap_or(path)),
         }
     }
 
-    /// What the real path of a settings file is reached through. Links of the user's own were followed before.
+    /// Returns the fence for the real path of a settings file. The user's own links were followed before.
     pub(super) fn settings_fence(&self, target: &SettingsTarget) -> Fence {
         if self.fence.holds(&target.real_path) {
             return self.fence.clone();
@@ -282,7 +274,7 @@ impl Places {
         read_text(&self.fence_of(path), path, limit)
     }
 
-    /// The directories of what is ours are directories, and none of them is a link.
+    /// Checks that the directories of all installed files are directories and not links.
     pub(super) fn check(&self) -> Result<()> {
         self.fence.check(&self.launcher)?;
         let command = self.commands.join(commands::NAMES[0]);
@@ -290,7 +282,7 @@ impl Places {
     }
 }
 
-/// Where a link of the user's own leads that stands in place of the directory of commands, as in dotfiles.
+/// Target of the user's own link in place of the directory of commands, as in dotfiles.
 fn linked_commands(scope: HookScope, base: &Path, home: &Path) -> Option<PathBuf> {
     let dir = base.join(commands::DIRECTORY);
     if scope != HookScope::User || !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_symlink()) {
@@ -302,11 +294,11 @@ fn linked_commands(scope: HookScope, base: &Path, home: &Path) -> Option<PathBuf
     (meta.is_dir() && own).then_some(real)
 }
 
-/// Plans. Nothing is written.
+/// Computes the plan without writing anything.
 ///
 /// # Errors
-/// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not what they should be, [`Code::Io`]; for a settings file those of
-/// [`SettingsTarget::with_ours`].
+/// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not of the expected kind,
+/// [`Code::Io`]; for a settings file those of [`SettingsTarget::with_ours`].
 pub fn plan(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan> {
     let mut plan = survey(setup, options)?;
     for (index, SettingsEdit { target, .. }) in plan.edits.iter().enumerate() {
@@ -318,7 +310,7 @@ pub fn plan(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan> {
     Ok(plan)
 }
 
-/// Whether `.claude` of this directory is the user's own configuration directory, and not that of a project.
+/// Whether `.claude` of this directory is the user's own configuration directory and not that of a project.
 fn is_directory_of_user(env: &Environment, project: &Path) -> bool {
     let own = project.join(".claude");
     let of_user = [env.claude_config_dir(), env.home().map(|home| home.join(".claude"))];
@@ -332,10 +324,12 @@ fn is_directory_of_user(env: &Environment, project: &Path) -> bool {
     })
 }
 
-/// A plan without the edits of the settings files, so that it can be compared with one that cannot be read.
+/// Plans everything except the edits of settings files, so that `doctor` can compare a settings file that
+/// cannot be parsed.
 ///
 /// # Errors
-/// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not what they should be, [`Code::Io`].
+/// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not of the expected kind,
+/// [`Code::Io`].
 #[expect(clippy::too_many_lines, reason = "one step of the plan after the other")]
 pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan> {
     let scope = options.scope;
@@ -362,7 +356,7 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
         let target = read(&places.settings, scope, &places.within, entries, wanted.clone().filter(|_| same))?;
         edits.push(SettingsEdit { scope, cover: false, target });
     }
-    // Only read: a plan writes nothing, and sets nothing aside.
+    // Only peeks: planning neither writes nor quarantines anything.
     let known = peek::<Enabled>(&places.record).ok().flatten();
     let cover = options.hooks && is_cover(setup, &places, scope, known.as_ref());
     let elsewhere = wanted.is_some() && edits.iter().all(|edit| edit.target.status_line.is_none());
@@ -393,7 +387,7 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
                 after: None,
             });
         }
-        // Before the launchers, which would be read as modules without it.
+        // Written before the launchers, which node would otherwise read as modules.
         let package = &places.launchers_package;
         let before = places.read_text(package, LAUNCHER_LIMIT)?;
         let why = "keeps the launchers working whatever kind of package the project is";
@@ -467,8 +461,9 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
     Ok(InitPlan { project: places.project, scope, edits, files, runtime, warnings, options })
 }
 
-/// Whether hooks go into `settings.local.json` beside those in `settings.json`, so that sessions in subdirectories and worktrees run
-/// them. Not where that file or the user's own settings have hooks of ours: those reach such sessions already.
+/// Whether hooks go into `settings.local.json` as well as `settings.json`, so that sessions in subdirectories
+/// and worktrees run them. Not needed where that file or the user's own settings already have our hooks,
+/// which reach such sessions.
 fn is_cover(setup: SetupContext<'_>, places: &Places, scope: HookScope, known: Option<&Enabled>) -> bool {
     let own =
         known.and_then(|enabled| enabled.settings.get(&HookScope::Local)).is_some_and(|image| image.hooks);
@@ -489,7 +484,7 @@ fn uncovered(project: &Path) -> String {
     )
 }
 
-/// npx keeps packages in `_npx/<hash>/` of its cache, and may empty it at any time.
+/// npx keeps packages in `_npx/<hash>/` of its cache and may empty it at any time.
 pub(super) fn is_temporary(root: &Path) -> bool {
     root.components().any(|part| part.as_os_str() == "_npx")
 }
@@ -510,7 +505,7 @@ pub(super) fn step(path: &Path, before: Option<String>, after: String, why: &str
     FileStep { path: path.to_path_buf(), action, why: why.into(), before, after: Some(after) }
 }
 
-/// Lines for git's exclude file, which is not part of the repository.
+/// Plans the lines for git's exclude file, which is not part of the repository.
 fn exclude_step(env: &Environment, places: &Places, names: &[String]) -> Result<Option<FileStep>> {
     let project = &places.project;
     let Some(path) = git::exclude_file(env, project) else { return Ok(None) };
@@ -540,7 +535,7 @@ fn exclude_step(env: &Environment, places: &Places, names: &[String]) -> Result<
     Ok(Some(step))
 }
 
-/// Patterns from the root of the repository.
+/// Patterns relative to the root of the repository.
 fn excluded_lines(project: &Path, names: &[String]) -> Vec<String> {
     let root = project.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(project);
     let prefix = project.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
@@ -548,12 +543,13 @@ fn excluded_lines(project: &Path, names: &[String]) -> Vec<String> {
     names.iter().map(|name| format!("{prefix}{name}")).collect()
 }
 
-/// Does what was planned.
+/// Carries out a plan.
 ///
-/// The plan is made again from its options and must be the same, so that what a caller changed in it has no effect.
+/// The plan is computed again from its options and must be equal, so changes that a caller made to it have no
+/// effect.
 ///
 /// # Errors
-/// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
+/// As [`plan`]; [`Code::ChangedMeanwhile`] if a file has changed since the plan was made.
 pub fn apply(setup: SetupContext<'_>, planned: &InitPlan) -> Result<ProjectReport> {
     let places = Places::of(setup, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
@@ -597,7 +593,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &InitPlan) -> Result<ProjectRepor
         0
     };
     if enabled.unattended.is_some() {
-        // With what was just written: a person did that.
+        // Includes what was just written, because the user ran this command.
         let now = Fingerprint::of(&places.project, None, setup.env.claude_config_dir().as_deref());
         if enabled.fingerprint.as_ref() != Some(&now) {
             save(&places.record, &Enabled { fingerprint: Some(now), ..enabled })?;
@@ -621,8 +617,8 @@ pub fn apply(setup: SetupContext<'_>, planned: &InitPlan) -> Result<ProjectRepor
     })
 }
 
-/// Keeps the sessions that are there: the sweep may delete them before any hook runs in them. What cannot be kept is a warning, and
-/// `doctor` reports it.
+/// Retains the existing sessions, because the sweep may delete them before any hook runs in them. A session
+/// that cannot be retained causes a warning, and `doctor` reports it.
 fn keep_existing(
     setup: SetupContext<'_>,
     places: &Places,
@@ -647,7 +643,8 @@ fn keep_existing(
     kept
 }
 
-/// What the user should know before the first unattended run: what it may do, and whether it will be able to log in.
+/// Warnings for the user before the first unattended run: what it may do, and whether it will be able to log
+/// in.
 fn unattended_warnings(env: &Environment, project: &Path) -> Vec<String> {
     let ceiling = in_force(env, Some(project)).config.unattended.permission_ceiling;
     let mode = permission_mode(Some("bypassPermissions"), &ceiling);
@@ -665,7 +662,7 @@ fn unattended_warnings(env: &Environment, project: &Path) -> Vec<String> {
     warnings
 }
 
-/// Directories and files that `init` brings into being, outermost first.
+/// Directories that `init` will create, outermost first.
 fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
     let files = plan
         .files
@@ -711,7 +708,7 @@ fn enabled_record(
             .lines()
             .filter(|line| !before.lines().any(|known| known == *line));
         let mut lines: Vec<String> = added.map(str::to_owned).collect();
-        // An earlier version may have added fewer: all of them are ours.
+        // An earlier version may have added fewer lines; all of them are ours.
         if let Some((_, known)) = enabled.excluded.take().filter(|(path, _)| *path == exclude.path) {
             lines.splice(0..0, known);
         }
@@ -726,7 +723,8 @@ fn enabled_record(
         let known = enabled.settings.get(scope);
         let unchanged = known.is_some_and(|known| target.sha256.as_deref() == Some(&known.after_sha256));
         let (before, mixed) = match known {
-            // Our own earlier edit is what is there: the text before it is still the one to restore.
+            // The file is as our earlier edit left it, so the text before that edit is still the one to
+            // restore.
             Some(known) if unchanged => (known.before.clone(), known.mixed),
             _ => {
                 let mixed = target.text.as_deref().is_some_and(is_ours);

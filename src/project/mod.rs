@@ -1,5 +1,5 @@
-//! A project: a directory in which a person has enabled recovery, and the putting in and taking out of everything that
-//! belongs to it. Nothing a project contains enables it; the record of that is in the user's state directory.
+//! Enables recovery in a project, and installs or removes everything that belongs to it. Nothing that a
+//! project contains can enable it; the record is in the user's state directory.
 
 pub mod checkout;
 pub mod commands;
@@ -24,11 +24,11 @@ use std::path::{Path, PathBuf};
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum FileAction {
     Create,
-    /// It gets other contents.
+    /// Replaces the contents of the file.
     Replace,
     Append,
     Remove,
-    /// It gets its earlier bytes back.
+    /// Writes the file's earlier bytes back.
     Restore,
     Keep,
 }
@@ -39,7 +39,6 @@ pub enum FileAction {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct FileStep {
     pub path: PathBuf,
-    /// What happens to it.
     pub action: FileAction,
     pub why: String,
     /// Text before and after, for a diff; `null` when the file does not exist or is not text.
@@ -47,7 +46,7 @@ pub struct FileStep {
     pub after: Option<String>,
 }
 
-/// Directories above these paths that are not there, the outermost first.
+/// Missing directories above these paths, outermost first.
 fn dirs_above<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Vec<PathBuf> {
     let missing = paths.flat_map(|path| path.ancestors().skip(1).take_while(|dir| !dir.exists()));
     let mut missing: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
@@ -57,7 +56,6 @@ fn dirs_above<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Vec<PathBuf> {
 }
 
 impl FileStep {
-    /// True when the step changes something.
     #[must_use]
     pub fn changes(&self) -> bool {
         self.action != FileAction::Keep

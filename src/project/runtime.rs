@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Name of the addon in a runtime, whatever platform it was built for.
+/// Name of the addon in a runtime, on every platform.
 pub const ADDON: &str = "addon.node";
 /// Name of the native program in a runtime. A package without one has a runtime without one, and Node does all the work.
 pub const PROGRAM: &str = if cfg!(windows) { "cc-session-recover.exe" } else { "cc-session-recover" };
@@ -27,29 +27,29 @@ pub const SUPERVISE: &str = "supervise";
 pub const SERVE: &str = "serve";
 /// Mode of that program.
 const EXECUTABLE: u32 = 0o700;
-/// Template of the hooks' launcher in the package.
+/// Template of the hook launcher in the package.
 pub const HOOK: &str = "bin/hook.js";
-/// The shell part of both launchers, which chooses node. It lies beside them.
+/// The shell script beside both launchers that chooses the node.
 pub const RUN: &str = "bin/run.sh";
-/// Name of that file.
+/// File name of that script once installed.
 pub const RUN_NAME: &str = "run.sh";
-/// Template of the status line's launcher.
+/// Template of the status line launcher.
 pub const STATUS_LINE: &str = "bin/statusline.js";
-/// The file beside the launchers that keeps them `CommonJS` in a project whose own `package.json` says `"type": "module"`: node
-/// goes by the nearest one above a file.
+/// The file that keeps the launchers `CommonJS` in a project whose own `package.json` says `"type":
+/// "module"`: node uses the one nearest to a file.
 pub const LAUNCHERS_PACKAGE: &str = "package.json";
-/// What is in it.
+/// Contents of the [`LAUNCHERS_PACKAGE`] file.
 pub const LAUNCHERS_ARE_COMMONJS: &str = "{\"type\":\"commonjs\"}\n";
-/// In the launchers' templates, the place of the addon's path, a string.
+/// Placeholder in the launcher templates for the path of the addon, a string.
 const PLACE: &str = "'__RUNTIME__'";
 /// The place of the native program, an object with its path and its SHA-256, or null where there is none.
 const PROGRAM_PLACE: &str = "'__PROGRAM__'";
-/// The place of the variables that are in force, an object.
+/// Placeholder in the launcher templates for the pinned variables, an object.
 const PINNED: &str = "'__PINNED__'";
-/// In the template of the shell part, the place of the path of [`StateDir::start`], a word.
+/// Placeholder in the shell script for the path of [`StateDir::start`], a word.
 const START: &str = "__START__";
-/// Variables that are pinned where they are set. `HOME` is not among them: a project cannot change it for hooks (measured with
-/// 2.1.120 to 2.1.332), and it names the directory of the client that runs them.
+/// Variables that are pinned if they are set. `HOME` is not among them: a project cannot change it for hooks
+/// (measured with 2.1.120 to 2.1.332), and it selects the directory of the client that runs them.
 const VARIABLES: [&str; 7] = [
     "USERPROFILE",
     "LOCALAPPDATA",
@@ -59,19 +59,16 @@ const VARIABLES: [&str; 7] = [
     "XDG_DATA_HOME",
     "CC_RECOVER_CLAUDE",
 ];
-/// Largest file that says which node to start, in bytes.
+/// Size limit of the file that names the node to start, in bytes.
 const START_LIMIT: u64 = 256 * 1024;
-/// In the launchers' templates, the place of whose they are.
+/// Placeholder in the launcher templates for the owner of the hooks.
 const SCOPE: &str = "__SCOPE__";
 
-/// Whose hooks a launcher runs.
+/// Owner of the hooks that a launcher runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// Those in a project's settings.
     Project,
-    /// Those in the user's own settings.
     User,
-    /// Those of the plugin.
     Plugin,
 }
 
@@ -84,19 +81,18 @@ impl From<HookScope> for Whose {
     }
 }
 
-/// A runtime that is to be copied.
+/// A runtime to be copied.
 #[derive(Debug, Clone)]
 pub struct Runtime {
-    /// Name of its directory.
     pub name: String,
-    /// Where it is or will be.
+    /// Directory of the copy, whether it exists or not.
     pub dir: PathBuf,
     addon: Vec<u8>,
     program: Option<Vec<u8>>,
 }
 
 impl Runtime {
-    /// Reads the running package.
+    /// Reads the addon of the running package.
     ///
     /// # Errors
     /// [`Code::Io`] when a part of the package is missing.
@@ -119,7 +115,7 @@ impl Runtime {
         Ok(Self { name, dir, addon, program })
     }
 
-    /// True when it is already there, byte for byte: its directory is named by a hash, which says nothing about what happened to it since.
+    /// Whether the copy exists, byte for byte. The hash in the directory's name does not show later damage.
     #[must_use]
     pub fn is_present(&self) -> bool {
         is_copy(&self.dir.join(ADDON), &self.addon)
@@ -135,7 +131,7 @@ impl Runtime {
         self.program.as_ref().map(|_| self.dir.join(PROGRAM))
     }
 
-    /// Copies it: all of it or nothing.
+    /// Copies the runtime: all of it or nothing.
     ///
     /// # Errors
     /// [`Code::Io`].
@@ -150,7 +146,7 @@ impl Runtime {
         if let Some(program) = &self.program {
             replace(&draft.join(PROGRAM), program, EXECUTABLE)?;
         }
-        // What is in the way is incomplete or damaged, or somebody else was faster.
+        // An existing directory is incomplete or damaged, or another process was faster.
         if self.dir.exists() && !self.is_present() {
             std::fs::remove_dir_all(&self.dir).doing("remove", &self.dir)?;
         }
@@ -163,7 +159,8 @@ impl Runtime {
         }
     }
 
-    /// Text of a launcher that starts this runtime, from its template ([`HOOK`] or [`STATUS_LINE`]).
+    /// Returns the text of a launcher that starts this runtime, from its template ([`HOOK`] or
+    /// [`STATUS_LINE`]).
     ///
     /// # Errors
     /// [`Code::Io`] when the package has no such template.
@@ -187,7 +184,7 @@ impl Runtime {
             _ => Value::Null,
         };
         let pinned = serde_json::to_string(&pinned(env)?).unwrap_or_default();
-        // The values last: they may contain anything.
+        // The values are inserted last, because they may contain anything.
         let text = text
             .replace(SCOPE, whose)
             .replacen(PROGRAM_PLACE, &program.to_string(), 1)
@@ -195,7 +192,7 @@ impl Runtime {
         Ok(text.replacen(PINNED, &pinned, 1))
     }
 
-    /// Text of the shell part of the launchers.
+    /// Returns the text of the shell script shared by the launchers.
     ///
     /// # Errors
     /// [`Code::Io`] when the package has no such template.
@@ -206,7 +203,7 @@ impl Runtime {
     }
 }
 
-/// What is in force now and is to decide in hooks, whatever their environment says.
+/// Returns the variables in force now, which hooks must use whatever their environment contains.
 ///
 /// # Errors
 /// [`Code::StateDirUnknown`]; [`Code::PathRefused`] for a path that is not text.
@@ -229,8 +226,8 @@ fn text_of(path: &Path) -> Result<String> {
     })
 }
 
-/// Records for hooks which node to start: the one that runs now, then the one on PATH, which may survive an upgrade; and that PATH, in which
-/// hooks look for programs. Nothing is recorded when no node is known.
+/// Records for hooks which node to start: first the running one, then the one on `PATH`, which may survive an
+/// upgrade; and that `PATH`, in which hooks search for programs. Records nothing if no node is known.
 ///
 /// # Errors
 /// [`Code::Io`].
@@ -269,7 +266,7 @@ pub fn record_package(state: &StateDir, root: &Path, from_npx: bool) -> Result<(
     Ok(())
 }
 
-/// The nodes that hooks start, in their order; empty when none is recorded.
+/// The node paths that hooks try, in order; empty if none is recorded.
 #[must_use]
 pub fn recorded_nodes(state: &StateDir) -> Vec<PathBuf> {
     let bytes = read_small(&state.start(), START_LIMIT).ok().flatten().unwrap_or_default();

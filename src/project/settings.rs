@@ -1,4 +1,5 @@
-//! A settings file: where it really is, whether it may be edited, its text, and its text with or without what is ours.
+//! A settings file: its real path, whether it may be edited, its text, and its text with or without our
+//! entries.
 
 use super::HookScope;
 use super::fence::Fence;
@@ -11,26 +12,26 @@ use crate::fs::{canonical, own_uid, owner, read_small};
 use crate::store::stored::sha256_hex;
 use std::path::{Path, PathBuf};
 
-/// Largest settings file that is edited, in bytes.
+/// Size limit of a settings file to edit, in bytes.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
-/// A settings file as it is, and what should be in it.
+/// A settings file as it is, and what it should contain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SettingsTarget {
     pub path: PathBuf,
-    /// Its path after following a permitted symbolic link.
+    /// Path after following a permitted symbolic link.
     pub real_path: PathBuf,
-    /// Its text; `None`: no file.
+    /// Text of the file; `None` if there is no file.
     pub text: Option<String>,
     /// SHA-256 of its bytes, in hex.
     pub sha256: Option<String>,
-    /// Entries that should be in it.
+    /// Hook entries that the file should contain.
     pub entries: Vec<HookEntry>,
-    /// Status line that should be in it; `None`: what is there stays.
+    /// Status line that the file should contain; `None` leaves the existing one.
     pub status_line: Option<StatusLineEntry>,
 }
 
-/// Where a scope's settings are.
+/// Path of the settings file of a scope.
 #[must_use]
 pub fn path_of(scope: HookScope, project: &Path, config_dir: &Path) -> PathBuf {
     match scope {
@@ -40,13 +41,14 @@ pub fn path_of(scope: HookScope, project: &Path, config_dir: &Path) -> PathBuf {
     }
 }
 
-/// Reads a settings file and makes sure that it may be edited.
+/// Reads a settings file and checks that it may be edited.
 ///
-/// A link in a project must stay in the project. A link of the user's own settings (into dotfiles) is followed when its
-/// target is the user's and under the home directory.
+/// A link in a project must stay in the project. A link of the user's own settings (into dotfiles) is
+/// followed if its target belongs to the user and is below the home directory.
 ///
 /// # Errors
-/// [`Code::PathRefused`] for a link that leads elsewhere, a read-only or foreign file, or one that is no text.
+/// [`Code::PathRefused`] for a link that leads elsewhere, a read-only or foreign file, or one that is not
+/// text.
 pub fn read(
     path: &Path,
     scope: HookScope,
@@ -102,7 +104,7 @@ fn real_path(path: &Path, scope: HookScope, within: &Path) -> Result<PathBuf> {
 }
 
 impl SettingsTarget {
-    /// What goes into it, for people.
+    /// Names what is added to the file, for display.
     #[must_use]
     pub fn what(&self) -> &'static str {
         match (self.entries.is_empty(), self.status_line.is_some()) {
@@ -112,7 +114,7 @@ impl SettingsTarget {
         }
     }
 
-    /// Its text with what should be in it, and the warning when the file switches our hooks off.
+    /// Returns the text with our entries, and a warning if the file disables our hooks.
     ///
     /// # Errors
     /// [`Code::SettingsUnparsable`], [`Code::SettingsDuplicateKey`] or [`Code::SettingsShape`].
@@ -132,7 +134,7 @@ impl SettingsTarget {
         edited().map_err(|error: Error| error.at(&self.path))
     }
 
-    /// Its text without anything of ours.
+    /// Returns the text without any entry of ours.
     ///
     /// # Errors
     /// As [`Self::with_ours`].
@@ -144,10 +146,10 @@ impl SettingsTarget {
             .map_err(|error| error.at(&self.path))
     }
 
-    /// Replaces the text, unless somebody changed the file since it was read. `None` removes the file.
+    /// Replaces the text, unless the file was changed since it was read. `None` removes the file.
     ///
     /// # Errors
-    /// [`Code::ChangedMeanwhile`], [`Code::Io`]; the file is then as it was.
+    /// [`Code::ChangedMeanwhile`], [`Code::Io`]; the file is then unchanged.
     pub fn write(&self, fence: &Fence, text: Option<&str>, new_mode: u32) -> Result<()> {
         let now = fence.read(&self.real_path, LARGEST)?.map(|bytes| sha256_hex(&bytes));
         if now != self.sha256 {

@@ -1,8 +1,9 @@
-//! The status line that Claude Code is asked to draw: ours, around the one that was there.
+//! Our status line for Claude Code, wrapped around an existing one.
 //!
-//! The command is a shell line as those of the hooks are. It carries the command that stood in its place, so that nothing but
-//! the settings file itself is needed to run that or to put it back: where the launcher or node is missing, the shell runs it.
-//! Where nothing stood in its place, the launcher looks for the one that Claude Code would have drawn otherwise.
+//! The command is a shell line like those of the hooks. It contains the command it replaced, so that the
+//! settings file alone is enough to run or restore that one: if the launcher or node is missing, the shell
+//! runs it directly. If it replaced none, the launcher searches for the one that Claude Code would have
+//! drawn.
 
 use super::HookScope;
 use super::hooks::{MARKER, RUN, quoted};
@@ -10,23 +11,23 @@ use crate::fs::read_small;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// A status line of ours contains this.
+/// Part of every status line command of ours.
 pub const STATUS_LINE_MARKER: &str = "cc-session-recover/statusline.js";
-/// Seconds after which a status line that is ours alone is drawn again, so that its countdown runs.
+/// Refresh interval in seconds of a status line that is ours alone, so that its countdown runs.
 const REFRESH_SECONDS: u32 = 60;
-/// Largest settings file that is looked into, in bytes.
+/// Size limit of a settings file that is inspected, in bytes.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
-/// The status line to be present in a settings file.
+/// The status line that a settings file should contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusLineEntry {
-    /// The command, behind the assignment of the one that stood in its place.
+    /// The command, without the assignment of the one that it replaced.
     pub command: String,
-    /// `refreshInterval` of a status line that is new; `None`: the key is left to whoever set the one beneath.
+    /// `refreshInterval` of a new status line; `None` leaves the key to the author of the wrapped one.
     pub refresh_interval: Option<u32>,
 }
 
-/// The status line for a scope. `beneath` are the settings files whose status line it covers.
+/// Returns the status line for a scope. `beneath` lists the settings files whose status line it hides.
 #[must_use]
 pub fn entry(scope: HookScope, launcher: &Path, beneath: &[PathBuf]) -> StatusLineEntry {
     let file = match scope {
@@ -41,7 +42,8 @@ pub fn entry(scope: HookScope, launcher: &Path, beneath: &[PathBuf]) -> StatusLi
     }
 }
 
-/// Whether a settings file sets a status line that is not ours. One that cannot be read sets none for the client either.
+/// Whether a settings file sets a status line that is not ours. An unreadable file sets none for the client
+/// either.
 fn has_status_line(path: &Path) -> bool {
     let text = read_small(path, LARGEST).ok().flatten().unwrap_or_default();
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
@@ -49,7 +51,7 @@ fn has_status_line(path: &Path) -> bool {
     value["statusLine"]["command"].as_str().is_some_and(|command| !command.contains(STATUS_LINE_MARKER))
 }
 
-/// Whether anything of ours is in a settings file.
+/// Whether a settings file contains anything of ours.
 #[must_use]
 pub fn is_ours(text: &str) -> bool {
     text.contains(MARKER) || text.contains(STATUS_LINE_MARKER)

@@ -1,5 +1,5 @@
-//! Taking recovery out of a project: a settings file nobody touched since gets its earlier bytes back, from any other only
-//! our own entries are removed. Notes and what is known about sessions stay.
+//! Removes the hooks from a project. A settings file that is unchanged since our edit gets its earlier bytes
+//! back; from any other only our own entries are removed. Notes and records of sessions stay.
 
 use super::commands::removals;
 use super::hooks::MARKER;
@@ -38,21 +38,19 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct UninstallOptions {
-    /// Directory of the project.
     pub project: PathBuf,
-    /// Out of which settings file.
+    /// The settings file to remove the hooks from.
     #[serde(default)]
     pub scope: HookScope,
 }
 
-/// What happens to the settings file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SettingsAction {
-    /// Its earlier bytes come back.
+    /// Restores the file's earlier bytes.
     Restore,
-    /// Our entries are taken out of its text.
+    /// Removes our entries from its text.
     Edit,
-    /// Nothing of ours is in it.
+    /// The file contains nothing of ours.
     Keep,
 }
 
@@ -62,32 +60,31 @@ enum SettingsAction {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UninstallPlan {
     pub project: PathBuf,
-    /// Out of which settings file.
+    /// The settings file to remove the hooks from.
     pub scope: HookScope,
-    /// The settings file, unless there is none, and the one that holds nothing of ours but the status line. Not taken from a plan
-    /// that was handed back.
+    /// The settings file, if it exists, and the one that contains only our status line or covering hooks.
+    /// Never read from a plan that a caller hands back.
     #[serde(skip)]
     edits: Vec<SettingsRemoval>,
     /// A settings file that nobody touched since gets its earlier bytes back (`restore`); from others only our
     /// entries are removed.
     pub files: Vec<FileStep>,
-    /// What a person should know.
     pub warnings: Vec<String>,
-    /// What it was planned from.
+    /// Options that the plan was made from.
     pub options: UninstallOptions,
 }
 
-/// A settings file, and the text that it gets.
+/// A settings file, and the text it will have.
 #[derive(Debug, Clone, PartialEq)]
 struct SettingsRemoval {
     scope: HookScope,
     action: SettingsAction,
     target: SettingsTarget,
-    /// `None`: the file goes.
+    /// New text; `None` removes the file.
     after: Option<String>,
 }
 
-/// Plans. Nothing is written.
+/// Computes the plan without writing anything.
 ///
 /// # Errors
 /// [`Code::ProjectNotFound`], [`Code::PathRefused`], [`Code::Io`].
@@ -109,13 +106,13 @@ pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<Uninst
         let target = read(path, *own, &places.within, Vec::new(), None)?;
         edits.push(removal_from(*own, target, image(*own))?);
     }
-    // An edited file before a restored one, and the one with the status line first.
+    // Edited files come before restored ones, and the one with the status line comes first among them.
     for edited in [true, false] {
         let these = |one: &&SettingsRemoval| (one.action == SettingsAction::Edit) == edited;
         let steps = edits.iter().filter(these).filter_map(SettingsRemoval::step);
         if edited { files.extend(steps.rev()) } else { files.extend(steps) }
     }
-    // The other scope of a project still needs what both share.
+    // Another scope of the same project still needs the shared files.
     let gone = |other: HookScope| other == scope || edits.iter().any(|removal| removal.scope == other);
     let mut left = enabled.iter().flat_map(|enabled| &enabled.settings).filter(|(other, _)| !gone(**other));
     if !left.clone().any(|(_, image)| image.status_line) {
@@ -134,7 +131,7 @@ pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<Uninst
         if run.is_some() {
             files.push(removal(&places.run, run, "chose the node that ran the launchers"));
         }
-        // Behind the launchers, which would be read as modules without it.
+        // Removed after the launchers, which node would read as modules without it.
         let package = places.read_text(&places.launchers_package, LIMIT)?;
         if package.as_deref() == Some(LAUNCHERS_ARE_COMMONJS) {
             files.push(removal(&places.launchers_package, package, "kept the launchers working"));
@@ -150,7 +147,7 @@ pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<Uninst
         warnings.extend(told);
         if scope != HookScope::User {
             let note = places.project.join(FILE_NAME);
-            // A file that cannot be read as a note is somebody else's.
+            // A file that cannot be read as a note belongs to the user.
             if let Ok(Some(text)) = places.read_text(&note, LIMIT)
                 && is_untouched(&text)
             {
@@ -206,11 +203,12 @@ impl SettingsRemoval {
     }
 }
 
-/// Whether a settings file has our status line, or hooks beside those of `settings.json`, and is not one of those that have our hooks.
+/// Whether a settings file has our status line, or hooks that extend those of `settings.json` to
+/// subdirectories and worktrees, but not our main hooks.
 fn goes_with_the_hooks(places: &Places, image: Option<&SettingsImage>, path: &Path) -> bool {
     match image {
         Some(image) => (image.status_line || image.cover) && !image.hooks,
-        // The record of it may be gone.
+        // The record of this file may be missing.
         None => places
             .read_text(path, LIMIT)
             .ok()
@@ -219,7 +217,7 @@ fn goes_with_the_hooks(places: &Places, image: Option<&SettingsImage>, path: &Pa
     }
 }
 
-/// The states of a project.
+/// Saved states of the project.
 fn states(places: &Places) -> SavedStateStore<'_> {
     SavedStateStore { state: &places.state, project: &places.project, archives: 0, ignored: false }
 }
@@ -232,7 +230,7 @@ pub(super) fn removal(path: &Path, before: Option<String>, why: &str) -> FileSte
     FileStep { path: path.to_path_buf(), action: FileAction::Remove, why: why.into(), before, after: None }
 }
 
-/// Takes exactly the lines out that were added; the file goes when nothing else was ever in it.
+/// Removes exactly the lines that were added to git's exclude file.
 fn unexclude(places: &Places, path: &Path, lines: &[String]) -> Option<FileStep> {
     let before = places.read_text(path, LIMIT).ok()??;
     let after: String = before
@@ -248,10 +246,10 @@ fn unexclude(places: &Places, path: &Path, lines: &[String]) -> Option<FileStep>
     })
 }
 
-/// Does what was planned.
+/// Carries out a plan.
 ///
 /// # Errors
-/// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
+/// As [`plan`]; [`Code::ChangedMeanwhile`] if a file has changed since the plan was made.
 pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<ProjectReport> {
     let places = Places::of(setup, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
@@ -262,7 +260,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<Project
             .hint("run the command again"));
     }
     let enabled = load_enabled(&places)?;
-    // The hooks go first, so that nothing starts while the rest goes.
+    // The hooks are removed first, so that nothing starts during the removal.
     for removal in &plan.edits {
         if removal.step().is_some_and(|step| step.changes()) {
             let target = &removal.target;
@@ -285,7 +283,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<Project
         forget(&places, &plan, enabled)?;
         stop_waiting(setup, &places.state);
     } else if let Some(dir) = places.launcher.parent() {
-        // Ours by its name; it stays when something else is in it.
+        // Its name is ours; it stays if it contains anything else.
         places.fence_of(dir).remove_empty(dir);
     }
     let changed = was_enabled || plan.files.iter().any(FileStep::changes);
@@ -317,7 +315,7 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
         return save(&places.record, &enabled);
     }
     remove(&places.record)?;
-    // Only directories that are ours, only when they are empty, innermost first.
+    // Removes only our own directories, only if they are empty, innermost first.
     if plan.scope != HookScope::User {
         if let Ok(Some(place)) = StatesDirectory::find(&places.project) {
             for dir in [place.archive(), place.dir().to_path_buf()] {
@@ -333,19 +331,20 @@ fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result
     Ok(())
 }
 
-/// Hooks that wait for a session of a project without recovery have nothing to wait for any more.
+/// Cancels the waits of sessions whose project no longer has recovery enabled.
 pub(super) fn stop_waiting(setup: SetupContext<'_>, state: &StateDir) {
     let config = Config::default();
     let ledger = Ledger { state, clock: setup.clock, config: &config, default_home: None };
     for incident in ledger.read_all().0.into_iter().filter(|incident| incident.phase.is_active()) {
-        // Its own, which need not be the one of whoever takes recovery out.
+        // The session's own, which may differ from that of the user who removes the hooks.
         let config_dir = incident.config_dir.clone().or_else(|| setup.env.claude_config_dir());
         let config_dir = config_dir.as_deref();
         let project = incident.project.as_deref();
         let by_user = config_dir.is_some_and(|dir| find_user(state, dir).is_some());
         let by_project = project.is_some_and(|project| find(state, setup.env, Some(project)).is_some());
         if !by_user && !by_project && !plugin::is_on(state, config_dir, project) {
-            // Best effort: what cannot be changed now still shows in `status`, from where it can be cancelled.
+            // Best effort: a session that cannot be changed now still shows in `status`, where it can be
+            // cancelled.
             let _ = ledger.change(&incident.session, |incident| {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
                     incident.phase = Phase::Cancelled;

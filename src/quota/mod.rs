@@ -1,5 +1,5 @@
-//! The quota: how much of an account's usage windows is gone, as Claude Code tells it to its status line, the one place where the
-//! client says so ahead of a stop.
+//! Quota: the used share of an account's usage windows, as Claude Code reports it to its status line. This is
+//! the only place where the client reports it before a stop.
 
 pub mod refresh;
 pub mod seen;

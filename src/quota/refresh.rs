@@ -1,7 +1,8 @@
-//! A refresh: what Claude Code says to its status line each time it draws it.
+//! The payload that Claude Code sends to its status line each time it draws it.
 //!
-//! Measured with 2.1.120 to 2.1.329. `rate_limits` comes with a subscriber's first answer and not at all with an API key; right
-//! after a usage limit its window says 100. `context_window.used_percentage` is `null` before the first answer.
+//! Measured with 2.1.120 to 2.1.329. `rate_limits` appears with a subscriber's first answer and never with an
+//! API key; right after a usage limit its window reports 100. `context_window.used_percentage` is `null`
+//! before the first answer.
 
 use crate::claude::home::is_session_id;
 use crate::clock::from_epoch_seconds;
@@ -11,11 +12,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Longest payload that is read, in bytes. Real ones are below 3 KB.
+/// Size limit of a payload, in bytes. Real payloads are below 3 KB.
 const LARGEST: usize = 1024 * 1024;
-/// Longest name of a model that is kept, in characters.
+/// Maximum length of a stored model name, in characters.
 const LONGEST_MODEL: usize = 100;
-/// No model's window is larger, in tokens.
+/// Upper bound for the context window of a model, in tokens.
 const LARGEST_WINDOW: u64 = 1_000_000_000;
 
 /// How much of a limit is used.
@@ -30,25 +31,22 @@ pub struct Window {
     pub resets_at: DateTime<Utc>,
 }
 
-/// The parts of a refresh that are used; every one that is missing or odd is `None` by itself.
+/// The relevant fields of a payload. A missing or invalid field is `None` without affecting the others.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Refresh {
-    /// The session, a UUID.
     pub session: Option<String>,
-    /// Id of the model, as the client names it.
+    /// Model id as reported by the client.
     pub model: Option<String>,
-    /// Window of five hours.
     pub five_hour: Option<Window>,
-    /// Window of seven days.
     pub seven_day: Option<Window>,
-    /// Tokens the model's context holds.
+    /// Size of the model's context window, in tokens.
     pub context_size: Option<u64>,
-    /// Share of the context that is used, 0 to 100.
+    /// Used share of the context window in percent, 0 to 100.
     pub context_percent: Option<f64>,
 }
 
 impl Refresh {
-    /// Reads the payload; `None` when it is no JSON object.
+    /// Parses a payload; `None` if it is not a JSON object or too large.
     #[must_use]
     pub fn parse(input: &[u8]) -> Option<Self> {
         if input.len() > LARGEST {

@@ -1,9 +1,10 @@
-//! What was last seen: the usage windows of the account in each configuration directory of Claude Code, and how many tokens
-//! the context of each model holds, as clients told their status lines.
+//! Last known readings: the usage windows of the account in each configuration directory of Claude Code, and
+//! the context window size of each model, as clients reported them to their status lines.
 //!
-//! One file a configuration directory, replaced as a whole but without fsync: a status line is drawn every second while a
-//! session works, and what a power cut takes is told again at the next answer. It is written only when something moved, and
-//! whoever finds it locked leaves the writing to the other.
+//! One file per configuration directory, replaced as a whole but without fsync: a status line is drawn every
+//! second while a session works, and whatever a power cut loses is reported again with the next answer. The
+//! file is written only when a value changed. A process that finds it locked leaves the update to the other
+//! one.
 
 use super::refresh::{Refresh, Window};
 use crate::error::Code;
@@ -18,17 +19,17 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A window whose reset moved by no more than this is the same window.
+/// Two readings whose resets differ by no more than this are of the same window.
 const SAME_RESET: TimeDelta = TimeDelta::minutes(2);
-/// Percent by which the use has to grow to be written at once.
+/// Increase in percentage points that is written immediately.
 const STEP: f64 = 1.0;
-/// What did not move is written again after this long, so that it shows how fresh it is.
+/// Interval after which an unchanged reading is written again, to keep its time current.
 const FRESH: TimeDelta = TimeDelta::seconds(60);
-/// Sessions whose last reading is kept; the one that changed longest ago goes first.
+/// Number of sessions whose last reading is stored; the one that changed longest ago is dropped first.
 const MOST_SESSIONS: usize = 64;
-/// Models kept in one file; what names more is no client.
+/// Maximum number of models in one file. A real client never reports this many.
 const MOST_MODELS: usize = 64;
-/// Wait of a command that removes a session for a status line that writes.
+/// Wait of a command that removes a session while a status line writes.
 const FORGET_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What a client last told about the limits of its account.
@@ -47,41 +48,37 @@ pub struct Account {
     pub seen_at: DateTime<Utc>,
 }
 
-/// What one session read last of the windows of its account.
+/// Last reading of the usage windows by one session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionReading {
-    /// Window of five hours.
     pub five_hour: Option<Window>,
-    /// Window of seven days.
     pub seven_day: Option<Window>,
-    /// When its first reading was seen here. It may have been got earlier.
+    /// Time when its first reading was seen; the client may have received it earlier.
     #[serde(serialize_with = "time")]
     pub first_at: DateTime<Utc>,
-    /// When it read something else than before, which it got with an answer; `None` while it draws its first reading.
+    /// Time when the reading last changed, which only happens with an answer; `None` while the session
+    /// repeats its first reading.
     #[serde(serialize_with = "time_or_null")]
     pub changed_at: Option<DateTime<Utc>>,
-    /// What tells the account; `None` where the start of the session was not registered.
+    /// Key that identifies the account; `None` where the start of the session was not registered.
     pub account: Option<String>,
 }
 
-/// The stored value of one configuration directory.
+/// Stored readings of one configuration directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredQuota {
     pub version: u32,
-    /// Claude Code's configuration directory.
     pub config_dir: PathBuf,
-    /// When a client told it last.
+    /// Time of the last report by a client.
     #[serde(serialize_with = "time")]
     pub seen_at: DateTime<Utc>,
-    /// Window of five hours.
     pub five_hour: Option<Window>,
-    /// Window of seven days.
     pub seven_day: Option<Window>,
-    /// Tokens the context of each model holds.
+    /// Context window size of each model, in tokens.
     pub windows: BTreeMap<String, u64>,
-    /// The last reading of each session.
+    /// Last reading of each session.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub readings: BTreeMap<String, SessionReading>,
 }
@@ -90,7 +87,8 @@ impl Stored for StoredQuota {
     const VERSION: u32 = 1;
 }
 
-/// Accounts whose usage windows were seen, by configuration directory. What cannot be read is left out.
+/// Returns the accounts with known usage windows, sorted by configuration directory. Unreadable files are
+/// skipped.
 #[must_use]
 pub fn last_seen(state: &StateDir) -> Vec<Account> {
     let accounts = all(state).into_iter().filter(|seen| seen.five_hour.is_some() || seen.seven_day.is_some());
@@ -106,7 +104,8 @@ pub fn last_seen(state: &StateDir) -> Vec<Account> {
     accounts
 }
 
-/// Tokens the context of each model holds, by the client's own word; where two directories disagree, the latest.
+/// Returns the context window size of each model, in tokens, as reported by clients. If two directories
+/// disagree, the latest report wins.
 #[must_use]
 pub fn seen_windows(state: &StateDir) -> BTreeMap<String, u64> {
     let mut files = all(state);
@@ -114,16 +113,17 @@ pub fn seen_windows(state: &StateDir) -> BTreeMap<String, u64> {
     files.into_iter().flat_map(|seen| seen.windows).collect()
 }
 
-/// The last reading of each session of a configuration directory.
+/// Returns the last reading of each session of a configuration directory.
 #[must_use]
 pub fn readings(state: &StateDir, config_dir: &Path) -> BTreeMap<String, SessionReading> {
     let known = peek::<StoredQuota>(&state.quota_of(&project_key(config_dir))).ok().flatten();
     known.filter(|seen| seen.config_dir == config_dir).map(|seen| seen.readings).unwrap_or_default()
 }
 
-/// Removes the readings of a session from one of the files.
+/// Removes the readings of a session from one file.
 ///
 /// # Errors
+///
 /// [`Code::StateLocked`], [`Code::StateNewer`], [`Code::Io`].
 pub fn forget(state: &StateDir, path: &Path, session: &str) -> crate::error::Result<()> {
     let key = path.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
@@ -142,7 +142,8 @@ fn all(state: &StateDir) -> Vec<StoredQuota> {
         .collect()
 }
 
-/// Keeps what a refresh says, and returns what is then known; `None` when nothing is. Never waits and never fails.
+/// Stores the readings of a refresh and returns what is then known; `None` if nothing is known. Never waits
+/// and never fails.
 #[must_use]
 pub fn note(
     state: &StateDir,
@@ -165,17 +166,17 @@ pub fn note(
     let Ok(Some(_lock)) = Lock::try_take(&state.quota_lock(&project_key(config_dir))) else {
         return Some(seen);
     };
-    // Somebody else may have written since.
+    // Another process may have written in the meantime.
     let Ok(current) = load::<StoredQuota>(state, &path).map(Loaded::found) else { return Some(seen) };
     let seen = merged(current.as_ref(), config_dir, refresh, now, &account)?;
     if current.as_ref().is_none_or(|current| moved(current, &seen)) {
-        // The next refresh tries again.
+        // If the write fails, the next refresh tries again.
         let _ = save_unsynced(&path, &seen);
     }
     Some(seen)
 }
 
-/// What is known after a refresh; `None` when there is nothing to keep.
+/// Merges a refresh into the known readings; `None` when there is nothing to store.
 fn merged(
     known: Option<&StoredQuota>,
     config_dir: &Path,
@@ -207,7 +208,8 @@ fn merged(
     something.then_some(seen)
 }
 
-/// Keeps what a session reads; whether it read something else before, so that it got this with an answer just now.
+/// Stores the reading of a session. Returns whether it changed, which means the session received it with an
+/// answer just now.
 fn reading_changed(
     readings: &mut BTreeMap<String, SessionReading>,
     refresh: &Refresh,
@@ -249,8 +251,9 @@ fn reading_changed(
     changed
 }
 
-/// A session that was idle tells a window that is over, or less than another session told of the same one. One that has just been
-/// answered (`fresh`) is right also when it tells less: a limit can be reset early.
+/// Merges two readings of a window. An idle session may report a window that has ended, or a lower use than
+/// another session reported for the same window. A session that has just been answered (`fresh`) is right
+/// even when it reports less, because a limit can be reset early.
 fn latest(known: Option<Window>, told: Option<Window>, now: DateTime<Utc>, fresh: bool) -> Option<Window> {
     let told = told.filter(|told| told.resets_at > now || known.is_none());
     if fresh && told.is_some() {
@@ -259,7 +262,8 @@ fn latest(known: Option<Window>, told: Option<Window>, now: DateTime<Utc>, fresh
     fuller(told, known).or(known)
 }
 
-/// Of the two readings of one window the fuller, because use only grows; `told` when they are of different windows.
+/// Returns the higher of two readings of the same window, because use only grows; `told` if they are of
+/// different windows.
 fn fuller(told: Option<Window>, known: Option<Window>) -> Option<Window> {
     let told = told?;
     let same = known.filter(|known| (known.resets_at - told.resets_at).abs() <= SAME_RESET);
@@ -269,7 +273,7 @@ fn fuller(told: Option<Window>, known: Option<Window>) -> Option<Window> {
     })
 }
 
-/// Whether the difference is worth a write.
+/// Returns whether the change is large enough to write.
 fn moved(from: &StoredQuota, to: &StoredQuota) -> bool {
     let window = |from: Option<Window>, to: Option<Window>| match (from, to) {
         (Some(from), Some(to)) => {
@@ -285,7 +289,8 @@ fn moved(from: &StoredQuota, to: &StoredQuota) -> bool {
         || (to.seen_at - from.seen_at).abs() >= FRESH
 }
 
-/// Whether the readings differ by a new session, a step of use, or a reset: what an early reset can be seen by.
+/// Returns whether the readings differ by a new session, a step of use, or a reset. This is what reveals an
+/// early reset.
 fn readings_moved(from: &BTreeMap<String, SessionReading>, to: &BTreeMap<String, SessionReading>) -> bool {
     to.iter().any(|(session, reading)| {
         let Some(known) = from.get(session) else { return true };
@@ -373,10 +378,10 @@ mod tests {
         let place = place();
         place.tell(window(60.0, "15:00:00"), "10:00:00");
         assert_eq!(place.tell(window(42.0, "15:00:00"), "11:00:00").five_hour, window(60.0, "15:00:00"));
-        // The next window; then the idle session draws the old one again.
+        // The next window starts; then the idle session reports the old one again.
         place.tell(window(1.0, "20:00:00"), "15:01:00");
         assert_eq!(place.tell(window(42.0, "15:00:00"), "15:02:00").five_hour, window(1.0, "20:00:00"));
-        // Another account, whose window ends earlier and is not over yet.
+        // Another account, whose window ends earlier but has not ended yet.
         assert_eq!(place.tell(window(7.0, "18:00:00"), "15:03:00").five_hour, window(7.0, "18:00:00"));
     }
 

@@ -1,13 +1,15 @@
-//! Changes: what tells a supervisor between two looks that something was written which it should look at now: a stop that a
-//! hook recorded, a pause, a cancellation. Where the system cannot tell, looks alone do.
+//! Notifies a supervisor between two passes that a file changed which it should check at once: a stop that a
+//! hook recorded, a pause, a cancellation. Where the system offers no notifications, the regular passes alone
+//! find it.
 
 use std::time::Duration;
 pub use told::{Changes, Wake};
 
-/// What is written together is looked at together.
+/// Files written within this time are handled together.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// The kernel tells it, to the thread that waits: one that only watched would be woken by everything we read ourselves.
+/// Uses inotify in the waiting thread: a separate watching thread would be woken by everything we read
+/// ourselves.
 #[cfg(target_os = "linux")]
 mod told {
     use super::SETTLE;
@@ -21,7 +23,7 @@ mod told {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    /// Something to wait for.
+    /// Source of change notifications to wait on.
     pub struct Changes {
         watch: Option<Watch>,
         wake: Option<Wake>,
@@ -29,43 +31,43 @@ mod told {
 
     struct Watch {
         file: OwnedFd,
-        /// The watch of the state directory itself, in which one file matters.
+        /// Watch of the state directory itself, in which only two files matter.
         root: i32,
     }
 
-    /// Ends a wait from elsewhere.
+    /// Ends a wait from another thread.
     #[derive(Debug, Clone)]
     pub struct Wake(Arc<OwnedFd>);
 
     impl Wake {
-        /// Ends it, or the next one.
+        /// Ends the current wait, or the next one.
         pub fn wake(&self) {
-            // One that is on its way already will do.
+            // A wake that is already pending is enough.
             let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
         }
     }
 
     impl Changes {
-        /// What changes in the state directory. A system that cannot tell is no error.
+        /// Watches the state directory. A system without notifications is not an error.
         #[must_use]
         pub fn of(state: &StateDir) -> Self {
             let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok();
             Self { watch: watch(state), wake: wake.map(|file| Wake(Arc::new(file))) }
         }
 
-        /// Whether the system tells.
+        /// Whether the system delivers notifications.
         #[must_use]
         pub const fn are_told(&self) -> bool {
             self.watch.is_some()
         }
 
-        /// What ends a wait from elsewhere; `None` where the system has nothing for that.
+        /// Handle that ends a wait from another thread; `None` where the system has nothing for that.
         #[must_use]
         pub fn waker(&self) -> Option<Wake> {
             self.wake.clone()
         }
 
-        /// Waits for a change, and at most this long. True when there was one.
+        /// Waits for a change for at most this long. Returns whether there was one.
         #[must_use]
         pub fn wait(&self, longest: Duration) -> bool {
             let end = Instant::now() + longest;
@@ -92,7 +94,7 @@ mod told {
             }
         }
 
-        /// Takes what was told; whether any of it is to be looked at.
+        /// Reads the pending events, and returns whether any of them matters.
         fn take(&self) -> bool {
             let mut counted = [0_u8; 8];
             let woken =
@@ -103,13 +105,13 @@ mod told {
             let mut matters = woken;
             while let Ok(event) = events.next() {
                 let name = event.file_name().map(std::ffi::CStr::to_bytes);
-                // Names that begin with a dot are still being written.
+                // Names that begin with a dot are files still being written.
                 matters |= match name {
                     Some(name) if event.wd() == *root => {
                         [&b"paused.json"[..], b"supervisor-wanted.json"].contains(&name)
                     }
                     Some(name) => !name.starts_with(b"."),
-                    // The directory itself, or more than could be told.
+                    // An event of the directory itself, or a queue overflow.
                     None => true,
                 };
             }
@@ -139,28 +141,28 @@ mod told {
     use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
     use std::time::Duration;
 
-    /// Something to wait for.
+    /// Source of change notifications to wait on.
     pub struct Changes {
         told: Receiver<()>,
         tell: SyncSender<()>,
-        /// Tells as long as it lives; without it only [`Wake`] does.
+        /// Sends notifications as long as it lives; without it only [`Wake`] does.
         watcher: Option<RecommendedWatcher>,
     }
 
-    /// Ends a wait from elsewhere.
+    /// Ends a wait from another thread.
     #[derive(Debug, Clone)]
     pub struct Wake(SyncSender<()>);
 
     impl Wake {
-        /// Ends it, or the next one.
+        /// Ends the current wait, or the next one.
         pub fn wake(&self) {
-            // One that is on its way already will do.
+            // A wake that is already pending is enough.
             let _ = self.0.try_send(());
         }
     }
 
     impl Changes {
-        /// What changes in the state directory. A system that cannot tell is no error.
+        /// Watches the state directory. A system without notifications is not an error.
         #[must_use]
         pub fn of(state: &StateDir) -> Self {
             let (tell, told) = sync_channel(1);
@@ -168,19 +170,19 @@ mod told {
             Self { told, tell, watcher }
         }
 
-        /// Whether the system tells.
+        /// Whether the system delivers notifications.
         #[must_use]
         pub const fn are_told(&self) -> bool {
             self.watcher.is_some()
         }
 
-        /// What ends a wait from elsewhere; `None` where the system has nothing for that.
+        /// Handle that ends a wait from another thread; `None` where the system has nothing for that.
         #[must_use]
         pub fn waker(&self) -> Option<Wake> {
             Some(Wake(self.tell.clone()))
         }
 
-        /// Waits for a change, and at most this long. True when there was one.
+        /// Waits for a change for at most this long. Returns whether there was one.
         #[must_use]
         pub fn wait(&self, longest: Duration) -> bool {
             match self.told.recv_timeout(longest) {
@@ -199,7 +201,7 @@ mod told {
         let paused = state.paused();
         let own = [dirs.to_vec(), vec![paused.clone(), state.supervisor_wanted()]].concat();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            // What cannot be told is looked for.
+            // A watcher error may hide a change, so it counts as one.
             if event.map_or(true, |event| matters(&event, &own)) {
                 let _ = tell.try_send(());
             }
@@ -211,7 +213,7 @@ mod told {
         Ok(watcher)
     }
 
-    /// Something was put in its place or taken away. Names that begin with a dot are still being written.
+    /// Whether a file was put in place or removed. Names that begin with a dot are files still being written.
     fn matters(event: &Event, own: &[PathBuf]) -> bool {
         let changes = matches!(
             event.kind,

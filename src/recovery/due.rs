@@ -1,5 +1,6 @@
-//! A due time on two clocks. The wall clock says what a planned time means; the boot clock, which no correction moves, says
-//! whether that much time has really gone by since it was planned. Nothing happens before both agree.
+//! A due time on two clocks. The wall clock defines what a planned time means; the boot clock, which no
+//! correction moves, shows whether that much time has really passed since it was planned. Nothing happens
+//! before both agree.
 
 use crate::clock::Clock;
 use crate::session::stop::time;
@@ -7,27 +8,27 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A plan that is further away than this was made by a clock that was not set yet: no limit lasts so long.
+/// A plan further ahead than this was made by a clock that was not set yet: no limit lasts that long.
 const LONGEST: Duration = Duration::from_hours(8 * 24);
 
-/// What both clocks showed when something was planned about a stop for the first time in this boot. Whatever is planned about
-/// it later is measured from there: a plan that is made anew after the wall clock was moved proves nothing.
+/// What both clocks showed when something was first planned for a stop in this boot. Later plans for the stop
+/// are measured from there, because a plan made after the wall clock was moved proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timing {
-    /// The stop, by its incident's generation.
+    /// The stop, as its incident's generation.
     pub generation: u64,
-    /// The wall clock then.
+    /// Wall clock at that time.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
-    /// The boot clock then, in milliseconds.
+    /// Boot clock at that time, in milliseconds.
     pub since_boot: u64,
-    /// The boot it counts from; without it this proves nothing to another process.
+    /// Boot that it counts from; without it this proves nothing to another process.
     pub boot: Option<String>,
 }
 
 impl Timing {
-    /// What they show now.
+    /// Reads both clocks now.
     #[must_use]
     pub fn of(generation: u64, clock: &dyn Clock) -> Self {
         Self {
@@ -38,7 +39,7 @@ impl Timing {
         }
     }
 
-    /// Whether it tells about this stop in this boot.
+    /// Whether it applies to this stop in this boot.
     #[must_use]
     pub fn holds(&self, generation: u64, boot: Option<&str>) -> bool {
         self.generation == generation && self.boot.is_some() && self.boot.as_deref() == boot
@@ -52,15 +53,15 @@ impl Timing {
     }
 }
 
-/// Watches the due times of one session.
+/// Tracks the due times of one session.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DueByBoot {
     seen: Option<Timing>,
 }
 
 impl DueByBoot {
-    /// Time until `due` by the boot clock: counted from when the stop was planned for where that was in this boot, else from
-    /// when it was first looked at here.
+    /// Time until `due` by the boot clock: counted from when the stop was planned if that was in this boot,
+    /// else from when it was first checked here.
     pub(super) fn left(
         &mut self,
         due: Option<DateTime<Utc>>,

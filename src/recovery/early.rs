@@ -1,9 +1,9 @@
-//! Early resets: evidence that an account has usage again before the time at which its limit was to reset. Users can take a reset,
-//! and plans change.
+//! Early resets: evidence that an account has usage again before the time at which its limit was to reset.
+//! Users can take an early reset, and plans change.
 //!
-//! Nothing is requested to find out. What counts is a turn of another session that was asked for and answered after the stop, or a
-//! reading of the window below 100 % that a status line got after the stop; both of the same account and the same configuration
-//! directory.
+//! Finding out causes no request. Two things count: a turn of another session that was requested and answered
+//! after the stop, or a reading of the window below 100 % that a status line received after the stop. Both
+//! must be of the same account and the same configuration directory.
 
 use super::incident::Incident;
 use super::readiness::started_with;
@@ -24,40 +24,38 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Two times of one reset differ by no more than this.
+/// Maximum difference between two reported times of the same reset.
 const SAME_RESET: Duration = Duration::minutes(2);
-/// Bytes at the end of a transcript in which an answered turn is looked for.
+/// Bytes at the end of a transcript that are searched for an answered turn.
 const TAIL: u64 = 1024 * 1024;
-/// Transcripts that are remembered as read.
+/// Maximum number of transcripts remembered as read.
 const MOST_READ: usize = 4096;
 
-/// What shows that usage is available again.
+/// Source of the evidence that usage is available again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EarlySource {
-    /// Another session was answered.
+    /// Another session received an answer.
     Turn,
-    /// A status line read the window.
+    /// A status line reading of the usage window.
     StatusLine,
 }
 
-/// Evidence of an early reset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EarlyReset {
-    /// Time of the evidence.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
-    /// The reset that it comes before.
+    /// The scheduled reset that the evidence precedes.
     #[serde(serialize_with = "time")]
     pub reset: DateTime<Utc>,
-    /// The session that shows it.
+    /// The session that provides the evidence.
     pub session: String,
     pub source: EarlySource,
 }
 
 impl EarlyReset {
-    /// Whether it is evidence about this stop: strictly newer than it, and about its window.
+    /// Whether it is evidence about this stop: strictly newer than it, and about the same window.
     #[must_use]
     pub fn holds_for(&self, stop: &Stop) -> bool {
         stop.at.is_some_and(|at| self.at > at) && self.is_before(stop)
@@ -67,7 +65,7 @@ impl EarlyReset {
         stop.resets_at.is_some_and(|reset| (reset - self.reset).abs() <= SAME_RESET)
     }
 
-    /// The same in words, for the incident's evidence.
+    /// Describes the evidence in words, for the incident.
     #[must_use]
     pub fn fact(&self) -> String {
         let what = match self.source {
@@ -78,8 +76,8 @@ impl EarlyReset {
     }
 }
 
-/// Whether evidence may still be looked for. What was acted on once for a reset is not used again for the same one: a try that was
-/// refused all the same shows that it proves nothing here.
+/// Whether to search for evidence. Evidence is used once per reset: if the resulting attempt was refused, it
+/// proves nothing for this one.
 #[must_use]
 pub fn is_wanted(incident: &Incident, now: DateTime<Utc>) -> bool {
     let stop = &incident.stop;
@@ -89,7 +87,7 @@ pub fn is_wanted(incident: &Incident, now: DateTime<Utc>) -> bool {
         && incident.early.as_ref().is_none_or(|known| !known.is_before(stop))
 }
 
-/// Whether an answer of this model shows that the limit no longer holds.
+/// Whether an answer from this model shows that the limit no longer applies.
 fn is_covered(kind: StopKind, stopped_model: Option<&str>, model: &str) -> bool {
     let names = |family: &str| model.to_ascii_lowercase().contains(family);
     match kind {
@@ -101,7 +99,7 @@ fn is_covered(kind: StopKind, stopped_model: Option<&str>, model: &str) -> bool 
     }
 }
 
-/// The window of a reading that is about this kind of limit.
+/// The window in a reading that corresponds to this kind of limit.
 const fn window_of(kind: StopKind, reading: &SessionReading) -> Option<Window> {
     match kind {
         StopKind::UsageLimit5h => reading.five_hour,
@@ -110,8 +108,9 @@ const fn window_of(kind: StopKind, reading: &SessionReading) -> Option<Window> {
     }
 }
 
-/// A reading that was got after the stop and shows that the window is not used up. An idle session draws its old reading again and
-/// again, so only one that changed after the stop counts, or the first one of a session that was started after it.
+/// Finds a reading received after the stop that shows the window is not used up. An idle session redraws its
+/// old reading again and again, so only one that changed after the stop counts, or the first one of a session
+/// that was started after it.
 fn by_reading(
     incident: &Incident,
     account: &str,
@@ -133,8 +132,8 @@ fn by_reading(
     Some(EarlyReset { at, reset, session: session.clone(), source: EarlySource::StatusLine })
 }
 
-/// Time of the first turn that was asked for and answered after `stopped`. An answer to an older request proves nothing: it may
-/// have been under way when the limit was reached.
+/// Time of the first turn that was requested and answered after `stopped`. An answer to an older request
+/// proves nothing, because it may have been in progress when the limit was reached.
 fn answered_since(
     transcript: &Transcript<'_>,
     stopped: DateTime<Utc>,
@@ -195,14 +194,14 @@ pub fn newest_answer(transcript: &Transcript<'_>) -> Option<DateTime<Utc>> {
     None
 }
 
-/// Looks for evidence; remembers which transcripts were read, as they were then.
+/// Searches for evidence, and remembers which transcripts it has read and in which state.
 #[derive(Debug, Default)]
 pub struct EarlySearch {
     read: BTreeMap<(String, PathBuf), (SystemTime, u64)>,
 }
 
 impl EarlySearch {
-    /// The evidence about an incident, if there is any.
+    /// Returns evidence about an incident, if there is any.
     pub fn find(&mut self, state: &StateDir, incident: &Incident, now: DateTime<Utc>) -> Option<EarlyReset> {
         if !is_wanted(incident, now) {
             return None;
@@ -236,7 +235,7 @@ impl EarlySearch {
                 }
                 let Ok(meta) = file.metadata() else { continue };
                 let Ok(modified) = meta.modified() else { continue };
-                // Only a hint: what was not written to since holds no newer answer.
+                // Only an optimisation: a transcript unmodified since the stop contains no newer answer.
                 if DateTime::<Utc>::from(modified) <= stopped {
                     continue;
                 }

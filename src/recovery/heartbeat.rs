@@ -1,9 +1,10 @@
 //! The heartbeat: the waiting half of a `StopFailure` hook in an open client.
 //!
-//! It sleeps on the wall clock in steps of at most 30 s. Each time it makes sure that the client still lives and holds
-//! this session, that nothing newer than the stop is in the transcript, and that nobody cancelled. When the planned time
-//! has come by the wall clock and by the boot clock, it writes the attempt down and wakes the session, once. In every
-//! other case it ends in silence. The client's own continuation comes first and is then found in the transcript.
+//! It sleeps on the wall clock in steps of at most 30 s. After each step it checks that the client is still
+//! alive and has this session open, that the transcript contains nothing newer than the stop, and that the
+//! wait was not cancelled. When the planned time has come by the wall clock and by the boot clock, it records
+//! the attempt and wakes the session, once. In every other case it ends silently. The client's own
+//! continuation comes first and is then found in the transcript.
 
 use super::due::DueByBoot;
 use super::early::{EarlyReset, EarlySearch};
@@ -37,122 +38,121 @@ use std::time::Duration;
 
 /// Longest time between two checks.
 const LONGEST_STEP: f64 = 30.0;
-/// The client opens its limit menu moments after the stop, so the first check comes after this time; each later one waits as long
-/// as all before it together.
+/// First pause after a stop, short because the client opens its limit menu moments later. Each later pause is
+/// as long as all before it together.
 const MENU_STEP: Duration = Duration::from_secs(1);
-/// How long the error record is waited for; it comes 0.2 s after the hook starts on an idle machine.
+/// Longest wait for the error record, which arrives 0.2 s after the hook starts on an idle machine.
 const RECORD_WAIT: Duration = Duration::from_secs(5);
-/// How long it is waited for when there is no conversation at all and no client that could still write one.
+/// As [`RECORD_WAIT`], if there is no conversation at all and no client that could still write one.
 const NOTHING_WAIT: Duration = Duration::from_millis(500);
 const RECORD_STEP: Duration = Duration::from_millis(40);
-/// Time between two tries to write an incident that cannot be written.
+/// Pause before retrying to write an incident after an I/O failure.
 const UNWRITABLE_STEP: Duration = Duration::from_secs(5);
-/// How long the lease is tried for.
+/// Longest wait for the lease.
 const LEASE_WAIT: Duration = Duration::from_millis(250);
-/// Time between two checks of an incident whose hook is still reading, and of one whose error record is not there yet.
+/// Time between two checks of an incident whose hook is still reading, or whose error record is still
+/// missing.
 const ESTABLISHING: Duration = Duration::from_secs(1);
 /// A record this much older than the hook belongs to an earlier stop.
 const RECORD_AGE: chrono::Duration = chrono::Duration::seconds(60);
-/// For how long after the stop a missing error record is checked for every second.
+/// How long after the stop a missing error record is checked for every second.
 const RECORD_LATE: chrono::Duration = chrono::Duration::minutes(10);
-/// Variables that send requests to a proxy.
+/// Variables that route requests through a proxy.
 const PROXIES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-/// A clock that advanced this much more than the time slept shows that the machine or this process stood still.
+/// A clock that advanced this much more than the time slept shows that the machine or this process was
+/// suspended.
 const GAP: Duration = Duration::from_secs(10);
 
-/// What a heartbeat works with.
+/// Everything that a waiting hook works with.
 #[derive(Clone, Copy)]
 pub struct Heartbeat<'a> {
-    /// Incidents on disk, with clock and configuration.
     pub ledger: Ledger<'a>,
-    /// For the configuration in force, which may change during the wait.
+    /// Source of the configuration in force, which may change during the wait.
     pub env: &'a Environment,
-    /// Processes of this machine.
     pub processes: &'a dyn Processes,
-    /// Configuration directories of Claude Code; the hook's own comes first.
+    /// Configuration directories of Claude Code, starting with the hook's own.
     pub homes: &'a [ClaudeHome],
-    /// Called, without any lock, when something starts or stops keeping the session from being continued.
+    /// Called without any lock when an obstacle appears or disappears.
     pub on_hold: &'a (dyn Fn(&Incident) + 'a),
 }
 
-/// The client as it is at one moment.
+/// State of the client at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientPresence {
-    /// It has the session open and takes a wake.
+    /// The session is open, and the client accepts a wake.
     Ready,
-    /// It has the session open and works, or waits for a permission or an answer.
+    /// The session is open, and the client is working or waiting for a permission or an answer.
     Busy,
-    /// It lives, but has another session open now.
+    /// The client is alive but has another session open now.
     Elsewhere,
     Gone,
 }
 
-/// What the transcript says at one moment.
+/// What is new in the transcript at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TranscriptChange {
-    /// The stop is still the last thing in it.
+    /// The stop is still the last entry.
     Same,
-    /// A newer failure is.
+    /// A newer failure is the last entry.
     StoppedAgain,
     /// The client continued by itself.
     ContinuedByClient,
-    /// A person cancelled the client's own continuation.
+    /// The user cancelled the client's own continuation.
     Escaped,
-    /// Something else is newer.
+    /// Some other entry is newer than the stop.
     MovedOn,
-    /// It cannot be read.
     Lost,
 }
 
-/// What to do now.
+/// Next move of a waiting hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitMove {
-    /// Check again after this time.
     Sleep(Duration),
-    /// Take the newer failure as the stop.
+    /// Replace the stop by the newer failure.
     Adopt,
-    /// Record what keeps the session from being continued, or that nothing does any more.
+    /// Record the obstacle, or that there is none any more.
     HoldBack(Option<Obstacle>),
-    /// Time stood still: the client's own continuation gets its full head start again, until then.
+    /// Time jumped because the machine or this process was suspended, so the client's own continuation gets
+    /// its full head start again, until this time.
     Postpone(DateTime<Utc>),
-    /// The user cancelled the client's own continuation and ours goes on: it need not wait for the client's any more.
+    /// The user cancelled the client's own continuation, and ours continues without waiting for it.
     ActAlone,
-    /// Plan again: usage is available before the reset.
+    /// Plan again, because usage is available before the reset.
     PlanEarly(EarlyReset),
     Wake,
-    /// End, and notify the user that the limit has reset.
     NotifyReset,
-    /// End in silence; the incident gets this phase, `None` when it stays as it is.
+    /// End silently, and set this phase; `None` leaves the phase as it is.
     End(Option<Phase>, &'static str),
-    /// End in silence and leave it to the user: the client is closed or has turned to another session.
+    /// End silently and leave the session to the user: the client is closed or has switched to another
+    /// session.
     Leave(&'static str),
 }
 
-/// The facts that decide the next move of a waiting hook.
 #[derive(Debug, Clone, Copy)]
 pub struct WaitFacts<'a> {
-    /// The incident on disk.
+    /// The incident on disk, if there is one.
     pub incident: Option<&'a Incident>,
     pub client: ClientPresence,
-    /// What keeps it from being continued.
+    /// Obstacle that prevents the session from continuing.
     pub obstacle: Option<Obstacle>,
     pub seen: TranscriptChange,
     /// Evidence, not acted on yet, that usage is available again before the reset.
     pub early: Option<&'a EarlyReset>,
-    /// The user's Esc counts as "do not continue".
+    /// Whether Esc in the client means "do not continue".
     pub escape_cancels: bool,
-    /// Time stood still since the last check.
+    /// Whether the machine or this process was suspended since the last check.
     pub gap: bool,
-    /// Head start that the client's own continuation gets after a gap; `None` where it does not continue by itself.
+    /// Head start of the client's own continuation after a gap; `None` if the client does not continue by
+    /// itself.
     pub head_start: Option<Duration>,
     pub now: DateTime<Utc>,
-    /// Boot-clock time that must still go by, whatever the wall clock says.
+    /// Boot-clock time that must still pass, whatever the wall clock shows.
     pub boot_left: Duration,
     pub step: Duration,
 }
 
-/// Decides the next move: pure, so that every case can be tried.
+/// Decides the next move. A pure function, so that every case can be tested.
 #[must_use]
 pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     let Some(incident) = facts.incident else { return WaitMove::End(None, "the incident is gone") };
@@ -189,7 +189,7 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
         return WaitMove::ActAlone;
     }
     if incident.phase == Phase::Open {
-        // The hook that reported it is still reading about it.
+        // The hook that reported the stop is still reading it.
         return WaitMove::Sleep(facts.step.min(ESTABLISHING));
     }
     let (Action::Wake, Some(due)) = (incident.plan.action, incident.plan.at) else {
@@ -197,7 +197,7 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     };
     let wall_left = (due - facts.now).to_std().unwrap_or(Duration::ZERO);
     let left = wall_left.max(facts.boot_left);
-    // A transcript that comes late is no obstacle before the time.
+    // A missing transcript is an obstacle only once the planned time has come.
     let lost = facts.seen == TranscriptChange::Lost && left.is_zero();
     let obstacle = facts.obstacle.or_else(|| lost.then_some(Obstacle::NoTranscript));
     if obstacle != incident.held_back.as_ref().map(|held| held.reason) {
@@ -224,8 +224,8 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     }
 }
 
-/// When the user is to be notified that the limit of a terminal session has reset, where that continues nothing by itself. Other
-/// clients are no windows in which anybody could type, and wait for their hooks when they end.
+/// When to notify the user that the limit of a terminal session has reset, if nothing continues that session
+/// by itself. Other clients have no window for typing, and wait for their hooks when they exit.
 #[must_use]
 pub fn notified_at(incident: &Incident) -> Option<DateTime<Utc>> {
     incident
@@ -234,39 +234,37 @@ pub fn notified_at(incident: &Incident) -> Option<DateTime<Utc>> {
         .filter(|_| incident.phase == Phase::Held && incident.entrypoint.as_deref() == Some("cli"))
 }
 
-/// How a heartbeat ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitEnd {
-    /// Wake the session with this text.
+    /// Wake the session with this prompt.
     Wake(String),
-    /// Notify the user that the limit has reset.
     HasReset,
     Silent(&'static str),
 }
 
-/// The answer to an arm that keeps the time itself and asks what to do.
+/// Answer to a module that keeps the time itself and asks what to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CheckedStop {
-    /// Nothing to do before the planned time, or something holds the session.
+    /// Nothing to do: the planned time has not come, or an obstacle holds the session.
     Waits(Box<Incident>),
-    /// Another process waits for the session, a hook of a reopened window for example.
+    /// Another process waits for the session, such as the hook of a reopened window.
     WaitedForElsewhere,
-    /// The wake is granted and recorded: submit this text, once.
+    /// The wake is granted and recorded, so the caller submits this text, once.
     Granted(String),
-    /// Nobody needs to wait any more.
+    /// There is nothing left to wait for.
     Over(&'static str),
 }
 
-/// How an arm without a process of its own asks.
+/// A question of the module, which has no process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CheckRequest {
-    /// The planned time has come for the arm: grant the wake if everything still allows it.
+    /// The planned time has come for the module: grant the wake if nothing prevents it.
     pub claims: bool,
-    /// Time stood still since it asked last.
+    /// Whether the machine or the client was suspended since the last question.
     pub gap: bool,
 }
 
-/// Changes of an incident that one check makes at most, each followed by another decision.
+/// Maximum number of changes that one check makes to an incident, each followed by another decision.
 const MOST_CHANGES: usize = 6;
 
 /// Reads the transcript only when its size has changed.
@@ -291,9 +289,9 @@ impl Heartbeat<'_> {
         self.ledger.clock
     }
 
-    /// Waits until the error record of a stop that a hook just reported is in the transcript, and completes the incident
-    /// with it and with a plan. Without it after five seconds the payload has to do, and [`Heartbeat::wait`] takes the record
-    /// over whenever it comes.
+    /// Waits until the error record of a stop that a hook just reported is in the transcript, and completes
+    /// the incident with it and with a plan. If it does not arrive within five seconds, the payload is used,
+    /// and [`Heartbeat::wait`] adopts the record whenever it arrives.
     ///
     /// # Errors
     /// Those of the ledger.
@@ -308,7 +306,7 @@ impl Heartbeat<'_> {
                 summary.stop.kind.is_failure() && summary.stop.record.is_some() && reported - at < RECORD_AGE
             });
             let nothing = reader.summary.as_ref().is_none_or(|summary| summary.stop.kind == StopKind::Empty);
-            // On a starved machine a client that lives writes seconds later.
+            // On an overloaded machine a live client may write seconds later.
             let never = nothing && !self.is_alive(incident);
             let patience = if never { NOTHING_WAIT } else { RECORD_WAIT };
             if fresh.is_some() || self.clock().since_boot().saturating_sub(started) > patience {
@@ -319,7 +317,7 @@ impl Heartbeat<'_> {
         let generation = incident.generation;
         let terminal = self.terminal(incident);
         self.ledger.change(&incident.session, |incident| {
-            // The user may have cancelled it while the record was waited for.
+            // The user may have cancelled it during the wait for the record.
             let Some(incident) = incident
                 .as_mut()
                 .filter(|incident| incident.generation == generation && incident.phase != Phase::Cancelled)
@@ -341,7 +339,7 @@ impl Heartbeat<'_> {
     /// Waits for the planned time of a session's incident. Returns at once when another process already waits for it.
     #[must_use]
     pub fn wait(&self, session: &str) -> WaitEnd {
-        // A report takes the lease for an instant to see whether anybody waits.
+        // A status report takes the lease for an instant to see whether a process waits.
         let mut lease = match Lock::wait(&self.ledger.state.waiter_lease(session), LEASE_WAIT) {
             Ok(lease) => Some(lease),
             Err(error) if error.code == Code::StateLocked => {
@@ -361,8 +359,8 @@ impl Heartbeat<'_> {
         ended
     }
 
-    /// Decides once what a waiting hook would decide now, under the same lease, and returns instead of sleeping. A wake is granted
-    /// only to a request that claims it.
+    /// Makes the decision that a waiting hook would make now, under the same lease, and returns instead of
+    /// sleeping. A wake is granted only to a request that claims it.
     ///
     /// # Errors
     /// Those of the ledger.
@@ -377,7 +375,7 @@ impl Heartbeat<'_> {
         watch.may_wake = request.claims;
         for _ in 0..MOST_CHANGES {
             let incident = self.ledger.read(session)?;
-            // Granted already: whether it took effect is recorded by the end of the turn, not by another claim.
+            // Already granted: the end of the turn records whether it took effect, not another claim.
             if incident.as_ref().is_some_and(|incident| incident.phase == Phase::Attempting) {
                 break;
             }
@@ -414,8 +412,8 @@ impl Heartbeat<'_> {
             let move_ = self.assess(incident.as_ref(), &mut watch, false);
             match move_ {
                 WaitMove::Sleep(time) => watch.sleep(time, self.clock()),
-                // Everything that changes the incident is decided again under its lock, so that a stop reported in
-                // between is not lost: its hook finds our lease taken and relies on us.
+                // Every change to the incident is decided again under its lock. Otherwise a stop reported in
+                // between would be lost, because its hook finds our lease taken and relies on us.
                 _ => match self.act(session, &mut watch, lease) {
                     Ok(Some(ended)) => return ended,
                     Ok(None) => {
@@ -423,7 +421,7 @@ impl Heartbeat<'_> {
                             watch.sleep(time, self.clock());
                         }
                     }
-                    // A full disk may have room again before the client is closed.
+                    // A full disk may have space again before the client is closed.
                     Err(error)
                         if error.code == Code::Io
                             && incident.as_ref().is_some_and(|incident| self.is_alive(incident)) =>
@@ -436,8 +434,8 @@ impl Heartbeat<'_> {
         }
     }
 
-    /// Reads the facts and decides the next move; changes nothing. `thorough` also finds clients that are just being started for the
-    /// session, which the caller needs before it acts.
+    /// Reads the facts and decides the next move, without changing anything. `thorough` also finds clients
+    /// that are just being started for the session, which the caller needs before it acts.
     fn assess(&self, incident: Option<&Incident>, watch: &mut WaiterMemory, thorough: bool) -> WaitMove {
         let now = self.clock().now();
         let Some(incident) = incident else { return next_move(&WaitFacts::of_nothing(now)) };
@@ -469,10 +467,10 @@ impl Heartbeat<'_> {
         })
     }
 
-    /// Checks again and acts, under the lock. `None`: go on waiting.
+    /// Checks again and acts, under the lock. Returns `None` to continue waiting.
     ///
-    /// At the end the lease is given back under the lock too: a hook that reports a new stop after that finds it free,
-    /// and one that reported before it was seen here.
+    /// At the end the lease is released under the lock too: a hook that reports a new stop after that finds
+    /// it free, and one that reported before it was seen here.
     fn act(
         &self,
         session: &str,
@@ -571,8 +569,9 @@ impl Heartbeat<'_> {
         Ok(ended)
     }
 
-    /// Wakes the session when no other one of its account goes first. The account's lock is held until the attempt is written
-    /// into the incident that the caller saves, or the next one would not see it: two sessions would go at once.
+    /// Wakes the session unless another one of its account goes first. The account's lock is held until the
+    /// caller has saved the incident with the attempt. Otherwise the next session would not see it, and both
+    /// would continue at once.
     fn wake_in_turn(&self, incident: &mut Incident, lock: &mut Option<Lock>) -> Result<String, WakeTurn> {
         let state = self.ledger.state;
         let busy = WakeTurn::Wait(chrono::Duration::milliseconds(500));
@@ -580,7 +579,7 @@ impl Heartbeat<'_> {
         match Lock::try_take(&path) {
             Ok(Some(taken)) => *lock = Some(taken),
             Ok(None) => return Err(busy),
-            // Without a lock it is woken all the same.
+            // An error with the lock does not prevent the wake.
             Err(_) => {}
         }
         let (incidents, _) = self.ledger.read_all();
@@ -590,7 +589,7 @@ impl Heartbeat<'_> {
         }
     }
 
-    /// Writes the attempt down before it is made.
+    /// Records the attempt before it is made.
     fn wake(&self, incident: &mut Incident) -> String {
         let now = self.clock().now();
         let text = wake_text(incident, now);
@@ -607,7 +606,7 @@ impl Heartbeat<'_> {
         text
     }
 
-    /// Whether the client of an incident is there.
+    /// Whether the incident's client still has the session open.
     #[must_use]
     pub fn terminal(&self, incident: &Incident) -> Terminal {
         match self.client(incident, &self.owners(incident, false)) {
@@ -636,8 +635,8 @@ impl Heartbeat<'_> {
         Owners::read(self.homes, self.processes, &mut Vec::new()).of_session(&incident.session)
     }
 
-    /// The client by process id and start time, and the session it has open by its registry record. A client without a
-    /// record (before 2.1.120, or one that starts) has the session of its hook.
+    /// Identifies the client by process id and start time, and its open session by its registry record. A
+    /// client without a record (before 2.1.120, or one that is starting) has the session of its hook open.
     fn client(&self, incident: &Incident, owners: &SessionOwners) -> ClientPresence {
         let Some(pid) = incident.claude_pid.filter(|_| self.is_alive(incident)) else {
             return ClientPresence::Gone;
@@ -655,7 +654,7 @@ impl Heartbeat<'_> {
         }
     }
 
-    /// What keeps the session from being continued, the most urgent first.
+    /// The most urgent obstacle that prevents the session from continuing.
     fn obstacle(&self, incident: &Incident, owners: &SessionOwners, config: &Config) -> Option<Obstacle> {
         let pid = incident.claude_pid?;
         obstacle(
@@ -671,10 +670,10 @@ impl Heartbeat<'_> {
     }
 }
 
-/// What the user has switched that holds a waiting session.
+/// Switches and conditions that hold a waiting session.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WaitSwitches {
-    /// `pause` or `pause --all`.
+    /// Set by `pause` or `pause --all`.
     pub paused: bool,
     /// `heartbeat.enabled` or the project's `enabled` is false.
     pub switched_off: bool,
@@ -682,8 +681,8 @@ pub struct WaitSwitches {
     pub offline: bool,
 }
 
-/// What keeps an open session from being continued, the most urgent first. `client` is the process that waits for it; `None`
-/// where any owner may.
+/// The most urgent obstacle that prevents an open session from continuing. `client` is the process that waits
+/// for it; `None` accepts any owner process.
 #[must_use]
 pub fn obstacle(
     owners: &SessionOwners,
@@ -710,8 +709,9 @@ pub fn obstacle(
     switches.offline.then_some(Obstacle::NoRoute)
 }
 
-/// Whether Claude Code may continue the session itself while its terminal stays open: by default, or because the user chose to
-/// wait in its limit menu, which leaves no mark. [`super::native`] decides whether it is expected to.
+/// Whether Claude Code may continue the session itself while its terminal stays open: by default, or because
+/// the user chose to wait in its limit menu, which leaves no trace. [`super::native`] decides whether to
+/// expect it.
 #[must_use]
 pub fn may_continue_by_itself(incident: &Incident) -> bool {
     let version = incident.client_version.as_deref().and_then(ClientVersion::parse);
@@ -721,8 +721,8 @@ pub fn may_continue_by_itself(incident: &Incident) -> bool {
         && version.is_none_or(ClientVersion::continues_by_itself)
 }
 
-/// Whether a try after a lost connection is bound to fail: the machine has no route to the API. `env` are the variables of the
-/// client or of the process that would start one.
+/// Whether an attempt after a lost connection must fail, because the machine has no route to the API. `env`
+/// contains the variables of the client, or of the process that would start one.
 #[must_use]
 pub fn is_offline(incident: &Incident, env: &Environment, processes: &dyn Processes) -> bool {
     if incident.stop.kind != StopKind::Network || processes.default_route() != DefaultRoute::Absent {
@@ -741,19 +741,19 @@ pub fn is_offline(incident: &Incident, env: &Environment, processes: &dyn Proces
     needs_default_route(variable("ANTHROPIC_BASE_URL").as_deref(), proxied)
 }
 
-/// What one waiting hook remembers from check to check.
+/// State that one waiting hook keeps between checks.
 struct WaiterMemory {
     reader: CachedTranscript,
     due_by_boot: DueByBoot,
-    /// Time stood still, and nothing was done about it yet.
+    /// A suspension was detected, and nothing has been done about it yet.
     gap: bool,
     was_suspended: bool,
-    /// The wake is granted when everything allows it.
+    /// Whether a wake may be granted.
     may_wake: bool,
     /// Boot clock at the newest stop.
     stopped_at: Duration,
     early: EarlySearch,
-    /// Time to sleep before the next check, when another session of the account goes first.
+    /// Pause before the next check, while another session of the account goes first.
     pause: Option<Duration>,
 }
 
@@ -775,7 +775,8 @@ impl WaiterMemory {
         self.stopped_at = clock.since_boot();
     }
 
-    /// A client that was stopped by a signal notices the reset only when it runs again.
+    /// A client suspended by a signal notices the reset only when it runs again, so resuming it counts as a
+    /// gap.
     fn suspended(&mut self, suspended: bool) {
         self.gap |= self.was_suspended && !suspended;
         self.was_suspended = suspended;
@@ -791,13 +792,13 @@ impl WaiterMemory {
         clock.sleep(time);
         let by_wall = (clock.now() - wall).to_std().unwrap_or(Duration::ZERO);
         let by_boot = clock.since_boot().saturating_sub(boot);
-        // What was due to an earlier gap was decided before this sleep.
+        // Replaces an earlier gap, which was handled before this sleep.
         self.gap = by_wall.max(by_boot) > time + GAP;
     }
 }
 
 impl WaitFacts<'_> {
-    /// There is no incident.
+    /// Facts for a missing incident.
     const fn of_nothing(now: DateTime<Utc>) -> Self {
         Self {
             incident: None,
@@ -815,14 +816,15 @@ impl WaitFacts<'_> {
     }
 }
 
-/// Compares what the transcript ends with now with the stop of the incident.
+/// Compares the current end of the transcript with the stop of the incident.
 pub(super) fn seen(incident: &Incident, summary: Option<&Summary>) -> TranscriptChange {
     let Some(summary) = summary.filter(|summary| summary.stop.kind != StopKind::Empty) else {
         return TranscriptChange::Lost;
     };
     let same = match &incident.stop.record {
         Some(record) => summary.stop.record.as_ref() == Some(record),
-        // The error record was never seen: anything that is not newer than the report is older than the stop.
+        // The error record was never seen, so an entry that is not newer than the report is older than the
+        // stop.
         None => !summary.stop.kind.is_failure() && summary.stop.at <= incident.stop.at,
     };
     if same {
@@ -837,14 +839,14 @@ pub(super) fn seen(incident: &Incident, summary: Option<&Summary>) -> Transcript
     }
 }
 
-/// A newer failure than the one we waited for, whose own hook left it to us.
+/// Adopts a newer failure than the one waited for, whose own hook left it to this one.
 pub(super) fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Utc>) {
     for attempt in &mut incident.attempts {
         if attempt.outcome == AttemptOutcome::Pending {
             attempt.outcome = AttemptOutcome::StoppedAgain;
         }
     }
-    // The record of the stop that is waited for already, which came late.
+    // The late record of the stop that is already waited for.
     let late = incident.stop.record.is_none()
         && incident.stop.at.zip(summary.stop.at).is_none_or(|(known, at)| (at - known).abs() < RECORD_AGE);
     incident.stop = summary.stop.clone();
@@ -855,7 +857,7 @@ pub(super) fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Ut
     incident.saw(Source::Transcript, format!("{what}, noticed at {}", rfc3339(now)));
 }
 
-/// The text that wakes the model: a report of the state, not a person's words.
+/// Composes the text that wakes the model: a status report, not words of the user.
 fn wake_text(incident: &Incident, now: DateTime<Utc>) -> String {
     let stop = &incident.stop;
     let happened = match (stop.at, stop.resets_at) {
@@ -1079,7 +1081,7 @@ mod tests {
             let stopped = incident(kind, "2026-11-21T02:10:00Z");
             assert_eq!(is_offline(&stopped, env, &Routes(route)), expected, "{kind:?} {route:?}");
         }
-        // In a project's or the user's settings.
+        // The variable may also come from a project's or the user's settings.
         let dir = tempfile::tempdir().unwrap();
         let home = ClaudeHome::new(dir.path());
         let stopped = Incident {
@@ -1089,7 +1091,7 @@ mod tests {
         assert!(is_offline(&stopped, &plain, &Routes(DefaultRoute::Absent)));
         std::fs::write(home.settings(), r#"{"env":{"ANTHROPIC_BASE_URL":"http://127.0.0.1:4000"}}"#).unwrap();
         assert!(!is_offline(&stopped, &plain, &Routes(DefaultRoute::Absent)));
-        // Nothing is tried while it is so, and nothing counts.
+        // While offline, no attempt is made and none is counted.
         let due = incident(StopKind::Network, "2026-11-21T02:10:00Z");
         let offline =
             WaitFacts { obstacle: Some(Obstacle::NoRoute), ..facts_at(&due, "2026-11-21T02:10:00Z") };
@@ -1172,7 +1174,7 @@ mod tests {
         }
     }
 
-    /// A clock that runs only while somebody sleeps, and does something at a given time.
+    /// A clock that advances only during sleeps, and performs an action at a given time.
     struct Virtual<'a> {
         now: Mutex<DateTime<Utc>>,
         start: DateTime<Utc>,
@@ -1287,7 +1289,7 @@ mod tests {
             (ended, ledger.read(SESSION).unwrap(), sleeps)
         }
 
-        /// Runs `act` on a stop that was reported and read.
+        /// Runs `act` on a stop that was reported and established.
         fn established<T>(&self, act: impl FnOnce(&Heartbeat<'_>, &Virtual<'_>) -> T) -> T {
             let config = Config::default();
             let state = StateDir::new(self.dir.path().join("state"));

@@ -1,6 +1,6 @@
-//! An incident: one stop of one session and everything that was decided and done about it.
+//! An incident: one stop of one session, with every decision and action about it.
 //!
-//! It is a plain value. Reading and writing it is the [`super::ledger`]'s work, deciding the [`super::policy`]'s.
+//! It is a plain value. The [`super::ledger`] reads and writes it; the [`super::policy`] decides.
 
 use super::due::Timing;
 use super::early::EarlyReset;
@@ -19,13 +19,13 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-/// Facts kept per incident; the journal has them all.
+/// Number of facts kept per incident; the journal has them all.
 const EVIDENCE: usize = 40;
-/// Reports of one stop come within so many seconds.
+/// Seconds within which repeated reports belong to the same stop.
 const REPEATED: i64 = 10;
-/// Longest time between two reports of the plugin's module that waits for a stop.
+/// Longest time between two reports of a plugin module that waits for a stop.
 pub const MODULE_STEP: Duration = Duration::seconds(60);
-/// After this time without a report the module counts as unloaded.
+/// Time without a report after which the module counts as unloaded.
 const MODULE_LOST: Duration = Duration::seconds(150);
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
@@ -33,28 +33,28 @@ const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// Where an incident stands.
+/// Status of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "IncidentPhase"))]
 pub enum Phase {
-    /// Recorded, not planned yet.
+    /// Recorded, but not planned yet.
     Open,
-    /// Somebody waits for the planned time.
+    /// A process waits for the planned time.
     Waiting,
-    /// The session was just told to go on; whether it does is not seen yet.
+    /// The session was just continued; whether that worked is not known yet.
     Attempting,
-    /// The session went on: after a wake, or by the client itself.
+    /// The session continued, after a wake or by the client itself.
     Recovered,
-    /// A person went on in the session.
+    /// The user continued the session.
     MovedOn,
-    /// A later session was given the same prompt: this one is left as it is.
+    /// A later session was given the same prompt, so this one is left as it is.
     Superseded,
-    /// Nothing happens without a person.
+    /// Nothing happens without the user.
     Held,
-    /// The attempts are used up.
+    /// All attempts have been used.
     GivenUp,
-    /// A person cancelled it.
+    /// The user cancelled the recovery.
     Cancelled,
 }
 
@@ -71,19 +71,19 @@ impl Phase {
         Self::Cancelled,
     ];
 
-    /// Nothing is owed any more.
+    /// Whether no work is pending any more.
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Recovered | Self::MovedOn | Self::Superseded)
     }
 
-    /// Something is still going to happen by itself.
+    /// Whether recovery will still act without the user.
     #[must_use]
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Open | Self::Waiting | Self::Attempting)
     }
 
-    /// The name programs see.
+    /// Stable name for programs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -100,14 +100,14 @@ impl Phase {
     }
 }
 
-/// Why the waiting hook does not continue an open session at its time.
+/// Obstacle that keeps the waiting hook from continuing an open session at the planned time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "HeldBackReason"))]
 pub enum Obstacle {
-    /// The client shows a menu or another dialog, which holds every wake until it is closed.
+    /// The client shows a menu or another dialog, which blocks every wake until it is closed.
     Dialog,
-    /// Several clients have the session open: continuing in one of them forks the conversation.
+    /// Several clients have the session open, and continuing one of them would fork the conversation.
     Shared,
     /// The user paused it.
     Paused,
@@ -115,14 +115,14 @@ pub enum Obstacle {
     SwitchedOff,
     /// The client is stopped by a signal (Ctrl-Z).
     Suspended,
-    /// The client lives, and its transcript is not there, or not yet.
+    /// The client is alive, but its transcript does not exist, or not yet.
     NoTranscript,
-    /// The connection was lost, and the machine has no route to the API: a try would fail.
+    /// The connection was lost and the machine has no route to the API, so an attempt would fail.
     NoRoute,
 }
 
 impl Obstacle {
-    /// What it is and what the user does about it. `place` is where the session is open.
+    /// Describes the obstacle and what the user can do about it. `place` is where the session is open.
     #[must_use]
     pub fn words(self, place: Option<&str>) -> String {
         let place = place.unwrap_or("its window");
@@ -144,7 +144,7 @@ impl Obstacle {
         }
     }
 
-    /// The code that programs see.
+    /// Stable code for programs.
     #[must_use]
     pub const fn code(self) -> PlanReason {
         match self {
@@ -158,7 +158,7 @@ impl Obstacle {
         }
     }
 
-    /// The user has to act before anything happens.
+    /// Whether the user has to act before anything happens.
     #[must_use]
     pub const fn needs_user(self) -> bool {
         match self {
@@ -179,7 +179,7 @@ pub struct HeldBack {
 }
 
 impl HeldBack {
-    /// What happens next as long as it is there.
+    /// Returns the plan that applies while the obstacle lasts.
     #[must_use]
     pub fn plan(&self) -> RecoveryPlan {
         let action = if self.reason.needs_user() { Action::Notify } else { Action::None };
@@ -187,17 +187,17 @@ impl HeldBack {
     }
 }
 
-/// How an attempt ended.
+/// Outcome of an attempt to continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum AttemptOutcome {
     Pending,
-    /// The session worked on.
+    /// The session continued to work.
     Continued,
-    /// It stopped again without having worked.
+    /// The session stopped again without doing any work.
     StoppedAgain,
-    /// Nothing came of it.
+    /// The attempt had no effect.
     NoEffect,
 }
 
@@ -223,7 +223,6 @@ pub enum AttemptAction {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Attempt {
-    /// When it was made.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// What was done: `wake` or `resume`.
@@ -250,14 +249,14 @@ pub struct StartedProcess {
     pub start: Option<String>,
 }
 
-/// The user's client opened a closed session.
+/// Records that the user's client opened a closed session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OpenedByUser {
-    /// When its `SessionStart` hook ran.
+    /// Time at which its `SessionStart` hook ran.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
-    /// The client; `None` where the hook could not tell.
+    /// The client process; `None` if the hook could not determine it.
     pub client: Option<StartedProcess>,
 }
 
@@ -266,7 +265,7 @@ pub struct OpenedByUser {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Run {
-    /// Names the run, in its environment and in the names of its files.
+    /// Identifies the run in its environment and in its file names.
     pub nonce: String,
     /// How it was started.
     pub transport: Transport,
@@ -278,16 +277,16 @@ pub struct Run {
     pub bytes_before: u64,
     /// SHA-256 of these bytes, in hex.
     pub sha256_before: String,
-    /// Copy of the transcript from before.
+    /// Snapshot of the transcript from before the run.
     pub snapshot: PathBuf,
-    /// Output of the process, as long as `prune` has not taken it away.
+    /// Output of the process, until `prune` removes it.
     pub log: PathBuf,
-    /// HEAD of the working directory before.
+    /// HEAD of the working directory before the run.
     pub commit_before: Option<String>,
-    /// Longest run in seconds.
+    /// Time limit of the run, in seconds.
     #[serde(default)]
     pub deadline_seconds: Option<u64>,
-    /// The user opened the session while this run worked in it: the run must end.
+    /// Set when the user opened the session while this run worked in it: the run must end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub taken_over: Option<OpenedByUser>,
@@ -300,21 +299,21 @@ pub struct Run {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RunResult {
-    /// When the process had ended.
+    /// Time at which the process had ended.
     #[serde(serialize_with = "time_or_null")]
     pub ended_at: Option<DateTime<Utc>>,
     /// How the process ended, in words. Proves nothing by itself.
     pub ended: String,
     /// Real answers of a model that were added.
     pub answers: usize,
-    /// Tool calls that were made.
+    /// Number of tool calls that were made.
     pub calls: usize,
-    /// Tool calls that were denied.
+    /// Number of tool calls that were denied.
     pub denied: usize,
-    /// The denied calls by tool, and what they asked for, at most 5.
+    /// Denied calls with tool and request, at most 5.
     #[serde(default)]
     pub denied_calls: Vec<String>,
-    /// No call succeeded after the last one that was denied.
+    /// Whether no call succeeded after the last denied one.
     #[serde(default)]
     pub denied_last: bool,
     /// Files that were edited or written, at most 20.
@@ -323,7 +322,7 @@ pub struct RunResult {
     pub commits: Vec<String>,
     /// Tokens read and written by the model.
     pub tokens: u64,
-    /// The model's last words, cleared of secrets and cut.
+    /// The model's last message, truncated and with secrets removed.
     pub last_words: Option<String>,
     /// Why it counts as having done nothing, when it does.
     pub hollow: Option<String>,
@@ -338,13 +337,12 @@ pub struct RunResult {
 }
 
 impl RunResult {
-    /// Records that the run did nothing.
     pub fn set_hollow(&mut self, hollow: &Hollow) {
         self.hollow_reason = Some(hollow.reason());
         self.hollow = Some(hollow.to_string());
     }
 
-    /// Records that the transcript was damaged; the first damage found is kept.
+    /// Records damage to the transcript; the first damage found is kept.
     pub fn set_damage(&mut self, damage: DamageReason) {
         if self.damage_reason.is_none() {
             self.damage_reason = Some(damage);
@@ -353,26 +351,23 @@ impl RunResult {
     }
 }
 
-/// Why a run counts as having done nothing: a stable code, which programs may compare.
+/// Why a run counts as having done nothing: a stable code that programs may compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum HollowReason {
-    /// The client answered in the model's place.
+    /// The client answered in place of the model.
     ClientAnswered,
-    /// The transcript did not grow.
     NothingAdded,
-    /// Records were added, and none is a model's answer.
+    /// Records were added, but none is an answer from a model.
     NoAnswer,
-    /// Every tool call was denied.
     AllCallsDenied,
-    /// The process could not be started.
     NotStarted,
-    /// The transcript could not be read afterwards.
+    /// The transcript could not be read after the run.
     Unverified,
 }
 
-/// A [`HollowReason`] with the data of its sentence. [`std::fmt::Display`] is the only place where the sentence is made.
+/// A [`HollowReason`] with the data of its sentence. Only [`std::fmt::Display`] produces the sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hollow {
     ClientAnswered,
@@ -411,15 +406,14 @@ impl std::fmt::Display for Hollow {
     }
 }
 
-/// What is wrong with a transcript after a run: a stable code, which programs may compare. [`std::fmt::Display`] is the only
-/// place where its sentence is made.
+/// Damage to a transcript after a run: a stable code that programs may compare. Only [`std::fmt::Display`]
+/// produces its sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum DamageReason {
-    /// It is shorter than before the run.
+    /// The transcript is shorter than before the run.
     Shortened,
-    /// Bytes from before the run were changed.
     Rewritten,
     /// The conversation has two branches: another client wrote into it.
     Forked,
@@ -454,22 +448,20 @@ pub struct Incident {
     pub transcript: PathBuf,
     /// Stop that opened the incident.
     pub stop: Stop,
-    /// Permission mode at the stop.
     pub permission_mode: Option<String>,
-    /// Model at the stop.
     pub model: Option<String>,
-    /// Continuations of the client itself since the last prompt that the user typed.
+    /// Continuations by the client since the last prompt that the user typed.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[cfg_attr(test, ts(skip))]
     pub continuations: u32,
-    /// The user cancelled the client's own continuation of this stop with Esc, and ours goes on.
+    /// The user cancelled the client's own continuation of this stop with Esc, and ours continues.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, ts(skip))]
     pub native_cancelled: bool,
-    /// Tokens the session's newest answer had to read.
+    /// Number of tokens that the model read for the session's newest answer.
     #[serde(default)]
     pub context_tokens: Option<u64>,
-    /// What decided what ran in the project, at the stop.
+    /// Fingerprint at the stop of everything that determines what runs in the project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub fingerprint: Option<Fingerprint>,
@@ -477,15 +469,15 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub started_with: Option<Box<StartedWith>>,
-    /// Why the supervisor that leads would not reach the session's account; another one may take it over.
+    /// Why the leading supervisor would not reach the session's account, in which case another one may claim
+    /// it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, ts(skip))]
     pub other_account: Vec<AccountDifference>,
-    /// The supervisor that has the session's account where the one that leads has not.
+    /// The supervisor with the session's account, if the leading one does not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub claimed_by: Option<StartedProcess>,
-    /// Working directory at the stop.
     pub cwd: Option<String>,
     /// Version of Claude Code at the stop.
     pub client_version: Option<String>,
@@ -495,11 +487,11 @@ pub struct Incident {
     pub claude_pid: Option<u32>,
     /// Start token of that process, which tells it from a later one with the same id.
     pub claude_start: Option<String>,
-    /// The user's client that opened the session last, while it was stopped and closed.
+    /// The user's client that last opened the session while it was stopped and closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub opened: Option<OpenedByUser>,
-    /// Program that this process ran, where its sessions may go on without a person.
+    /// Program that the client process ran, if unattended resumes are allowed for its sessions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub claude_program: Option<PathBuf>,
@@ -514,7 +506,7 @@ pub struct Incident {
     pub first_stop_at: Option<DateTime<Utc>>,
     /// How far it is.
     pub phase: Phase,
-    /// Attempts since the session last worked.
+    /// Attempts since the session last did any work.
     pub attempts: Vec<Attempt>,
     /// Times of all wakes of the last 24 hours.
     #[serde(default)]
@@ -525,19 +517,19 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub held_back: Option<HeldBack>,
-    /// The client opened its limit menu for this stop, as it does when it does not continue by itself.
+    /// When the client opened its limit menu for this stop, which it does if it does not continue by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub limit_menu_at: Option<DateTime<Utc>>,
-    /// When the plugin's module inside the client last reported that it waits for the planned time in place of a hook.
+    /// When the plugin's module in the client last reported that it waits for the planned time in place of a
+    /// hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub module_seen_at: Option<DateTime<Utc>>,
-    /// Evidence that usage was available again before the reset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub early: Option<EarlyReset>,
-    /// What the clocks showed when its time was planned.
+    /// Readings of both clocks when the time was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub timing: Option<Timing>,
@@ -546,37 +538,35 @@ pub struct Incident {
 }
 
 impl Stored for Incident {
-    /// 2: limits of a model family have kinds of their own, and a stop may be one of a turn that was wrapped up.
+    /// 2: limits of a model family have kinds of their own, and a stop may come from a turn that was wrapped
+    /// up.
     const VERSION: u32 = 2;
 }
 
-/// What is known about a stop when it is first heard of.
+/// Known facts about a stop when it is first reported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StopReport {
     pub session: String,
-    /// Project of the hook.
     pub project: Option<PathBuf>,
-    /// Claude Code's configuration directory.
     pub config_dir: Option<PathBuf>,
-    /// Transcript, checked to be the session's own.
+    /// Path of the transcript, checked to be the session's own.
     pub transcript: PathBuf,
     pub stop: Stop,
     pub cwd: Option<String>,
     pub entrypoint: Option<String>,
-    /// Process of the client.
     pub claude_pid: Option<u32>,
     pub claude_start: Option<String>,
 }
 
 impl Incident {
-    /// Whether this is the stop that was read without the lock, and nobody has moved it on since: a decision that was made about
-    /// `read` applies to nothing else. The user may have cancelled it in between.
+    /// Whether the stop is still the one that was read without the lock, and still in the same phase. A
+    /// decision about `read` applies to nothing else, because the user may have cancelled it in between.
     #[must_use]
     pub fn is_as_read(&self, read: &Self) -> bool {
         self.generation == read.generation && self.phase == read.phase
     }
 
-    /// A new incident from a report.
+    /// Creates an incident from a report.
     #[must_use]
     pub fn open(report: StopReport, now: DateTime<Utc>) -> Self {
         Self {
@@ -619,8 +609,8 @@ impl Incident {
         }
     }
 
-    /// The same session stopped again: what earlier attempts cost is kept, unless it had worked in between, or a person
-    /// tried again after we had stopped trying.
+    /// Records another stop of the session. The attempts carry over, unless the session did some work in
+    /// between or the user tried again after we had given up.
     #[must_use]
     pub fn again(mut self, report: StopReport, now: DateTime<Utc>) -> Self {
         let pending = self.attempts.iter().any(|attempt| attempt.outcome == AttemptOutcome::Pending);
@@ -646,7 +636,8 @@ impl Incident {
         next.claimed_by = self.claimed_by;
         next.early = self.early;
         if !fresh {
-            // A stop within a run of ours: what it may have changed itself was not approved by anybody since.
+            // A stop within a run of our own: changes that the run may have made have not been approved
+            // since.
             next.fingerprint = self.fingerprint;
             next.created_at = self.created_at;
             next.first_stop_at = self.first_stop_at;
@@ -656,13 +647,14 @@ impl Incident {
         next
     }
 
-    /// Whether the plugin's module waits for the planned time: it reports every [`MODULE_STEP`] at the latest.
+    /// Whether the plugin's module waits for the planned time: it reports at least every [`MODULE_STEP`].
     #[must_use]
     pub fn module_waits(&self, now: DateTime<Utc>) -> bool {
         self.module_seen_at.is_some_and(|at| now - at < MODULE_LOST)
     }
 
-    /// The newest attempt, when it is a run whose end nobody has seen yet. A hook inside it may have told of a stop already.
+    /// Returns the newest attempt if it is a run whose end has not been recorded. A hook inside it may
+    /// already have reported a stop.
     #[must_use]
     pub fn open_run(&self) -> Option<(DateTime<Utc>, &Run)> {
         let attempt = self.attempts.last()?;
@@ -670,13 +662,13 @@ impl Incident {
         Some((attempt.at, run))
     }
 
-    /// The run of this name.
+    /// Finds the run with this nonce.
     pub fn run_mut(&mut self, nonce: &str) -> Option<&mut Run> {
         let mut runs = self.attempts.iter_mut().filter_map(|attempt| attempt.run.as_deref_mut());
         runs.find(|run| run.nonce == nonce)
     }
 
-    /// Takes over what the transcript tells about the stop.
+    /// Copies everything that the transcript contains about the stop.
     pub fn complete(&mut self, summary: &Summary) {
         let reported = std::mem::replace(&mut self.stop, summary.stop.clone());
         let mut evidence = reported.evidence;
@@ -685,7 +677,7 @@ impl Incident {
         self.describe(summary);
     }
 
-    /// Takes over what the transcript tells about the session.
+    /// Copies everything that the transcript contains about the session.
     pub fn describe(&mut self, summary: &Summary) {
         fn newest<T>(slot: &mut Option<T>, seen: Option<T>) {
             if seen.is_some() {
@@ -703,7 +695,7 @@ impl Incident {
         }
     }
 
-    /// Adds a fact; the oldest go when there are too many.
+    /// Adds a fact, and drops the oldest ones if there are too many.
     pub fn saw(&mut self, source: Source, fact: impl Into<Cow<'static, str>>) {
         let evidence = Evidence::new(source, fact);
         if self.evidence.last() != Some(&evidence) {
@@ -713,7 +705,7 @@ impl Incident {
         self.evidence.drain(..surplus);
     }
 
-    /// Ends the incident because the session went on.
+    /// Ends the incident because the session continued or was cancelled.
     pub fn settle(&mut self, phase: Phase, source: Source, fact: impl Into<Cow<'static, str>>) {
         for attempt in &mut self.attempts {
             if attempt.outcome == AttemptOutcome::Pending {

@@ -1,9 +1,10 @@
-//! A launch: the exact process that resumes a closed session. A pure function of the incident, the program and the
-//! configuration; `preview` shows it and the supervisor starts it, both from this one value.
+//! A launch: the exact process that resumes a closed session. A pure function of the incident, the program
+//! and the configuration. `preview` shows it and the supervisor starts it, both from this one value.
 //!
-//! Nothing in it comes from the project or from the conversation, with two exceptions that are checked: the session's id,
-//! and its permission mode, which is never raised. Options come from the command line of the session's own client. A client resumes in the directory it is started in and, in `-p`, with
-//! its default mode and model (measured with 2.1.329), so all three are given.
+//! Nothing in it comes from the project or from the conversation, with two exceptions that are checked: the
+//! session's id, and its permission mode, which is never raised. Options come from the command line of the
+//! session's own client. A client resumes in the directory it is started in and, in `-p`, with its default
+//! mode and model (measured with 2.1.329), so the launch sets all three.
 
 use super::incident::Incident;
 use crate::claude::version::ClientVersion;
@@ -15,7 +16,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Variables that a client gives its children, and what names one of its sessions; a run of ours has its own.
+/// Variables that a client sets for its children or that identify one of its sessions; a run of our own gets
+/// new ones.
 pub const OF_A_CHILD: [&str; 14] = [
     "AI_AGENT",
     "CLAUDECODE",
@@ -32,13 +34,13 @@ pub const OF_A_CHILD: [&str; 14] = [
     "CLAUDE_PID",
     "CLAUDE_PROJECT_DIR",
 ];
-/// Names the run in its environment, so that our hooks in it only record.
+/// Identifies the run in its environment, so that our hooks inside it only record.
 pub const ATTEMPT: &str = "CC_RECOVER_ATTEMPT";
 
-/// Permission modes from the narrowest to the widest. `dontAsk` refuses what would be asked.
+/// Permission modes from the narrowest to the widest. `dontAsk` denies whatever would need a question.
 const MODES: [(&str, u8); 6] =
     [("plan", 0), ("dontAsk", 1), ("default", 1), ("acceptEdits", 2), ("auto", 3), ("bypassPermissions", 4)];
-/// No ceiling goes above this.
+/// Upper limit of the configured ceiling.
 const WIDEST: u8 = 3;
 
 /// A process that is started for a session.
@@ -51,9 +53,8 @@ pub struct Launch {
     /// Where it is started.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub cwd: PathBuf,
-    /// Variables that are set.
     pub env: BTreeMap<String, String>,
-    /// Variables that are taken out.
+    /// Variables that are removed from the environment.
     pub unset: Vec<String>,
     /// Transport that it runs in.
     pub transport: Transport,
@@ -67,32 +68,31 @@ pub struct Launch {
     pub deadline_seconds: u64,
 }
 
-/// What a launch is made of besides the incident.
+/// Inputs of a launch besides the incident.
 #[derive(Debug, Clone)]
 pub struct LaunchInputs<'a> {
-    /// The client, or the launcher, with its first arguments.
+    /// The client or the launcher, with its first arguments.
     pub program: &'a [String],
-    /// Version of that client, when it is known.
+    /// Version of that client, if known.
     pub version: Option<ClientVersion>,
     /// The directory in which the session was started.
     pub cwd: &'a Path,
-    /// A client started there finds the session by its id.
+    /// Whether a client started in `cwd` finds the session by its id.
     pub by_id: bool,
-    /// Claude Code's configuration directory, when it is not the default one.
+    /// Claude Code's configuration directory, unless it is the default one.
     pub config_dir: Option<&'a Path>,
     pub transport: Transport,
     pub ceiling: &'a str,
-    /// Longest run in seconds.
+    /// Time limit of the run, in seconds.
     pub deadline_seconds: u64,
-    /// The last prompt of a person, for a run after one that did nothing.
+    /// The user's last prompt, for a run after one that did nothing.
     pub task: Option<&'a str>,
-    /// How the session's own client was started.
     pub started_with: Option<&'a StartedWith>,
-    /// Variables of the supervisor that would lead the run to another provider or account.
+    /// Variables of the supervisor that would redirect the run to another provider or account.
     pub remove: &'a [String],
 }
 
-/// Puts it together. `nonce` names the run.
+/// Builds the launch. `nonce` identifies the run.
 #[must_use]
 pub fn launch(incident: &Incident, means: &LaunchInputs<'_>, nonce: &str) -> Launch {
     let mode = permission_mode(incident.permission_mode.as_deref(), means.ceiling);
@@ -115,7 +115,8 @@ pub fn launch(incident: &Incident, means: &LaunchInputs<'_>, nonce: &str) -> Lau
         argv.extend(["--output-format", "stream-json", "--verbose"].map(str::to_owned));
     }
     let started = means.started_with;
-    // Only names that cannot be taken for anything else. What answered last counts more than what the client was started with.
+    // Passes only valid model names. The model that answered last takes precedence over the one the client
+    // was started with.
     let model = incident.model.as_deref().or_else(|| started?.model.as_deref());
     if let Some(model) = model.filter(|model| is_model(model)) {
         argv.extend(["--model".to_owned(), model.to_owned()]);
@@ -156,7 +157,8 @@ pub fn launch(incident: &Incident, means: &LaunchInputs<'_>, nonce: &str) -> Lau
     }
 }
 
-/// An option as words of a command line. Each value has the name before it, so that the end of a list is never in doubt.
+/// Converts an option into command-line words. Each value is preceded by the option's name, so that the end
+/// of a list is never ambiguous.
 fn words_of(option: &CarriedOption) -> Vec<String> {
     if option.values.is_empty() {
         return vec![option.name.clone()];
@@ -171,7 +173,8 @@ fn words_of(option: &CarriedOption) -> Vec<String> {
     words.collect()
 }
 
-/// The narrower of the recorded mode and the user's ceiling; never above `auto`. What is unknown counts as `default`.
+/// Returns the narrower of the recorded mode and the user's ceiling, never above `auto`. An unknown mode
+/// counts as `default`.
 #[must_use]
 pub fn permission_mode(recorded: Option<&str>, ceiling: &str) -> &'static str {
     let rank = |name: &str| MODES.iter().find(|(known, _)| *known == name).copied();
@@ -187,14 +190,14 @@ pub fn permission_mode(recorded: Option<&str>, ceiling: &str) -> &'static str {
         .map_or("plan", |(name, _)| name)
 }
 
-/// The session's own mode, when a run in `mode` may do less.
+/// Returns the session's own mode if a run in `mode` may do less.
 #[must_use]
 pub fn lowered_from(recorded: Option<&str>, mode: &str) -> Option<String> {
     let rank = |name: &str| MODES.iter().find(|(known, _)| *known == name).map(|(_, rank)| *rank);
     recorded.filter(|own| rank(own) > rank(mode)).map(str::to_owned)
 }
 
-/// What an unattended run may do in a permission mode, where nobody answers a question.
+/// Describes what an unattended run may do in a permission mode, with no one to answer a question.
 #[must_use]
 pub fn may(mode: &str) -> &'static str {
     match mode {
@@ -211,7 +214,8 @@ pub fn may(mode: &str) -> &'static str {
     }
 }
 
-/// What the model is told. It is the same for every session but for the reason, and grants nothing.
+/// Composes the prompt for the model. It differs between sessions only in the reason and the quoted task, and
+/// grants nothing.
 #[must_use]
 pub fn prompt(kind: StopKind, task: Option<&str>) -> String {
     let mut text = format!(

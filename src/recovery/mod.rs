@@ -1,5 +1,6 @@
-//! Recovery: what is done about a stop. An incident records it, the policy plans (a pure function), the heartbeat waits
-//! in the open client and wakes it once; the supervisor resumes the closed session, once, and verifies what came of it.
+//! Recovery: the reaction to a stop. An incident records the stop, and the policy plans (a pure function).
+//! The heartbeat waits in the open client and wakes it once. The supervisor resumes the closed session once,
+//! and verifies the result.
 
 pub mod changes;
 pub mod due;

@@ -1,7 +1,8 @@
-//! Claude Code's own continuation of a usage limit: whether it is going to come, and until when after the reset.
+//! Claude Code's own continuation of a usage limit: whether to expect it, and until when after the reset.
 //!
-//! Both a wake of ours and the client's own continuation start a turn, and a wake does not cancel the client's (measured with
-//! 2.1.329 and 2.1.332). So ours comes only after the client's window has passed, or where the client continues nothing.
+//! Both a wake of ours and the client's own continuation start a turn, and a wake does not cancel the
+//! client's (measured with 2.1.329 and 2.1.332). So ours comes only after the client's window has passed, or
+//! where the client does not continue by itself.
 
 use crate::claude::home::ClaudeHome;
 use crate::claude::settings::Settings;
@@ -11,61 +12,60 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
 use std::path::Path;
 
-/// The client continues no limit that resets later than this after now.
+/// The client does not continue a limit that resets more than this many hours from now.
 const LONGEST_HOURS: i64 = 24;
-/// The client stops after this many continuations without a prompt that the user typed, and opens the limit menu.
+/// Number of continuations without a prompt typed by the user after which the client opens the limit menu
+/// instead.
 pub const MOST_CONTINUATIONS: u32 = 3;
 /// Time after the reset within which the first two continuations come: 30 to 100 s measured.
 const USUAL_WINDOW: Duration = Duration::seconds(120);
-/// The same for the last one: up to 290 s measured.
+/// As [`USUAL_WINDOW`], for the last continuation: up to 290 s measured.
 const LAST_WINDOW: Duration = Duration::seconds(310);
 
-/// What decides whether the client continues by itself.
+/// Facts that decide whether the client continues by itself.
 #[derive(Debug, Clone, Copy)]
 pub struct NativeFacts<'a> {
-    /// Version of the client; `None` when it is not known.
+    /// Version of the client; `None` if unknown.
     pub client: Option<ClientVersion>,
     pub entrypoint: Option<&'a str>,
     pub kind: StopKind,
-    /// When the limit resets.
     pub reset: Option<DateTime<Utc>>,
-    /// The turn was wrapped up before the limit was reached: it ended well, and the client waits for nothing.
+    /// Whether the turn was wrapped up before the limit was reached: it ended well, so the client does not
+    /// wait.
     pub wrapped_up: bool,
-    /// Continuations of the client since the last prompt that the user typed.
+    /// Continuations by the client since the last prompt that the user typed.
     pub continuations: u32,
-    /// The user's settings switch it off (`autoContinueAtUsageLimit`).
+    /// Whether the user's settings disable it (`autoContinueAtUsageLimit`).
     pub switched_off: bool,
-    /// The user cancelled this one with Esc or Ctrl-C.
+    /// Whether the user cancelled this one with Esc or Ctrl-C.
     pub cancelled: bool,
     pub now: DateTime<Utc>,
 }
 
-/// Whether the client continues a stop by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NativeContinuation {
-    /// It does, at the latest this long after the reset.
+    /// The client will continue.
     Expected {
-        /// Time after the reset.
+        /// Latest time of the continuation, counted from the reset.
         within: Duration,
     },
     /// This client, or this kind of stop, has no such continuation.
     NotOffered,
-    /// The user's settings switch it off; the client opens the limit menu instead.
+    /// The user's settings disable it; the client opens the limit menu instead.
     SwitchedOff,
-    /// The user cancelled it for this stop.
     Cancelled,
-    /// It was made as often as the client makes it without a prompt; the client opens the limit menu instead.
+    /// The client has reached its maximum of continuations without a prompt; it opens the limit menu instead.
     Capped,
 }
 
 impl NativeContinuation {
-    /// Decides from the facts. What is not known counts as a continuation that will come.
+    /// Decides from the facts. An unknown fact counts as a continuation that will come.
     #[must_use]
     pub fn of(facts: &NativeFacts<'_>) -> Self {
         let offered = facts.entrypoint == Some("cli")
             && !facts.wrapped_up
             && facts.kind.is_usage_limit()
-            // Measured with 2.1.332: not the limits of one model family.
+            // Measured with 2.1.332: limits of one model family are not continued.
             && facts.kind.general() == facts.kind
             && facts.client.is_none_or(ClientVersion::continues_by_itself)
             && facts.reset.is_some_and(|reset| reset - facts.now <= Duration::hours(LONGEST_HOURS));
@@ -84,7 +84,7 @@ impl NativeContinuation {
         }
     }
 
-    /// Time after the reset within which the client may still continue; `None` where it does not.
+    /// Time after the reset within which the client may still continue; `None` if it will not.
     #[must_use]
     pub const fn window(self) -> Option<Duration> {
         match self {
@@ -94,8 +94,8 @@ impl NativeContinuation {
     }
 }
 
-/// Whether the user's own settings, or those of the organisation, switch the client's continuation off. A project's do not count:
-/// what is in a repository must not make us act earlier.
+/// Whether the user's own settings, or those of the organisation, disable the client's continuation. A
+/// project's settings do not count, because the contents of a repository must not make us act earlier.
 #[must_use]
 pub fn is_switched_off(home: &ClaudeHome, managed: &Path) -> bool {
     let settings = Settings::read(home, None, managed);

@@ -1,4 +1,4 @@
-//! The writer: brings a project's HANDOFF.md up to date with one incident.
+//! Updates a project's HANDOFF.md for one incident.
 
 use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
@@ -15,23 +15,23 @@ use crate::session::message::ClientMessage;
 use crate::store::StateDir;
 use std::path::Path;
 
-/// Writes notes of one project.
+/// Writes the notes of one project.
 #[derive(Clone)]
 pub struct NoteWriter<'a> {
-    /// Where the lock is.
+    /// State directory that contains the lock.
     pub state: &'a StateDir,
     pub env: &'a Environment,
     pub project: &'a Path,
-    /// Blocks that are kept.
+    /// Maximum number of blocks in the note.
     pub blocks: usize,
-    /// Where the session is open (`pts/3`); `None` when it is closed.
+    /// Where the session is open (`pts/3`); `None` if it is closed.
     pub open_in: Option<String>,
-    /// What happens next, where that is not what the incident tells.
+    /// Plan to show instead of the incident's own.
     pub plan: Option<RecoveryPlan>,
 }
 
 impl NoteWriter<'_> {
-    /// Writes the block of an unfinished incident, takes out that of one that is over.
+    /// Writes the block of an unfinished incident, or removes the block of one that is over.
     ///
     /// # Errors
     /// Those of reading the transcript and of [`write_block`].
@@ -50,13 +50,13 @@ impl NoteWriter<'_> {
     }
 }
 
-/// No conversation, so there is no work to note.
+/// Whether there is no conversation, and so no work to note.
 #[must_use]
 pub fn says_nothing(gathered: &Gathered) -> bool {
     gathered.first_prompt.is_none() && gathered.prompts.is_empty() && gathered.last_words.is_none()
 }
 
-/// What happens next to the session of an incident, by what the incident tells.
+/// Returns the plan for a session as its incident records it.
 #[must_use]
 pub fn recorded_plan(incident: &Incident, open_in: Option<&str>) -> RecoveryPlan {
     let plan = match &incident.held_back {
@@ -70,7 +70,7 @@ pub fn recorded_plan(incident: &Incident, open_in: Option<&str>) -> RecoveryPlan
     }
 }
 
-/// Why an incident's session stopped, and what happens next.
+/// Describes why an incident's session stopped and what happens next.
 #[must_use]
 pub fn situation(
     incident: &Incident,
@@ -91,12 +91,12 @@ pub fn situation(
         resets_guess: stop.resets_at_source == Some(ResetSource::Guess),
         next_text: next_text(plan),
         open_in: open_in.map(str::to_owned),
-        // Opening a session twice forks its conversation.
+        // No command while it is open, because opening a session twice forks its conversation.
         resume_command: open_in.is_none().then(|| argv().join(" ")),
     }
 }
 
-/// What happens next, as a sentence.
+/// Describes what happens next in a sentence.
 #[must_use]
 pub fn next_text(plan: &RecoveryPlan) -> String {
     let at = plan.at.map(rfc3339);

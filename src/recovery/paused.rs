@@ -7,7 +7,7 @@ use crate::store::stored::{Stored, load, peek, save};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What a person paused.
+/// The sessions that the user paused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Paused {
@@ -21,19 +21,19 @@ impl Stored for Paused {
 }
 
 impl Paused {
-    /// Whether nothing may be resumed for this session.
+    /// Whether the session is paused, so that nothing may resume it.
     #[must_use]
     pub fn holds(&self, session: &str) -> bool {
         self.all || self.sessions.contains(session)
     }
 
-    /// What is paused now.
+    /// Reads the sessions that are currently paused.
     #[must_use]
     pub fn read(state: &StateDir) -> Self {
         peek::<Self>(&state.paused()).ok().flatten().unwrap_or_default()
     }
 
-    /// Pauses a session, or everything (`None`), or takes that back. True when that changed something.
+    /// Pauses a session, or everything (`None`), or ends that pause. Returns whether this changed anything.
     ///
     /// # Errors
     /// [`Code::StateLocked`], [`Code::Io`].

@@ -14,13 +14,13 @@ use std::path::Path;
 pub enum Action {
     /// The waiting hook continues the open session.
     Wake,
-    /// Claude Code continues it itself.
+    /// Claude Code itself continues the session.
     Client,
     /// The supervisor resumes the closed session.
     Run,
-    /// A person resumes the closed session.
+    /// The user resumes the closed session.
     Resume,
-    /// A person must do something first.
+    /// The user must do something first.
     Notify,
     None,
 }
@@ -47,13 +47,13 @@ pub struct RecoveryPlan {
 }
 
 impl RecoveryPlan {
-    /// Before the policy was asked.
+    /// The plan before the policy has decided.
     #[must_use]
     pub fn undecided() -> Self {
         Self::nothing(Reason::NotPlanned)
     }
 
-    /// A plan without a command.
+    /// Creates a plan without a command.
     #[must_use]
     pub fn new(action: Action, at: Option<DateTime<Utc>>, reason: Reason<'_>) -> Self {
         let (reason, why) = reason.told();
@@ -65,7 +65,8 @@ impl RecoveryPlan {
         Self::new(Action::None, None, reason)
     }
 
-    /// The time at which the user is notified that a limit or budget has reset, which is not continued without them.
+    /// Time at which to notify the user that a limit or budget has reset, if the session does not continue
+    /// without them.
     #[must_use]
     pub const fn notified_at(&self) -> Option<DateTime<Utc>> {
         match (self.action, self.reason) {
@@ -80,14 +81,14 @@ impl RecoveryPlan {
         }
     }
 
-    /// The same plan with a command for the user.
+    /// Adds a command for the user to run.
     #[must_use]
     pub fn with_command(self, argv: Vec<String>) -> Self {
         Self { argv: Some(argv), ..self }
     }
 
-    /// The same plan while the session is open in `place`. It has no command: opening the session a second time would fork its
-    /// conversation, so what the user does is done in that window.
+    /// The plan while the session is open in `place`. It has no command: opening the session a second time
+    /// would fork its conversation, so the user acts in that window.
     #[must_use]
     pub fn in_window(self, phase: Phase, place: &str) -> Self {
         let plan = Self { argv: None, ..self };
@@ -110,7 +111,7 @@ impl RecoveryPlan {
     }
 }
 
-/// What a person types to go on with a session, in its own directory.
+/// The command with which the user continues a session, in the session's own directory.
 #[must_use]
 pub fn resume_command(session: &str, config_dir: Option<&Path>) -> Vec<String> {
     let mut argv = Vec::new();

@@ -1,5 +1,5 @@
-//! The policy: what is done about a stop, when, and why. A pure function of the stop, what was tried, the client, the
-//! configuration and the clock; nothing is read and nothing is done here.
+//! The policy: what to do about a stop, when, and why. A pure function of the stop, the earlier attempts, the
+//! client, the configuration and the clock, without reading or changing anything.
 
 use super::incident::{Attempt, AttemptOutcome, Phase};
 use super::native::NativeContinuation;
@@ -15,63 +15,60 @@ use crate::session::{ResetSource, Stop, StopKind};
 use chrono::{DateTime, Duration, Utc};
 use std::path::Path;
 
-/// Limits that reset later than this after the stop are not waited for: Claude Code does not, and within days much changes.
+/// Limits that reset more than this many hours after the stop are not waited for: Claude Code does not wait
+/// either, and much changes within days.
 const LONG_WAIT_HOURS: i64 = 24;
-/// A 5-hour window is over so long after any moment in it.
+/// Hours after which a 5-hour window has ended, counted from any moment in it.
 const WINDOW_HOURS: f64 = 5.0;
-/// A guessed reset is rounded down to the minute.
+/// Extra seconds for a guessed reset, which is rounded down to the minute.
 const GUESS_MARGIN_SECONDS: f64 = 60.0;
-/// Longest margin after a reset where the client has said that it does not continue by itself, in seconds.
+/// Longest margin after a reset if the client has shown that it will not continue by itself, in seconds.
 const MENU_MARGIN: f64 = 5.0;
 
-/// Attempts to go on with a turn that broke off.
+/// Maximum number of attempts to continue a turn that broke off.
 const MOST_AFTER_A_CRASH: usize = 2;
 
-/// Whether the client that holds the session is there.
+/// Whether the session is still open in its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Terminal {
-    /// It lives and holds the session.
+    /// The client is alive and has the session open.
     Open,
-    /// It is gone, or holds another session.
+    /// The client is gone or has another session open.
     Closed,
 }
 
-/// Everything the policy looks at.
+/// All inputs of the policy.
 #[derive(Debug, Clone)]
 pub struct PolicySituation<'a> {
     pub session: &'a str,
     pub stop: &'a Stop,
-    /// Attempts since the session last worked.
+    /// Attempts since the session last did any work.
     pub attempts: &'a [Attempt],
-    /// Wakes of the last 24 hours.
+    /// Number of wakes in the last 24 hours.
     pub cycles: usize,
-    /// The client opened its limit menu for this stop: it does not continue by itself.
+    /// Whether the client opened its limit menu for this stop, and so will not continue by itself.
     pub limit_menu: bool,
-    /// Whether the client is there.
     pub terminal: Terminal,
-    /// A person agreed that closed sessions of its project are resumed without one.
+    /// Whether the user allows unattended resumes in this project.
     pub unattended: bool,
-    /// Tokens that would have to be read again.
+    /// Tokens that the model would have to read again.
     pub context_tokens: Option<u64>,
-    /// Version of the client.
     pub client: Option<ClientVersion>,
     pub entrypoint: Option<&'a str>,
-    /// When evidence newer than the stop showed that usage is available again.
+    /// Time of evidence, newer than the stop, that usage is available again.
     pub early: Option<DateTime<Utc>>,
     /// Whether the client continues this stop by itself while it stays open.
     pub native: NativeContinuation,
-    /// Configuration directory, when it is not the default one.
+    /// Configuration directory, unless it is the default one.
     pub config_dir: Option<&'a Path>,
-    /// The configuration in force.
     pub config: &'a Config,
     pub now: DateTime<Utc>,
 }
 
-/// A plan and the phase it puts the incident in.
+/// A plan, and the phase that the incident enters with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyDecision {
     pub plan: RecoveryPlan,
-    /// Where the incident then stands.
     pub phase: Phase,
 }
 
@@ -83,7 +80,7 @@ pub fn decide(situation: &PolicySituation<'_>) -> PolicyDecision {
     }
     match kind.class() {
         StopClass::NeedsUser(_) | StopClass::Interrupted => {
-            // Credit and budgets may name the date on which they are available again.
+            // Credit and budgets may have a date on which they become available again.
             let reset = situation.stop.resets_at;
             let reason = match (user_needed(kind).unwrap_or(Reason::CauseUnknown), reset) {
                 (Reason::CreditNeeded, Some(reset)) if reset <= situation.now => {
@@ -135,7 +132,7 @@ pub fn decide(situation: &PolicySituation<'_>) -> PolicyDecision {
     PolicyDecision { plan, phase: Phase::Waiting }
 }
 
-/// What the user must do about kinds that no waiting cures; `None` for all others.
+/// What the user must do about kinds of stop that waiting cannot fix; `None` for all others.
 #[must_use]
 pub const fn user_needed(kind: StopKind) -> Option<Reason<'static>> {
     match kind.class() {
@@ -170,7 +167,8 @@ impl PolicySituation<'_> {
         PolicyDecision { plan, phase: Phase::Held }
     }
 
-    /// A limit that resets beyond a day is notified now and when it has reset, unless the user configured otherwise.
+    /// The user is notified of a limit that resets more than a day away, now and when it has reset, unless
+    /// configured otherwise.
     fn far_reset(&self) -> Option<PolicyDecision> {
         let (kind, stop) = (self.stop.kind, self.stop);
         if kind.class() != StopClass::UsageLimit || self.config.configured(kind) == Some(Disposition::Resume)
@@ -178,7 +176,7 @@ impl PolicySituation<'_> {
             return None;
         }
         let Some(reset) = stop.resets_at else {
-            // Wrapped up near a limit of days whose reset the transcript does not name.
+            // Wrapped up near a limit of several days whose reset the transcript does not contain.
             let days = stop.wrapped_up && kind != StopKind::UsageLimit5h;
             return days.then(|| self.held(Action::Notify, None, Reason::ResetUnknown(kind)));
         };
@@ -192,14 +190,14 @@ impl PolicySituation<'_> {
         far.then(|| self.held(Action::Notify, Some(over), reason))
     }
 
-    /// The user is asked first when the planned time passed too long ago.
+    /// Asks the user first if the planned time passed too long ago.
     fn overdue(&self, due: DateTime<Utc>) -> Option<PolicyDecision> {
         let late = self.now - due;
         (late > hours(self.config.late_wake_hours()))
             .then(|| self.held(Action::Resume, Some(due), Reason::Overdue { hours: late.num_hours() }))
     }
 
-    /// The client is closed: the supervisor resumes it where the user allowed that.
+    /// Decides for a closed client: the supervisor resumes the session if the user has allowed that.
     fn closed(&self, due: DateTime<Utc>) -> PolicyDecision {
         let at = self.stop.resets_at.or(Some(due));
         if !self.unattended {
@@ -224,7 +222,7 @@ impl PolicySituation<'_> {
         PolicyDecision { plan: RecoveryPlan::new(Action::Run, Some(due), reason), phase: Phase::Waiting }
     }
 
-    /// Seconds after a known reset: the client's own continuation goes first where the client is open.
+    /// Seconds to wait after a known reset. In an open client, the client's own continuation goes first.
     fn after_reset(&self) -> f64 {
         match self.terminal {
             Terminal::Open if self.limit_menu => self.config.supervisor.margin_seconds.min(MENU_MARGIN),
@@ -237,7 +235,7 @@ impl PolicySituation<'_> {
         }
     }
 
-    /// When to continue, or why not any more.
+    /// Time at which to continue, or the reason for giving up.
     fn due(&self) -> Result<DateTime<Utc>, Reason<'static>> {
         let base = self.stop.at.unwrap_or(self.now);
         let retry = &self.config.retry;
@@ -248,12 +246,13 @@ impl PolicySituation<'_> {
                 let attempts = self.failed(StopClass::Transient);
                 match retry.schedule_minutes.get(attempts) {
                     Some(wait) => Ok(base + minutes(wait * (1.0 + 0.2 * self.jitter(attempts)))),
-                    // The fast schedule is used up: the slow one until it is given up.
+                    // The fast schedule is used up, so the slow one applies until giving up.
                     None => self.slow(base, usize::MAX),
                 }
             }
             StopClass::BrokenOff => {
-                // Also those that worked: a client that crashes again and again is not started for ever.
+                // Counts successful attempts as well, so that a client that keeps crashing is not restarted
+                // forever.
                 let broken = |attempt: &&Attempt| attempt.answered.class() == StopClass::BrokenOff;
                 let attempts = self.attempts.iter().filter(broken).count();
                 if attempts >= MOST_AFTER_A_CRASH {
@@ -267,15 +266,16 @@ impl PolicySituation<'_> {
                 }
                 Ok(base + minutes(retry.schedule_minutes.first().copied().unwrap_or(0.0)))
             }
-            // Decided before: nothing continues these.
+            // Handled earlier: such stops are never continued.
             StopClass::NeedsUser(_) | StopClass::Interrupted | StopClass::NoFailure => {
                 Err(Reason::AttemptsUsedUp { attempts: self.attempts.len() })
             }
         }
     }
 
-    /// A usage limit: after its reset. A try that met a reset in the past, which is also what the same window names again,
-    /// proves that the reset is wrong; then the waits grow as for a limit without one.
+    /// Time to continue after a usage limit: after its reset. An attempt that met a reset in the past, which
+    /// is also what the same window reports again, proves that the reset is wrong. From then on the waits
+    /// grow as for a limit without one.
     fn after_limit(&self, base: DateTime<Utc>) -> Result<DateTime<Utc>, Reason<'static>> {
         let tried = self.failed(StopClass::UsageLimit);
         let Some(reset) = self.stop.resets_at else {
@@ -293,7 +293,8 @@ impl PolicySituation<'_> {
         self.within_day(reset + seconds(self.after_reset() + margin))
     }
 
-    /// `due`, unless the session was continued as often as one day allows. Waits that grow are bounded by `giveUpHours` instead.
+    /// Returns `due`, unless the session has reached the maximum number of continuations per day. Growing
+    /// waits are bounded by `giveUpHours` instead.
     fn within_day(&self, due: DateTime<Utc>) -> Result<DateTime<Utc>, Reason<'static>> {
         if self.cycles >= self.config.supervisor.max_cycles_per_day as usize {
             return Err(Reason::DailyCapReached { cycles: self.cycles });
@@ -301,8 +302,8 @@ impl PolicySituation<'_> {
         Ok(due)
     }
 
-    /// Waits that grow, after `tried` attempts, until `giveUpHours` after the first attempt. Time before it does not count: the
-    /// limit may have lasted for hours, or the machine was offline.
+    /// Growing waits after `tried` attempts, until `giveUpHours` after the first attempt. Earlier time does
+    /// not count, because the limit may have lasted for hours or the machine may have been offline.
     fn slow(&self, base: DateTime<Utc>, tried: usize) -> Result<DateTime<Utc>, Reason<'static>> {
         let retry = &self.config.retry;
         let first = self.failing().first().map_or(base, |attempt| attempt.at);
@@ -312,18 +313,18 @@ impl PolicySituation<'_> {
         Ok(base + minutes(retry.rate_limit_minutes.get(tried).copied().unwrap_or(retry.slow_minutes)))
     }
 
-    /// Attempts since the session last worked.
     fn failing(&self) -> &[Attempt] {
         let worked = self.attempts.iter().rposition(|attempt| attempt.outcome == AttemptOutcome::Continued);
         &self.attempts[worked.map_or(0, |worked| worked + 1)..]
     }
 
-    /// Those of them that answered such a stop.
+    /// Number of those attempts that answered a stop of this class.
     fn failed(&self, class: StopClass) -> usize {
         self.failing().iter().filter(|attempt| attempt.answered.class() == class).count()
     }
 
-    /// A fraction from 0 to 1 that is the same for the same session and attempt, so that plans can be repeated.
+    /// A fraction from 0 to 1 that is the same for the same session and attempt, so that plans are
+    /// reproducible.
     fn jitter(&self, attempt: usize) -> f64 {
         let mixed = self
             .session
@@ -333,7 +334,7 @@ impl PolicySituation<'_> {
         f64::from(mixed) / f64::from(u32::MAX)
     }
 
-    /// Recovery is switched off; the client may still go on by itself.
+    /// Decides with recovery switched off; the client may still continue by itself.
     fn switched_off(&self, due: DateTime<Utc>) -> PolicyDecision {
         if self.client.is_some() && self.native.window().is_some() {
             return self.held(Action::Client, self.stop.resets_at, Reason::ClientContinues);
@@ -377,7 +378,7 @@ fn hours(count: f64) -> Duration {
     seconds(count * 3600.0)
 }
 
-/// Nearest whole number; configuration bounds what comes in.
+/// Rounds to the nearest whole number; the configuration bounds the input.
 fn whole(number: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "saturates, and configuration bounds it")]
     let whole = number.round() as i64;
@@ -503,7 +504,7 @@ mod tests {
             (usual, 5.0, 0.5, 120),
             (last, 150.0, 30.0, 310),
             (last, 600.0, 30.0, 600),
-            // A test configuration.
+            // The short step marks a test configuration.
             (usual, 4.0, 0.5, 4),
             (last, 4.0, 0.5, 4),
             (NativeContinuation::NotOffered, 10.0, 30.0, 10),
@@ -536,7 +537,7 @@ mod tests {
         assert!((60..=120).contains(&margin) && closed.action == Action::Run, "{margin}");
         let late = of("2026-11-21T05:00:00Z", Terminal::Open);
         assert_eq!(late.at, Some(at("2026-11-21T04:02:30Z")), "after the reset it changes nothing");
-        // A limit of days is notified then, and not continued.
+        // For a limit of several days the user is notified then, but the session does not continue.
         let far = Stop {
             resets_at: Some(at("2026-11-25T04:00:00Z")),
             kind: StopKind::UsageLimitWeekly,
@@ -621,7 +622,7 @@ mod tests {
     fn after_a_try_that_met_a_past_reset_the_waits_grow_until_it_is_given_up() {
         let config = Config::default();
         let base = at("2026-11-21T02:00:00Z");
-        // The reset is over at the stop, to the second; one second later it would be a new window.
+        // The reset falls on the very second of the stop; one second later it would be a new window.
         let past = stop(StopKind::UsageLimit5h, Some("2026-11-21T02:00:00Z"));
         let due =
             |tried| decide(&situation(&past, &attempts(StopKind::UsageLimit5h, tried), &config)).plan.at;
@@ -906,7 +907,7 @@ mod tests {
                     limit.resets_at_source = Some(ResetSource::Guess);
                 }
                 let before = attempts(StopKind::UsageLimit5h, tried);
-                // The wall clock may have jumped, or the machine slept, since the stop.
+                // Since the stop, the wall clock may have jumped or the machine may have been suspended.
                 let decision = decide(&PolicySituation {
                     terminal: Terminal::Closed,
                     unattended: true,

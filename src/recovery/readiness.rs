@@ -1,6 +1,7 @@
 //! Readiness: whether a closed session may be resumed now, decided from facts that were just read.
 //!
-//! [`judge`] is a pure function; [`ReadinessFacts::read`] reads. Everything that is not known to be well holds or delays.
+//! [`judge`] is a pure function; [`ReadinessFacts::read`] reads the facts. A fact that is not known to be
+//! safe holds or delays the run.
 
 use super::heartbeat::{TranscriptChange, is_offline, seen};
 use super::incident::{Incident, Phase, Run, StartedProcess};
@@ -34,72 +35,64 @@ use chrono::{DateTime, Duration, Utc};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A transcript that was written to within this time may have a writer nobody knows of; shorter when the supervisor is told
-/// to look more often.
+/// A transcript written within this time may have an unknown writer. The time is shorter if the supervisor is
+/// configured to poll more often.
 const QUIET_SECONDS: f64 = 30.0;
-/// Changed files that are named.
+/// Maximum number of changed files that a message lists.
 const MOST_NAMED: usize = 5;
-/// A process that was just started shows in the table within this time.
+/// Time within which a new process appears in the process table.
 const SHOWS: Duration = Duration::seconds(2);
 
-/// How long a transcript must not have been written to.
+/// How long a transcript must have been unmodified.
 #[must_use]
 pub fn quiet(config: &Config) -> Duration {
     let seconds = config.supervisor.poll_seconds.clamp(0.0, QUIET_SECONDS);
     Duration::from_std(std::time::Duration::from_secs_f64(seconds)).unwrap_or(SHOWS)
 }
 
-/// Whether a closed session may be resumed now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadinessVerdict {
-    /// It may be resumed.
     Ready,
-    /// Not now, perhaps later.
+    /// The session may not be resumed now, but perhaps later.
     NotYet(NotYet),
-    /// Not before the user did something.
+    /// The session may not be resumed before the user has acted.
     Hold(Hold),
-    /// It continued without us.
+    /// The session has continued without us.
     Over(Over),
-    /// It stopped again since; the newer stop decides.
+    /// The session has stopped again since; the newer stop decides.
     StoppedAgain,
 }
 
-/// Why a session is not resumed now. [`fmt::Display`] is the only place where its sentence is made.
+/// Why a session is not resumed now. Only [`fmt::Display`] produces its sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotYet {
-    /// A client has it open.
+    /// A client has the session open.
     Open {
         pid: u32,
         tty: Option<String>,
     },
-    /// A process whose command line names the session.
+    /// The command line of a process contains the session.
     BeingResumed {
         pid: u32,
     },
-    /// The user paused it.
     Paused,
-    /// The connection was lost, and the machine has no route to the API.
     NoRoute,
     SwitchedOff,
-    /// Its transcript was written to within the quiet time.
+    /// The transcript was written to within the quiet time.
     WrittenLately,
-    /// Another session works in the same working tree.
     TreeBusy {
-        /// Process of that session's client.
         pid: u32,
     },
     /// Another process holds the run lease.
     LeaseHeld,
-    /// There is no incident.
     NoIncident,
     /// The planned time has not come, or no run is planned.
     NotDue,
-    /// Another session of the account is being resumed.
     AccountBusy,
     /// The incident changed between the check and the start.
     Changed,
     NightlyCap,
-    /// An earlier run of it is still at work.
+    /// An earlier run of the session still works.
     RunUnderWay,
 }
 
@@ -126,41 +119,41 @@ impl fmt::Display for NotYet {
     }
 }
 
-/// Why a session is left to the user. [`fmt::Display`] is the only place where its sentence is made.
+/// Why a session is left to the user. Only [`fmt::Display`] produces its sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hold {
-    /// A worker of Claude Code's daemon has it open, and keeps it open.
+    /// A worker of Claude Code's daemon has the session open and will not close it.
     InBackground { pid: u32, job: String },
     /// A client in another process-id space may have it open.
     Elsewhere,
-    /// The transcript cannot be read any more.
+    /// The transcript can no longer be read.
     TranscriptLost,
-    /// The transcript says that the conversation continued in another session.
+    /// According to the transcript, the conversation continued in another session.
     ContinuedIn { session: String },
-    /// The user allowed no unattended runs in the project.
+    /// The user has not allowed unattended runs in the project.
     NotAllowed,
     /// The fingerprint of the project was not recorded at the stop.
     NoFingerprint,
-    /// What decides what runs in the project changed.
+    /// A file or setting that determines what runs in the project has changed.
     ProjectChanged { changes: Vec<String> },
     /// The user started another session in the project after the stop, and it did work there.
     WorkedOnSince { session: String },
-    /// No program can be started.
+    /// No program is available to start.
     NoProgram { why: String },
-    /// Its directory is gone.
+    /// The session's directory no longer exists.
     DirectoryGone { dir: Option<PathBuf> },
     /// The run would not have every option of the session's client.
     OptionsLost { names: Vec<String> },
-    /// A file of its client's command line changed.
+    /// A file named on its client's command line has changed.
     FilesChanged { files: Vec<String> },
     /// This process would reach another provider or account.
     OtherAccount { differences: Vec<AccountDifference> },
-    /// Only a print run finds a session whose directory of origin is not recorded.
+    /// The session's original directory is not recorded, so only a print run can find the session.
     OriginUnknown,
 }
 
 impl Hold {
-    /// The reason of the plan that is left; `sentence` is what it says.
+    /// Returns the reason for the plan; `sentence` is its text.
     #[must_use]
     pub fn reason<'a>(&'a self, sentence: &'a str) -> Reason<'a> {
         match self {
@@ -216,20 +209,19 @@ impl fmt::Display for Hold {
     }
 }
 
-/// How the work of a session continued without us. [`fmt::Display`] is the only place where its sentence is made.
+/// How the work of a session continued without us. Only [`fmt::Display`] produces its sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Over {
-    /// By the client's own continuation.
     ContinuedByClient,
     MovedOn,
-    /// A later one-shot session of the same directory was given the same prompt.
+    /// A later one-shot session in the same directory was given the same prompt.
     PromptRepeated {
         session: String,
     },
 }
 
 impl Over {
-    /// The phase that this puts the incident in.
+    /// Phase that the incident enters.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         match self {
@@ -239,7 +231,7 @@ impl Over {
         }
     }
 
-    /// The reason of the plan that is left.
+    /// Reason for the plan that remains.
     #[must_use]
     pub fn reason(&self) -> Reason<'_> {
         match self {
@@ -261,56 +253,55 @@ impl fmt::Display for Over {
     }
 }
 
-/// The program to start.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Absolute path, then its first arguments.
+    /// Absolute path, followed by its first arguments.
     pub words: Vec<String>,
-    /// Its version, when that is known.
     pub version: Option<ClientVersion>,
 }
 
-/// What was read about a session.
+/// Facts that were read about a session.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, read one by one")]
 pub struct ReadinessFacts {
-    /// Every process that has it open, is being started for it, or may have it open without being visible from here.
+    /// Every process that has the session open, is being started for it, or may have it open without being
+    /// visible from here.
     pub owners: SessionOwners,
-    /// The user's client that opened it, which lives and is not registered yet.
+    /// The user's client that opened the session, is alive, and is not registered yet.
     pub opened: Option<u32>,
-    /// A process of a run of ours that names the session.
+    /// A process of our own run whose command line contains the session.
     pub own_run: Option<u32>,
-    /// When its transcript was written to last.
+    /// Time of the last write to the transcript.
     pub modified: Option<DateTime<Utc>>,
-    /// What the transcript says.
+    /// What is new in the transcript since the stop.
     pub seen: TranscriptChange,
     pub summary: Option<Summary>,
     pub unattended: bool,
-    /// The user paused it.
     pub paused: bool,
     pub offline: bool,
-    /// `enabled` is not false.
+    /// False if the configuration sets `enabled` to false.
     pub enabled: bool,
-    /// The client of another session that works in the same working tree.
+    /// Process id of another session's client that works in the same working tree.
     pub tree_busy: Option<u32>,
     /// A session that the user started in the project after the stop, and that did work there.
     pub worked_on_since: Option<String>,
-    /// A later one-shot session of the same directory that was given the same prompt, when this one got no answer.
+    /// A later one-shot session in the same directory that was given the same prompt, if this one got no
+    /// answer.
     pub repeated_by: Option<String>,
-    /// What decides what runs in the project, and has changed since the stop, or since a person agreed; `None`: neither was
-    /// recorded.
+    /// Changes to the project's fingerprint since the stop, or since the user allowed unattended runs; `None`
+    /// if neither was recorded.
     pub changes: Option<Vec<String>>,
     /// Whether a run reaches the provider and the account of the session.
     pub account: AccountFit,
-    /// How the session's client was started, when that was recorded.
+    /// How the session's client was started, if recorded.
     pub started_with: Option<StartedWith>,
-    /// Files that its command line named and that are not what they were.
+    /// Files named on its command line that have changed.
     pub changed_files: Vec<String>,
-    /// The directory of the session, and whether a client started there finds the session by its id.
+    /// Directory of the session, and whether a client started there finds the session by its id.
     pub directory: Option<(PathBuf, bool)>,
-    /// The directory of the session, when it does not exist any more.
+    /// Directory of the session, if it no longer exists.
     pub gone: Option<PathBuf>,
-    /// The program to start, or why there is none.
+    /// The program to start, or why none is available.
     pub program: std::result::Result<Program, String>,
 }
 
@@ -318,20 +309,19 @@ pub struct ReadinessFacts {
 pub struct ReadinessReader<'a> {
     pub ledger: Ledger<'a>,
     pub env: &'a Environment,
-    /// Processes of this machine.
     pub processes: &'a dyn Processes,
-    /// Whose variables they are.
+    /// Origin of the environment variables.
     pub provenance: &'a Provenance,
 }
 
-/// How the session's client was started, from its incident or from the start of the session.
+/// Returns how the session's client was started, from its incident or from its registration.
 #[must_use]
 pub fn started_with(state: &StateDir, incident: &Incident) -> Option<StartedWith> {
     let registered = || peek::<Registration>(&state.session(&incident.session)).ok()??.started_with;
     incident.started_with.as_deref().cloned().or_else(registered)
 }
 
-/// Whether a run that is started from `env` reaches the provider and the account of the session.
+/// Whether a run started from `env` reaches the provider and the account of the session.
 #[must_use]
 pub fn account_fit(
     state: &StateDir,
@@ -349,8 +339,8 @@ pub fn account_fit(
 }
 
 impl ReadinessFacts {
-    /// The user is there and asks for the run: what only speaks against a run without the user does not count. What changed
-    /// in the project still does.
+    /// Adapts the facts to a run that the user requests directly: objections to unattended runs alone no
+    /// longer count. Changes in the project still do.
     pub fn asked_for_now(&mut self) {
         self.unattended = true;
         self.enabled = true;
@@ -363,7 +353,7 @@ impl ReadinessFacts {
         }
     }
 
-    /// Reads everything that decides about an incident.
+    /// Reads all facts about an incident.
     #[must_use]
     pub fn read(reading: &ReadinessReader<'_>, incident: &Incident) -> Self {
         let ReadinessReader { ledger, env, processes, provenance } = *reading;
@@ -378,7 +368,7 @@ impl ReadinessFacts {
         let all = Owners::read(&homes, processes, &mut Vec::new());
         let owners = Owners::look_up(&homes, processes, &incident.session, &incident.transcript);
         let opened = incident.opened.as_ref().and_then(|opened| opened.client.as_ref()).filter(|client| {
-            // It may have turned to another session since.
+            // The client may have switched to another session since.
             let elsewhere = all.of_process(client.pid).is_some_and(|one| one.session != incident.session);
             !elsewhere && is_alive(client, processes)
         });
@@ -436,8 +426,8 @@ impl ReadinessFacts {
     }
 }
 
-/// The program that a run starts: the user's launcher, else the client. It lies outside the project, belongs to the user or
-/// to the system, and nobody else may change it.
+/// Finds the program that a run starts: the user's launcher, else the client. It must lie outside the
+/// project, belong to the user or the system, and not be writable for everyone.
 fn program(
     reading: &ReadinessReader<'_>,
     project: Option<&Path>,
@@ -446,7 +436,7 @@ fn program(
     let words = if let Some(words) = &reading.ledger.config.unattended.launcher {
         words.clone()
     } else {
-        // A service has a short PATH; the program that ran the session will do.
+        // A service has a short `PATH`, so the program that ran the session serves as fallback.
         let known = known.filter(|path| path.is_absolute() && !is_runtime(path));
         let located =
             locate(reading.env, project).or_else(|error| known.map(Path::to_path_buf).ok_or(error))?;
@@ -483,7 +473,7 @@ fn program(
     Ok(Program { words, version })
 }
 
-/// Terminals in the order of preference, each with the words after which a command stands.
+/// Terminals in order of preference, each with the words that precede a command.
 const TERMINALS: [(&str, &[&str]); 9] = [
     ("x-terminal-emulator", &["-e"]),
     ("gnome-terminal", &["--"]),
@@ -496,7 +486,7 @@ const TERMINALS: [(&str, &[&str]); 9] = [
     ("xterm", &["-e"]),
 ];
 
-/// A terminal that opens a window on the desktop there is.
+/// Finds a terminal that can open a window on the current desktop.
 fn terminal(env: &Environment, project: Option<&Path>) -> crate::error::Result<Vec<String>> {
     let none = |why: &str| {
         Error::new(Code::ClientNotFound, why.to_owned())
@@ -513,13 +503,14 @@ fn terminal(env: &Environment, project: Option<&Path>) -> crate::error::Result<V
     found.ok_or_else(|| none("no terminal was found on PATH outside of the project"))
 }
 
-/// Runs scripts: which one it ran is not known.
+/// Whether the program is an interpreter, which does not show what script it ran.
 fn is_runtime(path: &Path) -> bool {
     let name = path.file_stem().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     ["node", "nodejs", "bun", "deno", "sh", "bash"].contains(&name.as_str())
 }
 
-/// Decides. Two clients must never meet, so owners come first; then what the user did not allow, then what cannot work.
+/// Decides whether to resume. Two clients must never meet, so owner processes come first, then missing
+/// permissions of the user, then anything that would make the run fail.
 #[must_use]
 pub fn judge(
     facts: &ReadinessFacts,
@@ -614,24 +605,24 @@ pub fn is_alive(child: &StartedProcess, processes: &dyn Processes) -> bool {
     child.start.is_some() && processes.start_token(child.pid) == child.start
 }
 
-/// What became of a run whose supervisor is gone.
+/// State of a run whose supervisor is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Orphan {
-    /// Its process lives, or may just have been started.
+    /// Its process is alive, or may just have been started.
     Runs,
     Over,
-    /// It was never started.
+    /// The process was never started.
     NeverStarted,
 }
 
-/// Looks for the process of a run whose supervisor is gone. One that was written down but has no process yet may have been
-/// started a moment ago; within [`SHOWS`] it would show.
+/// Finds the process of a run whose supervisor is gone. A run that is recorded without a process may have
+/// been started a moment ago; its process would appear within [`SHOWS`].
 #[must_use]
 pub fn orphan(run: &Run, facts: &ReadinessFacts, processes: &dyn Processes, since: Duration) -> Orphan {
     match &run.child {
         Some(child) if is_alive(child, processes) => Orphan::Runs,
         _ if facts.own_run.is_some() => Orphan::Runs,
-        // Once the user has opened the session, its client is the user's.
+        // Once the user has opened the session, its client belongs to the user.
         _ if run.taken_over.is_none() && facts.owners.is_open() => Orphan::Runs,
         Some(_) => Orphan::Over,
         None if since < SHOWS => Orphan::Runs,
@@ -656,7 +647,7 @@ mod tests {
         Duration::seconds(30)
     }
 
-    /// Everything speaks for a run.
+    /// Facts that all allow a run.
     fn ready() -> ReadinessFacts {
         ReadinessFacts {
             owners: SessionOwners::default(),
@@ -870,7 +861,7 @@ mod tests {
         }
     }
 
-    /// Of several facts the one is told that must never be passed over.
+    /// Of several facts, the verdict names the one with the highest priority.
     #[test]
     fn owners_come_before_what_the_user_did_not_allow_and_that_before_what_cannot_work() {
         let mut facts = ready();
@@ -1048,7 +1039,8 @@ mod tests {
             change_facts(&mut facts);
             let since = Duration::seconds(seconds);
             assert_eq!(orphan(&run, &facts, &table, since), expected, "{case}");
-            // The user's client is no process of the run, once the user has taken the session over.
+            // Once the user has taken over the session, the user's client does not count as a process of the
+            // run.
             run.taken_over = Some(user.clone());
             let expected = match (run.child.as_ref().is_some_and(|child| is_alive(child, &table)), &run.child)
             {

@@ -1,7 +1,8 @@
-//! Reasons: why a plan is what it is. Decisions compare the stable [`PlanReason`]; the sentence beside it is only shown.
+//! Reasons for plans. Decisions compare the stable [`PlanReason`]; the sentence beside it is only for
+//! display.
 //!
-//! [`Reason`] carries the data of a sentence, and [`Reason::told`] is the only function that turns it into a code and a
-//! sentence. A new reason does not compile until it has both.
+//! [`Reason`] carries the data of a sentence, and [`Reason::told`] is the only function that turns it into a
+//! code and a sentence. A new reason does not compile until it has both.
 
 use super::incident::Obstacle;
 use crate::claude::version::ClientVersion;
@@ -30,43 +31,42 @@ pub enum PlanReason {
     TakenOver,
     /// The conversation continued in another session.
     ContinuedElsewhere,
-    /// A later one-shot session of the same directory was given the same prompt.
+    /// A later one-shot session in the same directory was given the same prompt.
     PromptRepeated,
-    /// The session was told to continue, and no finished turn has been seen yet.
+    /// The session was continued, and no finished turn has been seen yet.
     AwaitingTurn,
     /// The user cancelled the recovery.
     Cancelled,
-    /// The user cancelled the client's own countdown with Esc or Ctrl-C, and with it ours.
+    /// The user cancelled the client's own countdown with Esc or Ctrl-C, which cancels ours too.
     CancelledWithEsc,
     /// The hooks were removed from the project.
     HooksRemoved,
-    /// The session was opened again after its client was closed, and nothing waits for it in that window.
+    /// The session was reopened after its client was closed, and no hook waits in that window.
     OpenedAgain,
     /// A menu or another dialog is open in the window and blocks the continuation.
     DialogOpen,
     /// Several windows have the session open; continuing one would fork the conversation.
     OpenTwice,
-    /// The user paused it.
     Paused,
     /// The client is suspended.
     ClientSuspended,
-    /// The client lives, and its transcript is missing.
+    /// The client is alive, but its transcript is missing.
     TranscriptMissing,
     /// The machine has no route to the API.
     NoRoute,
-    /// The prompt has no answer; the user may have taken it back.
+    /// The prompt has no answer; the user may have withdrawn it.
     EndedBeforeAnswer,
     /// The credential was refused.
     LoginNeeded,
     /// Credit, a plan or a budget is used up.
     CreditNeeded,
-    /// A usage limit that resets beyond a day, or at an unknown time.
+    /// A usage limit that resets more than a day away, or at an unknown time.
     ResetFarAway,
     /// A usage limit that was more than a day away has reset, or the date on which a budget is available again has passed.
     ResetPassed,
     /// The conversation no longer fits the context window.
     ContextFull,
-    /// The API refuses this request however often it is sent.
+    /// The API will refuse this request every time.
     RequestRefused,
     /// The kind of the stop is unknown.
     CauseUnknown,
@@ -75,15 +75,15 @@ pub enum PlanReason {
     KindIgnored,
     /// `stops.<kind>` is `notify`, by configuration or by default.
     KindNotifies,
-    /// The session was continued as often as one day allows.
+    /// The session has reached the maximum number of continuations per day.
     DailyCapReached,
-    /// Every attempt of the schedule was made.
+    /// Every attempt of the schedule has been made.
     AttemptsUsedUp,
-    /// The API has refused for `giveUpHours`.
+    /// The API has refused requests for `giveUpHours`.
     GaveUpWaiting,
     /// The answer was too long again.
     OutputTooLongAgain,
-    /// The client is closed, and the user allowed no unattended runs here.
+    /// The client is closed, and the user has not allowed unattended runs here.
     ClientClosed,
     /// Resuming would read more tokens than `unattended.maxContextTokens`.
     ContextTooLarge,
@@ -91,11 +91,11 @@ pub enum PlanReason {
     Overdue,
     /// A usage limit with a known reset.
     AwaitingReset,
-    /// Usage is available again before the reset.
+    /// Usage is available again before the scheduled reset.
     ResetEarly,
     /// A failure without a reset time: the next attempt of its schedule.
     AwaitingRetry,
-    /// Claude Code made the model wrap up near a limit, and nothing waits for it in the open window.
+    /// Claude Code made the model wrap up near a limit, and no hook waits in the open window.
     WrappedUp,
     /// Recovery is switched off, and Claude Code continues by itself.
     ClientContinues,
@@ -117,9 +117,9 @@ pub enum PlanReason {
     NotReady,
     /// The supervisor would reach another provider or account than the session had.
     OtherAccount,
-    /// The session's directory does not exist any more.
+    /// The session's directory no longer exists.
     DirectoryGone,
-    /// An unattended run failed in a way that waiting does not cure.
+    /// An unattended run failed in a way that waiting cannot fix.
     RunFailed,
     /// Tool calls of an unattended run were denied, and nothing proves that the work was done.
     CallsDenied,
@@ -127,11 +127,11 @@ pub enum PlanReason {
     RunsDidNothing,
     /// An unattended run damaged the transcript.
     TranscriptDamaged,
-    /// An unattended run worked and ended within a turn.
+    /// An unattended run did some work and ended in the middle of a turn.
     RunEndedInTurn,
     /// The transcript was restored from a snapshot.
     TranscriptRestored,
-    /// Stored by a version that recorded no reason, or one that this version does not know.
+    /// Stored by a version that recorded no reason, or a code that this version does not know.
     #[default]
     #[serde(other)]
     Unrecorded,
@@ -205,7 +205,7 @@ pub enum GoesFirst {
     Client(f64),
     /// The limit menu: nothing runs in the session until the user closes it.
     Menu,
-    /// Nothing does: the user cancelled the client's own continuation.
+    /// Nothing, because the user cancelled the client's own continuation.
     Nothing,
 }
 
@@ -220,7 +220,7 @@ impl GoesFirst {
 }
 
 impl Reason<'_> {
-    /// The code and the sentence.
+    /// Returns the code and the sentence.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "one arm for each reason")]
     pub fn told(&self) -> (PlanReason, String) {

@@ -1,9 +1,9 @@
-//! Resuming a closed session: one attempt, from its preconditions to its verification.
+//! Resumes a closed session: one attempt, from its preconditions to its verification.
 //!
-//! At most one Claude works in a session, ever. So an attempt holds the session's run lease (a kernel lock, free the moment
-//! its holder dies) and its account's, looks at everything once more under them, and writes down what it is about to do
-//! before it does it: a supervisor that comes after a lost one finds the intent, and the process by its id and start
-//! time, and starts nothing while it lives.
+//! At most one Claude may work in a session at any time. So an attempt holds the session's run lease (a
+//! kernel lock, which is released when its process dies) and its account's lease, reads all facts again under
+//! them, and records what it is about to do before doing it. A supervisor that follows a lost one finds the
+//! intent, and the process by its id and start time, and starts nothing while that process lives.
 
 use super::heartbeat::{TranscriptChange, adopt};
 use super::incident::{
@@ -53,46 +53,42 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Between two looks at a process that runs.
+/// Time between two checks of a running process.
 const STEP: Duration = Duration::from_millis(200);
-/// Between two looks at a session that was started elsewhere.
+/// Time between two checks of a session that was started elsewhere.
 const LOOK: Duration = Duration::from_secs(1);
-/// A client that was started elsewhere is registered within this time.
+/// Time within which a client that was started elsewhere is registered.
 const APPEARS: Duration = Duration::from_mins(1);
-/// The same while its log grows by more than [`BURST`] bytes from look to look.
+/// As [`STEP`], while the log grows by more than [`BURST`] bytes between two checks.
 const SHORT_STEP: Duration = Duration::from_millis(10);
 const BURST: u64 = 64 * 1024;
-/// A process that is told to end gets this long.
+/// Time between the request to end and the forced end of a process.
 const GRACE: Duration = Duration::from_secs(10);
-/// The same while the user waits in a window. The client ends its own `SessionEnd` hooks within 1.5 s.
+/// As `GRACE`, while the user waits in a window. The client ends its own `SessionEnd` hooks within 1.5 s.
 pub const TAKEOVER_GRACE: Duration = Duration::from_secs(4);
-/// The log is emptied when it grows larger, in bytes.
+/// Size above which the log is truncated, in bytes.
 const LOG: u64 = 4 * 1024 * 1024;
-/// End of a log in which a client's last words are looked for, in bytes.
+/// Bytes at the end of a log that are searched for the client's last message.
 const SAID: u64 = 4096;
-/// Longest part of a prompt that is quoted, in characters.
+/// Longest quoted part of a prompt, in characters.
 const TASK: usize = 2000;
 
-/// What came of one attempt to resume a session.
+/// Outcome of one attempt to resume a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResumeOutcome {
     NotYet(NotYet),
-    /// Nothing was done: an earlier run of it is under way, with the account.
+    /// Nothing was done: an earlier run of the session still works and uses the account.
     UnderWay,
-    /// The incident was changed instead.
+    /// The incident was changed instead of starting a run.
     Left(InsteadOfRun),
-    /// A run was made.
     Ran,
 }
 
-/// What happened instead of a run.
+/// Result of an attempt that started no run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InsteadOfRun {
-    /// It is left to the user.
     Held(Hold),
-    /// It continued without us.
     Over(Over),
-    /// It stopped again; the newer stop decides.
     StoppedAgain,
 }
 
@@ -106,19 +102,17 @@ impl fmt::Display for InsteadOfRun {
     }
 }
 
-/// Why a run is ended before it ends itself.
+/// Why a run is ended before it ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EndRequest {
-    /// The user opened the session.
     TakenOver,
-    /// The user cancelled the recovery.
     Cancelled,
-    /// Its time is over.
+    /// The run exceeded its time limit.
     Deadline,
 }
 
 impl EndRequest {
-    /// What the incident asks of the run of this name.
+    /// Returns the request in the incident to end the run with this nonce.
     fn of(incident: &Incident, nonce: &str) -> Option<Self> {
         let mut runs = incident.attempts.iter().filter_map(|attempt| attempt.run.as_deref());
         let run = runs.find(|run| run.nonce == nonce);
@@ -131,7 +125,7 @@ impl EndRequest {
         }
     }
 
-    /// How long a process gets between the request to end and its forced end.
+    /// Time between the request to end and the forced end of a process.
     const fn grace(self) -> Duration {
         match self {
             Self::TakenOver => TAKEOVER_GRACE,
@@ -148,22 +142,22 @@ impl EndRequest {
     }
 }
 
-/// What came of the start of a process.
+/// Outcome of starting a process.
 enum ProcessStart {
     Child(std::process::Child),
-    /// Nothing was started; the intent is withdrawn.
+    /// Nothing was started, and the intent is withdrawn.
     Refused(NotYet),
 }
 
-/// The process could not be started, or how it ended.
+/// How the process ended, or why it could not be started.
 type ProcessEnd = std::result::Result<String, Error>;
 
 #[derive(Clone, Copy)]
 pub struct Resumer<'a> {
-    /// Everything that is read.
+    /// Reader of all facts about a session.
     pub reading: ReadinessReader<'a>,
     pub own_pid: u32,
-    /// Told when the person asked for it now: the planned time is not waited for.
+    /// Whether the user requested the run now, in which case the planned time does not matter.
     pub now: bool,
 }
 
@@ -180,7 +174,7 @@ impl Resumer<'_> {
         self.ledger().config.unattended.transport
     }
 
-    /// Resumes the session of an incident, if that may be done now. Blocks for as long as the run lasts.
+    /// Resumes the session of an incident, if that is allowed now. Blocks for as long as the run lasts.
     ///
     /// # Errors
     /// Those of the ledger and of the snapshot; nothing was started then.
@@ -215,7 +209,7 @@ impl Resumer<'_> {
         }
     }
 
-    /// Records that nothing is started, and why.
+    /// Records that nothing is started, and the reason.
     fn give_way(
         &self,
         incident: &Incident,
@@ -251,8 +245,9 @@ impl Resumer<'_> {
         Ok(ResumeOutcome::Left(left))
     }
 
-    /// A client is told of its configuration directory, unless it is the default one. That one counts as told too where its
-    /// client was: then the client's own file lies in it, and not beside it (measured with 2.1.329).
+    /// Whether to pass the configuration directory to the client explicitly. The default directory is passed
+    /// only if it was set explicitly before: then the client's own file lies inside it, and not beside it
+    /// (measured with 2.1.329).
     fn is_named(&self, dir: &Path) -> bool {
         if Some(dir) != self.ledger().default_home {
             return true;
@@ -262,7 +257,7 @@ impl Resumer<'_> {
             || file(Some(dir)) && !file(dir.parent())
     }
 
-    /// What is started for an incident, by what was read.
+    /// Builds the launch for an incident from the facts.
     ///
     /// # Errors
     /// [`Code::ClientNotFound`], [`Code::ProjectNotFound`].
@@ -272,7 +267,7 @@ impl Resumer<'_> {
             Error::new(Code::ProjectNotFound, Reason::DirectoryGone(facts.gone.as_deref()).told().1)
         })?;
         let config = self.ledger().config;
-        // After a run that did nothing the task is said again.
+        // After a run that did nothing, the prompt repeats the task.
         let hollow = incident.attempts.last().is_some_and(|attempt| {
             attempt
                 .run
@@ -308,8 +303,8 @@ impl Resumer<'_> {
         ))
     }
 
-    /// Begins a session anew with a text as its first prompt. `incident` is that of the new session, `facts` are those of the
-    /// one whose work it goes on with.
+    /// Starts a new session with a text as its first prompt. `incident` belongs to the new session, and
+    /// `facts` to the session whose work it continues.
     ///
     /// # Errors
     /// Those of [`Self::resume`].
@@ -343,8 +338,9 @@ impl Resumer<'_> {
         self.make(incident, &plan, nonce, kept)
     }
 
-    /// Keeps every session that the run itself may delete: a `claude -p` that lives for six seconds sweeps the transcripts of all
-    /// projects of its configuration directory, by the limit in force where it is started.
+    /// Retains every session that the run itself may delete: a `claude -p` that lives for six seconds sweeps
+    /// the transcripts of all projects of its configuration directory, by the limit in force where it is
+    /// started.
     fn keep_before_sweep(&self, incident: &Incident, cwd: &Path) {
         let ledger = self.ledger();
         let Some(dir) = incident.config_dir.as_deref().or(ledger.default_home) else { return };
@@ -361,7 +357,7 @@ impl Resumer<'_> {
         }
     }
 
-    /// Names a run: no other of this machine is called so.
+    /// Generates an identifier for a run that is unique on this machine.
     fn nonce(&self, incident: &Incident) -> String {
         let (time, made) = (self.clock_now().format("%Y%m%dT%H%M%S%3fZ"), incident.attempts.len());
         format!("{time}-{}-{}-{made}", self.own_pid, incident.generation)
@@ -390,7 +386,7 @@ impl Resumer<'_> {
             taken_over: None,
             result: None,
         };
-        // The intent is durable before anything is started.
+        // The intent is on disk before anything is started.
         let mut refused = Some(NotYet::Changed);
         let generation = incident.generation;
         let opened = incident.opened.clone();
@@ -403,7 +399,7 @@ impl Resumer<'_> {
             }) else {
                 return;
             };
-            // The snapshot may have taken long: when the intent was written tells how young an unseen process may be.
+            // The snapshot may have taken long, and the age of an unseen process is counted from this time.
             let begun = self.clock_now();
             incident.attempts.push(Attempt {
                 at: begun,
@@ -437,9 +433,9 @@ impl Resumer<'_> {
         Ok(ResumeOutcome::Ran)
     }
 
-    /// Starts the process, unless the user opened the session or said no since the intent was written. Both happen under the
-    /// session's lock: a `SessionStart` hook, `cancel` and `pause` come either before the process and prevent it, or after it
-    /// and find it recorded.
+    /// Starts the process, unless the user opened the session or stopped the recovery since the intent was
+    /// written. Check and start happen under the session's lock: a `SessionStart` hook, `cancel` and `pause`
+    /// either come first and prevent the process, or come later and find it recorded.
     fn start(&self, incident: &Incident, plan: &Launch, run: &mut Run) -> Result<ProcessStart> {
         let log = open_log(&run.log)?;
         let copy = log.try_clone().doing("write", &run.log)?;
@@ -450,7 +446,7 @@ impl Resumer<'_> {
         }));
         command.envs(&plan.env);
         command.stdin(Stdio::null()).stdout(log).stderr(copy);
-        // A Ctrl-C for the supervisor is none for the run.
+        // A Ctrl-C for the supervisor must not reach the run.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut outcome: Option<Result<ProcessStart>> = None;
@@ -470,7 +466,7 @@ impl Resumer<'_> {
             }));
         });
         if let (Err(error), Some(Ok(ProcessStart::Child(child)))) = (&changed, &outcome) {
-            // It runs, and only the ledger does not know its process.
+            // The process runs, and only its record in the ledger is missing.
             self.note_event(
                 "run-unrecorded",
                 incident,
@@ -486,7 +482,7 @@ impl Resumer<'_> {
         Ok(outcome)
     }
 
-    /// Why the run of this name must not be started, by what is on disk now.
+    /// Returns why the run with this nonce must not be started, from the current state on disk.
     fn refused(&self, incident: Option<&Incident>, nonce: &str) -> Option<NotYet> {
         let state = self.ledger().state;
         let Some(incident) = incident else { return Some(NotYet::NoIncident) };
@@ -513,7 +509,7 @@ impl Resumer<'_> {
         (!project.is_some_and(|project| unattended(state, project))).then_some(NotYet::Changed)
     }
 
-    /// Takes an intent back whose process was never started: it is no attempt.
+    /// Removes an intent whose process was never started; it does not count as an attempt.
     fn withdraw(&self, incident: &Incident, run: &Run, why: &NotYet) -> Result<()> {
         self.ledger().change(&incident.session, |slot| {
             let Some(incident) = slot else { return };
@@ -531,7 +527,7 @@ impl Resumer<'_> {
         Ok(())
     }
 
-    /// Waits for the end of the process, and ends it when it must end.
+    /// Waits for the process to end, and ends it on request or at its deadline.
     fn wait(
         &self,
         incident: &Incident,
@@ -563,7 +559,7 @@ impl Resumer<'_> {
                         (now.saturating_sub(started) > deadline).then_some(EndRequest::Deadline);
                     if request.is_none() && now.saturating_sub(asked) >= STEP {
                         asked = now;
-                        // What cannot be read asks for nothing.
+                        // An unreadable incident contains no request.
                         let known = self.ledger().read(&incident.session).ok().flatten();
                         request = known.and_then(|known| EndRequest::of(&known, &run.nonce));
                     }
@@ -574,21 +570,21 @@ impl Resumer<'_> {
                 }
                 Some((request, at)) if now.saturating_sub(at) > request.grace() => {
                     signal_group(child.id(), true);
-                    // Where there are no groups of processes.
+                    // On systems without process groups.
                     #[cfg(not(unix))]
                     let _ = child.kill();
                 }
                 Some(_) => {}
             }
-            // One that writes fast is looked at often, so that the log stays small.
+            // A process that writes fast is checked often, so that the log stays small.
             let size = bound_log(&run.log);
             clock.sleep(if size > logged + BURST { SHORT_STEP } else { STEP });
             logged = size;
         }
     }
 
-    /// Waits until a session that was started elsewhere, in the background or in a window, has ended its turn. It stays
-    /// open there, for a person to go on in.
+    /// Waits until a session that was started elsewhere, in the background or in a window, has ended its
+    /// turn. The session stays open there for the user to continue.
     fn attached(&self, incident: &Incident, started: Duration, deadline: Duration) -> String {
         let clock = self.ledger().clock;
         let mut seen = false;
@@ -603,7 +599,7 @@ impl Resumer<'_> {
                 Some(owner) if seen || facts.seen != TranscriptChange::Same => {
                     return format!("its turn ended, and process {} keeps it open", owner.pid);
                 }
-                // It takes a moment until it is registered.
+                // Registration takes a moment.
                 None if seen || elapsed > APPEARS => return "its client has ended".to_owned(),
                 _ => {}
             }
@@ -611,7 +607,7 @@ impl Resumer<'_> {
         }
     }
 
-    /// Reads what came of a run, writes it down, and plans what follows.
+    /// Verifies and records the result of a run, and plans the next step.
     fn finish(&self, incident: &Incident, run: &Run, ending: ProcessEnd) -> Result<()> {
         let (ended, failed) = match ending {
             Ok(ended) => (ended, None),
@@ -628,7 +624,7 @@ impl Resumer<'_> {
         } else if let Some(hollow) = &mut result.hollow
             && let Some(said) = said(&run.log)
         {
-            // A client that cannot work often says why, in words.
+            // A client that cannot work often prints the reason.
             hollow.push_str("; the client said: ");
             hollow.push_str(&said);
         }
@@ -651,7 +647,7 @@ impl Resumer<'_> {
             };
             if let Some(known) = &mut incident.attempts[at].run {
                 if known.taken_over.is_some() {
-                    // It was ended before it could do more.
+                    // The user's takeover ended it, so an empty result says nothing about the run.
                     (result.hollow, result.hollow_reason) = (None, None);
                 }
                 known.result = Some(result.clone());
@@ -665,7 +661,7 @@ impl Resumer<'_> {
         Ok(())
     }
 
-    /// A run whose supervisor was lost: it still runs, or it is finished here.
+    /// Handles a run whose supervisor was lost: leaves it running, or finishes it here.
     pub(super) fn settle_orphan(&self, incident: &Incident) -> Result<Option<ResumeOutcome>> {
         let Some((at, run)) = incident.open_run() else { return Ok(None) };
         let facts = ReadinessFacts::read(&self.reading, incident);
@@ -678,7 +674,7 @@ impl Resumer<'_> {
                 self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
                 Some(ResumeOutcome::Ran)
             }
-            // It may have been started, and have ended, before anybody looked: then it left its traces.
+            // The process may have started and ended unnoticed, in which case the transcript has grown.
             Orphan::NeverStarted if grown(&incident.transcript, run) => {
                 self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
                 Some(ResumeOutcome::Ran)
@@ -690,14 +686,15 @@ impl Resumer<'_> {
         })
     }
 
-    /// A run whose supervisor is gone has the same bounds as any other: its time and its log.
+    /// Applies the usual time and log limits to a run whose supervisor is gone.
     fn bound_orphan(&self, incident: &Incident, run: &Run) {
         bound_log(&run.log);
         let (Some(child), Some(deadline)) = (&run.child, run.deadline_seconds) else { return };
         if run.transport != Transport::Print || self.process(child.pid) != *child || child.start.is_none() {
             return;
         }
-        // From the machine's own clock: the wall clock may have jumped since the run began.
+        // The age comes from the machine's own clock, because the wall clock may have jumped since the run
+        // began.
         let table = self.reading.processes.table();
         let started = table.iter().find(|process| process.pid == child.pid).and_then(|one| one.started_at);
         let age = started.and_then(|at| (self.clock_now() - at).to_std().ok()).unwrap_or_default();
@@ -714,7 +711,8 @@ impl Resumer<'_> {
         }
     }
 
-    /// A run that was written down and never begun: the attempt counts, but it is no run that did nothing.
+    /// Closes a run that was recorded but never started. The attempt counts, but not as a run that did
+    /// nothing.
     fn forget(&self, incident: &Incident, run: &Run) -> Result<()> {
         let result = RunResult {
             ended_at: Some(self.clock_now()),
@@ -747,7 +745,7 @@ impl Resumer<'_> {
         journal::append(self.ledger().state, self.ledger().clock, event, fields);
     }
 
-    /// Brings HANDOFF.md up to date; a note that cannot be written is journalled.
+    /// Updates HANDOFF.md; a note that cannot be written is recorded in the journal.
     pub fn write_note(&self, incident: &Incident) {
         let Some(project) = &incident.project else { return };
         let writer = NoteWriter {
@@ -769,8 +767,8 @@ impl Resumer<'_> {
     }
 }
 
-/// The last thing a person asked for. Once a run of ours was made the newest prompt is our own; what stood before it is in the
-/// snapshots, the oldest first.
+/// Returns the user's last request. After a run of our own, the newest prompt is ours; the earlier ones are
+/// in the snapshots, oldest first.
 fn task_of(incident: &Incident, newest: Option<&str>) -> Option<String> {
     let person = |text: &str| crate::claude::wording::client_text(text).is_none();
     newest.filter(|text| person(text)).map(str::to_owned).or_else(|| {
@@ -781,7 +779,8 @@ fn task_of(incident: &Incident, newest: Option<&str>) -> Option<String> {
     })
 }
 
-/// Why a run proves nothing: what a model says of its work does not count where calls were denied, in this run or in one before it.
+/// Why a run proves nothing: the model's own claims do not count if calls were denied in this run or an
+/// earlier one.
 fn unproven(incident: &Incident, at: usize, result: &RunResult) -> Option<String> {
     let earlier = incident.attempts[..at].iter().filter_map(|attempt| attempt.run.as_ref()?.result.as_ref());
     let denied_before = result.calls == 0 && earlier.into_iter().any(|before| before.denied > 0);
@@ -795,7 +794,7 @@ fn unproven(incident: &Incident, at: usize, result: &RunResult) -> Option<String
     })
 }
 
-/// What a finished run makes of its incident.
+/// Updates the incident after a finished run.
 fn conclude(
     ledger: &Ledger<'_>,
     incident: &mut Incident,
@@ -819,7 +818,7 @@ fn conclude(
         return;
     }
     if incident.phase == Phase::Cancelled {
-        // The user's word stands, whatever the run did before it was ended.
+        // The user's cancellation stands, whatever the run did before it was ended.
         incident.attempts[at].outcome =
             if worked { AttemptOutcome::Continued } else { AttemptOutcome::NoEffect };
         left_at(incident, summary);
@@ -834,13 +833,14 @@ fn conclude(
         incident.plan.explain(Reason::TakenOver);
         return;
     }
-    // A hook inside the run may have told of it already.
+    // A hook inside the run may already have reported this stop.
     let begun = incident.attempts[at].at;
     let stopped = summary.filter(|summary| {
         let newer = summary.stop.at.is_some_and(|at| at >= begun);
         summary.stop.kind.is_failure() && summary.stop.record.is_some() && newer
     });
-    // What the run itself failed at, and no waiting cures, is no stop of the session: that one stands.
+    // A failure of the run itself that waiting cannot fix is not a new stop of the session. The earlier stop
+    // remains.
     let own = stopped.filter(|summary| result.answers == 0 && user_needed(summary.stop.kind).is_some());
     if let Some(summary) = own {
         incident.attempts[at].outcome = AttemptOutcome::NoEffect;
@@ -858,7 +858,7 @@ fn conclude(
         incident.attempts[at].outcome =
             if worked { AttemptOutcome::Continued } else { AttemptOutcome::StoppedAgain };
         if worked {
-            // It had worked: earlier attempts cost nothing any more.
+            // The session did some work, so earlier attempts no longer count.
             incident.first_stop_at = summary.stop.at;
             incident.attempts.iter_mut().for_each(|attempt| {
                 if attempt.outcome == AttemptOutcome::Pending {
@@ -866,7 +866,7 @@ fn conclude(
                 }
             });
         }
-        // What the run itself did to the project was within what it was allowed.
+        // The run was allowed to make its own changes to the project.
         incident.fingerprint = incident
             .project
             .as_deref()
@@ -909,19 +909,21 @@ fn conclude(
     }
 }
 
-/// What our own run added is not the work of somebody else: the stop stands, and the transcript now ends there.
+/// Records added by our own run are not work of another client: the stop remains, and the transcript now ends
+/// with them.
 fn left_at(incident: &mut Incident, summary: Option<&crate::session::summary::Summary>) {
     if let Some(record) = summary.and_then(|summary| summary.stop.record.clone()) {
         incident.stop.record = Some(record);
     }
 }
 
-/// Something was added since a run was written down.
+/// Whether the transcript has grown since the run was recorded.
 fn grown(transcript: &Path, run: &Run) -> bool {
     std::fs::metadata(transcript).is_ok_and(|meta| meta.len() > run.bytes_before)
 }
 
-/// The account a session works with, as far as it shows: its configuration directory and what selects the provider.
+/// Key of the account that a session uses, as far as it can be detected: the configuration directory and what
+/// selects the provider.
 #[must_use]
 pub fn account_key(incident: &Incident) -> String {
     let dir = crate::trust::enabled::project_key(&incident.config_dir.clone().unwrap_or_default());
@@ -931,7 +933,7 @@ pub fn account_key(incident: &Incident) -> String {
     }
 }
 
-/// The prompt is the same for all; what is quoted in it stays out of the journal.
+/// Arguments for the journal, without the prompt: it is the same for all runs, and may quote the user.
 fn redacted(argv: &[String]) -> Vec<&str> {
     let prompt = argv.iter().position(|word| word == "--").unwrap_or(argv.len());
     argv[..prompt].iter().map(String::as_str).collect()
@@ -953,7 +955,8 @@ fn open_log(path: &PathBuf) -> Result<File> {
     options.open(path).doing("write", path)
 }
 
-/// The last line of a log that is none of the client's messages (these are JSON), cleared of secrets and cut.
+/// The last line of a log that is not one of the client's messages (which are JSON), truncated and with
+/// secrets removed.
 fn said(log: &Path) -> Option<String> {
     let mut file = File::open(log).ok()?;
     let length = file.metadata().ok()?.len();
@@ -961,26 +964,26 @@ fn said(log: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     file.take(SAID).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    // Where it begins in the middle of a line, the rest of that line says nothing.
+    // If the read starts in the middle of a line, the rest of that line is useless.
     let text = if length > SAID { text.split_once('\n')?.1 } else { &text };
     let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('{'))?;
     Some(clean_line(line, 200))
 }
 
-/// Empties a log that has grown too large; gives its length. It is written by appending, so that its writer goes on at the
-/// new end.
+/// Truncates a log that has grown too large, and returns its size. The log is opened for appending, so its
+/// writer continues at the new end.
 fn bound_log(path: &Path) -> u64 {
     let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
     if size > LOG
         && let Ok(file) = OpenOptions::new().write(true).open(path)
     {
-        // A log that cannot be emptied grows on; the run matters more.
+        // A log that cannot be truncated keeps growing; the run matters more.
         let _ = file.set_len(0);
     }
     size
 }
 
-/// A length of time in the largest unit that is not zero of it.
+/// Formats a duration in seconds or minutes.
 fn length(seconds: u64) -> String {
     if seconds < 60 { format!("{seconds} s") } else { format!("{} min", seconds / 60) }
 }
@@ -993,15 +996,15 @@ fn words_of(status: std::process::ExitStatus) -> String {
     status.code().map_or_else(|| "ended".to_owned(), |code| format!("exited with {code}"))
 }
 
-/// Signals the process group of a run. Its process has not been waited for yet, or was found by its id and start time a
-/// moment ago: so the id is its own.
+/// Signals the process group of a run. Its process has not been waited for yet, or was just found by its id
+/// and start time, so the id cannot belong to another process.
 pub(super) fn signal_group(pid: u32, kill: bool) {
     #[cfg(unix)]
     {
         use rustix::process::{Pid, Signal, kill_process_group};
         let signal = if kill { Signal::KILL } else { Signal::TERM };
         if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself a moment ago.
+            // The process may have ended by itself a moment ago.
             let _ = kill_process_group(pid, signal);
         }
     }
@@ -1080,7 +1083,7 @@ mod tests {
         incident
     }
 
-    /// The end of a transcript, as it is after the run.
+    /// Summary of the end of a transcript after the run.
     fn ends(kind: StopKind, record: Option<&str>, stopped: &str) -> Summary {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(format!("{SESSION}.jsonl"));
@@ -1179,7 +1182,7 @@ mod tests {
         let twice = concluded(incident(attempts.clone()), &hollow(), Some(&summary));
         assert_eq!((twice.phase, last_outcome(&twice)), (Phase::Held, AttemptOutcome::NoEffect));
         assert_eq!(twice.plan.reason, PlanReason::RunsDidNothing);
-        // A run before that worked is none that did nothing.
+        // An earlier run that did some work does not count as one that did nothing.
         attempts[0].run.as_mut().unwrap().result = Some(worked());
         let after_work = concluded(incident(attempts), &hollow(), Some(&summary));
         assert_ne!(after_work.plan.reason, PlanReason::RunsDidNothing);
@@ -1191,7 +1194,7 @@ mod tests {
         let denied = |calls, denied, denied_last| RunResult { calls, denied, denied_last, ..worked() };
         let cases = [
             (None, denied(2, 1, true), Phase::Held),
-            // It found another way.
+            // The run found another way.
             (None, denied(2, 1, false), Phase::Recovered),
             (Some(denied(1, 1, true)), worked(), Phase::Held),
             (Some(denied(1, 1, true)), denied(1, 0, false), Phase::Recovered),
@@ -1224,11 +1227,11 @@ mod tests {
             assert_eq!(after.stop.record.as_deref(), Some("again"));
             assert_eq!(after.first_stop_at == summary.stop.at, result.answers > 0);
         }
-        // A hook in the run has recorded the same stop already.
+        // A hook in the run has already recorded the same stop.
         let mut known = one_run();
         known.stop.record = Some("again".into());
         assert_eq!(concluded(known, &worked(), Some(&summary)).generation, 1);
-        // The stop that the run answered is none of its own.
+        // The stop that the run answered is not a new one.
         let old = ends(StopKind::Overloaded, Some("stop"), "2026-11-29T04:00:00Z");
         assert_eq!(concluded(one_run(), &worked(), Some(&old)).phase, Phase::Held);
     }

@@ -1,4 +1,5 @@
-//! Siblings: other sessions of the same working tree, as far as they decide whether a closed session is resumed.
+//! Siblings: other sessions of the same working tree, as far as they affect whether a closed session is
+//! resumed.
 
 use crate::claude::home::is_session_id;
 use crate::claude::process::Processes;
@@ -11,7 +12,7 @@ use chrono::{DateTime, Utc};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// Tools that change nothing in the working tree. A tool that is not known counts as work.
+/// Tools that change nothing in the working tree. An unknown tool counts as work.
 const READING: [&str; 14] = [
     "AskUserQuestion",
     "ExitPlanMode",
@@ -29,15 +30,16 @@ const READING: [&str; 14] = [
     "WebSearch",
 ];
 
-/// Bytes at the beginning of a transcript in which its first prompt is looked for.
+/// Bytes at the beginning of a transcript that are searched for its first prompt.
 const HEAD: u64 = 256 * 1024;
 
-/// The client of another session that is at work in the same working tree as `directory`. One that is idle does nothing there.
+/// Finds the client of another session that is working in the same working tree as `directory`. An idle
+/// client does not count.
 #[must_use]
 pub fn tree_busy(directory: &Path, session: &str, owners: &Owners, processes: &dyn Processes) -> Option<u32> {
     let busy = owners.live().filter(|one| one.session != session).filter(|one| match one.word() {
         ClientWord::Busy => true,
-        // Older clients say nothing of themselves; a print run works for as long as it lives.
+        // Older clients report no status; a print run works for as long as it lives.
         ClientWord::Silent => one.kind == ClientMode::Print,
         ClientWord::Idle | ClientWord::Dialog | ClientWord::Waiting => false,
     });
@@ -45,7 +47,8 @@ pub fn tree_busy(directory: &Path, session: &str, owners: &Owners, processes: &d
         .find(|pid| processes.working_directory(*pid).is_some_and(|other| is_same_tree(directory, &other)))
 }
 
-/// Whether two directories are of one working tree: of the same git checkout, else the same directory or one below it.
+/// Whether two directories belong to one working tree: the same git checkout, or outside of git the same
+/// directory or one below it.
 #[must_use]
 pub fn is_same_tree(directory: &Path, other: &Path) -> bool {
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
@@ -57,12 +60,12 @@ pub fn is_same_tree(directory: &Path, other: &Path) -> bool {
     }
 }
 
-/// The directory that holds `.git`. A worktree has a file of that name and is a tree of its own.
+/// Finds the directory that contains `.git`. A worktree has a file of that name and is a tree of its own.
 fn checkout(directory: &Path) -> Option<PathBuf> {
     directory.ancestors().find(|dir| dir.join(".git").exists()).map(Path::to_path_buf)
 }
 
-/// A session of the same project that was started after `stopped` and did work there.
+/// Finds a session of the same project that was started after `stopped` and did work there.
 #[must_use]
 pub fn worked_on_since(transcript: &Path, stopped: DateTime<Utc>) -> Option<String> {
     let entries = std::fs::read_dir(transcript.parent()?).ok()?;
@@ -81,11 +84,12 @@ pub fn worked_on_since(transcript: &Path, stopped: DateTime<Utc>) -> Option<Stri
     })
 }
 
-/// The newest one-shot session of the same directory that was started after this one with the same first prompt, when this one
-/// got no answer: a shell loop (`while :; do claude -p "$(cat PROMPT.md)"; done`) has asked again already.
+/// Finds the newest one-shot session in the same directory that was started after this one with the same
+/// first prompt, if this one got no answer: a shell loop (`while :; do claude -p "$(cat PROMPT.md)"; done`)
+/// has already asked again.
 #[must_use]
 pub fn repeated_by(transcript: &Path, summary: &Summary) -> Option<String> {
-    // A session that was answered has work of its own to continue.
+    // A session that was answered has its own work to continue.
     if summary.model.is_some() || !summary.entrypoint.as_deref().is_some_and(is_one_shot) {
         return None;
     }
@@ -104,7 +108,7 @@ pub fn repeated_by(transcript: &Path, summary: &Summary) -> Option<String> {
     later.max().map(|(_, id)| id)
 }
 
-/// What a one-shot session was asked first.
+/// First prompt of a one-shot session.
 struct FirstPrompt {
     session: String,
     at: DateTime<Utc>,
@@ -207,7 +211,7 @@ mod tests {
         let of = |path: &Path| repeated(path);
         assert_eq!((of(&first), of(&second)), (Some(id(3)), Some(id(3))));
         assert_eq!((of(&newest), of(&other), of(&typed), of(&answered)), (None, None, None, None));
-        // The loop asks again, and succeeds.
+        // The loop asks again and gets an answer.
         write(dir, 7, &[prompt(7, 7, "sdk-cli", "Do the next task"), answer(7, 7, text)]);
         assert_eq!((of(&first), of(&newest)), (Some(id(7)), Some(id(7))));
     }

@@ -1,9 +1,10 @@
-//! Taking over: the user opens a session, perhaps while an unattended run works in it. The user wins.
+//! Takeover: the user opens a session, perhaps while an unattended run works in it. The user has priority.
 //!
-//! The `SessionStart` hook records the user's client in the incident, under the session's lock. A run that is not started
-//! yet then never starts. A run that is at work is ended by its supervisor, which reads that record five times a second and
-//! verifies what the run did. The hook only waits for that. It acts itself where the supervisor does not: it ends the run,
-//! and settles it once nobody holds its lease. All of this must fit into the ten seconds that the client gives the hook.
+//! The `SessionStart` hook records the user's client in the incident, under the session's lock. A run that
+//! has not started then never starts. An active run is ended by its supervisor, which reads that record five
+//! times a second and verifies what the run did. The hook only waits for that. It acts itself if the
+//! supervisor does not: it ends the run, and settles it once its lease is free. All of this must fit into the
+//! ten seconds that the client gives the hook.
 
 use super::incident::{OpenedByUser, Run, RunResult, StartedProcess};
 use super::readiness::is_alive;
@@ -19,33 +20,34 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-/// Time from the record to the answer of the hook.
+/// Longest time from the record to the answer of the hook.
 const BUDGET: Duration = Duration::from_millis(7500);
-/// The supervisor gets this long to end the run before the hook does.
+/// Time that the supervisor gets to end the run before the hook does.
 const SUPERVISOR_FIRST: Duration = Duration::from_millis(1200);
-/// When the hook ends the process group by force. The supervisor does so after [`super::resume::TAKEOVER_GRACE`].
+/// Time after which the hook kills the process group. The supervisor does so after
+/// [`super::resume::TAKEOVER_GRACE`].
 const FORCE: Duration = Duration::from_millis(5500);
 const STEP: Duration = Duration::from_millis(50);
 
-/// What opening a session came to.
+/// Result of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Takeover {
-    /// No run was at work in it.
+    /// No run was active in it.
     NoRun,
-    /// The run was ended, and what it did is verified.
+    /// The run was ended, and its work is verified.
     Ended {
         result: Box<RunResult>,
-        /// It wrote records after the user's client was started, which may not have read them.
+        /// Whether the run wrote records after the user's client was started, which may not have read them.
         unread: bool,
     },
     /// The run could not be ended in time.
     StillRunning {
-        /// Its process, as far as it is known.
+        /// Process of the run, if known.
         pid: Option<u32>,
     },
 }
 
-/// The user's client has opened the session: ends a run of it that is at work.
+/// Ends an active run in a session that the user's client has opened.
 ///
 /// # Errors
 /// Those of the ledger.
@@ -60,7 +62,7 @@ pub fn take_over(resumer: &Resumer<'_>, session: &str, client: Option<StartedPro
         let nonce = incident.open_run().map(|(_, run)| run.nonce.clone());
         let transcript = incident.transcript.clone();
         let run = nonce.and_then(|nonce| incident.run_mut(&nonce));
-        // What was started in a window or in the background is there for the user to go on in.
+        // A session that was started in a window or in the background is meant for the user to continue.
         if let Some(run) = run.filter(|run| run.transport == Transport::Print) {
             run.taken_over.get_or_insert_with(|| opened.clone());
             open = Some((run.clone(), transcript));
@@ -105,14 +107,14 @@ pub fn take_over(resumer: &Resumer<'_>, session: &str, client: Option<StartedPro
     }
 }
 
-/// When the user's client was started: what was written before, it may have read.
+/// Start time of the user's client, which may have read everything written before it.
 fn client_started(opened: &OpenedByUser, resumer: &Resumer<'_>) -> Option<DateTime<Utc>> {
     let pid = opened.client.as_ref()?.pid;
     let table = resumer.reading.processes.table();
     table.into_iter().find(|process| process.pid == pid)?.started_at
 }
 
-/// Time of the newest message that a run wrote. Print runs name themselves in every record.
+/// Time of the newest message that a run wrote. Print runs identify themselves in every record.
 fn newest_of_run(transcript: &Path, run: &Run) -> Option<DateTime<Utc>> {
     let opened = Transcript::open(transcript).ok()?;
     let mut file = opened.file();
@@ -137,7 +139,7 @@ fn newest_of_run(transcript: &Path, run: &Run) -> Option<DateTime<Utc>> {
 }
 
 impl Takeover {
-    /// What the user is told in the window.
+    /// Message for the user in the window.
     #[must_use]
     pub fn for_user(&self, session: &str) -> Option<String> {
         match self {
@@ -167,7 +169,7 @@ impl Takeover {
         }
     }
 
-    /// What the model is told.
+    /// Message for the model about the ended run.
     #[must_use]
     pub fn for_model(&self) -> Option<&'static str> {
         match self {

@@ -1,5 +1,5 @@
-//! Turns: of several open sessions of one account that are due at the same time, one is woken first. Once that one was seen to work,
-//! the others follow, a second apart.
+//! Turns: of several open sessions of one account that are due at the same time, one is woken first. Once
+//! that one is seen to work, the others follow, one second apart.
 
 use super::incident::{AttemptOutcome, Incident, Phase};
 use super::readiness::started_with;
@@ -11,52 +11,49 @@ use crate::store::StateDir;
 use crate::trust::enabled::project_key;
 use chrono::{DateTime, Duration, Utc};
 
-/// Time between two wakes of one account.
 const APART: Duration = Duration::seconds(1);
-/// A session that was woken and shows nothing keeps the others waiting for no longer than this.
+/// Longest time for which a woken session without a visible result delays the others.
 const LONGEST: Duration = Duration::seconds(90);
-/// Time between two checks of what a woken session does.
+/// Time between two checks of a woken session.
 const STEP: Duration = Duration::seconds(1);
-/// A reset this much later than another one is another window's.
+/// Difference above which a later reset belongs to another window.
 const LATER: Duration = Duration::minutes(2);
 
-/// What came of the wake of another session.
+/// Result of waking another session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeResult {
-    /// Nothing was seen yet.
+    /// No result is visible yet.
     Unseen,
-    /// It works: its transcript has a record newer than the wake that is no failure.
+    /// The session works: its transcript has a record newer than the wake that is not a failure.
     Worked,
-    /// It was refused again.
+    /// The session was refused again.
     Refused,
 }
 
-/// A wake of another session of the same account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OtherWake {
     pub at: DateTime<Utc>,
-    /// What came of it.
     pub result: WakeResult,
 }
 
-/// Whether a session that is due is woken now.
+/// Whether to wake a session that is due now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeTurn {
     Now,
-    /// Another one of its account goes first: check again after this time.
+    /// Another session of the account goes first: check again after this time.
     Wait(Duration),
-    /// Another one met the same limit again since: its reset is this much later.
+    /// Another session has met the same limit again, with a reset this much later.
     Later(Duration),
 }
 
-/// Decides whose turn it is.
+/// Decides whether a session may be woken now.
 #[must_use]
 pub fn turn(now: DateTime<Utc>, others: &[OtherWake]) -> WakeTurn {
     // A wake in the future was recorded by another clock.
     let recent = || others.iter().filter(|other| (Duration::zero()..LONGEST).contains(&(now - other.at)));
     let Some(newest) = recent().map(|other| other.at).max() else { return WakeTurn::Now };
     let any = |result| recent().any(|other| other.result == result);
-    // Once one was seen to work, the others only keep their distance.
+    // Once one is seen to work, the others only keep their distance.
     let wait = if any(WakeResult::Worked) && !any(WakeResult::Refused) {
         APART - (now - newest)
     } else {
@@ -65,7 +62,8 @@ pub fn turn(now: DateTime<Utc>, others: &[OtherWake]) -> WakeTurn {
     if wait > Duration::zero() { WakeTurn::Wait(wait) } else { WakeTurn::Now }
 }
 
-/// What tells sessions of one account from those of another: configuration directory and account.
+/// Key that distinguishes the sessions of one account from those of another: configuration directory and
+/// account.
 #[must_use]
 pub fn account_of(state: &StateDir, incident: &Incident) -> String {
     let dir = project_key(&incident.config_dir.clone().unwrap_or_default());
@@ -75,14 +73,15 @@ pub fn account_of(state: &StateDir, incident: &Incident) -> String {
     }
 }
 
-/// How much later the account's limit resets, as the newest stop of another session at the same limit says.
+/// How much later the account's limit resets according to the newest stop of another session at the same
+/// limit.
 fn reset_later(own: &Incident, other: &Incident, now: DateTime<Utc>) -> Option<Duration> {
     let newer = other.stop.kind == own.stop.kind && other.stop.at > own.stop.at;
     let (reset, later) = (own.stop.resets_at?, other.stop.resets_at?);
     (newer && own.stop.kind.is_usage_limit() && later > now && later - reset > LATER).then(|| later - reset)
 }
 
-/// What came of the last wake of a session.
+/// Returns the last wake of a session and its result.
 fn wake_of(incident: &Incident) -> Option<OtherWake> {
     let attempt = incident.attempts.last().filter(|attempt| attempt.run.is_none())?;
     let result = match attempt.outcome {
@@ -100,19 +99,20 @@ fn seen_since(incident: &Incident, woken: DateTime<Utc>) -> WakeResult {
     let stop = summarize(&transcript, Liveness::Live(None)).stop;
     match stop.kind {
         _ if stop.at.is_none_or(|at| at <= woken) => WakeResult::Unseen,
-        // The wake itself, and no answer to it yet.
+        // The wake itself, without an answer yet.
         StopKind::Running if !is_answered(&transcript, woken) => WakeResult::Unseen,
         kind if kind.is_failure() => WakeResult::Refused,
         _ => WakeResult::Worked,
     }
 }
 
-/// Whether a model said something after the wake.
+/// Whether a model answered after the wake.
 fn is_answered(transcript: &Transcript<'_>, woken: DateTime<Utc>) -> bool {
     super::early::newest_answer(transcript).is_some_and(|at| at > woken)
 }
 
-/// Whose turn it is, by the incidents of the account. The caller holds the account's lock until the wake is written down.
+/// Decides from the incidents of the account whether a session may be woken. The caller holds the account's
+/// lock until the wake is recorded.
 #[must_use]
 pub fn turn_of(state: &StateDir, own: &Incident, incidents: &[Incident], now: DateTime<Utc>) -> WakeTurn {
     let account = account_of(state, own);

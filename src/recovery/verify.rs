@@ -1,7 +1,8 @@
-//! Verifying: what a run that resumed a session did, read from what it added to the transcript.
+//! Verifies what a run that resumed a session did, from the records it added to the transcript.
 //!
-//! An exit code proves nothing: a client ends with 0 after a run in which every tool was denied, and after one that only
-//! said "No response requested." (measured with 2.1.329). A session went on when a real answer of a model was added.
+//! An exit code proves nothing: a client exits with 0 after a run in which every tool was denied, and after
+//! one that only said "No response requested." (measured with 2.1.329). A session has continued if a real
+//! answer from a model was added.
 
 use super::incident::{DamageReason, Hollow, Run, RunResult};
 use crate::claude::glance::text_after;
@@ -16,16 +17,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Files and commits that are named.
+/// Maximum number of files and commits that are listed.
 const MOST_NAMED: usize = 20;
-/// Of the model's last words, in characters.
+/// Maximum length of the quoted last message, in characters.
 const WORDS: usize = 600;
-/// Bytes before the run in which parents of records are looked for. A fork is made at the end of a conversation.
+/// Bytes before the run that are searched for parents of records. A fork happens at the end of a
+/// conversation.
 const TAIL: u64 = 4 * 1024 * 1024;
-/// Denied calls that are named.
+/// Maximum number of denied calls that are listed.
 const MOST_DENIED: usize = 5;
 
-/// Reads what was added since the run began. `ended` says how its process ended.
+/// Reads the records added since the run began. `ended` describes how its process ended.
 ///
 /// # Errors
 /// [`Code::Io`] when the transcript cannot be read.
@@ -69,7 +71,7 @@ pub fn verify(transcript: &Path, run: &Run, ended: &str) -> Result<RunResult> {
     Ok(result)
 }
 
-/// Parents of the main conversation near the end of what was there before.
+/// Parents of records of the main conversation near its end before the run.
 fn parents_in_tail(transcript: &Transcript, bytes: u64) -> BTreeSet<String> {
     let from = bytes.saturating_sub(TAIL);
     let mut file = transcript.file();
@@ -83,7 +85,7 @@ fn parents_in_tail(transcript: &Transcript, bytes: u64) -> BTreeSet<String> {
     main.filter_map(parent_of).collect()
 }
 
-/// `parentUuid` of a line, which the client writes first.
+/// `parentUuid` of a line, which is the first field that the client writes.
 fn parent_of(line: &[u8]) -> Option<String> {
     let parent = text_after(&line[..line.len().min(400)], b"\"parentUuid\":\"")?;
     std::str::from_utf8(parent).ok().map(str::to_owned)
@@ -91,12 +93,12 @@ fn parent_of(line: &[u8]) -> Option<String> {
 
 /// The branches of the conversation that was added.
 ///
-/// Clients that write into one transcript at the same time each follow the record that was the newest when they read it. So
-/// whichever of them wrote last, the chain of parents from the newest record misses what the others wrote: a prompt or an
-/// answer that is not in this chain is on another branch. File order says nothing. Calls of one message hang on each other
-/// with their results beside them, which is no fork.
+/// Clients that write into one transcript at the same time each continue from the record that was newest when
+/// they read it. So whichever of them wrote last, the chain of parents from the newest record misses what the
+/// others wrote: a prompt or an answer outside this chain is on another branch. The order in the file proves
+/// nothing. The calls of one message form a chain with their results beside it, which is not a fork.
 struct Branches {
-    /// Records from before the run that something follows already.
+    /// Records from before the run that already have a successor.
     taken: HashSet<String>,
     links: HashMap<String, Link>,
     /// Ids in file order.
@@ -126,7 +128,7 @@ impl Branches {
         if let Body::System(system) = &record.body
             && system.subtype == "compact_boundary"
         {
-            // The chain begins anew there.
+            // A compaction starts a new chain.
             self.close();
         }
         let Some(id) = &record.head.uuid else { return };
@@ -149,12 +151,13 @@ impl Branches {
         self.forked
     }
 
-    /// Judges what was added since the last compaction.
+    /// Checks the records added since the last compaction.
     fn close(&mut self) {
         let order = std::mem::take(&mut self.order);
         let links = std::mem::take(&mut self.links);
         let newest = order.iter().rev().find(|id| links[*id].kind != LinkKind::Note);
-        // From the newest record back to the last one from before: each record of the chain, and what follows it there.
+        // The chain from the newest record back to the last one before the run: each record with its
+        // successor in the chain.
         let mut chain: HashMap<&str, Option<&str>> = HashMap::new();
         let mut next = None;
         let mut at = newest.map(String::as_str);
@@ -167,7 +170,8 @@ impl Branches {
         let beside = |id: &&String| !chain.contains_key(id.as_str());
         self.forked |= order.iter().filter(beside).any(|id| match links[id].kind {
             LinkKind::Prompt => true,
-            // A broken stream that is asked for again leaves such records too. It is another client that goes on with a prompt.
+            // A broken stream that was requested again leaves such records too. A prompt as successor shows
+            // another client.
             LinkKind::Answer | LinkKind::ToolResult => {
                 let mut from = links.get(id);
                 let mut steps = order.len();
@@ -223,7 +227,7 @@ impl Added {
                 if !answer.text.trim().is_empty() {
                     self.last_words = Some(answer.text.clone());
                 }
-                // Several records belong to one request; each repeats what it cost.
+                // Several records belong to one request, and each repeats its cost.
                 let request =
                     text_after(line, b"\"requestId\":\"").map(|id| String::from_utf8_lossy(id).into_owned());
                 if self.requests.insert(request.unwrap_or_else(|| self.records.to_string())) {
@@ -296,7 +300,7 @@ impl Added {
     }
 }
 
-/// The number after a key, 0 where there is none.
+/// Parses the number after a key; 0 if the key is missing.
 fn number_after(line: &[u8], key: &[u8]) -> u64 {
     let Some(at) = memchr::memmem::find(line, key) else { return 0 };
     let digits = line[at + key.len()..].iter().take_while(|byte| byte.is_ascii_digit());
@@ -313,8 +317,9 @@ mod tests {
 
     const BEFORE: &[&str] = &["P0", "F0<P0"];
 
-    /// One record: `P` prompt, `A` answer, `C` call, `R` result, `D` denied result, `F` failure, `N` note, `S` what the client says
-    /// in the model's place, `B` compaction. `<` names what it follows; answers with the same letter after `/` are of one request.
+    /// Builds one record: `P` prompt, `A` answer, `C` call, `R` result, `D` denied result, `F` failure, `N`
+    /// note, `S` text of the client in place of the model, `B` compaction. `<` precedes its parent; answers
+    /// with the same letter after `/` belong to one request.
     fn line(record: &str) -> String {
         let (record, request) = record.split_once('/').unwrap_or((record, ""));
         let (name, parent) =
@@ -395,7 +400,7 @@ mod tests {
             (&["P1<F0", "A1<P1"], None),
             (&["P1<F0", "C1<P1", "R1<C1", "A1<R1"], None),
             (&["P1<F0", "C1<P1", "D1<C1", "C2<D1", "R2<C2"], None),
-            // A call that failed was not denied.
+            // A failed call was not denied.
             (&["P1<F0", "C1<P1", "E1<C1"], None),
             // A call without a result is not known to be denied.
             (&["P1<F0", "C1<P1"], None),
@@ -445,7 +450,7 @@ mod tests {
         for (case, records) in cases {
             assert_eq!(added(records).damage_reason, Some(DamageReason::Forked), "{case}");
         }
-        // Something had followed the record before the run already.
+        // The record already had a successor before the run.
         let before = text(&["P0", "F0<P0", "P2<F0"]);
         let forked = verified(&before, &(before.clone() + &text(&["P1<F0", "A1<P1"])));
         assert_eq!(forked.damage_reason, Some(DamageReason::Forked));

@@ -1,12 +1,14 @@
-//! Redaction: secrets in a text, replaced by the name of their kind: `[removed: aws access key]`.
+//! Redaction: replaces secrets in a text by the name of their kind: `[removed: aws access key]`.
 //!
-//! It knows three things: [`token`]s, which say themselves whose they are, [`place`]s where secrets stand, whatever they look
-//! like, and [`shape`]s that only secrets have. All read the text through a [`view`], in which escapes are undone, and over the [`seam`]s where a line was broken. It
-//! knows patterns, not secrets: what looks like nothing in particular and stands nowhere in particular passes.
+//! Three detectors exist: [`token`]s, which identify their issuer by a prefix, [`place`]s where secrets
+//! appear whatever they look like, and [`shape`]s that only secrets have. All of them read the text through a
+//! [`view`], in which escapes are decoded, and across the [`seam`]s where a line was broken. They know
+//! patterns, not secrets: a secret without a known form in an unremarkable place is not detected.
 //!
-//! Its time grows with the length of the text and not faster. The facts about formats come from their makers and from the
-//! rule set of gitleaks (<https://github.com/gitleaks/gitleaks>, MIT); the patterns are our own. Running it again on its own
-//! output changes nothing. It must see a text before that is shortened: half a secret is none that anybody could recognise.
+//! The running time grows linearly with the length of the text. The facts about formats come from the issuers
+//! and from the rule set of gitleaks (<https://github.com/gitleaks/gitleaks>, MIT); the patterns are our own.
+//! Redacting the output again changes nothing. A text must be redacted before it is shortened, because half a
+//! secret cannot be recognized.
 
 mod place;
 #[cfg(test)]
@@ -21,10 +23,10 @@ use crate::text::{LONGEST_RAW, head, on_one_line, sanitised, shortened};
 use std::borrow::Cow;
 use view::View;
 
-/// How every replacement begins.
+/// Prefix of every replacement.
 const REMOVED: &str = "[removed: ";
 
-/// A secret in a text, from byte to byte.
+/// A detected secret, as a byte range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Found {
     start: usize,
@@ -32,7 +34,7 @@ struct Found {
     kind: &'static str,
 }
 
-/// The text with every secret that is recognised replaced by `[removed: <kind>]`.
+/// Replaces every recognized secret in a text by `[removed: <kind>]`.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
     if is_plain(text) { Cow::Borrowed(text) } else { redact_any(text) }
@@ -56,17 +58,18 @@ fn redact_any(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Words of which one makes what follows a secret.
+/// Words that mark the following text as a possible secret.
 const NAMES: [&str; 11] =
     ["pass", "pwd", "secret", "token", "key", "cookie", "auth", "bearer", "login", "cred", "identified"];
-/// Most names in a time zone: `America/North_Dakota/New_Salem`.
+/// Maximum number of names in a time zone: `America/North_Dakota/New_Salem`.
 const ZONE: usize = 5;
-/// Longest run of letters in a plain word, longest plain word with a digit in it, and with a hyphen: no secret is as short.
+/// Maximum length of a run of letters in a plain word, of a plain word with a digit, and of one with a
+/// hyphen. Every secret is longer.
 const LETTERS: usize = 13;
 const WITH_DIGIT: usize = 11;
 const WITH_HYPHEN: usize = 8;
 
-/// How the names of time zones begin that may have an underscore.
+/// Prefixes of time zone names that may contain an underscore.
 const AREAS: [&str; 10] = [
     "Africa/",
     "America/",
@@ -80,8 +83,9 @@ const AREAS: [&str; 10] = [
     "Pacific/",
 ];
 
-/// A short text in plain words, in which no pattern can find anything: a hook that says why a session stopped is then spared
-/// the making of the patterns, which takes some milliseconds. Names of time zones are the only longer words it knows.
+/// Returns whether this is a short text in plain words in which no pattern can match. It spares a hook that
+/// reports why a session stopped the compilation of the patterns, which takes some milliseconds. Time zone
+/// names are the only longer words that it accepts.
 fn is_plain(text: &str) -> bool {
     text.len() <= 200
         && text.chars().all(|char| {
@@ -97,9 +101,10 @@ fn is_plain_word(word: &str) -> bool {
     let bytes = word.as_bytes();
     let digit_at = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
     let digit = bytes.iter().any(u8::is_ascii_digit);
-    // A run of letters in bytes is never shorter than in characters.
+    // A run of letters is never shorter in bytes than in characters.
     let runs = bytes.split(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()).map(<[u8]>::len).max();
-    // A colon only as in 4:25am or "API Error: ", a full stop only behind a word, an underscore only in America/New_York.
+    // A colon is accepted only as in 4:25am or "API Error: ", a full stop only after a word, an underscore
+    // only in America/New_York.
     let colons = word == "Error:"
         || memchr::memchr_iter(b':', bytes).all(|at| digit_at(at.checked_sub(1)) && digit_at(Some(at + 1)));
     let stops = !word.trim_end_matches(['.', ')']).contains('.');
@@ -120,7 +125,7 @@ fn is_plain_word(word: &str) -> bool {
         && hyphens
 }
 
-/// Whether any of [`NAMES`] is in it, in letters of either case.
+/// Returns whether the text contains any of [`NAMES`], ignoring case.
 fn names_a_secret(text: &[u8]) -> bool {
     (0..text.len()).any(|at| {
         let first = text[at] | 0x20;
@@ -134,8 +139,9 @@ fn names_a_secret(text: &[u8]) -> bool {
     })
 }
 
-/// Sanitised, redacted, on one line, every run of blanks one space, at most `limit` characters. Lines are joined and the text is
-/// shortened last: half a secret is not recognised, and one that was broken over lines only while they are there.
+/// Sanitizes and redacts a text and puts it on one line, with every run of whitespace as one space and at
+/// most `limit` characters. Joining and shortening come last: half a secret is not recognized, and a secret
+/// broken over lines is recognized only while the line breaks are there.
 #[must_use]
 pub fn clean_line(raw: &str, limit: usize) -> String {
     if !is_plain(raw) {
@@ -150,12 +156,12 @@ fn cleaned_line(raw: &str, limit: usize) -> String {
     let clean = sanitised(looked_at(raw));
     let text = redact_any(&clean);
     let joined = on_one_line(&text);
-    // A name and its secret may have stood on two lines.
+    // A name and its secret may have been on two lines.
     let line = if joined == text { Cow::Borrowed(joined.as_str()) } else { redact_any(&joined) };
     shortened(&line, limit).into_owned()
 }
 
-/// What of a text is looked at. Where it is cut, the word goes that was cut, too.
+/// Returns the part of a text that is examined. If the text is cut, the word at the cut is dropped, too.
 pub fn looked_at(raw: &str) -> &str {
     if raw.len() <= LONGEST_RAW {
         return raw;
@@ -164,13 +170,13 @@ pub fn looked_at(raw: &str) -> &str {
     start.rfind(char::is_whitespace).map_or("…", |end| &start[..end])
 }
 
-/// How many secrets are recognised in a text, and of which kinds: for measuring.
+/// Returns the kind of each secret recognized in a text, for measurements.
 #[must_use]
 pub fn kinds(text: &str) -> Vec<&'static str> {
     found(text).into_iter().map(|one| one.kind).collect()
 }
 
-/// Secrets in a text, in their order and apart from each other.
+/// Returns the secrets in a text, in order and without overlaps.
 fn found(text: &str) -> Vec<Found> {
     if text.len() < 8 {
         return Vec::new();
@@ -181,7 +187,7 @@ fn found(text: &str) -> Vec<Found> {
     token::find(bytes, &mut found);
     place::find(bytes, &mut found);
     shape::find(bytes, &mut found);
-    // Where two overlap, the longer one names the kind, and of two that are alike the token.
+    // Of overlapping matches, the longer one names the kind; of equal ones, the token does.
     found.sort_by_key(|one| one.start);
     let mut apart: Vec<Found> = Vec::with_capacity(found.len());
     for one in found {
@@ -242,7 +248,7 @@ mod tests {
         &A[..count]
     }
 
-    /// Text with a secret, and the secret in it.
+    /// Texts with a secret, each with the secret.
     fn secrets() -> Vec<(String, String)> {
         let upper = "ABCDEFGHIJKLMNOP";
         let hex = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -388,7 +394,8 @@ mod tests {
                     && !path.ends_with("redact.test.mjs")
                 {
                     let text = std::fs::read_to_string(&path).unwrap();
-                    // Secrets that tests have made up come after this line. Dummy keys elsewhere count as false hits.
+                    // Made-up secrets in tests come after this line. Dummy keys elsewhere count as false
+                    // positives.
                     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
                     *lines += text.lines().count();
                     hits.extend(kinds(text).iter().map(|kind| format!("{}: {kind}", path.display())));
@@ -404,8 +411,8 @@ mod tests {
         assert!(hits.len() * 10_000 <= lines, "{} in {lines} lines: {hits:#?}", hits.len());
     }
 
-    /// Text that is hard for patterns. Time must grow with its length, so the work of twice the text is about twice as much:
-    /// this asks for far less than the square would need, and for no clock.
+    /// Texts that are hard for patterns. Running time must be linear in the length, so twice the text takes
+    /// about twice the work. The bound is far below quadratic and independent of a clock.
     #[test]
     fn hard_texts_of_a_megabyte_are_survived() {
         for unit in [
@@ -440,7 +447,7 @@ mod tests {
         }
     }
 
-    /// Pieces that tokens and the places of secrets are made of, and short runs of what stands in them.
+    /// Pieces of tokens and of places of secrets, with short runs of the characters found in them.
     fn pieces() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             proptest::sample::select(

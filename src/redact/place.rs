@@ -1,11 +1,12 @@
-//! A place: where a secret stands, whatever it looks like: behind a name that says so, in a header, in an address, in a key
-//! file. What stands there is asked whether it is worth anything: most of what is assigned to `token` in code is not.
+//! Place detector: finds secrets by where they appear, whatever they look like: after a telling name, in a
+//! header, in a URL, in a key file. Each candidate value is then checked, because most values assigned to
+//! `token` in code are not secrets.
 
 use super::{Found, seam, worth};
 use regex::bytes::Regex;
 use std::sync::LazyLock;
 
-/// What makes a place worth looking at, in the order of the alternatives.
+/// Triggers of a place, in the order of the alternatives.
 static TRIGGERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r#"(?i-u:-----BEGIN|://|pass(?:word|wd|phrase|code)|secret|token|api[ _-]?key|(?:access|private|auth|account|encryption|signing|license|master|storage|client|service|session|deploy|hmac|jwt|app|shared|crypt|cipher|webhook|subscription|integration|signature|site|prod|admin|root|consumer|oauth)[_-]?key|[_-]key|_pass|_pwd|pwd|[_-]auth|_dsn|credentials?|connection[_-]?string|access[_-]?signature|[?&;](?:sig|signature|x-amz-signature|x-goog-signature|key|code)=|authorization|bearer|cookie|sess(?:ion)?[_-]?id|connect\.sid|identified by|"auth"|\b(?:curl|mysql|mysqldump|mysqladmin|sshpass|docker|podman|nerdctl|helm|oras|skopeo|redis-cli|mongo|mongosh|mongodump|mongorestore|ldapsearch|ldapmodify|ldapadd|sqlcmd|bcp|zip)\b)"#,
@@ -13,7 +14,6 @@ static TRIGGERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Names of the kinds.
 #[cfg(test)]
 pub const KINDS: &[&str] = &[
     "private key",
@@ -29,18 +29,18 @@ pub const KINDS: &[&str] = &[
     "session id",
 ];
 
-/// Most bytes of a name.
+/// Maximum length of a name, in bytes.
 const NAME: usize = 80;
-/// Most bytes of a value that are looked at; the rest goes with it.
+/// Maximum number of bytes of a value that are examined; the rest belongs to the same value.
 const LOOKED_AT: usize = 512;
-/// Most bytes of a key file.
+/// Maximum size of a key file, in bytes.
 const KEY_FILE: usize = 64 * 1024;
 
-/// Secrets in their places.
+/// Finds secrets by the places where they appear.
 pub fn find(text: &[u8], found: &mut Vec<Found>) {
     let Some(triggers) = TRIGGERS.as_ref() else { return };
     debug_assert!(!text.is_empty());
-    // Up to where lines were read for each command: its name may stand in them again.
+    // Position up to which lines were read for each command, whose name may occur in them again.
     let mut commands_read = [0; COMMANDS.len()];
     let mut key_end = 0;
     let mut at = 0;
@@ -65,7 +65,7 @@ pub fn find(text: &[u8], found: &mut Vec<Found>) {
             },
         };
         if let Some(one) = one {
-            // A header may hold more than its value: what stands in it is covered anyhow.
+            // A header may extend beyond its value; the range already covers all of it.
             at = at.max(one.end);
             found.push(one);
         }
@@ -88,12 +88,12 @@ fn run(text: &[u8], at: usize, most: usize, of: impl Fn(u8) -> bool) -> usize {
     text[at..].iter().take(most).take_while(|byte| of(**byte)).count()
 }
 
-/// The rest of a value that is longer than what is looked at.
+/// Returns the end of a value that is longer than the examined part.
 fn whole(text: &[u8], at: usize, of: impl Fn(u8) -> bool) -> usize {
     at + text[at..].iter().take_while(|byte| of(**byte)).count()
 }
 
-/// A private key in the form of a file, whole or cut off.
+/// Finds a private key in file form, complete or cut off.
 fn key_file(text: &[u8], start: usize, next_end: &mut usize) -> Option<Found> {
     let head = &text[start..text.len().min(start + 120)];
     let dashes = memchr::memmem::find(&head[10..], b"-----")? + 10;
@@ -103,7 +103,7 @@ fn key_file(text: &[u8], start: usize, next_end: &mut usize) -> Option<Found> {
     }
     let body = start + dashes + 5;
     let rest = &text[body..text.len().min(body + KEY_FILE)];
-    // Each end is looked for once, however many beginnings there are before it.
+    // Searches for each end marker once, however many begin markers precede it.
     if *next_end < body {
         *next_end = memchr::memmem::find(&text[body..], b"-----END").map_or(usize::MAX, |end| body + end);
     }
@@ -116,7 +116,7 @@ fn key_file(text: &[u8], start: usize, next_end: &mut usize) -> Option<Found> {
     let (body_end, end) = match end {
         Some((body_end, end)) if longest(&rest[..body_end]) >= 16 => (body_end, end),
         _ => {
-            // Cut off: as far as it looks like one.
+            // Cut off: extends as far as the text looks like a key.
             let mut end = 0;
             let mut last = 0;
             loop {
@@ -145,7 +145,7 @@ fn address(text: &[u8], colon: usize) -> Option<Found> {
     let mut pieces = Vec::new();
     let mut from = start;
     let mut last_at = None;
-    // At most one seam in it.
+    // The password may contain at most one seam.
     for _ in 0..2 {
         let length = run(text, from, LOOKED_AT, |byte| !(stops(byte) || byte == b'/' && pieces.is_empty()));
         let piece = &text[from..from + length];
@@ -182,7 +182,7 @@ fn address(text: &[u8], colon: usize) -> Option<Found> {
     (!placeholder).then_some(Found { start, end, kind: "password in url" })
 }
 
-/// `Bearer` and what follows it, wherever it stands.
+/// Finds `Bearer` with the value that follows, anywhere in the text.
 fn bearer(text: &[u8], at: usize) -> Option<Found> {
     let start = at + run(text, at, 8, |byte| blank(byte) || byte == b'+');
     if start == at {
@@ -194,7 +194,7 @@ fn bearer(text: &[u8], at: usize) -> Option<Found> {
     .then(|| value.found("authorization"))
 }
 
-/// What stands behind the name of a header for a credential.
+/// Finds the credential after the name of an authorization header.
 fn authorization(text: &[u8], at: usize) -> Option<Found> {
     let start = separator(text, at, false)?.0;
     let start = start + run(text, start, 2, |byte| matches!(byte, b'"' | b'\'' | b'`'));
@@ -244,19 +244,19 @@ fn query(text: &[u8], start: usize) -> Option<Found> {
     (value.joined.len() >= 16 && worth::random(&value.joined)).then(|| value.found("secret in url"))
 }
 
-/// What an option of a command holds.
+/// Content of a command's option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
-    /// `name:password`.
+    /// A user name and password in the form `name:password`.
     User,
     Cookie,
     Password,
 }
 
-/// A command with options that do not say what they hold.
+/// A command with options whose names do not reveal their content.
 struct Command {
     names: &'static [&'static [u8]],
-    /// Only where this word stands before the option.
+    /// The options count only after this word.
     only_after: Option<&'static [u8]>,
     options: &'static [(&'static [u8], Holds)],
 }
@@ -275,7 +275,7 @@ const COMMANDS: [Command; 8] = [
             (b"-b ", Holds::Cookie),
         ],
     },
-    // With a blank behind it, the option asks for the password.
+    // Followed by a space, `-p` prompts for the password, so no value follows.
     Command {
         names: &[b"mysql", b"mysqldump", b"mysqladmin"],
         only_after: None,
@@ -301,7 +301,7 @@ const COMMANDS: [Command; 8] = [
     Command { names: &[b"sqlcmd", b"bcp", b"zip"], only_after: None, options: &[(b"-P ", Holds::Password)] },
 ];
 
-/// The value of `auth` in the configuration of a container client: name and password, encoded.
+/// Finds the value of `auth` in the configuration of a container client: name and password, encoded.
 fn login_of_registry(text: &[u8], at: usize) -> Option<Found> {
     let (start, _) = separator(text, at, false)?;
     let quote = text.get(start).copied().filter(|byte| *byte == b'"')?;
@@ -310,15 +310,16 @@ fn login_of_registry(text: &[u8], at: usize) -> Option<Found> {
     (encoded && value.joined.len() >= 12 && worth::random(&value.joined)).then(|| value.found("credential"))
 }
 
-/// Whether a cell of a table whose head names a password is one.
+/// Returns whether a cell of a table column named for a password contains one.
 pub fn is_password(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).is_ok_and(|cell| fits(cell, Trust::Password, Stands::Loose))
 }
 
-/// Commands whose options are short: where the reading ended, and what was found.
+/// Reads the short options of a command. Returns where reading ended, and a secret if one was found.
 fn command(text: &[u8], at: usize, command: &Command) -> (usize, Option<Found>) {
     let mut end = at;
-    // A backslash leads to the next line; the view has taken it out, so an indented line goes on.
+    // A backslash continues the command on the next line. The view has removed the backslash, so an indented
+    // line counts as a continuation.
     for _ in 0..6 {
         let line = memchr::memchr(b'\n', &text[end..]).map_or(text.len(), |newline| end + newline);
         end = line.min(at + 4096);
@@ -385,7 +386,7 @@ fn command(text: &[u8], at: usize, command: &Command) -> (usize, Option<Found>) 
     (end, None)
 }
 
-/// A value that may have been broken over lines.
+/// A value that may be broken over several lines.
 struct Value {
     start: usize,
     end: usize,
@@ -398,12 +399,12 @@ impl Value {
         Found { start: self.start, end: self.end, kind }
     }
 
-    /// Up to what ends it, and on over seams while the rest looks torn off.
+    /// Reads up to the terminator, and across seams as long as the rest looks torn off.
     fn bare(text: &[u8], start: usize, of: impl Fn(u8) -> bool) -> Self {
         Self::read(text, start, &of, |byte| of(byte) && !matches!(byte, b';' | b'&' | b','))
     }
 
-    /// The rest of the line, and of the next one where it was broken inside a value.
+    /// Reads the rest of the line, and of the next one if the line was broken inside a value.
     fn line(text: &[u8], start: usize) -> Self {
         let of = |byte: u8| !matches!(byte, b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'[');
         let mut value = Self::read(text, start, of, |byte| !ends_value(byte) && !matches!(byte, b';' | b','));
@@ -428,7 +429,7 @@ impl Value {
             let Some(next) = seam::over(text, end).filter(|_| !joined.is_empty()) else { break };
             let length = run(text, next, LOOKED_AT, &on);
             let rest = &text[next..next + length];
-            // A name that something is assigned to begins something else.
+            // A name that is assigned to starts something new.
             let assigned = text.get(next + length).is_some_and(|byte| matches!(byte, b':' | b'='));
             if length == 0 || assigned || !worth::torn(rest) {
                 break;
@@ -439,7 +440,8 @@ impl Value {
         Self { start, end, joined, quoted: false }
     }
 
-    /// Up to the closing quote, also on the next lines; or closed and opened again there.
+    /// Reads up to the closing quote, also across lines or across a string that is closed and reopened on the
+    /// next line.
     fn quoted(text: &[u8], start: usize, quote: u8) -> Self {
         let inside = |byte: u8| byte != quote && byte != b'\n';
         let mut end = start + run(text, start, 4 * LOOKED_AT, inside);
@@ -470,9 +472,9 @@ impl Value {
     }
 }
 
-/// Where the value begins behind the sign that assigns it, and whether that was only a blank.
+/// Returns where the value starts after the assignment operator, and whether that was only whitespace.
 fn separator(text: &[u8], at: usize, option: bool) -> Option<(usize, bool)> {
-    // The quote and the bracket that close the name.
+    // Skips the quote and the bracket that close the name.
     let quotes = run(text, at, 2, |byte| matches!(byte, b'"' | b'\'' | b'`'));
     let mut here = at + quotes + usize::from(quotes > 0 && text.get(at + quotes) == Some(&b']'));
     let gap = run(text, here, 20, |byte| blank(byte) || byte == b'+');
@@ -481,7 +483,7 @@ fn separator(text: &[u8], at: usize, option: bool) -> Option<(usize, bool)> {
         [b'=', b'=' | b'~', ..] | [b'!' | b'<' | b'>', ..] | [b':', b':', ..] => return None,
         [b'=', b'>', ..] | [b':' | b'?', b'=', ..] => 2,
         [b'=' | b':', ..] => 1,
-        // In a sentence.
+        // The word "is" in a sentence.
         [b'i', b's', b' ', ..] if gap > 0 && quotes == 0 => 3,
         // <add key="password" value="...">
         [b'v', b'a', b'l', b'u', b'e', b'=', ..] if gap > 0 && quotes > 0 => 6,
@@ -489,22 +491,22 @@ fn separator(text: &[u8], at: usize, option: bool) -> Option<(usize, bool)> {
         _ => return None,
     };
     here += gap + length;
-    // Form encoding writes a blank as a plus.
+    // Form encoding writes a space as a plus.
     Some((here + run(text, here, 20, |byte| blank(byte) || byte == b'+'), false))
 }
 
-/// How far a name can be trusted to name a secret.
+/// Degree to which a name indicates a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// Any value is one that is not obviously something else.
+    /// Accepts any value that is not obviously something else.
     Password,
     /// The value must look random.
     Secret,
-    /// It must look very random.
+    /// The value must look very random.
     Key,
 }
 
-/// A value behind a name.
+/// Finds a secret value after a name.
 fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
     let begin = start - text[..start].iter().rev().take(NAME).take_while(|byte| name_byte(**byte)).count();
     let finish = end + run(text, end, NAME, name_byte);
@@ -543,7 +545,7 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
     let quote = (quotes > 0).then(|| text[at]);
     let at = at + if quotes == 2 { 1 } else { quotes };
     let in_address = begin > 0 && matches!(text[begin - 1], b'?' | b'&') && quote.is_none();
-    // A name in capitals with an equals sign behind it, or the file of logins.
+    // A name in capitals followed by an equals sign, or an entry of `.netrc`.
     let environment = capitals && quote.is_none() && text.get(finish) == Some(&b'=') || loose && login;
     let value = match quote {
         Some(quote) => Value::quoted(text, at, quote),
@@ -566,7 +568,7 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
         .then(|| value.found(kind))
 }
 
-/// The kinds of values that are not secrets behind names that have such a word in them.
+/// Returns whether the name contains a secret word but holds a harmless value.
 fn no_secret(name: &str, after: &str) -> bool {
     const HARMLESS: &[&str] = &[
         "public",
@@ -669,7 +671,8 @@ fn no_secret(name: &str, after: &str) -> bool {
         || name.starts_with("no-")
 }
 
-/// Whether what stands before a name makes the next word its value: `set -gx NAME value`, `setenv`, `setx`, `configure set`.
+/// Returns whether the text before a name makes the next word its value: `set -gx NAME value`, `setenv`,
+/// `setx`, `configure set`.
 fn sets_variable(text: &[u8], name: usize) -> bool {
     let line = memchr::memrchr(b'\n', &text[..name]).map_or(0, |newline| newline + 1);
     let words = &text[line.max(name.saturating_sub(48))..name];
@@ -689,7 +692,7 @@ fn before(text: &[u8], at: usize, word: &[u8]) -> bool {
     memchr::memmem::find(&text[from..at], word).is_some()
 }
 
-/// Inside of a mark of ours.
+/// Returns whether the position is inside one of our own replacements.
 fn in_marker(text: &[u8], at: usize) -> bool {
     let from = at.saturating_sub(40);
     memchr::memrchr(b'[', &text[from..at]).is_some_and(|open| {
@@ -697,7 +700,7 @@ fn in_marker(text: &[u8], at: usize) -> bool {
     })
 }
 
-/// A bare value without what closes or separates it from the next one.
+/// Removes the characters that close a bare value or separate it from the next one.
 fn cut(text: &[u8], mut value: Value) -> Value {
     let joined = &value.joined;
     let mut keep = joined.len();
@@ -724,7 +727,7 @@ fn cut(text: &[u8], mut value: Value) -> Value {
     if keep < value.joined.len() {
         let lost = value.joined.len() - keep;
         value.joined.truncate(keep);
-        // Only when it stands on one line is its end that much nearer.
+        // The end moves only if the value is on a single line.
         if value.end - value.start == keep + lost {
             value.end -= lost;
         }
@@ -733,13 +736,13 @@ fn cut(text: &[u8], mut value: Value) -> Value {
     value
 }
 
-/// How a value stands behind its name.
+/// Syntactic position of a value after its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stands {
     Quoted,
-    /// Behind a name in capitals and an equals sign, or in the file of logins.
+    /// After a name in capitals and an equals sign, or in `.netrc`.
     Environment,
-    /// As the value of an option or of a parameter.
+    /// As the value of an option or a parameter.
     Given,
     Loose,
 }
@@ -787,7 +790,7 @@ fn fits(value: &str, trust: Trust, stands: Stands) -> bool {
     }
 }
 
-/// The header, and its options on a command line.
+/// Finds the value of a cookie header or of a cookie option on a command line.
 fn cookie(text: &[u8], at: usize, name: &str) -> Option<Found> {
     if !matches!(name, "cookie" | "set-cookie" | "set_cookie" | "http_cookie" | "cookies" | "x-cookie") {
         return None;

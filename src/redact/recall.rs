@@ -1,16 +1,17 @@
-//! Recall: of generated secrets of every kind, in every shape a transcript brings them in, as good as none stays.
+//! Recall test: of generated secrets of every kind, in every shape in which a transcript contains them, at
+//! least 99 % must be removed.
 //!
-//! The generator has a fixed seed. A secret has leaked when any six characters of its random part that follow each other are
-//! in the clean text, read as it is or with its escapes undone.
+//! The generator has a fixed seed. A secret counts as leaked if any six consecutive characters of its random
+//! part are in the clean text, either as they are or after decoding escapes.
 
 use super::redact;
 use super::view::View;
 use std::fmt::Write as _;
 
-/// How many secrets of each kind in each shape.
+/// Number of secrets of each kind in each shape.
 const EACH: usize = 24;
 
-/// A generator of pseudo-random numbers (xorshift64*), the same on every machine.
+/// Pseudo-random number generator (xorshift64*), identical on every machine.
 struct Dice(u64);
 
 impl Dice {
@@ -40,14 +41,14 @@ const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 const PASSWORD: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#%^*_+=.~?";
 const URL_SAFE: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*_.~-";
 
-/// What stands before the random part, the random part, and what stands behind it.
+/// Text before the random part, the random part, and text after it.
 type Secret = (String, String, String);
 
 fn token(prefix: &str, random: String) -> Secret {
     (prefix.to_owned(), random, String::new())
 }
 
-/// A password as a program makes it: a digit, a capital and a small letter at least.
+/// Generates a password with at least one digit, one capital and one lower-case letter.
 fn password(dice: &mut Dice, letters: &str, count: usize) -> String {
     loop {
         let made = dice.of(letters, count);
@@ -217,7 +218,7 @@ fn shaped(dice: &mut Dice, shape: &str, (before, random, after): &Secret) -> Str
     }
 }
 
-/// Beginnings that are addresses.
+/// Prefixes that are URLs and remain in the text.
 const KEEPS: [&str; 2] = ["https://", "postgres://"];
 
 fn percent(part: usize, of: usize) -> f64 {
@@ -277,7 +278,7 @@ fn of_generated_secrets_of_every_kind_in_ten_shapes_99_in_100_go_and_95_of_each_
         "\nall: {recall:.3} % of {all}; stayed by shape: {:?}",
         SHAPES.iter().zip(shapes).collect::<Vec<_>>()
     );
-    // Shown with `cargo test -- --nocapture`, and when it fails.
+    // Printed with `cargo test -- --nocapture`, and when the test fails.
     #[expect(clippy::print_stdout, reason = "the recall of each kind is what this test is for")]
     {
         println!("{report}");

@@ -1,10 +1,11 @@
-//! A seam: the place where a secret was broken over two lines, by a terminal, an editor, a shell's backslash or the plus of a
-//! string in code.
+//! Seam detection: the point where a secret was broken over two lines by a terminal, an editor, a shell's
+//! backslash or a string concatenation in code.
 
-/// Longest seam in bytes: quotes, marks and the indentation of the next line.
+/// Maximum length of a seam in bytes: quotes, marks and the indentation of the next line.
 const LONGEST: usize = 160;
 
-/// Where the text goes on when a line ends here. `None` when no line ends here, or the next one begins something else.
+/// Returns where the text continues if a line ends here. `None` if no line ends here, or the next one starts
+/// something else.
 pub fn over(text: &[u8], at: usize) -> Option<usize> {
     let end = text.len().min(at + LONGEST);
     let text = &text[..end];
@@ -13,7 +14,7 @@ pub fn over(text: &[u8], at: usize) -> Option<usize> {
     if let Some(quote) = quote {
         let joined = skip_one(text, here, b"+.");
         let next = skip(text, joined, b" \t");
-        // "one" + "two" on one line.
+        // "one" + "two" on a single line.
         if joined > here && text.get(next) == Some(&quote) {
             return (next + 1 < end).then_some(next + 1);
         }
@@ -38,7 +39,7 @@ fn quote(text: &[u8], at: usize) -> (Option<u8>, usize) {
     }
 }
 
-/// The frame that terminals draw around text.
+/// Skips the frame that terminals draw around text.
 fn border(text: &[u8], at: usize) -> usize {
     match text.get(at..) {
         Some([0xE2, 0x94, 0x82 | 0x83, ..]) => at + 3,
@@ -55,14 +56,14 @@ fn skip_one(text: &[u8], at: usize, any: &[u8]) -> usize {
     at + usize::from(text.get(at).is_some_and(|byte| any.contains(byte)))
 }
 
-/// The place before the seam, when a line begins here: the reverse of [`over`], without its quotes.
+/// Returns the position before the seam if a line starts here: the reverse of [`over`], without its quotes.
 pub fn before(text: &[u8], at: usize) -> Option<usize> {
     let here = margin(&text[..at], b" \t");
     let line = here.checked_sub(1).filter(|newline| text[*newline] == b'\n')?;
     Some(margin(&text[..line], b" \t\r\\"))
 }
 
-/// Where the text ends without blanks, frames and what else may stand at the end of a line.
+/// Returns the end of the text without trailing whitespace, frames and other line-end marks.
 pub fn margin(text: &[u8], blanks: &[u8]) -> usize {
     let cut = |text: &[u8]| {
         text.len() - text.iter().rev().take(LONGEST).take_while(|byte| blanks.contains(byte)).count()

@@ -1,5 +1,6 @@
-//! A shape: a secret that is known by its whole form, because nothing in particular stands before it and it begins like anything
-//! else: a line of a file of passwords, a column of a table, parts between marks, or the encoding of a token.
+//! Shape detector: finds secrets by their whole form, because nothing telling precedes them and their first
+//! letters are ordinary: a line of a password file, a column of a table, separated parts, or the encoding of
+//! a token.
 
 use super::{Found, place, token, worth};
 use base64::Engine;
@@ -8,23 +9,24 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 #[cfg(test)]
 pub const KINDS: &[&str] = &["discord bot token", "asana token", "password", "private key", "secret"];
 
-/// How the names of columns that hold secrets end, without marks.
+/// Suffixes of column names that hold secrets, without separators.
 const SECRET_COLUMNS: [&[u8]; 8] =
     [b"password", b"passwd", b"pwd", b"secret", b"token", b"apikey", b"accesskey", b"secretkey"];
-/// Rows of a table that are checked after its header.
+/// Maximum number of table rows that are checked after the header.
 const ROWS: usize = 1000;
-/// Longest header of a table, in bytes.
+/// Maximum length of a table header, in bytes.
 const HEAD: usize = 400;
-/// Shortest and longest part of an encoding that is decoded, in bytes; the rest of a longer one goes with it.
+/// Minimum and maximum length, in bytes, of the encoded text that is decoded; the rest of a longer one
+/// belongs to the same secret.
 const ENCODED: (usize, usize) = (32, 4096);
-/// Shortest line of a key file that is not its last, in bytes.
+/// Minimum length of a line of a key file, except its last, in bytes.
 const WHOLE_LINE: usize = 48;
-/// Longest password of a `.pgpass` line, in bytes.
+/// Maximum length of a password in `.pgpass`, in bytes.
 const LONGEST_PASSWORD: usize = 256;
-/// Longest key without its first line, in bytes.
+/// Maximum size of a key whose first line is missing, in bytes.
 const KEY: usize = 16 * 1024;
 
-/// Adds every secret that is recognised by its shape to `found`.
+/// Adds every secret that is recognized by its shape to `found`.
 pub fn find(text: &[u8], found: &mut Vec<Found>) {
     found.extend(memchr::memchr_iter(b'.', text).filter_map(|dot| discord(text, dot)));
     found.extend(memchr::memchr_iter(b':', text).filter_map(|colon| password_line(text, colon)));
@@ -50,7 +52,8 @@ fn before(text: &[u8], at: usize, most: usize, of: impl Fn(u8) -> bool) -> usize
     text[..at].iter().rev().take(most).take_while(|byte| of(**byte)).count()
 }
 
-/// The user's number, a time and a signature, with full stops between them; the number's first letter is M, N or O.
+/// Finds a Discord bot token: user number, time and signature, separated by full stops. The encoded number
+/// starts with M, N or O.
 fn discord(text: &[u8], dot: usize) -> Option<Found> {
     let time = after(text, dot + 1, word);
     let user = before(text, dot, 40, word);
@@ -64,7 +67,7 @@ fn discord(text: &[u8], dot: usize) -> Option<Found> {
     fits.then_some(Found { start, end, kind: "discord bot token" })
 }
 
-/// `host:port:database:user:password`, a line of `.pgpass`.
+/// Finds a line of `.pgpass`: `host:port:database:user:password`.
 fn password_line(text: &[u8], colon: usize) -> Option<Found> {
     let field = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     let host = before(text, colon, 253, |byte| word(byte) || matches!(byte, b'.' | b'*'));
@@ -91,7 +94,7 @@ fn password_line(text: &[u8], colon: usize) -> Option<Found> {
     fits.then_some(Found { start, end, kind: "password" })
 }
 
-/// `1/1200000000000000:` and 32 hexadecimal digits.
+/// Finds an Asana token: `1/1200000000000000:` followed by 32 hexadecimal digits.
 fn asana(text: &[u8], colon: usize) -> Option<Found> {
     let digits = before(text, colon, 40, |byte| byte.is_ascii_digit() || byte == b'/');
     let number = &text[colon - digits..colon];
@@ -100,7 +103,7 @@ fn asana(text: &[u8], colon: usize) -> Option<Found> {
     fits.then_some(Found { start: colon - digits, end: colon + 33, kind: "asana token" })
 }
 
-/// A private key whose first lines are missing: the lines of its encoding before its last one.
+/// Finds a private key whose first lines are missing, from the encoded lines before its end marker.
 fn key_end(text: &[u8], from: usize, end: usize) -> Option<Found> {
     let head = &text[end..text.len().min(end + 64)];
     memchr::memmem::find(head, b"PRIVATE KEY-----")?;
@@ -114,7 +117,7 @@ fn key_end(text: &[u8], from: usize, end: usize) -> Option<Found> {
         let length = before(text, start - gap, 512, |byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
         });
-        // Only the last line is shorter.
+        // Only the last line may be shorter.
         if gap == 0 || length < 4 || start != end && length < WHOLE_LINE {
             break;
         }
@@ -124,19 +127,19 @@ fn key_end(text: &[u8], from: usize, end: usize) -> Option<Found> {
     (whole_lines > 0).then_some(Found { start, end, kind: "private key" })
 }
 
-/// A table whose head names a secret.
+/// A table whose header names a secret.
 struct Table {
-    /// The byte between two columns of a row.
+    /// Separator between two columns.
     mark: u8,
-    /// How many marks a row has.
+    /// Number of separators per row.
     marks: usize,
-    /// Which columns hold secrets.
+    /// Indexes of the columns that hold secrets.
     secret: Vec<usize>,
     rows: usize,
 }
 
 impl Table {
-    /// From its head: `user,password`. Words may stand before the first column.
+    /// Parses a header such as `user,password`. Words may precede the first column.
     fn of(head: &[u8]) -> Option<Self> {
         if head.len() > HEAD {
             return None;
@@ -161,7 +164,7 @@ impl Table {
     }
 }
 
-/// What a cell holds. Words of a sentence may stand before the first and behind the last one.
+/// Returns the content of a cell. Words of a sentence may precede the first cell and follow the last one.
 fn cell_in(cell: &[u8], index: usize, last: usize) -> &[u8] {
     let cell = cell.trim_ascii();
     let mut words = cell.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
@@ -174,7 +177,7 @@ fn cell_in(cell: &[u8], index: usize, last: usize) -> &[u8] {
     word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\"")).unwrap_or(word)
 }
 
-/// Columns of tables whose head names a secret.
+/// Finds secrets in table columns whose header names one.
 fn columns(text: &[u8], found: &mut Vec<Found>) {
     let mut at = 0;
     let mut table: Option<Table> = None;
@@ -202,7 +205,7 @@ fn columns(text: &[u8], found: &mut Vec<Found>) {
     }
 }
 
-/// Encodings in base64 of what holds a token.
+/// Finds base64 text that encodes a token.
 fn encoded(text: &[u8], found: &mut Vec<Found>) {
     let mut at = 0;
     while at < text.len() {
@@ -228,7 +231,7 @@ fn encoded(text: &[u8], found: &mut Vec<Found>) {
 mod tests {
     use crate::redact::redact;
 
-    /// Letters and digits as if drawn by lot, so many of them.
+    /// Returns `count` random-looking letters and digits.
     fn drawn(count: usize) -> String {
         "q7Wm2ZxK9bLd4RtY8uVnC3sGh6JpE1fTa5oQ0iXw".chars().cycle().take(count).collect()
     }

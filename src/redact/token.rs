@@ -1,31 +1,31 @@
-//! A token: a secret that says itself whose it is, by the letters it begins with, and how long it is.
+//! Token detector: finds secrets that identify their issuer by prefix and length.
 //!
-//! The table holds facts about formats, which their makers publish and the rule set of gitleaks collects; how they are read
-//! is our own: not by a pattern over the whole token but by its beginning, and from there byte by byte, so that a token is
-//! still one when it was broken over two lines.
+//! The table contains facts about formats, which the issuers publish and the rule set of gitleaks collects.
+//! The matching is our own: it starts at the prefix and continues byte by byte instead of with a pattern over
+//! the whole token, so that it recognizes a token broken over two lines.
 
 use super::{Found, seam, worth};
 use regex::bytes::Regex;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Bytes a token is made of.
+/// Set of bytes that a token consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
-    /// Digits and a to f.
+    /// Digits and the letters a to f.
     Hex,
     Digits,
     Upper,
     Alnum,
     /// Letters, digits, `_` and `-`.
     Word,
-    /// The same and the full stop.
+    /// [`Self::Word`] and the full stop.
     Dotted,
     /// Letters, digits, `+`, `/`, `=`, `_`, `-`.
     Base64,
-    /// The same and the full stop, `%`.
+    /// [`Self::Base64`] and the full stop, `%`.
     Path,
-    /// Letters and digits, and what stands between the parts of a hash: `$`, `.`, `/`, `,`, `=`, `+`, `-`.
+    /// Letters and digits, and the separators within a hash: `$`, `.`, `/`, `,`, `=`, `+`, `-`.
     Hash,
 }
 
@@ -47,33 +47,32 @@ impl Class {
     }
 }
 
-/// What must hold of a token besides its length.
+/// Condition on a token besides its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Check {
     Varied,
-    /// It looks as if drawn by lot: its beginning is also that of ordinary words.
+    /// The value must look random, because ordinary words share the prefix.
     Random,
-    /// Nothing of the same class follows: the length is exact.
+    /// No byte of the same class follows: the length is exact.
     Exact,
-    /// Three parts and more with full stops between them.
+    /// At least three parts separated by full stops.
     Jwt,
-    /// Two parts with a full stop between them.
+    /// At least two parts separated by full stops.
     Parts,
 }
 
-/// A kind of token.
 struct Token {
     kind: &'static str,
     prefix: &'static str,
     class: Class,
-    /// Fewest bytes after the prefix.
+    /// Minimum number of bytes after the prefix.
     least: usize,
-    /// Bytes after the prefix of a whole one; where it is shorter, its line was broken.
+    /// Number of bytes after the prefix of a complete token. A shorter one was broken at the end of a line.
     whole: usize,
     check: Check,
-    /// Bytes that stand before the prefix and belong to the token.
+    /// Bytes before the prefix that belong to the token: class, minimum and maximum.
     before: Option<(Class, usize, usize)>,
-    /// The prefix says where, not what: it stays.
+    /// The prefix is a location, not part of the secret, and is not redacted.
     keep: bool,
 }
 
@@ -97,7 +96,7 @@ impl Token {
 
 use Class::{Alnum, Base64, Digits, Dotted, Hash, Hex, Path, Upper, Word};
 
-/// Longer prefixes before those they begin with.
+/// All token formats. A longer prefix comes before any prefix that it starts with.
 const TOKENS: &[Token] = &[
     // Model providers.
     token("anthropic key", "sk-ant-", Word, 8, 108),
@@ -195,7 +194,7 @@ const TOKENS: &[Token] = &[
     token("age secret key", "AGE-SECRET-KEY-1", Upper, 40, 58),
     token("octopus key", "API-", Upper, 26, 26).that(Check::Exact),
     token("openshift token", "sha256~", Word, 43, 43),
-    // Messages.
+    // Messaging and social media providers.
     token("slack token", "xoxb-", Word, 20, 52),
     token("slack token", "xoxp-", Word, 20, 72),
     token("slack token", "xoxa-", Word, 10, 60),
@@ -220,7 +219,7 @@ const TOKENS: &[Token] = &[
     token("twilio key", "SK", Hex, 32, 32).that(Check::Exact),
     token("facebook token", "EAAC", Alnum, 100, 180),
     token("facebook token", "EAAM", Alnum, 100, 180),
-    // Money and shops.
+    // Payment providers and shops.
     token("stripe key", "sk_live_", Alnum, 10, 24),
     token("stripe key", "sk_test_", Alnum, 10, 24),
     token("stripe key", "rk_live_", Alnum, 10, 24),
@@ -246,7 +245,7 @@ const TOKENS: &[Token] = &[
     token("easypost key", "EZTK", Alnum, 54, 54).that(Check::Random),
     token("duffel token", "duffel_live_", Word, 43, 43),
     token("duffel token", "duffel_test_", Word, 43, 43),
-    // Watching and data.
+    // Monitoring and data services, and developer tools.
     token("databricks token", "dapi", Hex, 32, 32).that(Check::Exact),
     token("grafana token", "glc_", Base64, 32, 180),
     token("grafana token", "glsa_", Word, 41, 41),
@@ -287,7 +286,7 @@ const TOKENS: &[Token] = &[
     token("bitbucket token", "ATBB", Alnum, 28, 32).that(Check::Random),
     token("figma token", "figd_", Word, 38, 40),
     token("jwt", "eyJ", Dotted, 20, 4000).that(Check::Jwt),
-    // Hashes of passwords, and a key file that is encoded once more.
+    // Password hashes, and a base64-encoded key file.
     token("password hash", "$1$", Hash, 24, 31),
     token("password hash", "$apr1$", Hash, 24, 31),
     token("password hash", "$2a$", Hash, 56, 56),
@@ -303,7 +302,7 @@ const TOKENS: &[Token] = &[
     token("private key", "LS0tLS1CRUdJTi", Base64, 64, 4000),
 ];
 
-/// Kinds that begin with a prefix, or with the beginning of it.
+/// Indexes of the tokens whose prefix is a given prefix or starts it.
 static BEGUN_BY: LazyLock<HashMap<&'static [u8], Vec<usize>>> = LazyLock::new(|| {
     let begins =
         |prefix: &str| (0..TOKENS.len()).filter(|index| prefix.starts_with(TOKENS[*index].prefix)).collect();
@@ -312,20 +311,21 @@ static BEGUN_BY: LazyLock<HashMap<&'static [u8], Vec<usize>>> = LazyLock::new(||
 
 static PREFIXES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let prefixes: Vec<String> = TOKENS.iter().map(|token| regex::escape(token.prefix)).collect();
-    // Leftmost first: the order of the table decides. That it compiles is tested.
+    // Leftmost-first matching: the order of the table decides. A test checks that it compiles.
     Regex::new(&format!("(?-u:{})", prefixes.join("|"))).ok()
 });
 
-/// Names of the kinds, each once.
+/// Returns the names of the kinds, without duplicates.
 #[cfg(test)]
 pub fn kinds() -> std::collections::BTreeSet<&'static str> {
     TOKENS.iter().map(|token| token.kind).collect()
 }
 
-/// Tokens in a text.
+/// Finds tokens in a text.
 pub fn find(text: &[u8], found: &mut Vec<Found>) {
     let Some(prefixes) = PREFIXES.as_ref() else { return };
-    // Up to where a kind was looked for in vain: what begins inside of that ends at the same place.
+    // Position up to which a kind was searched without success. A match that starts before it would end at
+    // the same place.
     let mut vain = vec![0; TOKENS.len()];
     let mut at = 0;
     while let Some(hit) = prefixes.find_at(text, at) {
@@ -337,10 +337,10 @@ pub fn find(text: &[u8], found: &mut Vec<Found>) {
     broken_prefixes(text, prefixes, &mut vain, found);
 }
 
-/// Bytes on either side of a line's end in which a broken prefix is looked for.
+/// Bytes on either side of a line break that are searched for a broken prefix.
 const AROUND: usize = 32;
 
-/// Prefixes that were themselves broken over two lines.
+/// Finds tokens whose prefix is itself broken over two lines.
 fn broken_prefixes(text: &[u8], prefixes: &Regex, vain: &mut [usize], found: &mut Vec<Found>) {
     let mut joined = Vec::with_capacity(2 * AROUND);
     let mut line = 0;
@@ -355,7 +355,7 @@ fn broken_prefixes(text: &[u8], prefixes: &Regex, vain: &mut [usize], found: &mu
         {
             end -= 1;
         }
-        // Most lines end with a mark that is in no prefix.
+        // Most lines end with a character that occurs in no prefix.
         if end == begin
             || !matches!(text[end - 1], b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b':' | b'/' | b'~')
         {
@@ -378,7 +378,7 @@ fn broken_prefixes(text: &[u8], prefixes: &Regex, vain: &mut [usize], found: &mu
     }
 }
 
-/// The end of the token whose prefix stands here.
+/// Returns the end of the token whose prefix starts here.
 fn at_prefix(
     text: &[u8],
     start: usize,
@@ -387,7 +387,7 @@ fn at_prefix(
     vain: &mut [usize],
     found: &mut Vec<Found>,
 ) -> Option<usize> {
-    // Several kinds may begin alike.
+    // Several kinds may share a prefix.
     for &index in BEGUN_BY.get(prefix)? {
         let token = &TOKENS[index];
         let body = body - (prefix.len() - token.prefix.len());
@@ -407,7 +407,7 @@ fn at_prefix(
 }
 
 impl Token {
-    /// Where the token begins and ends; else up to where it was read.
+    /// Returns start and end of the token, or else the position up to which it was read.
     fn read(&self, text: &[u8], start: usize, body: usize) -> Result<(usize, usize), usize> {
         let start = match self.before {
             Some((class, least, most)) => back(text, start, class, least, most).ok_or(0_usize)?,
@@ -454,7 +454,7 @@ impl Token {
         let digit = value.iter().any(u8::is_ascii_digit);
         match self.check {
             Check::Varied => value.len() < 8 || worth::varied(value),
-            // Of exactly that length few words are.
+            // Few ordinary words have exactly this length.
             Check::Random => {
                 worth::random(value)
                     || value.len() == self.whole && value.len() >= 20 && worth::varied(value) && digit
@@ -466,7 +466,7 @@ impl Token {
     }
 }
 
-/// The place where what belongs before the prefix begins.
+/// Returns the start of the bytes that belong to the token before its prefix.
 fn back(text: &[u8], prefix: usize, class: Class, least: usize, most: usize) -> Option<usize> {
     let mut at = prefix;
     let mut count = 0;

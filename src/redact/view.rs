@@ -1,17 +1,19 @@
-//! A view: the text as the patterns read it. Escapes of URLs and of JSON are read as what they stand for, however often they
-//! were escaped, and characters that nobody sees are passed over. Every place in it leads back to its place in the text.
+//! View: the text as the patterns read it. Escapes of URLs and JSON are decoded, however often they were
+//! nested, and invisible characters are skipped. Every position in the view maps back to its position in the
+//! text.
 
 use memchr::memchr3;
 use std::borrow::Cow;
 
-/// The text to look at, and the way back.
+/// Decoded text with a map back to the original.
 pub struct View<'a> {
     text: Cow<'a, str>,
-    /// From this place in the view on, the text goes on at that place of the original; ascending.
+    /// Pairs of a position in the view and the original position from which the text continues there;
+    /// ascending.
     moves: Vec<(usize, usize)>,
 }
 
-/// Longest run of backslashes that is read as an escape: JSON in JSON in JSON in JSON.
+/// Maximum run of backslashes that is read as an escape: five levels of nested JSON.
 const DEEPEST: usize = 31;
 
 impl<'a> View<'a> {
@@ -24,7 +26,7 @@ impl<'a> View<'a> {
         let mut at = 0;
         while let Some(found) = memchr3(b'\\', b'%', 0xE2, &bytes[at..]).map(|found| at + found) {
             let Some((means, length)) = escape(&bytes[found..]) else {
-                // A run of backslashes is looked at once, not once per backslash.
+                // Skips a run of backslashes at once, which keeps this linear.
                 let run = bytes[found..].iter().take_while(|byte| **byte == b'\\').count();
                 at = found + run.max(1);
                 continue;
@@ -42,13 +44,13 @@ impl<'a> View<'a> {
         Self { text: Cow::Owned(view), moves }
     }
 
-    /// What the patterns read.
+    /// Returns the decoded text that the patterns read.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The place in the original of a place in the view.
+    /// Maps a position in the view to the original text.
     #[must_use]
     pub fn original(&self, at: usize) -> usize {
         match self.moves.partition_point(|(view, _)| *view <= at).checked_sub(1) {
@@ -58,11 +60,12 @@ impl<'a> View<'a> {
     }
 }
 
-/// What an escape at the beginning of these bytes stands for (nothing, for an invisible character) and its length.
+/// Returns the character that an escape at the start of these bytes stands for (`None` for an invisible
+/// character), and its length.
 fn escape(bytes: &[u8]) -> Option<(Option<char>, usize)> {
     match bytes {
         [b'%', rest @ ..] => {
-            // %2541 is %41 that was escaped once more.
+            // %2541 is %41, escaped once more.
             let again = rest.chunks_exact(2).take(4).take_while(|pair| *pair == b"25").count() * 2;
             let value = hex(rest.get(again..again + 2)?)?;
             (matches!(value, b' '..=b'~' | b'\n' | b'\r' | b'\t'))

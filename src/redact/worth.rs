@@ -1,8 +1,9 @@
-//! Worth: whether a value that stands where a secret could stand is one, or a word, a name, code, a placeholder.
+//! Value checks: decide whether a value in the place of a secret is one, or a word, a name, code or a
+//! placeholder.
 //!
-//! Counting only, no floating point: the same value gives the same answer everywhere.
+//! Integers only, no floating point, so that the result is the same on every machine.
 
-/// What a value is made of.
+/// Character statistics of a value.
 #[derive(Debug, Default, Clone, Copy)]
 struct ValueComposition {
     lower: usize,
@@ -10,16 +11,16 @@ struct ValueComposition {
     digit: usize,
     mark: usize,
     distinct: usize,
-    /// Changes between lower case, upper case and digits from one byte to the next.
+    /// Transitions between lower case, upper case and digits.
     turns: usize,
-    /// Changes between letters and digits.
+    /// Transitions between letters and digits.
     digit_turns: usize,
-    /// Bytes in what could be words: three and more lower-case letters in a row with the capital before them, and four and
-    /// more capitals.
+    /// Number of bytes in possible words: three or more lower-case letters in a row with the capital before
+    /// them, or four or more capitals.
     words: usize,
 }
 
-/// Small letter, capital, digit, or none of them.
+/// Classifies a byte: lower case, upper case, digit, or other.
 const fn class(byte: u8) -> u8 {
     match byte {
         b'a'..=b'z' => 1,
@@ -33,7 +34,7 @@ fn made(value: &[u8]) -> ValueComposition {
     let mut made = ValueComposition::default();
     let mut seen = [false; 256];
     let mut last = b' ';
-    // The run of letters of one case that is being read: where it began, and whether it can be spoken.
+    // Current run of letters of one case: its start, and whether it is pronounceable.
     let mut began = 0;
     let mut spoken = false;
     for (at, &byte) in value.iter().chain(b" ").enumerate() {
@@ -70,7 +71,7 @@ fn made(value: &[u8]) -> ValueComposition {
     made
 }
 
-/// As if drawn by lot: letters and digits mixed as no name mixes them.
+/// Returns whether a value looks random: letters and digits mixed in a way that no name does.
 #[must_use]
 pub fn random(value: &[u8]) -> bool {
     let made = made(value);
@@ -87,13 +88,13 @@ pub fn random(value: &[u8]) -> bool {
     }
 }
 
-/// Different enough bytes: no row of crosses, no `1234`.
+/// Returns whether a value has enough distinct bytes; rules out repeated characters and `1234`.
 #[must_use]
 pub fn varied(value: &[u8]) -> bool {
     made(value).distinct >= (value.len() / 3).clamp(3, 4)
 }
 
-/// The rest of a secret that was broken off at the end of a line.
+/// Returns whether this looks like the rest of a secret that was broken off at the end of a line.
 #[must_use]
 pub fn torn(rest: &[u8]) -> bool {
     let padding = rest.iter().rev().take_while(|byte| **byte == b'=').count();
@@ -115,7 +116,7 @@ pub fn torn(rest: &[u8]) -> bool {
         || (letters == rest.len() && !rest.iter().any(|byte| b"aeiouyAEIOUY".contains(byte)))
 }
 
-/// A reference, a placeholder or a word of a schema instead of a secret.
+/// Returns whether a value is a reference, a placeholder or a schema keyword instead of a secret.
 #[must_use]
 pub fn stands_for_something(value: &str) -> bool {
     const WORDS: &[&str] = &[
@@ -195,7 +196,7 @@ pub fn stands_for_something(value: &str) -> bool {
         || value.bytes().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'0'))
 }
 
-/// A number, a path, an address, a version, code.
+/// Returns whether a value is a number, a path, a URL, a version or code.
 #[must_use]
 pub fn code(value: &str) -> bool {
     let bytes = value.as_bytes();
@@ -212,7 +213,8 @@ pub fn code(value: &str) -> bool {
     hex || number || path || call
 }
 
-/// A name of a variable, a field, a file, a class of CSS: words with marks between them, and digits at their ends.
+/// Returns whether a value is the name of a variable, field, file or CSS class: words with separators, and
+/// digits at their ends.
 #[must_use]
 pub fn name(value: &str) -> bool {
     let bytes = value.as_bytes();

@@ -1,7 +1,8 @@
-//! An account: what became of every stop since a time, whether or not anybody was there: when and why it stopped, what was
-//! tried, what the runs did, how it ended, and what it needs from a person.
+//! Account report: the outcome of every stop since a given time, whether or not the user was there: when and
+//! why it stopped, what was tried, what the runs did, how it ended, and what the user has to do.
 //!
-//! The newest incident of a session is in the ledger; of earlier ones, which are over, the journal tells.
+//! The newest incident of a session is in the ledger; earlier ones, which are over, are read from the
+//! journal.
 
 use super::inventory::{Inventory, ReportContext};
 use super::session::{Commands, Project, SessionGroup};
@@ -26,9 +27,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
+/// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/report@1";
-/// How far back is looked when nothing is said.
+/// Default start of the reported period.
 const SINCE: &str = "24h";
 
 /// What `report` gives account of.
@@ -50,7 +51,7 @@ pub struct AccountOptions {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum AccountSource {
     Ledger,
-    /// The journal: a later stop of the session took its incident's place.
+    /// The journal, because a later stop of the session replaced this incident in the ledger.
     Journal,
 }
 
@@ -59,7 +60,6 @@ pub enum AccountSource {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TriedAttempt"))]
 pub struct Tried {
-    /// When it was made.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// What was done: `wake` or `resume`.
@@ -90,21 +90,17 @@ impl From<&Attempt> for Tried {
     }
 }
 
-/// What all runs of an incident did.
+/// Combined work of all runs of an incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WorkDone {
     /// Real answers of a model that were added.
     pub answers: usize,
-    /// Tool calls that were made.
     pub calls: usize,
-    /// Tool calls that were denied.
     pub denied: usize,
-    /// Files that were edited or written.
     pub files: BTreeSet<String>,
     /// Commits that were made: short id and subject.
     pub commits: Vec<String>,
-    /// Tokens read and written by the model.
     pub tokens: u64,
 }
 
@@ -127,25 +123,25 @@ impl WorkDone {
     }
 }
 
-/// Where `report` puts a stop.
+/// Group under which `report` lists a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum AccountGroup {
-    /// Nothing continues before the user acts.
+    /// Nothing continues until the user acts.
     NeedsYou,
-    /// It continues by itself at a later time, or once it is not paused any more.
+    /// The session continues by itself at a later time, or once it is no longer paused.
     Waiting,
-    /// A continuation is under way.
+    /// A continuation is in progress.
     Running,
-    /// The session continued after it.
+    /// The session continued after the stop.
     Continued,
     /// Nothing is pending, and the session was not seen to continue.
     Ended,
 }
 
 impl AccountGroup {
-    /// By the group of the session, where the stop is its newest.
+    /// Derives the group from the group of the session, whose newest stop this is.
     const fn of(session: SessionGroup, phase: Phase) -> Self {
         match (session, phase) {
             (SessionGroup::NeedsYou | SessionGroup::Hung, _) => Self::NeedsYou,
@@ -157,7 +153,7 @@ impl AccountGroup {
     }
 }
 
-/// What became of one stop.
+/// The outcome of one stop.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -179,13 +175,13 @@ pub struct IncidentAccount {
     pub stop: StopKind,
     /// The client's own message, without control characters.
     pub message: Option<String>,
-    /// When it stopped first.
+    /// Time of the first stop.
     #[serde(serialize_with = "time")]
     pub stopped_at: DateTime<Utc>,
-    /// When the limit ends.
+    /// Time at which the limit resets.
     #[serde(serialize_with = "time_or_null")]
     pub resets_at: Option<DateTime<Utc>>,
-    /// What was tried, the oldest first.
+    /// Attempts to continue, oldest first.
     pub attempts: Vec<Tried>,
     /// What its runs did, together.
     pub work: WorkDone,
@@ -194,7 +190,7 @@ pub struct IncidentAccount {
     /// When it came to stand there; `null` while something is still going to happen by itself.
     #[serde(serialize_with = "time_or_null")]
     pub ended_at: Option<DateTime<Utc>>,
-    /// How that is known, or why it stands there.
+    /// Evidence or reason for the phase.
     pub why: String,
     /// Where `report` puts it. `needs-you`: nothing continues before the user acts. `waiting`: it continues by
     /// itself. `running`: a continuation is under way. `continued`: the session continued after it. `ended`: nothing
@@ -202,9 +198,9 @@ pub struct IncidentAccount {
     pub group: AccountGroup,
     /// The user has to do something: see `next` and `commands`.
     pub needs_you: bool,
-    /// What happens next, by what is true now.
+    /// The next step, based on the current situation.
     pub next: RecoveryPlan,
-    /// What a person can run.
+    /// Commands that the user can run.
     pub commands: Commands,
 }
 
@@ -224,18 +220,18 @@ pub struct AccountReport {
     pub since: DateTime<Utc>,
     /// The project asked about, or `null` for all.
     pub project: Option<Asked>,
-    /// What became of each stop, the latest first.
+    /// Outcome of each stop, latest first.
     pub incidents: Vec<IncidentAccount>,
     /// Older stops that still need a person; `status` shows them.
     pub older: usize,
-    /// What could not be read.
     pub problems: Vec<Problem>,
 }
 
-/// Gives account.
+/// Reports the outcome of each stop in the period.
 ///
 /// # Errors
-/// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for a time that is none,
+///
+/// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for an invalid time,
 /// [`crate::error::Code::StateDirUnknown`].
 pub fn account(world: World<'_>, options: &AccountOptions) -> Result<AccountReport> {
     let now = world.clock.now();
@@ -281,7 +277,7 @@ pub fn account(world: World<'_>, options: &AccountOptions) -> Result<AccountRepo
     })
 }
 
-/// Whether the stop is one of a project's session.
+/// Returns whether an incident belongs to a session of the project.
 #[must_use]
 pub fn belongs(incident: &Incident, project: &Path) -> bool {
     incident.project.as_deref() == Some(project)
@@ -348,11 +344,11 @@ fn of_past(inventory: &Inventory<'_>, past: Past, newest: Option<&Incident>) -> 
     }
 }
 
-/// An incident as the journal tells it.
+/// An incident reconstructed from the journal.
 #[derive(Debug)]
 struct Past {
     session: String,
-    /// Of its first and of its last stop.
+    /// Generations of its first and last stop.
     generations: std::ops::RangeInclusive<u64>,
     stop: StopKind,
     first: DateTime<Utc>,
@@ -363,7 +359,7 @@ struct Past {
 }
 
 impl Past {
-    /// Settles what is known of the last attempt, by the rules of [`Incident`].
+    /// Settles the outcome of the last attempt, by the rules of [`Incident`].
     fn conclude(&mut self, otherwise: AttemptOutcome) {
         if let Some(tried) = self.attempts.last_mut().filter(|tried| tried.outcome == AttemptOutcome::Pending)
         {
@@ -382,10 +378,10 @@ fn field<T: DeserializeOwned>(entry: &Value, name: &str) -> Option<T> {
     serde_json::from_value(entry.get(name)?.clone()).ok()
 }
 
-/// Every incident the journal tells of, in the order in which they began.
+/// Returns every incident in the journal, in the order in which they began.
 fn past(state: &StateDir) -> Vec<Past> {
     let mut all: Vec<Past> = Vec::new();
-    // The one that is told of at present, by session.
+    // Index of the current incident of each session.
     let mut open: BTreeMap<String, usize> = BTreeMap::new();
     for entry in journal::entries(state, &["incident", "run-begun", "run-ended"]) {
         let at = field::<String>(&entry, "at").and_then(|at| parse_rfc3339(&at));
@@ -418,7 +414,7 @@ fn past(state: &StateDir) -> Vec<Past> {
     all
 }
 
-/// Takes one change of an incident in; gives the place of the incident it belongs to.
+/// Applies one incident change. Returns the index of the incident that it belongs to.
 fn enter(
     all: &mut Vec<Past>,
     entry: &Value,
@@ -429,7 +425,8 @@ fn enter(
     let phase: Phase = field(entry, "phase")?;
     let stop: StopKind = field(entry, "stop")?;
     let before: Option<Phase> = field(entry, "from");
-    // As a new stop is entered: after one that is over, or after a person tried again, it begins anew.
+    // As when a stop is recorded: after an incident that is over, or after the user tried again, a new
+    // incident begins.
     let anew = known.is_none_or(|known| {
         let grown = generation > *all[known].generations.end();
         before.is_none_or(|before| grown && !before.is_active())
@@ -459,7 +456,7 @@ fn enter(
     let plan: Option<RecoveryPlan> = field(entry, "plan");
     past.why = fact.filter(|_| phase.is_over()).or(plan.map(|plan| plan.why)).unwrap_or_default();
     match phase {
-        // What it was is told by the entry of the run, if there is one.
+        // The entry of the run, if there is one, replaces these values.
         Phase::Attempting => past.attempts.push(Tried {
             at,
             action: AttemptAction::Wake,

@@ -1,4 +1,4 @@
-//! Cancelling: from then on nothing happens to a stopped session by itself.
+//! Cancelling: removes a stopped session from automatic recovery.
 
 use super::find::{SHORTEST, SessionOptions, find, last_part, matching, several_match};
 use super::inventory::{Inventory, ReportContext};
@@ -42,9 +42,9 @@ pub struct Cancelled {
     pub session: String,
     /// Directory of its project.
     pub project: Option<PathBuf>,
-    /// Where the incident stood.
+    /// Phase of the incident before it was cancelled.
     pub phase: Phase,
-    /// What would have happened.
+    /// Plan that was cancelled.
     pub plan: RecoveryPlan,
 }
 
@@ -58,11 +58,12 @@ pub struct CancelReport {
     pub cancelled: Vec<Cancelled>,
 }
 
-/// Cancels.
+/// Cancels the recovery of one session or of all.
 ///
 /// # Errors
-/// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`],
-/// [`Code::NothingToDo`] when that session is not waited for.
+///
+/// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`],
+/// [`Code::SessionAmbiguous`], [`Code::NothingToDo`] when no recovery of that session is pending.
 pub fn cancel(world: World<'_>, options: &CancelOptions) -> Result<CancelReport> {
     let state = StateDir::new(world.env.state_dir()?);
     let config = in_force(world.env, None).config;
@@ -70,7 +71,7 @@ pub fn cancel(world: World<'_>, options: &CancelOptions) -> Result<CancelReport>
     let (incidents, _) = ledger.read_all();
     let chosen: Vec<Incident> = match chosen(&incidents, options, world.clock.now()) {
         Ok(chosen) => chosen.into_iter().cloned().collect(),
-        // What `status` lists as needing the user can be dismissed, whether a hook reported it or not.
+        // The user can dismiss any session that `status` lists as needing them, even if no hook reported it.
         Err(error) if matches!(error.code, Code::SessionNotFound | Code::NothingToDo) => {
             vec![listed(world, &ledger, options, error)?]
         }
@@ -108,7 +109,7 @@ pub fn cancel(world: World<'_>, options: &CancelOptions) -> Result<CancelReport>
                 plan: None,
             };
             if let Err(error) = writer.write(incident) {
-                // The cancellation stands; only the note is behind.
+                // The cancellation is already stored; only the note is out of date.
                 journal::append(
                     &state,
                     world.clock,
@@ -127,9 +128,10 @@ fn can_be_cancelled(incident: &Incident) -> bool {
         || incident.plan.reason == PlanReason::CancelledWithEsc
 }
 
-/// An incident for a session that `status` lists and no hook reported. Nothing is stored for a dry run.
+/// Creates an incident for a session that `status` lists and no hook reported. A dry run stores nothing.
 ///
 /// # Errors
+///
 /// `unknown` when no such session is listed.
 fn listed(
     world: World<'_>,
@@ -171,7 +173,7 @@ fn listed(
     entered.map(|incident| Incident { plan: session.next, ..incident }).ok_or(unknown)
 }
 
-/// Name and title of the session, by its transcript.
+/// Reads name and title of the session from its transcript.
 fn names_of(incident: &Incident) -> Vec<String> {
     let Ok(transcript) = Transcript::open(&incident.transcript) else { return Vec::new() };
     let summary = summarize(&transcript, Liveness::Unknown);
@@ -203,9 +205,10 @@ fn chosen<'a>(
     }
 }
 
-/// The one stopped session that a name stands for.
+/// Finds the single stopped session that a name matches.
 ///
 /// # Errors
+///
 /// [`Code::Usage`] for an empty name, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`].
 pub fn chosen_among<'a>(
     incidents: &'a [Incident],

@@ -1,4 +1,4 @@
-//! The configuration in force for a project, and whether its files are valid.
+//! Configuration report: the values in force for a project, and whether its files are valid.
 
 use crate::config::effective::{ConfigFile, ConfigValue, effective, files};
 use crate::error::{Code, Error, Result};
@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Name and version of this object's form.
+/// Schema name and version of this object.
 pub const SCHEMA: &str = "cc-session-recover/configuration@1";
 
 /// Which configuration `configuration` reads.
@@ -19,7 +19,7 @@ pub const SCHEMA: &str = "cc-session-recover/configuration@1";
 pub struct ConfigurationOptions {
     /// Directory of the project; when absent, the working directory.
     pub project: Option<PathBuf>,
-    /// Write an empty user file where there is none.
+    /// Write an empty user file if there is none.
     pub create: bool,
 }
 
@@ -28,7 +28,6 @@ pub struct ConfigurationOptions {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigurationReport {
-    /// Name and version of this form.
     #[cfg_attr(test, ts(type = "'cc-session-recover/configuration@1'"))]
     pub schema: &'static str,
     /// When it was made.
@@ -37,9 +36,9 @@ pub struct ConfigurationReport {
     /// Directory of the project.
     #[serde(serialize_with = "lossy")]
     pub project: PathBuf,
-    /// Both files are valid; otherwise automatic recovery is off.
+    /// Whether both files are valid; otherwise automatic recovery is off.
     pub valid: bool,
-    /// The user's file first.
+    /// Configuration files, the user's file first.
     pub files: Vec<ConfigFile>,
     /// Every value, sorted by its key.
     pub values: Vec<ConfigValue>,

@@ -1,6 +1,6 @@
-//! The doctor: whether everything is in order here for a session to be noted, saved and continued. Each check reads one thing,
-//! says what is so, where, and what to do next. Nothing is written, no credential is read, and a program is asked only whether the
-//! service runs.
+//! The doctor: checks whether sessions here can be recorded, saved and continued. Each check inspects one
+//! thing and reports the fact, its path, and what to do next. It writes nothing, reads no credential, and
+//! starts a program only to ask whether the service runs.
 
 use super::arms::{ServedSession, ServingArm, served_sessions};
 use super::inventory::{Inventory, ReportContext};
@@ -42,27 +42,27 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
+/// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/doctor@1";
-/// A session that was not saved is told for so long.
+/// How long an unsaved session keeps being reported.
 const RECENT: TimeDelta = TimeDelta::days(14);
-/// Events that wait longer than this wait for nobody.
+/// Age above which events in the spool count as stuck.
 const STALE: TimeDelta = TimeDelta::minutes(10);
-/// Transcripts deleted sooner than this are gone before many a stop is noticed.
+/// Days of transcript retention below which many stops are noticed too late.
 const SOON: u64 = 7;
-/// Bytes that should be free where transcripts and copies of them are written.
+/// Minimum free space, in bytes, where transcripts and their copies are written.
 const ROOM: u64 = 200 * 1024 * 1024;
-/// Files of the state directory that are looked at.
+/// Maximum number of state files whose permissions are checked.
 const MOST_FILES: usize = 20_000;
 /// Open sessions that are listed.
 const MOST_OPEN: usize = 20;
-/// Conflict copies that are named.
+/// Maximum number of conflict copies that are listed.
 const MOST_CONFLICTS: usize = 5;
-/// Bytes of a transcript in which its first time is looked for.
+/// Bytes of a transcript that are searched for its first timestamp.
 const BEGINNING: u64 = 64 * 1024;
-/// Largest note that is looked into, in bytes.
+/// Size limit of a note that is inspected, in bytes.
 const LARGEST_NOTE: u64 = 4 * 1024 * 1024;
-/// Variables with which a client needs no file to log in.
+/// Variables with which a client can log in without a file.
 const CREDENTIALS: [&str; 6] = [
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
@@ -77,10 +77,9 @@ const CREDENTIALS: [&str; 6] = [
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct DoctorOptions {
-    /// Directory of the project; the working directory when absent.
+    /// Project directory; the working directory when absent.
     #[serde(default)]
     pub project: Option<PathBuf>,
-    /// Root of the running package.
     pub package_root: PathBuf,
     /// File of the loaded addon, when it is not in the package's root.
     #[serde(default)]
@@ -98,15 +97,14 @@ pub struct DoctorOptions {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum CheckStatus {
-    /// As it should be.
     Ok,
-    /// It works, and something should be looked at.
+    /// It works, but needs attention.
     Warn,
-    /// Recovery does not work as it should.
+    /// Recovery does not work as intended.
     Fail,
 }
 
-/// One thing that was looked at.
+/// Result of one check.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DoctorCheck {
@@ -122,7 +120,7 @@ pub struct DoctorCheck {
     pub status: CheckStatus,
     /// What was found, in one sentence.
     pub fact: String,
-    /// The file or directory it is about.
+    /// The file or directory that the check is about.
     #[serde(serialize_with = "lossy_or_null")]
     pub path: Option<PathBuf>,
     /// What to do next; `null` when nothing is to be done.
@@ -181,21 +179,20 @@ pub struct DoctorReport {
     pub project: PathBuf,
     /// `true`: no check failed.
     pub ok: bool,
-    /// Everything that was looked at.
     pub checks: Vec<DoctorCheck>,
 }
 
-/// What the checks share.
+/// Input shared by the checks.
 struct Patient<'a> {
     world: World<'a>,
     options: &'a DoctorOptions,
     state: StateDir,
     home: Option<ClaudeHome>,
-    /// The directory that was asked about.
+    /// The directory given by the user.
     asked: PathBuf,
-    /// The enabled project whose hooks are meant for sessions there, else the same directory.
+    /// The set-up project whose hooks cover sessions in `asked`, else `asked` itself.
     project: PathBuf,
-    /// Records of the project and of the user's own hooks.
+    /// Set-up records of the project and of the user's own hooks.
     enabled: Vec<Enabled>,
     settings: Settings,
     /// Directory of an organisation's settings.
@@ -203,9 +200,10 @@ struct Patient<'a> {
     config: InForce,
 }
 
-/// Looks at everything.
+/// Runs all checks.
 ///
 /// # Errors
+///
 /// [`crate::error::Code::StateDirUnknown`].
 pub fn doctor(world: World<'_>, options: &DoctorOptions) -> Result<DoctorReport> {
     examine(world, options, &managed_dir())
@@ -254,7 +252,7 @@ impl Patient<'_> {
         checks
     }
 
-    /// The node that hooks start: the one that was recorded, else the one on the PATH of their client.
+    /// Checks the node that hooks start: the recorded one, else the one on the PATH of their client.
     fn node(&self) -> DoctorCheck {
         let running = self.options.node_version.as_deref().unwrap_or("of an unknown version");
         let recorded = recorded_nodes(&self.state);
@@ -275,7 +273,7 @@ impl Patient<'_> {
         let again = "run cc-session-recover init: it records the node that runs it";
         let on_path = find(self.world.env, "node", Some(&self.project));
         match (recorded.first(), on_path) {
-            // No hooks of ours are here, or they are of an earlier version, which is reported as such.
+            // There are no hooks here, or hooks of an earlier version, which another check reports.
             (None, Some(path)) => DoctorCheck::ok("node", format!("Node.js {running}")).at(path),
             (None, None) => {
                 DoctorCheck::fail("node", "no node is recorded and none is on PATH: hooks start none")
@@ -294,7 +292,8 @@ impl Patient<'_> {
         }
     }
 
-    /// Whether sessions of the directory that was asked about run the hooks of its project, where that is another directory.
+    /// Checks whether sessions in the given directory run the hooks of its project, if that is another
+    /// directory.
     fn coverage(&self) -> Option<DoctorCheck> {
         let id = "coverage";
         let set_up = self.enabled.iter().any(|enabled| enabled.settings.values().any(|image| image.hooks));
@@ -311,7 +310,7 @@ impl Patient<'_> {
         }
         let covered = is_covered(&self.state, env, &self.project);
         let local = self.project.join(".claude/settings.local.json");
-        // Hooks that two files name alike run once; others run twice.
+        // Claude Code runs hooks that are identical in two files once, and different ones twice.
         let differs = value_of(&local)
             .and_then(std::result::Result::ok)
             .and_then(|value| difference(&ours(&value), &entries(HookScope::Local, &local)));
@@ -356,7 +355,7 @@ impl Patient<'_> {
         })
     }
 
-    /// Whether hooks ran in the sessions that were started since `init`, as far as their transcripts tell.
+    /// Checks whether hooks ran in the sessions started since `init`, according to their transcripts.
     fn ran(&self) -> Option<DoctorCheck> {
         let id = "ran";
         let since = self.enabled.iter().filter(|enabled| enabled.settings.values().any(|image| image.hooks));
@@ -415,7 +414,7 @@ impl Patient<'_> {
         check.at(path)
     }
 
-    /// What `init` writes, held against what is there.
+    /// Compares what `init` would write with the files on disk.
     fn set_up(&self) -> Vec<DoctorCheck> {
         let scopes: Vec<(&Enabled, HookScope, bool)> = self
             .enabled
@@ -461,7 +460,7 @@ impl Patient<'_> {
                     runtime(&plan, &self.state, again),
                     launcher(&plan, again),
                 ]),
-                // The check of the note says what is wrong with it.
+                // The check of the note reports what is wrong with it.
                 Err(error) if error.path.as_deref() == Some(&self.project.join(FILE_NAME)) => checks.push(
                     DoctorCheck::warn(
                         "hooks",
@@ -486,8 +485,8 @@ impl Patient<'_> {
         checks
     }
 
-    /// The plugin as it was written against what this version writes, and what Claude Code does with it. `beside`: settings
-    /// have hooks of ours.
+    /// Compares the installed plugin with what this version writes, and checks whether Claude Code has it
+    /// enabled. `beside`: settings also contain our hooks.
     fn plugin(&self, beside: bool) -> Vec<DoctorCheck> {
         let env = self.world.env;
         let Some(plugin::InstalledPlugin { directory, on, recorded }) =
@@ -651,7 +650,8 @@ impl Patient<'_> {
         }
     }
 
-    /// Whether transcripts are written: what a hook saw, what says that they are not, and whether they could be.
+    /// Checks whether transcripts are written: what a hook observed, settings that disable saving, and
+    /// whether the directory is writable.
     fn saving(&self) -> Vec<DoctorCheck> {
         let now = self.world.clock.now();
         let seen: Vec<Unsaved> = Unsaved::all(&self.state)
@@ -662,7 +662,7 @@ impl Patient<'_> {
             .collect();
         let mut checks: Vec<DoctorCheck> = seen.iter().map(|unsaved| self.unsaved(unsaved)).collect();
         let env = self.world.env;
-        // Within a client its own marks stand in the environment of everything it starts.
+        // Inside a client its own marker variables are in the environment of every program it starts.
         let within = env.claude_pid().is_some_and(|pid| self.world.processes.start_token(pid).is_some());
         if env.var("CLAUDE_CODE_SKIP_PROMPT_HISTORY").is_some() {
             checks.push(
@@ -718,7 +718,8 @@ impl Patient<'_> {
         checks
     }
 
-    /// Copies of transcripts that a tool which synchronizes directories made: a session may go on in the wrong one.
+    /// Reports conflict copies of transcripts made by file synchronization tools. A session may continue in
+    /// the wrong copy.
     fn conflict_copies(&self) -> Vec<DoctorCheck> {
         let further: Vec<PathBuf> = self.config.config.config_dirs.iter().map(PathBuf::from).collect();
         let homes = all_homes(self.world.env, &further);
@@ -756,7 +757,8 @@ impl Patient<'_> {
         check.at(&unsaved.transcript).next(unsaved.next())
     }
 
-    /// The limit that decides, over every directory in which a client is known to have been started.
+    /// Reports the retention limit in effect, over every directory in which a client is known to have been
+    /// started.
     fn retention(&self) -> Vec<DoctorCheck> {
         let Ok(ground) = ReportContext::read(self.world, None) else { return Vec::new() };
         let inventory = Inventory::take(&ground, None);
@@ -820,7 +822,7 @@ impl Patient<'_> {
         checks
     }
 
-    /// Days that the user's own settings give.
+    /// Returns the number of days that the user's own settings give.
     fn own_days(&self) -> u32 {
         let own = self
             .home
@@ -829,7 +831,8 @@ impl Patient<'_> {
         own.map_or(u32::MAX, |limit| limit.days)
     }
 
-    /// What is kept of deleted sessions, whether it has room, and sessions whose transcripts lost something.
+    /// Reports kept copies of deleted sessions, the space they take, and sessions whose transcripts lost
+    /// something.
     fn kept(&self) -> Vec<DoctorCheck> {
         let mut problems = Vec::new();
         let all = kept_register(&self.state, &mut problems);
@@ -941,7 +944,7 @@ impl Patient<'_> {
         }
     }
 
-    /// Whether others may read what is kept.
+    /// Checks whether other users can read the state directory.
     fn privacy(&self) -> DoctorCheck {
         let open = open_to_others(self.state.root());
         let root = self.state.root();
@@ -1083,7 +1086,8 @@ impl Patient<'_> {
         }
     }
 
-    /// Whether a run without a person could log in. Only names of variables and the presence of a file are looked at.
+    /// Checks whether an unattended run could log in. Inspects only names of variables and the presence of a
+    /// file.
     fn credential(&self) -> DoctorCheck {
         let id = "credential";
         if !self.agreed() {
@@ -1132,7 +1136,7 @@ impl Patient<'_> {
     }
 }
 
-/// Hooks of ours in a settings file against those that `init` writes.
+/// Compares our hooks in a settings file with those that `init` writes.
 fn conflict_check(path: PathBuf) -> DoctorCheck {
     let id = Found::named(&path, 0).map(|found| found.id().to_owned()).unwrap_or_default();
     let copy = ConflictCopy::at(path);
@@ -1162,7 +1166,7 @@ fn hooks(plan: &InitPlan, again: &str) -> DoctorCheck {
     check.at(&target.path)
 }
 
-/// What is not as it should be; `None` when nothing is.
+/// Describes how the found hooks differ from the wanted ones; `None` when they are equal.
 fn difference(found: &[HookEntry], wanted: &[HookEntry]) -> Option<String> {
     let events = |entries: Vec<&HookEntry>| {
         let mut names: Vec<&str> = entries.iter().map(|entry| entry.event.as_str()).collect();
@@ -1185,7 +1189,7 @@ fn difference(found: &[HookEntry], wanted: &[HookEntry]) -> Option<String> {
     (found.len() > wanted.len()).then(|| "some of our hooks are in it more than once".to_owned())
 }
 
-/// One event may have several hooks of ours, told apart by their matcher.
+/// One event may have several of our hooks, distinguished by their matcher.
 fn same_place(one: &HookEntry, other: &HookEntry) -> bool {
     one.event == other.event && one.matcher == other.matcher
 }
@@ -1210,7 +1214,7 @@ fn runtime(plan: &InitPlan, state: &StateDir, again: &str) -> DoctorCheck {
     check.at(dir).next(again)
 }
 
-/// The files that start the runtime.
+/// Checks the files that start the runtime.
 fn launcher(plan: &InitPlan, again: &str) -> DoctorCheck {
     let dir = plan.files.iter().find(|step| step.path.ends_with(MARKER));
     let Some(hook) = dir else { return DoctorCheck::fail("launcher", "there is no launcher").next(again) };
@@ -1235,7 +1239,7 @@ fn files_of(dir: &Path, ending: &str) -> Vec<PathBuf> {
     paths.filter(|path| path.extension().is_some_and(|found| found == ending)).collect()
 }
 
-/// Time of the first record of a transcript that has one, from the beginning of the file.
+/// Returns the time of the first record with a timestamp, from the start of the transcript.
 fn first_time(path: &Path) -> Option<DateTime<Utc>> {
     let mut text = Vec::new();
     open_regular(path).ok()?.take(BEGINNING).read_to_end(&mut text).ok()?;
@@ -1247,7 +1251,7 @@ fn first_time(path: &Path) -> Option<DateTime<Utc>> {
         .next()
 }
 
-/// Whether this user may write there.
+/// Returns whether this user may write to the path.
 fn is_writable(path: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -1259,7 +1263,8 @@ fn is_writable(path: &Path) -> bool {
     }
 }
 
-/// What others than the owner may read, write or enter, at most [`MOST_FILES`] looked at. Links are not followed.
+/// Returns the paths to which users other than the owner have access. Checks at most [`MOST_FILES`] and does
+/// not follow links.
 #[cfg(unix)]
 fn open_to_others(root: &Path) -> Vec<PathBuf> {
     use std::os::unix::fs::PermissionsExt;

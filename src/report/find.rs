@@ -1,4 +1,5 @@
-//! Which session a name stands for: its id, the beginning of it, its name or title, a part of these, or "the latest".
+//! Resolves the session that a name matches: an id, an id prefix, a name or title, a part of these, or "the
+//! latest".
 
 use super::gone::{GoneSession, gone_session};
 use super::inventory::{Inventory, InventoryRow};
@@ -14,13 +15,13 @@ use serde::Deserialize;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Shortest beginning of an id that is taken for one.
+/// Minimum length of an id prefix, in characters.
 pub const SHORTEST: usize = 3;
-/// Shortest part of a name or title that is taken for it, in bytes.
+/// Minimum length of a part of a name or title, in bytes.
 const SHORTEST_PART: usize = 2;
-/// Candidates that an error names.
+/// Maximum number of candidates that an error lists.
 const CANDIDATES: usize = 8;
-/// Longest name of a candidate, in characters.
+/// Maximum length of a candidate's name, in characters.
 const NAMED: usize = 60;
 
 /// Names one session: an id, a prefix of at least 3 characters, or a name or title; or the one that was active last.
@@ -28,19 +29,20 @@ const NAMED: usize = 60;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct SessionOptions {
-    /// Its id, a beginning of it, its name or its title.
+    /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
     /// The session that was active last, in `project` when it is given.
     pub latest: bool,
-    /// Only sessions of this project's directory.
+    /// Only sessions in the directory of this project.
     pub project: Option<PathBuf>,
 }
 
-/// The row that is meant.
+/// Finds the row that matches.
 ///
 /// # Errors
-/// [`Code::Usage`] when nothing or too little is named, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`] with the
-/// candidates.
+///
+/// [`Code::Usage`] when the name is missing or too short, [`Code::SessionNotFound`],
+/// [`Code::SessionAmbiguous`] with the candidates.
 pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r InventoryRow> {
     let rows = &inventory.rows;
     let Some(name) = options.session.as_deref().map(str::trim) else {
@@ -70,8 +72,8 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
     }
 }
 
-/// Candidates that a name stands for: by the whole id; else by the beginning of an id or by a whole name or title, whatever its case;
-/// else by a part of a name or title.
+/// Returns the candidates that match a name: by full id; else by id prefix or by full name or title, ignoring
+/// case; else by part of a name or title.
 pub fn matching<'c, T>(
     name: &str,
     candidates: &'c [T],
@@ -101,9 +103,11 @@ pub fn matching<'c, T>(
     parts.map(|(one, _)| *one).collect()
 }
 
-/// The row that is meant, or the conflict copy whose path is given: for verbs that read one file and open no session.
+/// Finds the matching row, or the conflict copy at the given path. For commands that read one file and open
+/// no session.
 ///
 /// # Errors
+///
 /// Those of [`find`], and of reading the copy.
 pub fn find_file<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r InventoryRow> {
     let name = options.session.as_deref().map(str::trim).filter(|_| !options.latest);
@@ -114,9 +118,10 @@ pub fn find_file<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> 
     }
 }
 
-/// The matching row, or a retained session whose transcript is gone. For reading verbs.
+/// Finds the matching row, or a kept session whose transcript is gone. For commands that only read.
 ///
 /// # Errors
+///
 /// Those of [`find_file`], and of opening the kept files.
 pub fn find_readable<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r InventoryRow> {
     let not_found = match find_file(inventory, options) {
@@ -130,9 +135,11 @@ pub fn find_readable<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions)
     }
 }
 
-/// The kept session without a transcript that a name stands for: its id, the path of one of its kept files, its name or its title.
+/// Finds the kept session without a transcript that a name matches: its id, the path of one of its kept
+/// files, its name or its title.
 ///
 /// # Errors
+///
 /// [`Code::SessionAmbiguous`], and those of reading the description.
 pub fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSession>> {
     let state = inventory.state_directory();
@@ -173,7 +180,8 @@ fn kept_row(inventory: &Inventory<'_>, id: &str) -> NameRow {
     NameRow { id: id.to_owned(), name: one_line(&name, NAMED), ..NameRow::default() }
 }
 
-/// Ids of deleted sessions that are retained and whose name or title equals `name`, or else contains it.
+/// Returns the ids of deleted sessions that are kept and whose name or title equals `name`, or else contains
+/// it.
 fn kept_called(inventory: &Inventory<'_>, name: &str) -> Vec<String> {
     let state = inventory.state_directory();
     let entries = inventory.gone_kept();
@@ -187,12 +195,12 @@ fn kept_called(inventory: &Inventory<'_>, name: &str) -> Vec<String> {
     ids
 }
 
-/// The path that is given as a name. A title may hold a slash, so something must be there.
+/// Interprets a name as a path. A title may contain a slash, so a file must exist there.
 fn path_named(inventory: &Inventory<'_>, name: &str) -> Option<PathBuf> {
     let looks_like_one = name.strip_suffix(".jsonl").is_some() || name.contains(std::path::is_separator);
     let path = inventory.working_directory().join(name);
     let named = looks_like_one && (path.is_absolute() && std::fs::symlink_metadata(&path).is_ok());
-    // Of a transcript that cannot be reached the inventory knows why.
+    // For an unreachable transcript, the inventory has the reason.
     let known = || inventory.unread.iter().any(|(found, _)| found.is_at(&path));
     (named || looks_like_one && known()).then_some(path)
 }
@@ -201,7 +209,7 @@ fn is_conflict_copy(path: &Path) -> bool {
     path.file_stem().and_then(OsStr::to_str).and_then(conflict_of).is_some()
 }
 
-/// The row of the transcript at a path.
+/// Returns the row of the transcript at a path.
 fn at<'r>(inventory: &'r Inventory<'_>, path: &Path) -> Result<&'r InventoryRow> {
     let rows = &inventory.rows;
     if let Some(row) = rows.iter().find(|row| row.found.is_at(path)) {
@@ -235,8 +243,9 @@ fn at<'r>(inventory: &'r Inventory<'_>, path: &Path) -> Result<&'r InventoryRow>
         .hint("name a session that `cc-session-recover list` shows; `configDirs` in the configuration adds directories"))
 }
 
-/// Of copies of one session, the one a client started here would open: in the configuration directory in force, then in
-/// the working directory. Where that does not decide, the only one whose directory is still there.
+/// Of several copies of one session, selects the one that a client started here would open: in the
+/// configuration directory in force, then in the working directory. If that leaves several, the only one
+/// whose directory still exists.
 fn the_nearest<'r>(inventory: &Inventory<'_>, rows: Vec<&'r InventoryRow>) -> Vec<&'r InventoryRow> {
     let [first, .., last] = rows.as_slice() else { return rows };
     if rows.iter().any(|row| row.found.id() != first.found.id()) || first.found.path == last.found.path {
@@ -271,7 +280,7 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
     let kept = kept_named(inventory, name).ok().flatten().map(|kept| kept.session);
     let named = kept.as_deref().unwrap_or(name);
     let gone = (name.len() >= SHORTEST).then(|| gone_session(inventory, named)).flatten();
-    // What is kept comes back whole; it goes before what else is left.
+    // A kept copy can be restored completely, so it takes precedence over other remains.
     if let Some(error) = gone.as_ref().filter(|gone| gone.kept.is_some()).map(deleted) {
         return error;
     }
@@ -295,7 +304,7 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
     Error::new(Code::SessionNotFound, message).hint(hint)
 }
 
-/// Why a session whose transcript is gone is not found, with what is left of it.
+/// Builds the error for a session whose transcript is gone, with what remains of it.
 fn deleted(gone: &GoneSession) -> Error {
     let (id, words) = (&gone.id, gone.words());
     if gone.kept.is_some() {
@@ -334,7 +343,7 @@ fn described(inventory: &Inventory<'_>, rows: &[&InventoryRow]) -> String {
     name_rows(&rows_of(inventory, rows))
 }
 
-/// The rows that an error shows, the newest first.
+/// Returns the rows that an error lists, newest first.
 fn rows_of(inventory: &Inventory<'_>, rows: &[&InventoryRow]) -> Vec<NameRow> {
     let mut newest = rows.to_vec();
     newest.sort_by_cached_key(|row| std::cmp::Reverse(inventory.active_at(row)));
@@ -352,13 +361,13 @@ fn rows_of(inventory: &Inventory<'_>, rows: &[&InventoryRow]) -> Vec<NameRow> {
     newest.iter().map(row).collect()
 }
 
-/// Last part of a directory.
+/// Returns the last component of a directory.
 #[must_use]
 pub fn last_part(dir: &str) -> String {
     one_line(dir.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(dir), NAMED)
 }
 
-/// The refusal of a name that stands for several, with the first of them as rows.
+/// Builds the error for a name that matches several sessions, listing the first of them.
 #[must_use]
 pub fn several_match(name: &str, what: &str, mut rows: Vec<NameRow>) -> Error {
     let number = rows.len();

@@ -1,4 +1,4 @@
-//! Which project `--project` stands for: a directory, or part of the name of a directory in which sessions ran.
+//! Resolves `--project`: a directory, or part of the name of a directory in which sessions ran.
 
 use super::inventory::{Inventory, ReportContext};
 use super::words::{NameRow, name_rows};
@@ -11,17 +11,19 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The real path of the directory that is named.
+/// Returns the real path of the named directory.
 ///
 /// # Errors
-/// [`Code::ProjectNotFound`], [`Code::SessionAmbiguous`] when several directories have such a name, [`Code::StateDirUnknown`].
+///
+/// [`Code::ProjectNotFound`], [`Code::SessionAmbiguous`] when several directories match,
+/// [`Code::StateDirUnknown`].
 pub fn project_named(world: World<'_>, named: &Path) -> Result<PathBuf> {
     let path = world.env.cwd().join(named);
     if let Some(dir) = canonical(&path).ok().filter(|dir| dir.is_dir()) {
         return Ok(dir);
     }
     let not_found = |hint: &str| Error::new(Code::ProjectNotFound, "is not a directory").at(named).hint(hint);
-    // The command line resolves what it is given against the working directory.
+    // The command line has already resolved the argument against the working directory.
     let name = path.strip_prefix(world.env.cwd()).ok().and_then(Path::to_str);
     let Some(name) = name.filter(|name| !name.is_empty() && !name.contains(std::path::is_separator)) else {
         return Err(not_found("name the directory of a project, or use --all"));
@@ -61,8 +63,8 @@ pub fn project_named(world: World<'_>, named: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Directories with this name, then with a name that begins with it, then that contains it, then that has its letters in this
-/// order; the first of these that any directory satisfies decides.
+/// Returns the directories that match a name. The first rule with any match decides: equal, prefix,
+/// substring, letters in the same order.
 fn projects_called<'d>(name: &str, dirs: &[&'d Path]) -> Vec<&'d Path> {
     let wanted = name.to_lowercase();
     let own = |dir: &Path| dir.file_name().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();

@@ -1,4 +1,5 @@
-//! Sessions whose transcript is gone: every one that something still names, and what is left of it.
+//! Sessions whose transcript is gone: every session that some other file still mentions, and what remains of
+//! it.
 
 use super::inventory::{Inventory, ReportContext};
 use super::recall::RecalledPrompt;
@@ -19,11 +20,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Longest prompt, in characters.
+/// Maximum length of a prompt, in characters.
 const LONGEST: usize = 400;
-/// Latest prompts of each session.
+/// Number of latest prompts per session.
 const LATEST: usize = 3;
-/// Largest `.claude.json` that is read, in bytes.
+/// Size limit of `.claude.json`, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Where a session without a transcript is known from.
@@ -31,40 +32,39 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum GoneSource {
-    /// Its files are kept.
     Kept,
     /// The client's history of typed prompts.
     History,
-    /// A directory of the client that is called after it.
+    /// A client directory named after the session.
     Directory,
-    /// The newest session of a project, by the client's `.claude.json`.
+    /// The newest session of a project, according to the client's `.claude.json`.
     LastSession,
     /// An incident, a snapshot or a record of this program.
     Record,
 }
 
-/// How much of a session without a transcript can still be read.
+/// How much of a session without a transcript is still readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum GoneLeft {
-    /// The conversation is kept, and `restore` brings the session back.
+    /// The conversation is kept, and `restore` restores the session.
     Conversation,
-    /// Prompts that were typed into it.
+    /// Only prompts typed into it.
     Prompts,
     Nothing,
 }
 
-/// What is kept of a session that Claude Code deleted.
+/// Size of the kept copy of a session that Claude Code deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeptAmount {
     /// Number of files that are kept.
     pub files: usize,
-    /// Bytes of the conversation.
+    /// Size of the conversation, in bytes.
     pub bytes: u64,
-    /// Bytes of the disk that all of it takes.
+    /// Disk space of all kept files, in bytes.
     pub disk_bytes: u64,
 }
 
@@ -79,7 +79,7 @@ pub struct GoneSession {
     pub name: Option<String>,
     /// Its title, of a kept session.
     pub title: Option<String>,
-    /// Where it was started, or last worked.
+    /// Directory where it was started or last worked.
     #[serde(serialize_with = "lossy_or_null")]
     pub project: Option<PathBuf>,
     /// The first time that something tells of it.
@@ -88,9 +88,9 @@ pub struct GoneSession {
     /// The last time that something names it.
     #[serde(serialize_with = "time_or_null")]
     pub last_at: Option<DateTime<Utc>>,
-    /// Number of prompts that were typed into it, as far as the client's history has them.
+    /// Number of prompts typed into it that the client's history still contains.
     pub typed: usize,
-    /// The first of them and the latest, the oldest first.
+    /// The first prompt and the latest ones, oldest first.
     pub prompts: Vec<RecalledPrompt>,
     /// `kept`: its files are kept; `history`: the client's typed prompts; `directory`: a directory of the client;
     /// `last-session`: the client's `.claude.json`; `record`: this tool.
@@ -100,7 +100,7 @@ pub struct GoneSession {
     pub left: GoneLeft,
     /// What is kept of it; `null`: nothing is left to resume.
     pub kept: Option<KeptAmount>,
-    /// Command that brings it back.
+    /// Command that restores the session.
     pub restore: Option<Vec<String>>,
 }
 
@@ -126,18 +126,21 @@ struct ClientProject {
     last_session_id: Option<serde_json::Value>,
 }
 
-/// The gone sessions of a project, or of all projects. Reads no transcript, so it is cheaper than `list --gone`.
+/// Returns the gone sessions of a project, or of all projects. Reads no transcript, so it is cheaper than
+/// `list --gone`.
 ///
 /// # Errors
-/// [`crate::error::Code::ProjectNotFound`] when the directory does not exist, [`crate::error::Code::StateDirUnknown`].
+///
+/// [`crate::error::Code::ProjectNotFound`] when the directory does not exist,
+/// [`crate::error::Code::StateDirUnknown`].
 pub fn read_gone(world: World<'_>, project: Option<&Path>) -> Result<Vec<GoneSession>> {
     let project = project.map(|dir| asked(world, dir)).transpose()?.map(|asked| asked.dir);
     let ground = ReportContext::read(world, project.as_deref())?;
     Ok(gone_sessions(&Inventory::open(&ground), project.as_deref()))
 }
 
-/// Every session without a transcript that something names, of a project or of all, the latest first. Sessions that are open, and may
-/// not have a transcript yet, are left out.
+/// Returns every known session without a transcript, of a project or of all, latest first. Skips open
+/// sessions, which may not have a transcript yet.
 #[must_use]
 pub fn gone_sessions(inventory: &Inventory<'_>, project: Option<&Path>) -> Vec<GoneSession> {
     let mut register = Register::default();
@@ -165,7 +168,7 @@ pub fn gone_sessions(inventory: &Inventory<'_>, project: Option<&Path>) -> Vec<G
     sessions
 }
 
-/// The gone session whose id begins with a name, if there is exactly one.
+/// Returns the gone session whose id starts with a prefix, if there is exactly one.
 #[must_use]
 pub fn gone_session(inventory: &Inventory<'_>, name: &str) -> Option<GoneSession> {
     let mut found = gone_sessions(inventory, None).into_iter().filter(|one| begins(&one.id, name));
@@ -175,7 +178,7 @@ pub fn gone_session(inventory: &Inventory<'_>, name: &str) -> Option<GoneSession
 
 #[derive(Default)]
 struct Register {
-    /// Sessions with a transcript, and open ones.
+    /// Sessions that have a transcript or are open.
     present: BTreeSet<String>,
     gone: BTreeMap<String, GoneSession>,
 }
@@ -238,7 +241,8 @@ impl Register {
             if session.project.is_none() {
                 session.project = typed.project.map(PathBuf::from);
             }
-            // The newest come first. Of the older ones only the last that is read, the first that was typed, stays.
+            // The newest come first. Of the older ones only the last that is read, which is the first that
+            // was typed, is retained.
             let prompt = RecalledPrompt { text: one_line(&typed.display, LONGEST), at };
             if session.prompts.len() > LATEST {
                 session.prompts[0] = prompt;
@@ -304,13 +308,13 @@ impl Register {
 }
 
 impl GoneSession {
-    /// Whether it belongs to a project: it ran there, or below it.
+    /// Returns whether it ran in the project or below it.
     #[must_use]
     pub fn is_of(&self, project: &Path) -> bool {
         self.project.as_deref().is_some_and(|dir| dir.starts_with(project))
     }
 
-    /// What is left of it, as one sentence without a stop at its end.
+    /// Describes what remains of it, as one sentence without a full stop.
     #[must_use]
     pub fn words(&self) -> String {
         let day = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();

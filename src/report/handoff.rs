@@ -1,4 +1,5 @@
-//! Handing over: the note of one session as a text, for HANDOFF.md, for a fresh session, or for another assistant.
+//! Handing over: the note of one session as text, for HANDOFF.md, for a fresh session, or for another
+//! assistant.
 
 use super::find::{SessionOptions, find_readable};
 use super::inventory::{Inventory, InventoryRow, ReportContext};
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
+/// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/handoff@1";
 
 /// Whose work `handoff` hands over, and what for.
@@ -40,7 +41,7 @@ pub struct HandoffOptions {
     pub form: Form,
     /// Put it into the project's HANDOFF.md; only with `note`.
     pub write: bool,
-    /// Only tell what would be written.
+    /// Only report what would be written.
     pub dry_run: bool,
 }
 
@@ -57,7 +58,7 @@ pub struct HandoffReport {
     pub generated_at: DateTime<Utc>,
     /// The session that it is about.
     pub session: Session,
-    /// What the text is for.
+    /// Form of the text, depending on its recipient.
     pub form: Form,
     /// The text: Markdown, secrets of known patterns taken out.
     pub text: String,
@@ -78,15 +79,15 @@ pub struct HandoffReport {
     pub written: bool,
     /// Paths where blocks are kept that somebody had edited and that were replaced.
     pub kept: Vec<String>,
-    /// What could not be read.
     pub problems: Vec<Problem>,
 }
 
-/// Makes the text, and puts it into HANDOFF.md when asked to.
+/// Builds the text and writes it to HANDOFF.md on request.
 ///
 /// # Errors
-/// Those of [`find_readable`]; [`Code::ProjectNotFound`] when there is nowhere to write; [`Code::NothingToDo`] for a session in which
-/// nothing was said; those of [`write_block`].
+///
+/// Those of [`find_readable`]; [`Code::ProjectNotFound`] when there is no directory to write to;
+/// [`Code::NothingToDo`] for a session without a conversation; those of [`write_block`].
 pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffReport> {
     if options.write && options.form != Form::Note {
         return Err(Error::new(Code::Usage, "only the note itself is written to HANDOFF.md")
@@ -102,7 +103,7 @@ pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffRepo
     let inventory = Inventory::take(&ground, within.as_deref());
     let row = chosen(&inventory, options, within.as_deref())?;
     let session = inventory.report(row);
-    // Where the session's own is gone, the one that was named is meant.
+    // Falls back to the named project where the session's own directory is gone.
     let project = project_of(&session).or_else(|| options.project.as_ref().and(within));
 
     let transcript = Transcript::open(&row.found.path)?;
@@ -162,7 +163,7 @@ pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffRepo
     })
 }
 
-/// The session that was named, or the one of the project that was active last and in which something was said.
+/// Finds the named session, or the project's most recently active session with a conversation.
 fn chosen<'r>(
     inventory: &'r Inventory<'_>,
     options: &HandoffOptions,
@@ -180,7 +181,8 @@ fn chosen<'r>(
     })
 }
 
-/// Where the session's HANDOFF.md is kept: with its incident, else in its project, else where it was started.
+/// Returns the directory of the session's HANDOFF.md: the incident's project, else its own project, else
+/// where it was started.
 fn project_of(session: &Session) -> Option<PathBuf> {
     let of_incident = session.incident.as_ref().and_then(|incident| incident.project.clone());
     let own = session.project.dir.clone();
@@ -189,7 +191,7 @@ fn project_of(session: &Session) -> Option<PathBuf> {
     [of_incident, own, start, cwd].into_iter().flatten().find(|dir| dir.is_absolute() && dir.is_dir())
 }
 
-/// Why the session stands still, and what happens next.
+/// Describes why the session stopped, and what happens next.
 fn of_session(session: &Session, gathered: &Gathered) -> Situation {
     if let Some(incident) = session.incident.as_ref().filter(|incident| !incident.phase.is_over()) {
         let place = session.live.as_ref().map(|live| live.place.as_str());

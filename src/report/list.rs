@@ -1,4 +1,4 @@
-//! The list: every session that fits, sorted.
+//! The list: every matching session, sorted.
 
 use super::gone::{GoneSession, gone_sessions};
 use super::inventory::{Inventory, InventoryRow, ReportContext};
@@ -37,11 +37,9 @@ pub struct ListOptions {
     /// Transcripts larger than that: bytes, or text such as `50MB`.
     #[cfg_attr(test, ts(optional, type = "number | string"))]
     pub larger_than: Option<Size>,
-    /// By what to sort.
     pub sort: Sort,
-    /// The other way round.
+    /// Reverse the sort order.
     pub reverse: bool,
-    /// At most so many.
     pub limit: Option<usize>,
     /// Only sessions with `openAtCrash`.
     pub open_at_crash: bool,
@@ -66,9 +64,9 @@ pub enum Sort {
     #[default]
     Activity,
     Size,
-    /// The fullest context first.
+    /// Sorted with the fullest context first.
     Context,
-    /// By name, title or prompt.
+    /// By name, else title, else prompt.
     Name,
     Project,
     State,
@@ -95,7 +93,6 @@ pub struct ListReport {
     pub gone: Vec<GoneSession>,
     /// Sessions before `limit`; printed by `list` only.
     pub total: usize,
-    /// What could not be read.
     pub problems: Vec<Problem>,
 }
 
@@ -130,10 +127,11 @@ fn parse_size(text: &str) -> Option<u64> {
     (bytes.is_finite() && (0.0..9e15).contains(&bytes)).then_some(bytes as u64)
 }
 
-/// Lists.
+/// Lists the matching sessions.
 ///
 /// # Errors
-/// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::Usage`] for a time or a size that is none,
+///
+/// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::Usage`] for an invalid time or size,
 /// [`Code::StateDirUnknown`].
 pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
     let after = options.since.as_deref().map(|text| since(text, world.clock.now())).transpose()?;
@@ -225,7 +223,7 @@ pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
     })
 }
 
-/// Every session of an inventory, the latest first.
+/// Lists every session of an inventory, latest first.
 #[must_use]
 pub fn list_of(
     inventory: &Inventory<'_>,
@@ -257,7 +255,7 @@ fn names<'r>(inventory: &'r Inventory<'_>, row: &'r InventoryRow) -> impl Iterat
 
 fn sort(inventory: &Inventory<'_>, rows: &mut [(&InventoryRow, Option<State>)], by: Sort) {
     use std::cmp::Reverse;
-    // The latest first within whatever else decides.
+    // Latest first; the stable sort below preserves this order among equals.
     rows.sort_by_cached_key(|(row, _)| Reverse(inventory.active_at(row)));
     match by {
         Sort::Activity => {}
@@ -274,9 +272,10 @@ fn sort(inventory: &Inventory<'_>, rows: &mut [(&InventoryRow, Option<State>)], 
     }
 }
 
-/// The real path of a directory that was named.
+/// Returns the real path of a named directory.
 ///
 /// # Errors
+///
 /// [`Code::ProjectNotFound`].
 pub fn directory(dir: &Path) -> Result<PathBuf> {
     canonical(dir).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {

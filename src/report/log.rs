@@ -1,4 +1,4 @@
-//! The log: what the journal says was decided and done, and whether its chain holds.
+//! The log: decisions and actions recorded in the journal, and whether its hash chain is intact.
 
 use super::log_words::log_sentence;
 use crate::clock::{parse_rfc3339, since};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
-/// Name and version of this object's form.
+/// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/log@1";
 
 /// Which entries of the journal `log` tells.
@@ -23,30 +23,27 @@ const SCHEMA: &str = "cc-session-recover/log@1";
 pub struct LogOptions {
     /// Only entries since then: RFC 3339, a date, or a length of time such as `90m`, `36h`, `2d`, `1w`.
     pub since: Option<String>,
-    /// Only of sessions whose id begins with this.
+    /// Only entries of sessions whose id starts with this.
     pub session: Option<String>,
     /// Only entries with these events.
     pub events: Vec<String>,
-    /// At most so many, the newest.
+    /// Maximum number of entries; the newest are returned.
     pub limit: Option<usize>,
-    /// Hold every line against the one before it.
+    /// Verify every line against its predecessor.
     pub verify: bool,
 }
 
-/// One line of the journal.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LogEntry {
     /// When it was written.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// What was decided or done.
     pub event: String,
-    /// The session it is about.
     pub session: Option<String>,
-    /// Process that wrote it.
+    /// Id of the process that wrote it.
     pub pid: Option<u64>,
-    /// What happened, in one sentence.
+    /// Description in one sentence.
     pub sentence: String,
     /// Everything else that was noted, by name.
     #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
@@ -69,7 +66,7 @@ pub struct LogReport {
     pub path: PathBuf,
     /// Entries that fit, the oldest first.
     pub entries: Vec<LogEntry>,
-    /// Entries that fit, also those beyond the limit.
+    /// Number of matching entries, including those beyond the limit.
     pub total: usize,
     /// Whether the chain holds; `null` unless that was asked.
     pub chain: Option<Chain>,
@@ -78,7 +75,9 @@ pub struct LogReport {
 /// Reads the journal.
 ///
 /// # Errors
-/// [`crate::error::Code::Usage`] for a time that is none, [`crate::error::Code::Io`] when the journal cannot be read.
+///
+/// [`crate::error::Code::Usage`] for an invalid time, [`crate::error::Code::Io`] when the journal cannot be
+/// read.
 pub fn log(world: World<'_>, options: &LogOptions) -> Result<LogReport> {
     let now = world.clock.now();
     let since = options.since.as_deref().map(|text| since(text, now)).transpose()?;
@@ -111,7 +110,8 @@ pub fn log(world: World<'_>, options: &LogOptions) -> Result<LogReport> {
     })
 }
 
-/// Lines of several processes may be a little out of order. One without a time stays behind the line before it.
+/// Sorts by time, because lines of several processes may be slightly out of order. An entry without a time
+/// stays behind its predecessor.
 fn in_order_of_time(entries: &mut Vec<LogEntry>) {
     let mut last = None;
     let mut keyed: Vec<(Option<DateTime<Utc>>, LogEntry)> = entries

@@ -1,4 +1,4 @@
-//! What a line of the journal records, as one sentence. An event that is not known is printed with its fields.
+//! Describes a journal entry in one sentence. An unknown event is printed with its fields.
 
 use super::words::{clock_time, count_words, stop_words};
 use crate::clock::parse_rfc3339;
@@ -7,10 +7,11 @@ use crate::text::one_line;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-/// Longest value that is quoted, in characters.
+/// Maximum length of a quoted value, in characters.
 const QUOTED: usize = 300;
 
-/// The sentence of an event, without the name of the session. `of_session`: it is about one.
+/// Returns the sentence for an event, without the name of the session. `of_session`: the event is about a
+/// session.
 #[must_use]
 pub fn log_sentence(
     event: &str,
@@ -30,7 +31,7 @@ struct LogLine<'a> {
 }
 
 impl LogLine<'_> {
-    /// `None` for an event of another version, or without the fields that its sentence needs.
+    /// Returns `None` for an event of another version, or without the fields that its sentence needs.
     fn words(&self, event: &str) -> Option<String> {
         Some(match event {
             "incident" => self.incident()?,

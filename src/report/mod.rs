@@ -1,4 +1,4 @@
-//! A report: what a verb answers, as one value that is printed for people or as JSON exactly as it is.
+//! Reports: the answer of a command as one value, printed either for people or, unchanged, as JSON.
 
 pub mod account;
 mod arms;

@@ -10,22 +10,25 @@ use crate::world::World;
 use std::cmp::Reverse;
 use std::path::Path;
 
-/// Sessions of the first page: more than a screen shows.
+/// Number of sessions on the first page, more than fit on a screen.
 const FIRST_PAGE: usize = 60;
 
-/// Two answers about the same sessions.
+/// Status and list of the same sessions.
 #[derive(Debug)]
 pub struct SessionPage {
     pub status: StatusReport,
     pub list: ListReport,
-    /// Whether this page has every session. An incomplete page may show a session in another group than the complete one.
+    /// Whether this page contains every session. An incomplete page may show a session in a different group
+    /// than the complete one.
     pub complete: bool,
 }
 
-/// Reads the sessions of a project, or all. `quick`: a page of the newest ones comes first.
+/// Reads the sessions of a project, or all. `quick`: delivers a page of the newest ones first.
 ///
 /// # Errors
-/// [`crate::error::Code::ProjectNotFound`] when the directory does not exist, [`crate::error::Code::StateDirUnknown`].
+///
+/// [`crate::error::Code::ProjectNotFound`] when the directory does not exist,
+/// [`crate::error::Code::StateDirUnknown`].
 pub fn read_pages(
     world: World<'_>,
     project: Option<&Path>,

@@ -1,5 +1,5 @@
-//! Pausing: nothing is resumed for a session, or for any, until that is taken back. Unlike a cancelled one, a paused session
-//! keeps its plan.
+//! Pausing: nothing is resumed for one session, or for all, until the user unpauses it. Unlike a cancelled
+//! session, a paused one keeps its plan.
 
 use super::cancel::chosen_among;
 use super::inventory::{Inventory, ReportContext};
@@ -31,18 +31,19 @@ pub struct PauseOptions {
 pub struct PauseReport {
     /// The session; `null` for everything.
     pub session: Option<String>,
-    /// Whether it is paused now.
     pub paused: bool,
-    /// Whether that is new.
+    /// Whether this call changed it.
     pub changed: bool,
     /// The session stays paused although its own pause was ended, because everything is paused.
     pub held_by_all: bool,
 }
 
-/// Pauses, or takes it back.
+/// Pauses or unpauses one session, or all.
 ///
 /// # Errors
-/// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::Io`].
+///
+/// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`],
+/// [`Code::SessionAmbiguous`], [`Code::Io`].
 pub fn pause(world: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
     let ground = ReportContext::read(world, None)?;
     let session = match (&options.session, options.all) {
@@ -72,8 +73,8 @@ pub fn pause(world: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
     Ok(PauseReport { session, paused: !options.unpause || held_by_all, changed, held_by_all })
 }
 
-/// HANDOFF.md says at once what happens next to the sessions that this concerns. The supervisor, and not a hook, would notice a
-/// closed one, and writes its note only when it acts.
+/// Updates HANDOFF.md of the affected sessions immediately. For a closed session no hook notices the change,
+/// and the supervisor writes its note only when it acts.
 fn write_notes(ground: &ReportContext<'_>, session: Option<&str>) {
     let inventory = Inventory::open(ground);
     let concerned =

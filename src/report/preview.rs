@@ -1,4 +1,5 @@
-//! A preview: exactly what the supervisor would start for each closed session, when and why, or why it would start nothing.
+//! Preview: exactly what the supervisor would start for each closed session, when and why, or why it would
+//! start nothing.
 
 use super::cancel::chosen_among;
 use super::inventory::{Inventory, ReportContext};
@@ -22,9 +23,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Name and version of this form.
+/// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/preview@1";
-/// Stands in for the name of a run that is not made.
+/// Placeholder for the id of the run.
 const NONCE: &str = "preview";
 
 /// Which sessions `preview` shows.
@@ -32,11 +33,10 @@ const NONCE: &str = "preview";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PreviewOptions {
-    /// Session id, an unambiguous prefix of it, or its name or title; every stopped session when missing.
+    /// Session id, an unambiguous prefix of it, or its name or title; every stopped session when absent.
     pub session: Option<String>,
 }
 
-/// What would be done for one session.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -48,9 +48,9 @@ pub struct Preview {
     pub project: Option<PathBuf>,
     /// Kind of the stop that interrupted it.
     pub stop: StopKind,
-    /// Where every screen puts the session.
+    /// Group of the session, as on every other screen.
     pub group: SessionGroup,
-    /// What happens next, as in every other report.
+    /// The next step, as in every other report.
     pub plan: RecoveryPlan,
     /// Whether it could be started now.
     #[cfg_attr(test, ts(type = "'ready' | 'not-yet' | 'hold' | 'over'"))]
@@ -76,13 +76,13 @@ pub struct PreviewReport {
     pub generated_at: DateTime<Utc>,
     /// One entry for each session.
     pub sessions: Vec<Preview>,
-    /// What could not be read.
     pub problems: Vec<Problem>,
 }
 
-/// Looks; starts and writes nothing.
+/// Previews the supervisor's actions. Starts and writes nothing.
 ///
 /// # Errors
+///
 /// [`crate::error::Code::SessionNotFound`], [`crate::error::Code::SessionAmbiguous`],
 /// [`crate::error::Code::StateDirUnknown`].
 pub fn preview(world: World<'_>, options: &PreviewOptions) -> Result<PreviewReport> {
@@ -102,7 +102,7 @@ pub fn preview(world: World<'_>, options: &PreviewOptions) -> Result<PreviewRepo
     })
 }
 
-/// What the supervisor that looks after the session found about its account; `None` while there is none.
+/// Returns the account check of the supervisor responsible for the session; `None` if no supervisor runs.
 fn answer_of_supervisor(ledger: &Ledger<'_>, world: World<'_>, incident: &Incident) -> Option<AccountFit> {
     let lives = |process: &StartedProcess| {
         process.start.is_some() && world.processes.start_token(process.pid) == process.start
@@ -124,7 +124,7 @@ fn one(world: World<'_>, inventory: &Inventory<'_>, incident: &Incident) -> Prev
         ReadinessReader { ledger, env: world.env, processes: world.processes, provenance: &Provenance::User };
     let resumer = Resumer { reading, own_pid: 0, now: false };
     let mut facts = ReadinessFacts::read(&reading, incident);
-    // Who will start it decides, and not the shell that asks.
+    // The supervisor that will start it decides, not the shell that runs this command.
     if let Some(fit) = answer_of_supervisor(&ledger, world, incident) {
         facts.account = fit;
     }

@@ -1,4 +1,4 @@
-//! Recalling: what was worked on lately, session by session, from titles and prompts.
+//! Recalling: recent work, session by session, from titles and prompts.
 
 use super::gone::{GoneLeft, GoneSession, gone_sessions};
 use super::inventory::{Inventory, InventoryRow, ReportContext};
@@ -23,17 +23,17 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
+/// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/recall@1";
-/// Sessions that are told of.
+/// Default number of sessions.
 const RECENT: usize = 20;
-/// Latest prompts of each.
+/// Number of latest prompts per session.
 const LATEST: usize = 3;
-/// Longest prompt, in characters.
+/// Maximum length of a prompt, in characters.
 const LONGEST: usize = 400;
-/// Bytes in which the first prompt is looked for.
+/// Bytes at the start that are searched for the first prompt.
 const HEAD: u64 = 256 * 1024;
-/// Bytes from the end in which the latest are looked for.
+/// Bytes at the end that are searched for the latest prompts.
 const TAIL: u64 = 4 * 1024 * 1024;
 
 /// Which prompts `recall` lists.
@@ -44,11 +44,10 @@ pub struct RecallOptions {
     /// Number of sessions; 20 when absent.
     pub recent: Option<usize>,
     pub project: Option<PathBuf>,
-    /// Only what was active since then.
+    /// Only sessions active since this time.
     pub since: Option<String>,
 }
 
-/// One prompt a person gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RecalledPrompt {
@@ -59,7 +58,6 @@ pub struct RecalledPrompt {
     pub at: Option<DateTime<Utc>>,
 }
 
-/// What was worked on in one session.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Recalled {
@@ -84,14 +82,14 @@ pub struct RecallReport {
     pub recalled: Vec<Recalled>,
     /// Sessions whose transcript is gone and of which something that was typed or said is left, the latest first.
     pub gone: Vec<GoneSession>,
-    /// What could not be read.
     pub problems: Vec<Problem>,
 }
 
-/// Recalls.
+/// Lists recently active sessions with their prompts.
 ///
 /// # Errors
-/// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for a time that is none.
+///
+/// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for an invalid time.
 pub fn recall(world: World<'_>, options: &RecallOptions) -> Result<RecallReport> {
     let after = options.since.as_deref().map(|text| since(text, world.clock.now())).transpose()?;
     let asked = options.project.as_deref().map(|dir| super::status::asked(world, dir)).transpose()?;
@@ -101,7 +99,7 @@ pub fn recall(world: World<'_>, options: &RecallOptions) -> Result<RecallReport>
     let mut rows: Vec<&InventoryRow> = inventory
         .rows
         .iter()
-        // Where nothing was said, nothing was worked on, whatever was typed.
+        // A session without a conversation counts as no work, whatever was typed.
         .filter(|row| row.summary.stop.kind != StopKind::Empty)
         .filter(|row| after.is_none_or(|after| inventory.active_at(row).is_some_and(|at| at >= after)))
         .collect();
@@ -125,7 +123,7 @@ pub fn recall(world: World<'_>, options: &RecallOptions) -> Result<RecallReport>
     });
     gone.truncate(options.recent.unwrap_or(RECENT));
     let mut problems: Vec<Problem> = Vec::new();
-    // The client's history has no prompt of a run without a terminal; what is kept has.
+    // The client's history contains no prompts of a run without a terminal; the kept copy does.
     for one in gone.iter_mut().filter(|one| one.kept.is_some() && one.prompts.is_empty()) {
         let kept = kept_of(&ground.state, &one.id)
             .and_then(|kept| kept.map(|kept| OpenedSession::open(&ground.state, kept)).transpose());
@@ -143,7 +141,7 @@ fn shown(record: &Record) -> Option<RecalledPrompt> {
     (!text.is_empty()).then_some(RecalledPrompt { text, at: record.head.at })
 }
 
-/// The first prompt and the latest ones.
+/// Returns the first prompt and the latest ones.
 fn prompts(path: &Path) -> Vec<RecalledPrompt> {
     let Ok(transcript) = Transcript::open(path) else { return Vec::new() };
     let first = transcript.head(HEAD).into_iter().find_map(|record| shown(&record));
@@ -173,7 +171,7 @@ struct HistoryLine {
     session_id: Option<String>,
 }
 
-/// What was typed into a session, as the client's own history of prompts has it.
+/// Returns the prompts typed into a session, from the client's own prompt history.
 #[must_use]
 pub fn typed(home: &ClaudeHome, session: &str) -> Vec<RecalledPrompt> {
     if !is_session_id(session) {

@@ -1,4 +1,4 @@
-//! Remains: what is left of a session whose conversation is gone, and where.
+//! Remains: the files that are left of a session whose conversation is gone.
 
 use super::find::SHORTEST;
 use super::inventory::{Inventory, InventoryRow};
@@ -17,19 +17,19 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Deepest directory whose files are counted.
+/// Maximum depth of directories whose files are counted.
 const DEEPEST: usize = 16;
-/// Longest prompt that is quoted, in characters.
+/// Maximum length of a quoted prompt, in characters.
 const QUOTED: usize = 80;
 
-/// Why there is no conversation.
+/// Reason why there is no conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum NoConversation {
-    /// The transcript has no bytes.
+    /// The transcript is an empty file.
     EmptyFile,
-    /// The transcript holds records, but no prompt and no answer.
+    /// The transcript contains records, but no prompt and no answer.
     NoMessages,
 }
 
@@ -41,13 +41,12 @@ pub enum RemainingKind {
     Subagents,
     /// Other files beside the transcript, such as long tool results.
     Files,
-    /// Its list of tasks.
     Tasks,
-    /// Files as they were before the session changed them.
+    /// Backups of files from before the session changed them.
     FileHistory,
-    /// Copies that a tool which synchronizes directories made of its transcript.
+    /// Conflict copies of its transcript made by a file synchronization tool.
     ConflictCopies,
-    /// Snapshots of its transcript that this program keeps.
+    /// Snapshots of its transcript stored by this program.
     Snapshots,
 }
 
@@ -61,7 +60,7 @@ pub struct Remaining {
     pub count: usize,
     /// Their size in bytes.
     pub bytes: u64,
-    /// The file, or the directory that holds them.
+    /// The file itself, or the directory that contains several.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
 }
@@ -82,7 +81,7 @@ pub struct Remains {
 }
 
 impl Remains {
-    /// What is left of a session; nothing is said of one that has a conversation.
+    /// Collects what remains of a session; `None` if it has a conversation.
     #[must_use]
     pub fn of(inventory: &Inventory<'_>, row: &InventoryRow) -> Option<Self> {
         if row.summary.stop.kind != StopKind::Empty || inventory.owner(&row.found).is_some() {
@@ -108,7 +107,7 @@ impl Remains {
     }
 }
 
-/// Why a session that has files but no transcript is not found, with what is left of it.
+/// Builds the error for a session that has files but no transcript, with what remains of it.
 #[must_use]
 pub fn left_behind(inventory: &Inventory<'_>, name: &str) -> Option<Error> {
     if name.len() < SHORTEST {
@@ -165,7 +164,7 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.display())
 }
 
-/// Sessions whose id begins with a name and that have a directory of their own, with these directories.
+/// Returns the sessions with their own directories whose id starts with `name`, and these directories.
 fn companions(inventory: &Inventory<'_>, name: &str) -> Vec<(String, Vec<PathBuf>)> {
     let mut found: Vec<(String, Vec<PathBuf>)> = Vec::new();
     let mut add = |id: &str, path: Option<PathBuf>| {
@@ -202,7 +201,7 @@ fn companions(inventory: &Inventory<'_>, name: &str) -> Vec<(String, Vec<PathBuf
     found
 }
 
-/// What is left in the directory beside a transcript.
+/// Counts the files in the directory beside a transcript.
 fn left_in(companion: &Path) -> Vec<Remaining> {
     let agents = subagents_in(companion, &mut Vec::new());
     let mut others = Vec::new();
@@ -214,7 +213,7 @@ fn left_in(companion: &Path) -> Vec<Remaining> {
     both.iter().filter_map(|(kind, dir, files)| counted(*kind, Some(dir), files)).collect()
 }
 
-/// What is left of a session outside of the directory of its transcript.
+/// Counts a session's files outside its transcript directory.
 fn elsewhere(inventory: &Inventory<'_>, id: &str) -> Vec<Remaining> {
     let mut places: Vec<(RemainingKind, PathBuf)> = Vec::new();
     for home in &inventory.homes {
@@ -225,7 +224,7 @@ fn elsewhere(inventory: &Inventory<'_>, id: &str) -> Vec<Remaining> {
     let listed = places.into_iter().filter_map(|(kind, dir)| {
         let mut files = Vec::new();
         files_below(&dir, DEEPEST, &mut files);
-        // Each snapshot has its hash beside it.
+        // Each snapshot has a hash file beside it, which does not count.
         files
             .retain(|path| kind != RemainingKind::Snapshots || path.extension() == Some(OsStr::new("jsonl")));
         counted(kind, Some(&dir), &files)
@@ -253,7 +252,7 @@ fn files_below(dir: &Path, deepest: usize, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The newest prompt that a client's history has of a session.
+/// Returns the newest prompt of a session in the clients' histories.
 fn last_typed(inventory: &Inventory<'_>, id: &str) -> Option<String> {
     let typed = inventory.homes.iter().flat_map(|home| typed(home, id)).next_back()?;
     Some(one_line(&typed.text, QUOTED))

@@ -1,8 +1,10 @@
-//! Resuming by hand: the exact command, where it is run and with which variables, or why not.
+//! Resuming by hand: the exact command, its directory and its variables, or why the session cannot be
+//! resumed.
 //!
-//! A client resumes in the directory it is started in, with what its environment says (measured with 2.1.329: `--resume`
-//! from elsewhere works, and then works elsewhere). So the directory is part of the plan, and the variables with which a
-//! client marks its own children are taken out.
+//! A client resumes in the directory in which it is started and with the environment it is given (measured
+//! with 2.1.329: `--resume` from elsewhere works, and the session then runs in that other directory). The
+//! directory is therefore part of the plan, and the variables with which a client marks its children are
+//! removed.
 
 use super::find::{SessionOptions, find};
 use super::handoff::{HandoffOptions, handoff};
@@ -28,7 +30,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
+/// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/resume@1";
 const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
@@ -37,7 +39,7 @@ const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ResumeOptions {
-    /// Id, beginning of it, name or title.
+    /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
     /// Of those that can be resumed, the one that was active last.
     pub latest: bool,
@@ -47,7 +49,7 @@ pub struct ResumeOptions {
     pub all_crashed: bool,
     /// A program to start instead of `claude`, with its first arguments, such as `ccs work`.
     pub with: Option<String>,
-    /// Not the session itself: a new one that begins with its note.
+    /// Start a new session that begins with the note of this one, instead of resuming it.
     pub fresh: bool,
 }
 
@@ -57,9 +59,9 @@ pub struct ResumeOptions {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ResumeAction {
     Resume,
-    /// It lives in the background: open it.
+    /// Attach to the session, which runs in the background.
     Attach,
-    /// It cannot be resumed now.
+    /// The session cannot be resumed now.
     Refused,
 }
 
@@ -101,13 +103,13 @@ pub struct ResumeReport {
     pub generated_at: DateTime<Utc>,
     /// One entry for each session.
     pub plans: Vec<ResumePlan>,
-    /// What could not be read.
     pub problems: Vec<Problem>,
 }
 
-/// Plans; starts nothing.
+/// Plans how to resume. Starts nothing.
 ///
 /// # Errors
+///
 /// Those of [`find`], and [`Code::ProjectNotFound`].
 pub fn plan(world: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
     let project = options
@@ -146,7 +148,8 @@ pub fn plan(world: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
         }
         vec![plan]
     };
-    // What a person named and cannot be started is told here; that there is none at all, only where one is started.
+    // An invalid `CC_RECOVER_CLAUDE` is reported here. A missing client is reported only when one has to be
+    // started.
     let named = world.env.var("CC_RECOVER_CLAUDE").and_then(|_| locate(world.env, None).err());
     Ok(ResumeReport {
         schema: SCHEMA,
@@ -156,7 +159,7 @@ pub fn plan(world: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
     })
 }
 
-/// Of the sessions that can be resumed, the one that was active last: not one that is open, and not one without a directory.
+/// Returns the most recently active session that can be resumed: not open, and with an existing directory.
 fn latest_to_resume<'r>(world: World<'_>, inventory: &'r Inventory<'_>) -> Option<&'r InventoryRow> {
     let own = world.env.text("CLAUDE_CODE_SESSION_ID");
     let mut rows: Vec<&InventoryRow> = inventory
@@ -182,7 +185,7 @@ fn plan_one(
     let env = session.commands.env.clone();
     let mut unset: Vec<&'static str> =
         OF_A_CHILD.into_iter().chain([ATTEMPT]).filter(|name| world.env.var(name).is_some()).collect();
-    // In its own directory a client of the default configuration directory has the variable not set.
+    // A client of the default configuration directory must run without this variable.
     if !env.contains_key(CONFIG_DIR) && !inventory.is_in_force(row) {
         unset.push(CONFIG_DIR);
     }
@@ -253,7 +256,8 @@ fn plan_one(
         );
         return refused(session, why, Some(hint));
     }
-    // By its id a client finds a session that was started in its directory; from elsewhere only the path is sure.
+    // A client finds a session by its id only in the directory in which the session was started. From
+    // elsewhere only the path is reliable.
     let (named, mut why) = if of_start {
         (session.id.clone(), "in the directory in which it was started".to_owned())
     } else {
@@ -282,7 +286,7 @@ fn plan_one(
     }
 }
 
-/// Which of several transcripts of one session is opened.
+/// Describes which of several transcripts of one session is opened.
 fn which_copy(inventory: &Inventory<'_>, row: &InventoryRow, session: &Session) -> String {
     if session.copies.is_empty() {
         return String::new();
@@ -292,7 +296,7 @@ fn which_copy(inventory: &Inventory<'_>, row: &InventoryRow, session: &Session) 
     format!("; the copy of {place} is opened, and not {}", others.join(", "))
 }
 
-/// Why a session that continued in another one is not resumed, and what to do instead.
+/// Explains why a session that continued in another one is not resumed, and what to do instead.
 pub(super) fn continued_in(other: &str) -> (String, String) {
     (
         format!("the conversation continued in session {other}"),
@@ -300,7 +304,7 @@ pub(super) fn continued_in(other: &str) -> (String, String) {
     )
 }
 
-/// A new session whose first prompt is the note of this one, instead of the session itself.
+/// Changes the plan to a new session whose first prompt is the note of this one.
 fn begin_with_note(world: World<'_>, plan: &mut ResumePlan) -> Result<()> {
     let asked = HandoffOptions {
         session: Some(plan.session.id.clone()),
@@ -316,7 +320,7 @@ fn begin_with_note(world: World<'_>, plan: &mut ResumePlan) -> Result<()> {
     Ok(())
 }
 
-/// The first words of the command as a person types it, and the program behind them.
+/// Returns the leading words of the command line and the program that they start.
 fn command(
     world: World<'_>,
     with: Option<&str>,
@@ -329,8 +333,8 @@ fn command(
     Ok((words, program))
 }
 
-/// The directory to resume in: the one whose name the transcript's directory bears, else that of the newest message; and
-/// whether it is the former.
+/// Returns the directory to resume in, and whether it is the start directory. That is the one encoded in the
+/// name of the transcript directory; the fallback is the directory of the newest message.
 #[must_use]
 pub fn start_directory(
     world: World<'_>,
@@ -340,10 +344,11 @@ pub fn start_directory(
     if let Some(dir) = inventory.moved_to(&row.found) {
         return (Some(dir.to_owned()), true);
     }
-    // The records of a copy name the directory of the original; the caller, its new neighbours, or the client know better.
+    // The records of a copy name the directory of the original. The caller, its new neighbors, or the client
+    // have better information.
     let here = [inventory.project(), Some(world.env.cwd())];
     let here = here.into_iter().flatten().filter_map(Path::to_str).map(str::to_owned);
-    // Only asked for when its own records do not tell.
+    // Evaluated lazily, only if its own records do not identify the directory.
     let neighbours = || std::iter::once(()).flat_map(|()| inventory.neighbours(row).iter().cloned());
     let known = std::iter::once(()).flat_map(|()| inventory.known_projects(row).iter().cloned());
     let there = neighbours().chain(known).filter(|dir| Path::new(dir).is_dir());

@@ -1,4 +1,4 @@
-//! A run that a person asks for: a closed session is resumed now, without a terminal.
+//! A run on request of the user: resumes a closed session now, without a terminal.
 
 use super::find::{SessionOptions, find};
 use super::handoff::{HandoffOptions, handoff};
@@ -25,7 +25,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Name and version of this form.
+/// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/run@1";
 
 /// Which session `resumeNow` resumes.
@@ -35,13 +35,13 @@ const SCHEMA: &str = "cc-session-recover/run@1";
 pub struct RunOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
-    /// The one that was active last.
+    /// Select the session that was active last.
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
     /// A program to start instead of `claude`, with its first arguments, such as `ccs work`.
     pub with: Option<String>,
-    /// Not the session itself: a new one that begins with its note.
+    /// Start a new session that begins with the note of this one, instead of resuming it.
     pub fresh: bool,
 }
 
@@ -53,25 +53,25 @@ pub struct RunReport {
     /// Name and version of this form.
     #[cfg_attr(test, ts(type = "'cc-session-recover/run@1'"))]
     pub schema: &'static str,
-    /// When it had ended.
+    /// Time at which the run had ended.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// Id of the session, a UUID.
     pub session: String,
     /// The session whose work a new one went on with; `null` when it is the session itself.
     pub instead_of: Option<String>,
-    /// Where its incident stands.
+    /// Phase of the session's incident.
     pub phase: Phase,
-    /// The attempt that was made.
     pub attempt: Option<Attempt>,
     /// What is to be done now, in words.
     pub why: String,
 }
 
-/// Resumes. `pid` is this process.
+/// Resumes a closed session. `pid` is the id of this process.
 ///
 /// # Errors
-/// Those of [`find`]; [`Code::SessionLive`], [`Code::RunRefused`] when it may not be resumed now.
+///
+/// Those of [`find`]; [`Code::SessionLive`], [`Code::RunRefused`] when it must not be resumed now.
 pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport> {
     let ground = ReportContext::read(world, None)?;
     let inventory = Inventory::take(&ground, options.project.as_deref());
@@ -150,7 +150,7 @@ pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport
     }
 }
 
-/// Goes on with the work of a session in a new one.
+/// Continues the work of a session in a new session.
 fn begin(
     world: World<'_>,
     pid: u32,
@@ -235,7 +235,7 @@ fn not_run(outcome: &ResumeOutcome, transcript: &Path) -> Error {
     Error::new(Code::RunRefused, why).at(transcript)
 }
 
-/// An id of the form that a client takes (a UUID of version 4), which no other session has.
+/// Generates a session id in the form that a client accepts (a version 4 UUID), unique among sessions.
 fn new_id(of: &str, pid: u32, now: DateTime<Utc>) -> String {
     let hash = sha256_hex(format!("{of} {pid} {}", now.timestamp_nanos_opt().unwrap_or_default()).as_bytes());
     format!("{}-{}-4{}-8{}-{}", &hash[..8], &hash[8..12], &hash[13..16], &hash[17..20], &hash[20..32])

@@ -1,4 +1,4 @@
-//! The search: where a text was said, over all transcripts of all projects, in every configuration directory.
+//! The search: finds text in all transcripts of all projects, in every configuration directory.
 
 use super::gone::TypedLine;
 use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session_id};
@@ -33,14 +33,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Name and version of this object's form.
+/// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/search@1";
-/// Hits that are returned when nobody says how many.
+/// Default number of returned hits.
 const LIMIT: usize = 100;
-/// Threads that read, at least and at most.
+/// Minimum and maximum number of reading threads.
 const THREADS: std::ops::RangeInclusive<usize> = 2..=4;
-/// Directories of projects that are kept open: a file in them is opened by its name alone, and not looked up along its whole
-/// path.
+/// Maximum number of project directories that are kept open. Files in them are opened by name instead of by
+/// full path.
 const MOST_OPEN: usize = 64;
 
 /// What `search` looks for.
@@ -50,11 +50,9 @@ const MOST_OPEN: usize = 64;
 pub struct SearchOptions {
     /// Literal text, or a regular expression with `regex`.
     pub text: String,
-    /// `text` is a regular expression.
     pub regex: bool,
-    /// Upper and lower case are the same.
     pub ignore_case: bool,
-    /// Who said it; everybody when there are none.
+    /// Roles to search; all when absent or empty.
     pub roles: Option<Vec<SearchRole>>,
     /// Same form as in `ListOptions`.
     pub since: Option<String>,
@@ -62,11 +60,10 @@ pub struct SearchOptions {
     pub project: Option<PathBuf>,
     /// Hits that are returned; all are counted. 100 when absent, 0: no limit.
     pub limit: Option<usize>,
-    /// Also look into tool results that the client stored in files of their own.
+    /// Also search tool results that the client stored in separate files.
     pub tool_results: bool,
 }
 
-/// One place where the text was found.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -79,9 +76,8 @@ pub struct SearchHit {
     pub line: u64,
     /// Author of the message that matches.
     pub role: SearchRole,
-    /// Number of the prompt it belongs to, from 1; 0 before the first.
+    /// Number of the prompt it belongs to, from 1; 0 before the first prompt.
     pub turn: usize,
-    /// Time of the record.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
     /// One line around the match, without control characters.
@@ -89,13 +85,12 @@ pub struct SearchHit {
     /// Where the match is in `snippet`, in UTF-16 units.
     #[serde(rename = "match")]
     pub span: Span,
-    /// Found in a subagent's transcript.
+    /// Whether it was found in a subagent's transcript.
     pub subagent: bool,
-    /// The session's transcript is gone: found in what is kept of it, or in the client's history of typed prompts.
+    /// The session's transcript is gone; the match is in its kept copy or in the client's prompt history.
     pub gone: bool,
     /// Name of the session.
     pub name: Option<String>,
-    /// Title of the session.
     pub title: Option<String>,
     /// Directory of its project.
     pub project: Option<String>,
@@ -116,7 +111,6 @@ pub struct Searched {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SearchReport {
-    /// Name and version of this form.
     #[cfg_attr(test, ts(type = "'cc-session-recover/search@1'"))]
     pub schema: &'static str,
     /// When it was made.
@@ -126,20 +120,21 @@ pub struct SearchReport {
     pub hits: Vec<SearchHit>,
     /// Hits found, also those beyond `limit`.
     pub total: usize,
-    /// Sessions with a hit.
+    /// Number of sessions with a hit.
     pub sessions: usize,
     /// What was read: number of files, and their bytes.
     pub searched: Searched,
     /// Tool results in files of their own that were not searched: number of files, and their bytes.
     pub skipped_results: Searched,
-    /// What could not be read.
     pub problems: Vec<Problem>,
 }
 
-/// Looks through all transcripts. Reads only.
+/// Searches all transcripts. Modifies nothing.
 ///
 /// # Errors
-/// [`Code::Usage`] for an empty text, a bad regular expression or a bad time, [`Code::ProjectNotFound`].
+///
+/// [`Code::Usage`] for an empty text, an invalid regular expression or an invalid time,
+/// [`Code::ProjectNotFound`].
 pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> Result<SearchReport> {
     let limit = options.limit.unwrap_or(LIMIT);
     let now = clock.now();
@@ -156,7 +151,7 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     let homes = all_homes(env, &further);
     let mut unread = Vec::new();
     places.extend(places_in(&project_directories(&homes, &mut unread), &mut unread));
-    // A stored result is what a tool said.
+    // A stored result has the role of a tool.
     let results_asked = query.roles.is_empty() || query.roles.contains(&SearchRole::Tool);
     let unpacked = results_asked && options.tool_results;
     let kept = env
@@ -183,7 +178,7 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
         place.files.tool_results = files;
         place.bytes += bytes;
     }
-    // The largest first: no thread is left alone with it at the end.
+    // Largest first, so that no thread is left alone with it at the end.
     places.sort_by(|one, other| (Reverse(one.bytes), &one.files).cmp(&(Reverse(other.bytes), &other.files)));
     let mut found = read_all(&query, project.as_ref(), &places);
     problems.append(&mut found.problems);
@@ -216,18 +211,19 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     })
 }
 
-/// What is kept of sessions without a transcript, their subagents and tool results included, as files that can be searched.
-/// Compressed ones that may hold the text are unpacked into the state directory for as long as this lives.
+/// Kept files of sessions without a transcript, including subagents and tool results, in searchable form.
+/// Compressed files that may contain the text are unpacked into the state directory until this value is
+/// dropped.
 struct KeptPlaces {
     state: StateDir,
-    /// Directory of what was unpacked.
+    /// Directory of the unpacked files.
     dir: UnpackDirectory,
     files: Vec<KeptPlace>,
-    /// Kept files by the unpacked ones.
+    /// Maps unpacked files to kept files.
     names: BTreeMap<PathBuf, PathBuf>,
 }
 
-/// Leaves the files that were the transcript before the one that is there.
+/// Retains only the earlier generations of the transcript.
 fn keep_earlier_transcripts(kept: &mut KeptSession) {
     let newest = kept.transcripts().last().map(|file| file.generation);
     let session = kept.session.clone();
@@ -237,17 +233,18 @@ fn keep_earlier_transcripts(kept: &mut KeptSession) {
     });
 }
 
-/// The kept files of one session, or those of its transcripts that a later one replaced.
+/// Kept files of one session, or only its earlier transcript generations.
 struct KeptPlace {
     files: SessionFiles,
     cwd: Option<String>,
     bytes: u64,
-    /// Tool results in files of their own, and their bytes.
+    /// Tool results in separate files, and their total size in bytes.
     results: (Vec<PathBuf>, u64),
 }
 
 impl KeptPlaces {
-    /// `results`: tool results in files of their own are searched, and so they are unpacked.
+    /// Collects the kept files. `results`: also unpack tool results in separate files, because they are
+    /// searched.
     fn of(
         state: StateDir,
         present: &[SearchedFiles],
@@ -279,7 +276,7 @@ impl KeptPlaces {
                 if loss_of(&kept.transcript, None) != Some(Loss::Headless) {
                     continue;
                 }
-                // What the transcript lacks is in the files that were it before.
+                // The part that the transcript lost is in its earlier generations.
                 keep_earlier_transcripts(&mut kept);
             }
             places.add(&kept, query, results, problems);
@@ -305,7 +302,7 @@ impl KeptPlaces {
             let companion = part == Some(SessionFileKind::Companion) && kept.newest(&file.path) == Some(file);
             let is_agent = Path::new(&file.path).file_name().and_then(OsStr::to_str).is_some_and(is_subagent);
             let is_result = file.path.starts_with(&format!("{}/tool-results/", kept.session));
-            // What Claude Code still has beside the place of the transcript is found there.
+            // A file that Claude Code still has beside the transcript is found there.
             let wanted = part == Some(SessionFileKind::Transcript)
                 || companion && (is_agent || is_result) && !file.is_with_client(kept);
             if !wanted {
@@ -331,7 +328,7 @@ impl KeptPlaces {
                 newest.files.subagents.push(path);
                 newest.bytes += file.bytes;
             } else {
-                // The generations of a transcript come in their order; what lies beside belongs to the newest.
+                // Generations arrive in order; companion files belong to the newest one.
                 newest.bytes += file.bytes;
                 if let Some(older) = newest.files.transcript.replace(path) {
                     let bytes = std::mem::take(&mut newest.bytes) - file.bytes;
@@ -346,7 +343,7 @@ impl KeptPlaces {
         }
     }
 
-    /// A file with the bytes of a kept one, if these may hold the text.
+    /// Returns a file with the bytes of a kept file, if they may contain the text.
     fn searchable(&mut self, kept: &KeptSession, file: &KeptFile, query: &Query) -> Result<Option<PathBuf>> {
         let place = file.place(&self.state, &kept.session);
         if file.kept_as == KeptAs::Link {
@@ -385,7 +382,7 @@ impl KeptPlaces {
         path.starts_with(self.state.all_kept())
     }
 
-    /// A hit with the file that is there after the search.
+    /// Replaces the path of an unpacked file by that of the kept file, which exists after the search.
     fn named(&self, hit: SearchHit) -> SearchHit {
         match self.names.get(&hit.transcript) {
             Some(place) => SearchHit { transcript: place.clone(), ..hit },
@@ -394,7 +391,7 @@ impl KeptPlaces {
     }
 }
 
-/// Prompts that were typed into sessions of which nothing else is left, the latest first.
+/// Returns matching prompts typed into sessions of which nothing else remains, latest first.
 fn typed_hits(
     query: &Query,
     project: Option<&SearchedProject>,
@@ -472,10 +469,10 @@ fn hits_of(files: &SessionFiles, findings: Findings, gone: bool) -> impl Iterato
     })
 }
 
-/// What all threads found together.
+/// Combined results of all threads.
 #[derive(Default)]
 struct SearchResults<'p> {
-    /// Sessions whose hits may be returned, with the time by which they are ordered.
+    /// Sessions whose hits may be returned, with their sort time.
     kept: Vec<(Option<DateTime<Utc>>, &'p SessionFiles, Findings)>,
     held: usize,
     total: usize,
@@ -496,7 +493,7 @@ impl<'p> SearchResults<'p> {
         self.sessions += 1;
         self.held += findings.hits.len();
         self.kept.push((findings.latest, files, findings));
-        // What will not be returned is not kept, so that a common word does not fill the memory.
+        // Drops hits that will not be returned, so that a common word does not exhaust memory.
         if self.held / 2 > limit {
             self.sort();
             let mut before = 0;
@@ -543,14 +540,14 @@ fn read_all<'p>(
     found.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The project that was asked about.
+/// The project to which the search is restricted.
 struct SearchedProject {
     dir: PathBuf,
     encoded: String,
 }
 
 impl SearchedProject {
-    /// A directory that is gone still has its sessions.
+    /// Accepts a directory that no longer exists, because its sessions may remain.
     fn new(env: &Environment, dir: &Path, places: &[SearchedFiles]) -> Result<Self> {
         let dir = canonical(dir).unwrap_or_else(|_| env.cwd().join(dir));
         let encoded = encode_project_path(&dir.to_string_lossy());
@@ -565,8 +562,9 @@ impl SearchedProject {
         Ok(Self { dir, encoded })
     }
 
-    /// Whether a record belongs to it: it was written there, or its session was started there and left with `cd`. The
-    /// name of a transcript's directory alone does not tell, because it stands for more than one path.
+    /// Returns whether a record belongs to the project: it was written there, or its session was started
+    /// there and left with `cd`. The name of a transcript directory is not sufficient, because it stands for
+    /// more than one path.
     fn holds(&self, place: &SearchedFiles, start: Option<&str>, cwd: Option<&str>) -> bool {
         let within = |path: &str| Path::new(path).starts_with(&self.dir);
         let twin = |start: &str| !within(start) && encode_project_path(start) == self.encoded;
@@ -574,25 +572,25 @@ impl SearchedProject {
     }
 }
 
-/// A session's files where they are.
+/// Files of a session that can be searched.
 struct SearchedFiles {
     files: SessionFiles,
-    /// The directory of its project, with all of its names.
+    /// Transcript directory of its project, with all of its names.
     project: Arc<ProjectDirectory>,
     dir: Option<Arc<Directory>>,
     bytes: u64,
-    /// Its tool results in files of their own, and their size.
+    /// Tool results in separate files, and their total size in bytes.
     results: (Vec<PathBuf>, u64),
 }
 
 impl SearchedFiles {
-    /// Whether the directory of its project has this name.
+    /// Returns whether its transcript directory has this name.
     fn is_in(&self, name: &str) -> bool {
         self.project.paths().any(|path| path.file_name() == Some(OsStr::new(name)))
     }
 }
 
-/// All sessions in these directories.
+/// Lists all sessions in these directories.
 fn places_in(dirs: &[ProjectDirectory], problems: &mut Vec<Error>) -> Vec<SearchedFiles> {
     let mut places = Vec::new();
     let listed = side_by_side(dirs, 1, || {
@@ -632,7 +630,7 @@ fn places_of_project(dir: &ProjectDirectory, problems: &mut Vec<Error>) -> Vec<S
     for entry in entries(&dir.path, problems) {
         let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
         let path = entry.path();
-        // Only for the order in which files are read.
+        // Only used to order the files.
         let bytes = || entry.metadata().map_or(0, |meta| meta.len());
         match name.strip_suffix(".jsonl") {
             Some(id) if is_session_id(id) => {

@@ -1,4 +1,4 @@
-//! The report of one session: the same object in every verb, `cc-session-recover/session@1`.
+//! The report of one session: the same object in every command, `cc-session-recover/session@1`.
 
 use super::inventory::InventoryRow;
 use super::remains::Remains;
@@ -33,22 +33,22 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Longest id of a run that is shown, in characters.
+/// Maximum length of a displayed run id, in characters.
 const LONGEST_LABEL: usize = 80;
-/// Longest call that is shown, in characters; the note shows as much.
+/// Maximum length of a displayed call, in characters; the same as in the note.
 const LONGEST_CALL: usize = 1000;
 
-/// Name and version of this object's form.
+/// Schema name and version of this object.
 pub const SCHEMA: &str = "cc-session-recover/session@1";
-/// Longest name, title and prompt that is shown, in characters.
+/// Maximum length of a displayed name, title or prompt, in characters.
 const SHOWN: usize = 200;
-/// Processes below a client that are named.
+/// Maximum number of listed processes below a client.
 const MOST_CHILDREN: usize = 50;
-/// Where a session belongs.
+/// Project that a session belongs to.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SessionProject"))]
 pub struct Project {
-    /// The enabled project, if it is in one.
+    /// The set-up project that contains the session, if any.
     #[serde(serialize_with = "lossy_or_null")]
     pub dir: Option<PathBuf>,
     /// Working directory of its newest message.
@@ -62,9 +62,7 @@ pub struct Project {
 pub struct ChildProcess {
     /// Process id of the child.
     pub pid: u32,
-    /// Name of its program.
     pub command: String,
-    /// When it was started.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
 }
@@ -78,7 +76,7 @@ pub struct Live {
     pub pid: u32,
     /// `pts/3`, `ttys004`; `null` without a terminal.
     pub tty: Option<String>,
-    /// Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
+    /// Where the user finds the session: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
     pub place: String,
     /// Further clients that have the same session open: the conversation forks as soon as two of them continue.
     pub others: Vec<OtherLive>,
@@ -87,7 +85,6 @@ pub struct Live {
     /// What proves it: Claude Code's registry with the start time, or the process table alone (clients that keep no
     /// registry).
     pub proof: HeldBy,
-    /// When it was started.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// The client's own word: `busy`, `idle`, `waiting`; `null` for clients that do not write it.
@@ -102,11 +99,11 @@ pub struct Live {
     pub children: Vec<ChildProcess>,
 }
 
-/// A further client that has the session open.
+/// Another client that has the session open.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "OtherLiveProcess"))]
 pub struct OtherLive {
-    /// Process id, proved by its start time.
+    /// Process id, verified by its start time.
     pub pid: u32,
     /// Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
     pub place: String,
@@ -123,16 +120,16 @@ pub struct SessionWorkflow {
     pub finished: Vec<String>,
     /// Agents that a usage limit refused or cut off.
     pub refused: Vec<String>,
-    /// Agents that began and have no result yet: they were cut off, or still run.
+    /// Agents that started and have no result yet: they were cut off, or are still running.
     pub cut: Vec<String>,
-    /// Agents that failed otherwise.
+    /// Agents that failed for other reasons.
     pub failed: Vec<String>,
     /// The tool call that continues it; `null` for a finished run, and where its script is gone.
     pub resume_call: Option<String>,
 }
 
 impl SessionWorkflow {
-    /// The runs beside a transcript, with what the note says of them.
+    /// Reads the workflow runs beside a transcript.
     #[must_use]
     pub fn of(transcript: &Transcript<'_>, path: &Path) -> Vec<Self> {
         let runs = workflow::runs(&companion_of(path));
@@ -183,13 +180,12 @@ pub struct ConflictCopy {
     pub path: PathBuf,
     /// Its size in bytes.
     pub bytes: u64,
-    /// Time of its newest message.
     #[serde(serialize_with = "time_or_null")]
     pub newest_at: Option<DateTime<Utc>>,
 }
 
 impl ConflictCopy {
-    /// The copy at this path.
+    /// Reads size and newest message of the copy at this path.
     #[must_use]
     pub fn at(path: PathBuf) -> Self {
         let bytes = std::fs::symlink_metadata(&path).map_or(0, |meta| meta.len());
@@ -210,19 +206,19 @@ fn lossy_each<S: serde::Serializer>(paths: &[PathBuf], to: S) -> std::result::Re
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum SessionGroup {
-    /// Nothing continues before the user acts.
+    /// Nothing continues until the user acts.
     NeedsYou,
-    /// It continues by itself at a later time, or once it is not paused any more.
+    /// The session continues by itself at a later time, or once it is no longer paused.
     Waiting,
     /// A process has it open and shows no sign of work.
     Hung,
-    /// A process has it open and nothing is pending, or a continuation is under way.
+    /// A process has it open and nothing is pending, or a continuation is in progress.
     Running,
     /// No process has it open and nothing is pending.
     Settled,
 }
 
-/// The group of a session. `open`: a process has it open.
+/// Determines the group of a session. `open`: a process has it open.
 #[must_use]
 pub fn group(
     state: State,
@@ -231,7 +227,7 @@ pub fn group(
     action: Action,
     reason: PlanReason,
 ) -> SessionGroup {
-    // The user said that nothing is to be reported about it.
+    // The user asked for no further reports about it.
     let dismissed = matches!(reason, PlanReason::Cancelled | PlanReason::CancelledWithEsc);
     if state == State::Hung && !dismissed {
         return SessionGroup::Hung;
@@ -268,19 +264,19 @@ pub struct Commands {
     pub kill: Option<Vec<String>>,
 }
 
-/// What a transcript lost since a hook first saw it.
+/// Part of a transcript that was lost since a hook first saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TranscriptLoss {
     /// `gone`: the file; `shorter`: its end; `headless`: its beginning, because the file was deleted while the
     /// session was open.
     pub lost: Loss,
-    /// `restore` brings back what is missing.
+    /// Whether `restore` can bring back the missing part.
     pub restorable: bool,
 }
 
 impl TranscriptLoss {
-    /// What is so, without a stop at its end.
+    /// Returns the loss as a sentence without a full stop.
     #[must_use]
     pub const fn fact(self) -> &'static str {
         match self.lost {
@@ -298,7 +294,7 @@ impl TranscriptLoss {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Retention"))]
 pub struct TranscriptRetention {
-    /// Days after the last write.
+    /// Number of days after the last write.
     pub days: u32,
     /// Settings file that sets the limit: the smallest one of any directory in which a client was started; `null`:
     /// the default.
@@ -337,7 +333,6 @@ pub struct Session {
     pub bytes: u64,
     /// Larger than `context.maxSessionMegabytes` of the configuration.
     pub oversized: bool,
-    /// Transcripts of its subagents.
     pub subagents: Subagents,
     /// Its runs of workflows; looked for by `show` and `resume` only.
     pub workflows: Vec<SessionWorkflow>,
@@ -356,9 +351,9 @@ pub struct Session {
     pub state: State,
     /// What a live session is doing.
     pub activity: Option<Activity>,
-    /// Where every screen puts it.
+    /// Group of the session, the same on every screen.
     pub group: SessionGroup,
-    /// What every screen calls it.
+    /// Displayed status, the same on every screen.
     pub status: SessionStatus,
     /// What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`.
     pub evidence: Vec<Evidence>,
@@ -368,7 +363,6 @@ pub struct Session {
     pub live: Option<Live>,
     /// Set when it was open as its client or the machine died.
     pub open_at_crash: Option<OpenAtCrash>,
-    /// Time of its first record.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// Time of its newest record.
@@ -396,7 +390,7 @@ pub struct Session {
     pub git_branch: Option<String>,
     /// Version of Claude Code that wrote the newest record.
     pub client_version: Option<String>,
-    /// The user paused it, or everything.
+    /// Whether the user paused it, or everything.
     pub paused: bool,
     /// The stop that is looked after, if there is one.
     pub incident: Option<Incident>,
@@ -415,7 +409,7 @@ fn shown(text: Option<&String>) -> Option<String> {
 }
 
 impl Session {
-    /// What the transcript and the processes that have it open tell.
+    /// Describes a session from its transcript and the processes that have it open.
     #[must_use]
     pub fn of(row: &InventoryRow, home: &ClaudeHome, owners: &SessionOwners, verdict: Verdict) -> Self {
         let owner = owners.first();
@@ -485,7 +479,7 @@ impl Session {
         }
     }
 
-    /// What an incident alone tells, when the transcript cannot be read any more.
+    /// Describes a session from its incident alone, when the transcript can no longer be read.
     #[must_use]
     pub fn of_incident(incident: &Incident, owners: &SessionOwners) -> Self {
         let owner = owners.first();
@@ -533,7 +527,7 @@ impl Session {
         }
     }
 
-    /// Start time and children of the process that has it open.
+    /// Adds start time and children of the process that has it open.
     pub fn add_processes(&mut self, owner: &OwnerProcess, table: &[Process], processes: &dyn Processes) {
         let Some(live) = &mut self.live else { return };
         if let Some(own) = table.iter().find(|process| process.pid == owner.pid) {
@@ -550,14 +544,15 @@ impl Session {
             .collect();
     }
 
-    /// What its context means. `seen` are windows that clients told, by model.
+    /// Rates the size of its context. `seen` contains the context window sizes that clients reported, by
+    /// model.
     pub fn weigh(&mut self, limits: &ContextConfig, seen: &BTreeMap<String, u64>) {
         let full = self.stop.kind == StopKind::ContextFull;
         let Some(context) = &mut self.context else { return };
         *context = ContextSize::weighed(context.tokens, self.model.as_deref(), full, limits, seen);
     }
 
-    /// The commands a person needs.
+    /// Adds the commands that the user may need.
     pub fn add_commands(
         &mut self,
         home: &ClaudeHome,
@@ -571,14 +566,14 @@ impl Session {
         }
         let job = self.live.as_ref().and_then(|live| live.job.clone());
         let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
-        // What is gone cannot be entered.
+        // Only an existing directory can be entered.
         let cwd = start.filter(|dir| Path::new(dir).is_dir());
         let opened = self.stop.kind != StopKind::Empty && self.conflict_copy_of.is_none();
         let resume = match (&self.live, &job) {
             (None, None) if cwd.is_none() || self.state == State::Current || !opened => None,
             (_, Some(job)) => words(&["claude", "attach", job]),
             (Some(_), None) => None,
-            // The default directory is the one that is used when the variable is not set.
+            // The default directory is used only when the variable is not set.
             (None, None) if env.is_empty() && !in_force => {
                 words(&["env", "-u", "CLAUDE_CONFIG_DIR", "claude", &format!("--resume={}", self.id)])
             }
@@ -593,13 +588,14 @@ impl Session {
         self.commands = Commands { cwd, env, resume, export: own("export"), kill };
     }
 
-    /// Whether Claude Code deleted its transcript, and everything told is read from what is kept.
+    /// Returns whether Claude Code deleted its transcript, so that the report is based on the kept copy.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
         self.loss.is_some_and(|loss| loss.lost == Loss::Gone)
     }
 
-    /// It is read from what is kept: no client opens it before it is restored, and no sweep deletes it.
+    /// Marks a session read from its kept copy: no client can open it before it is restored, and no sweep
+    /// deletes it.
     pub fn mark_deleted(&mut self) {
         self.loss = Some(TranscriptLoss { lost: Loss::Gone, restorable: true });
         (self.retention, self.deleted_after) = (None, None);
@@ -609,7 +605,7 @@ impl Session {
         }
     }
 
-    /// Puts it into its group. The last step of a report: what happens next is part of it.
+    /// Sets the group. Must be the last step of a report, because the next step is an input.
     pub fn put_into_group(&mut self) {
         self.group =
             group(self.state, self.activity, self.live.is_some(), self.next.action, self.next.reason);
@@ -617,7 +613,7 @@ impl Session {
     }
 }
 
-/// The program a person knows it by: of a shell that runs a script, the script.
+/// Returns the program name that the user knows. The system's name for a script would be that of its shell.
 fn program_of(process: &Process, processes: &dyn Processes) -> String {
     let line = processes.command_line(process.pid);
     let name = line.first().map(Path::new).and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
@@ -655,7 +651,7 @@ impl Subagents {
         all
     }
 
-    /// When the newest message of any of them was written.
+    /// Returns the time of the newest message in any of them.
     #[must_use]
     pub fn newest_message(found: &Found) -> Option<DateTime<Utc>> {
         files(found).filter_map(|(path, _)| newest_message(&path)).max()
@@ -697,19 +693,20 @@ pub struct InspectOptions {
     pub status: Option<String>,
 }
 
-/// What is known about the process of a session.
+/// Knowledge about the owner process of a session.
 #[derive(Debug, Clone, Copy)]
 pub enum Alive<'a> {
-    /// One with this status holds it; nothing else is known.
+    /// A process with this status has it open; nothing else is known.
     Said(Option<&'a str>),
     Gone,
     Unknown,
 }
 
-/// Reads one transcript into a report, wherever it is.
+/// Describes one transcript at any path.
 ///
 /// # Errors
-/// [`Code::TranscriptUnreadable`] when the name is no session's; those of opening the file.
+///
+/// [`Code::TranscriptUnreadable`] when the file name is not that of a session; those of opening the file.
 pub fn inspect(path: &Path, alive: Alive<'_>) -> Result<Session> {
     let found = found_at(path, 0).or_else(|| Found::named(path, 0));
     let found =

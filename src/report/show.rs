@@ -1,4 +1,4 @@
-//! Everything about one session.
+//! Shows everything about one session.
 
 use super::find::{SessionOptions, find_readable};
 use super::inventory::{Inventory, InventoryRow, ReportContext, thorough};
@@ -14,9 +14,10 @@ use crate::session::summary::Depth;
 use crate::world::World;
 use std::path::Path;
 
-/// Shows.
+/// Describes the matching session completely.
 ///
 /// # Errors
+///
 /// Those of [`find`], and [`crate::error::Code::ProjectNotFound`].
 pub fn show(world: World<'_>, options: &SessionOptions) -> Result<Session> {
     let project = options
@@ -29,29 +30,31 @@ pub fn show(world: World<'_>, options: &SessionOptions) -> Result<Session> {
     whole(&inventory, find_readable(&inventory, options)?)
 }
 
-/// Shows the session with this transcript, without reading any other.
+/// Describes the session with this transcript, without reading any other.
 ///
 /// # Errors
+///
 /// Those of [`show`].
 pub fn show_at(world: World<'_>, transcript: &Path) -> Result<Session> {
     let ground = ReportContext::read(world, None)?;
     let mut inventory = Inventory::open(&ground);
     let mut found = inventory.find(None);
     let id = found.iter().find(|one| one.is_at(transcript)).map(|one| one.id().to_owned());
-    // Copies of it are part of the report.
+    // Retains its copies, which are part of the report.
     found.retain(|one| Some(one.id()) == id.as_deref());
     inventory.read(found, Depth::Row);
     if let Some(row) = inventory.rows.iter().find(|row| row.found.is_at(transcript)) {
         return whole(&inventory, row);
     }
-    // One that only the retained files have.
+    // Falls back to a session that only exists among the kept files.
     let session = Some(transcript.to_string_lossy().into_owned());
     show(world, &SessionOptions { session, ..SessionOptions::default() })
 }
 
-/// A report with everything that a list leaves out.
+/// Describes a session with everything that a list omits.
 ///
 /// # Errors
+///
 /// Those of opening the transcript.
 pub fn whole(inventory: &Inventory<'_>, row: &InventoryRow) -> Result<Session> {
     let holder = inventory.owner(&row.found);
@@ -79,7 +82,7 @@ pub fn whole(inventory: &Inventory<'_>, row: &InventoryRow) -> Result<Session> {
     Ok(session)
 }
 
-/// Prompts of a conversation. Reads the whole file.
+/// Counts the prompts of a conversation. Reads the whole file.
 fn turns(path: &Path) -> Result<u64> {
     let transcript = Transcript::open(path)?;
     let mut lines = Backwards::default();

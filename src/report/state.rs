@@ -1,4 +1,4 @@
-//! Saved states: those of a project, the text of one, and putting an older one back in front.
+//! Saved states: lists those of a project, shows the text of one, and restores an older one.
 
 use super::find::SHORTEST;
 use super::status::asked;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Name and version of this object's form.
+/// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/state@1";
 
 /// What `state` does.
@@ -26,11 +26,11 @@ const SCHEMA: &str = "cc-session-recover/state@1";
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum StateAction {
-    /// The text of one.
+    /// Show the text of a state.
     #[default]
     Show,
     List,
-    /// Make one the last state again.
+    /// Make a state the project's last state again.
     Restore,
 }
 
@@ -46,7 +46,7 @@ pub struct StateOptions {
     pub state: Option<String>,
     /// Directory of the project; the working directory when absent.
     pub project: Option<PathBuf>,
-    /// Only tell what would be done.
+    /// Only report what would be done.
     pub dry_run: bool,
 }
 
@@ -59,15 +59,14 @@ pub struct SavedState {
     pub name: String,
     /// Id of the session.
     pub session: String,
-    /// When it was saved.
     #[serde(serialize_with = "time")]
     pub saved_at: DateTime<Utc>,
     /// At which moment: a turn or a subagent ended, before a compaction, a stop, the end of the session.
     pub moment: Moment,
-    /// Time of the newest record of the transcript then.
+    /// Time of the transcript's newest record when the state was saved.
     #[serde(serialize_with = "time_or_null")]
     pub as_of: Option<DateTime<Utc>>,
-    /// How the session stood.
+    /// Kind of the session's stop.
     pub kind: StopKind,
     /// Its work was not done: it had stopped, was in the middle of a turn, or had open tasks.
     pub unfinished: bool,
@@ -75,13 +74,13 @@ pub struct SavedState {
     pub tasks_open: usize,
     /// Tasks of its list that were.
     pub tasks_done: usize,
-    /// Calls, subagents and background work without a result.
+    /// Number of calls, subagents and background tasks without a result.
     pub in_flight: usize,
     /// Checks that failed when they were run last.
     pub failing: usize,
-    /// Files the session had written.
+    /// Number of files the session had written.
     pub files: usize,
-    /// It is the last state of the project.
+    /// Whether it is the last state of the project.
     pub last: bool,
     /// It is as it was saved. Only then it is handed to a model.
     pub sound: bool,
@@ -110,7 +109,7 @@ pub struct StateReport {
     /// Directory of the states; `null` when there is none.
     #[serde(serialize_with = "lossy_or_null")]
     pub directory: Option<PathBuf>,
-    /// Every state that is kept, the newest first.
+    /// All retained states, newest first.
     pub states: Vec<SavedState>,
     /// The last state's file holds none that was saved: somebody has edited it, or it came with the project. It is
     /// never handed to a model.
@@ -129,11 +128,12 @@ pub struct StateReport {
     pub kept: Option<PathBuf>,
 }
 
-/// Looks, and restores when asked to.
+/// Lists or shows saved states, and restores one on request.
 ///
 /// # Errors
-/// [`Code::ProjectNotFound`]; [`Code::StateNotFound`] and [`Code::Usage`] for a name that fits none or several; those of
-/// [`SavedStateStore::restore`].
+///
+/// [`Code::ProjectNotFound`]; [`Code::StateNotFound`] and [`Code::Usage`] for a name that matches no state or
+/// several; those of [`SavedStateStore::restore`].
 pub fn state(world: World<'_>, options: &StateOptions) -> Result<StateReport> {
     let asked = asked(world, options.project.as_deref().unwrap_or(world.env.cwd()))?;
     let state = StateDir::new(world.env.state_dir()?);
@@ -195,7 +195,7 @@ pub fn state(world: World<'_>, options: &StateOptions) -> Result<StateReport> {
     })
 }
 
-/// The state that is the last one's file now.
+/// Returns the state that is stored in the file of the last state.
 fn last_of(place: Option<&StatesDirectory>, book: &SavedStateIndex) -> Option<SavedStateEntry> {
     let place = place?;
     let is_last = |entry: &&SavedStateEntry| {
@@ -204,7 +204,7 @@ fn last_of(place: Option<&StatesDirectory>, book: &SavedStateIndex) -> Option<Sa
     book.states.iter().find(is_last).cloned()
 }
 
-/// The state that is meant.
+/// Finds the state that a name matches.
 fn named<'b>(book: &'b SavedStateIndex, name: &str) -> Result<&'b SavedStateEntry> {
     let name = name.trim();
     let named: Vec<&SavedStateEntry> =
@@ -239,7 +239,7 @@ fn named<'b>(book: &'b SavedStateIndex, name: &str) -> Result<&'b SavedStateEntr
     }
 }
 
-/// The text of a state as it lies there, edited or not; of none chosen that of the last one's file.
+/// Returns the text of a state file, even if it was edited; without a choice, that of the last state.
 fn shown(place: Option<&StatesDirectory>, chosen: Option<&SavedStateEntry>) -> Option<String> {
     let place = place?;
     match chosen {

@@ -1,4 +1,4 @@
-//! The status: what is stopped, what waits until when, what runs, and what each needs next.
+//! The status: which sessions are stopped, waiting or running, and what each needs next.
 
 use super::account::belongs;
 use super::find_project::project_named;
@@ -30,10 +30,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form, which lists share.
+/// Schema name and version of this object, which lists share.
 pub const SCHEMA: &str = "cc-session-recover/status@1";
 
-/// Longest name of a session, in characters.
+/// Maximum length of a session name, in characters.
 const NAMED: usize = 200;
 
 /// What `status` looks at.
@@ -47,14 +47,14 @@ pub struct StatusOptions {
     pub all: bool,
 }
 
-/// The project that was asked about.
+/// The project that a report covers.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "AskedProject"))]
 pub struct Asked {
     /// Directory of the project.
     #[serde(serialize_with = "lossy")]
     pub dir: PathBuf,
-    /// Hooks of ours work there.
+    /// Whether this tool's hooks are active there.
     pub enabled: bool,
 }
 
@@ -63,7 +63,6 @@ pub struct Asked {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StatusReport {
-    /// Name and version of this form.
     #[cfg_attr(test, ts(type = "'cc-session-recover/status@1'"))]
     pub schema: &'static str,
     /// When it was made.
@@ -80,7 +79,6 @@ pub struct StatusReport {
     /// Closed sessions that need you and stopped longer ago than `status.recentHours`: how many, what stopped them,
     /// and the ids of those that only `repair` helps. They are not in `sessions`. Printed by `status` only.
     pub older: Older,
-    /// What could not be read.
     pub problems: Vec<Problem>,
 }
 
@@ -90,9 +88,9 @@ pub struct StatusReport {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum RecoverySetup {
     On,
-    /// The hooks record stops, and `heartbeat.enabled` keeps this tool from continuing any.
+    /// The hooks record stops, but `heartbeat.enabled` prevents this tool from continuing them.
     SwitchedOff,
-    /// No hooks: stops are not noticed.
+    /// No hooks are installed, so stops are not detected.
     NotSetUp,
 }
 
@@ -104,17 +102,17 @@ pub struct RecoveryOverview {
     /// `on`: stops are noticed and continued. `switched-off`: stops are noticed, and `heartbeat.enabled` keeps this
     /// tool from continuing them. `not-set-up`: no hooks.
     pub setup: RecoverySetup,
-    /// The hooks of the user or of the plugin work in every project.
+    /// Whether hooks of the user or of the plugin are active in every project.
     pub everywhere: bool,
     /// Projects with hooks of their own; of one project 0 or 1.
     pub projects: usize,
-    /// Those of them whose closed sessions are resumed unattended.
+    /// Number of those whose closed sessions are resumed unattended.
     pub unattended: usize,
     /// `true`: every session is paused.
     pub paused_all: bool,
-    /// Sessions in the report that are paused.
+    /// Number of paused sessions in the report.
     pub paused: usize,
-    /// The stop that was recovered last.
+    /// The most recently recovered stop.
     pub last_recovered: Option<LastRecovered>,
 }
 
@@ -125,7 +123,7 @@ pub struct RecoveryOverview {
 pub struct LastRecovered {
     /// The session that it is about.
     pub session: String,
-    /// Its name, title or newest prompt.
+    /// Name, else title, else newest prompt of the session.
     pub name: Option<String>,
     /// The enabled project it is in.
     #[serde(serialize_with = "lossy_or_null")]
@@ -168,24 +166,26 @@ impl RecoveredBy {
 pub struct Older {
     /// Number of these sessions.
     pub count: usize,
-    /// What stopped them, for `list --stop`.
+    /// Their kinds of stop, for `list --stop`.
     pub stops: BTreeSet<StopKind>,
-    /// Those whose requests the API refuses until `repair` has removed something from the transcript. Time does not help them.
+    /// Sessions whose requests the API refuses until `repair` removes something from the transcript. Waiting
+    /// does not help.
     pub repairable: Vec<String>,
 }
 
-/// Whether a session waits for nobody but a user who has left it alone for this long.
+/// Returns whether only the user can continue the session, and has not acted on it for this long.
 fn is_old(session: &Session, now: DateTime<Utc>, recent: Duration) -> bool {
     let left = matches!(session.next.action, Action::Resume | Action::Notify) && session.live.is_none();
-    // A limit of days that has just reset is news, however long ago it was met.
+    // A limit of several days that has just reset is recent, however long ago it was reached.
     let at = session.stop.at.or(session.last_activity_at).max(session.next.at);
-    // A time from a clock that was wrong says nothing.
+    // Ignores times in the future, which come from a wrong clock.
     left && session.next.at.is_none_or(|at| at <= now) && at.is_some_and(|at| now - at > recent)
 }
 
-/// Looks.
+/// Reports the status of a project, or of all.
 ///
 /// # Errors
+///
 /// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
 pub fn status(world: World<'_>, options: &StatusOptions) -> Result<StatusReport> {
     let dir = options.project.as_deref().unwrap_or(world.env.cwd());
@@ -196,7 +196,7 @@ pub fn status(world: World<'_>, options: &StatusOptions) -> Result<StatusReport>
     Ok(status_of(&inventory, &ground, asked))
 }
 
-/// The status of the sessions in an inventory.
+/// Reports the status of the sessions in an inventory.
 #[must_use]
 pub fn status_of(
     inventory: &Inventory<'_>,
@@ -229,7 +229,7 @@ pub fn status_of(
     let stops = old.iter().map(|session| session.stop.kind).collect();
     let repairable =
         old.iter().filter(|session| needs_repair(session)).map(|session| session.id.clone()).collect();
-    // The newest first in each group.
+    // The stable sort preserves newest-first order within each group.
     sessions.sort_by_key(|session| session.group);
     let recovery = overview(inventory, ground, asked.as_ref(), &sessions);
     let mut problems: Vec<Problem> = inventory.problems.iter().cloned().map(Problem::from).collect();
@@ -303,7 +303,7 @@ fn last_recovered(inventory: &Inventory<'_>, project: Option<&Path>) -> Option<L
     })
 }
 
-/// A loss as a problem, with the command that brings back what is missing.
+/// Converts a loss to a problem, with the command that restores the missing part.
 fn lost_words(session: &Session, loss: TranscriptLoss) -> Error {
     let id = &session.id;
     let error = Error::new(Code::VerificationFailed, format!("session {id}: {}", loss.fact()))
@@ -315,7 +315,7 @@ fn lost_words(session: &Session, loss: TranscriptLoss) -> Error {
     error.hint(format!("{first}cc-session-recover restore {id} --from kept"))
 }
 
-/// Open sessions whose credential no supervisor has yet, in a project whose sessions are to be resumed unattended.
+/// Reports open sessions whose credential no supervisor has yet, in a project with unattended resumes.
 fn without_credential(world: World<'_>, state: &StateDir, sessions: &[Session]) -> Option<Error> {
     let leader = peek::<Supervising>(&state.supervisor()).ok().flatten();
     let watched = Lock::is_held(&state.supervisor_lease()) && leader.is_some_and(|leader| !leader.by_hook);
@@ -338,14 +338,15 @@ fn without_credential(world: World<'_>, state: &StateDir, sessions: &[Session]) 
     (!watched && !names.is_empty()).then(|| Error::new(Code::RunRefused, kept_from_hooks_words(&names)))
 }
 
-/// The project that a directory, or the name of one, belongs to.
+/// Resolves a directory, or the name of one, to its project.
 ///
 /// # Errors
+///
 /// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
 pub fn asked(world: World<'_>, dir: &Path) -> Result<Asked> {
     let state = StateDir::new(world.env.state_dir()?);
     let dir = project_named(world, dir)?;
-    // Asked for within an enabled project, the project is meant.
+    // A directory within a set-up project stands for that project.
     let dir = enclosing(&state, world.env, &dir).unwrap_or(dir);
     let enabled = [None, Some(dir.as_path())].into_iter().any(|dir| find(&state, world.env, dir).is_some())
         || plugin::is_on(&state, world.env.claude_config_dir().as_deref(), Some(&dir));

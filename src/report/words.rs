@@ -1,5 +1,5 @@
-//! What every screen calls the stop and the status of a session. `bin/lib/words.json` is written from here, so that the
-//! command line and the dashboard print the same words.
+//! Display words for stops and statuses. A test writes them to `bin/lib/words.json`, so that the command line
+//! and the dashboard print the same words.
 
 use super::session::SessionGroup;
 use crate::claude::home::is_session_id;
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
 
-/// Characters of an id that a row shows where they tell the sessions apart.
+/// Minimum number of id characters in a row; more only where needed to distinguish sessions.
 const SHORT_ID: usize = 8;
-/// Shortest part of the words for a stop that selects it, in bytes.
+/// Minimum length, in bytes, of a part of a stop's display words that selects it.
 const SHORTEST_PART: usize = 3;
 
 /// What every screen calls a session. `current`: it runs the command. `needs-you`: open, and nothing continues before
@@ -26,15 +26,14 @@ const SHORTEST_PART: usize = 3;
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum SessionStatus {
-    /// The session that runs the command.
+    /// The session that runs this command.
     Current,
-    /// Open, and nothing continues before the user acts.
+    /// Open, and nothing continues until the user acts.
     NeedsYou,
-    /// It continues by itself later.
+    /// The session continues by itself later.
     Waiting,
-    /// Open without a sign of work.
     Hung,
-    /// A turn is under way.
+    /// A turn is in progress.
     Running,
     Open,
     /// Closed with pending work.
@@ -88,7 +87,8 @@ impl SessionStatus {
         }
     }
 
-    /// States that a session with this status can have, so that a filter need not report the others.
+    /// Returns the states that a session with this status can have. A filter skips sessions in any other
+    /// state without describing them.
     #[must_use]
     pub const fn states(self) -> &'static [State] {
         match self {
@@ -104,7 +104,7 @@ impl SessionStatus {
     }
 }
 
-/// The state alone, for reports that know no more of a session.
+/// Returns the display words for a state, for reports without a status.
 #[must_use]
 pub const fn state_words(state: State) -> &'static str {
     match state {
@@ -146,7 +146,7 @@ pub const fn stop_words(kind: StopKind) -> &'static str {
     }
 }
 
-/// What became of a stop.
+/// Returns the display words for the phase of an incident.
 #[must_use]
 pub const fn phase_words(phase: Phase) -> &'static str {
     match phase {
@@ -162,7 +162,7 @@ pub const fn phase_words(phase: Phase) -> &'static str {
     }
 }
 
-/// What came of an attempt.
+/// Returns the display words for the outcome of an attempt.
 #[must_use]
 pub const fn outcome_words(outcome: AttemptOutcome) -> &'static str {
     match outcome {
@@ -173,7 +173,7 @@ pub const fn outcome_words(outcome: AttemptOutcome) -> &'static str {
     }
 }
 
-/// How long ago, in one unit: `12 min`.
+/// Formats the age of a time in one unit: `12 min`.
 #[must_use]
 pub fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let seconds = (now - at).num_seconds().max(0);
@@ -185,7 +185,7 @@ pub fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// A time on the user's clock: the hour today, with the day otherwise.
+/// Formats a time in the local time zone: only the time of day if it is today, else with the date.
 #[must_use]
 pub fn clock_time(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let (at, now) = (local_time(at), local_time(now));
@@ -198,13 +198,13 @@ pub fn clock_time(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// How many of something: `1 prompt`, `3 prompts`.
+/// Formats a number with its noun: `1 prompt`, `3 prompts`.
 #[must_use]
 pub fn count_words(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// One of several that a name stands for.
+/// One of several sessions that match a name.
 #[derive(Debug, Clone, Default)]
 pub struct NameRow {
     pub id: String,
@@ -213,7 +213,7 @@ pub struct NameRow {
     pub name: String,
 }
 
-/// The rows in line, each indented, without columns that are empty everywhere. Ids are as short as tells them apart.
+/// Formats rows as an indented table without empty columns. Ids are shortened as far as they remain distinct.
 #[must_use]
 pub fn name_rows(rows: &[NameRow]) -> String {
     let mut short = SHORT_ID;
@@ -241,7 +241,7 @@ pub fn name_rows(rows: &[NameRow]) -> String {
     cells.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What a filter by state selects: a code of the JSON, or a word of the screens.
+/// State filter: a JSON code or a display word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateFilter {
     State(State),
@@ -249,7 +249,7 @@ pub enum StateFilter {
 }
 
 impl StateFilter {
-    /// States that it can select.
+    /// Returns the states that it can select.
     #[must_use]
     pub fn states(self) -> Vec<State> {
         match self {
@@ -258,9 +258,10 @@ impl StateFilter {
         }
     }
 
-    /// Reads a code or a word, whatever its case.
+    /// Parses a code or a display word, ignoring case.
     ///
     /// # Errors
+    ///
     /// [`Code::Usage`] for any other text.
     pub fn parse(text: &str) -> Result<Self> {
         let wanted = folded(text);
@@ -276,9 +277,10 @@ impl StateFilter {
     }
 }
 
-/// The kinds of stop that a text selects: a code of the JSON, the words of the screens, or a part of these words.
+/// Returns the kinds of stop that a text selects: a JSON code, the display words, or a part of these words.
 ///
 /// # Errors
+///
 /// [`Code::Usage`] for any other text.
 pub fn stops_called(text: &str) -> Result<Vec<StopKind>> {
     let wanted = folded(text);
@@ -311,7 +313,7 @@ const fn state_code(state: State) -> &'static str {
     }
 }
 
-/// A word as it is compared: in lower case, with one hyphen between its parts.
+/// Normalizes a word for comparison: lower case, with one hyphen between its parts.
 fn folded(text: &str) -> String {
     let parts = text.split(|char: char| char.is_whitespace() || char == '-' || char == '_');
     parts.filter(|part| !part.is_empty()).map(str::to_lowercase).collect::<Vec<_>>().join("-")
@@ -412,7 +414,8 @@ mod tests {
         all.iter().map(|one| (json!(one).as_str().unwrap().to_owned(), json!(words(*one)))).collect()
     }
 
-    /// The command line reads its words from this file. `UPDATE_SNAPSHOTS=1 cargo test words_of_the_command_line` writes it.
+    /// The command line reads its words from this file. `UPDATE_SNAPSHOTS=1 cargo test
+    /// words_of_the_command_line` regenerates it.
     #[test]
     fn the_words_of_the_command_line_are_those_of_the_core() {
         let words = json!({

@@ -1,4 +1,4 @@
-//! An archive: an export as one file in the form of `tar`, the manifest first. Any `tar` unpacks it.
+//! An archive: an export as a single `tar` file, manifest first. Any `tar` can unpack it.
 
 use super::manifest::{self, Manifest, SUMS};
 use crate::error::{Code, Error, IoContext, Result};
@@ -9,15 +9,16 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-/// Bytes that are read at once.
+/// Size of the read buffers, in bytes.
 const BLOCK: usize = 256 * 1024;
-/// Largest manifest and list of hashes.
+/// Size limit for the manifest and the list of hashes, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// Packs a finished export into a new file, makes that durable, and reads it again against the export.
+/// Packs a finished export into a new file, syncs it to disk, and compares it with the export.
 ///
 /// # Errors
-/// [`Code::Io`]; [`Code::VerificationFailed`] when the archive does not hold what was put in.
+///
+/// [`Code::Io`]; [`Code::VerificationFailed`] if the archive differs from the export.
 pub fn write(export: &Path, name: &str, manifest: &Manifest, to: &Path) -> Result<()> {
     let mut paths = vec![manifest::FILE_NAME.to_owned()];
     if export.join(SUMS).exists() {
@@ -45,7 +46,7 @@ pub fn write(export: &Path, name: &str, manifest: &Manifest, to: &Path) -> Resul
     compare(export, name, &paths, to)
 }
 
-/// Holds the archive against the export it was made from, byte for byte.
+/// Compares the archive with the export it was made from, byte for byte.
 fn compare(export: &Path, name: &str, paths: &[String], packed: &Path) -> Result<()> {
     let wrong =
         || Error::new(Code::VerificationFailed, "the archive does not hold what was put into it").at(packed);
@@ -82,11 +83,13 @@ fn same(one: &mut impl Read, other: &mut impl Read) -> std::io::Result<bool> {
     }
 }
 
-/// Unpacks an archive into an empty directory: regular files only, those that its manifest names, none longer than it says.
+/// Unpacks an archive into an empty directory. Accepts only regular files that the manifest names, none
+/// longer than the manifest states.
 ///
 /// # Errors
-/// [`Code::VerificationFailed`] when it is no archive of an export, [`Code::PathRefused`] when it names anything outside,
-/// [`Code::Io`].
+///
+/// [`Code::VerificationFailed`] if it is not an archive of an export, [`Code::PathRefused`] if it names a
+/// path outside, [`Code::Io`].
 pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
     let bad = |why: &str| {
         Error::new(Code::VerificationFailed, format!("is no archive of an export: {why}"))
@@ -101,7 +104,7 @@ pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
         let whole = entry.path().map_err(|_| bad("a name in it cannot be read"))?.into_owned();
         let path = whole.to_str().and_then(|path| path.split_once('/')).map(|(_, path)| path.to_owned());
         let Some(path) = path else {
-            // The directory itself, as other programs pack it.
+            // Other programs also pack the directory entry itself.
             continue;
         };
         if entry.header().entry_type().is_dir() || path.is_empty() {
@@ -117,7 +120,7 @@ pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
             crate::store::snapshot::ensure_room(to, read.bytes())?;
             manifest = Some(read);
         } else if path == SUMS {
-            // For people: what it says, the manifest says too.
+            // The list is for `sha256sum` and the like; the manifest has the same hashes.
         } else if let Some(bytes) = wanted.remove(&path) {
             let target = to.join(&path);
             if let Some(parent) = target.parent() {
@@ -133,7 +136,7 @@ pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
     manifest.ok_or_else(|| bad("it has no manifest"))
 }
 
-/// At most `limit` bytes; what is longer is found by its hash.
+/// Extracts at most `limit` + 1 bytes, so that the hash check catches an entry that is too long.
 fn extract(entry: &mut impl Read, limit: u64, to: &Path) -> Result<()> {
     let mut file = create(to)?;
     std::io::copy(&mut entry.take(limit.saturating_add(1)), &mut file).doing("unpack", to)?;

@@ -1,12 +1,13 @@
-//! A copy: the bytes of a file as they were at one length, written, read back, compared and made durable.
+//! A copy: the bytes of a file as they were at one length, written, read back, compared and synced to disk.
 //!
-//! The file may belong to a client that writes to it all the while. It is copied up to the length it has when it is opened.
-//! When it was written to since, or just before, it is then compared with its copy byte for byte: what was only appended to
-//! passes; what was cut, rewritten or replaced meanwhile is tried again, and told in the end. Between both passes every byte
-//! was the same at two times, so the copy is what the file began with in between.
+//! A client may write to the file during the whole copy. The file is copied up to the length it has when it
+//! is opened. If it was written to since then, or just before, it is compared with its copy byte for byte
+//! afterwards: a file that only grew passes; a file that was truncated, rewritten or replaced is copied
+//! again, and after the last try the copy fails. Every byte was the same in both passes, so the copy is what
+//! the file began with at some moment in between.
 //!
-//! Three threads share the work: while one reads and writes, the next reads the copy back and compares, and the last hashes what
-//! was read back.
+//! Three threads share the work: the first reads and writes, the second reads the copy back and compares it,
+//! and the third hashes what was read back.
 
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular_with_metadata, private_file};
@@ -20,23 +21,23 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 use xxhash_rust::xxh3::Xxh3;
 
-/// A file that changes under the copy is tried so often.
+/// Number of attempts while the file changes during the copy.
 const TRIES: usize = 5;
-/// Between two tries, doubling.
+/// Delay before the second attempt; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Bytes that are read at once. Few in tests, so that a file in motion is caught between two blocks.
+/// Bytes per read. Small in tests, so that a concurrent write falls between two blocks.
 const BLOCK: usize = if cfg!(test) { 4 * 1024 } else { 512 * 1024 };
-/// Blocks that are on their way between two threads.
+/// Number of blocks in flight between two threads.
 const BLOCKS: usize = 4;
-/// Files up to this size are not worth a second thread.
+/// Files up to this size, in bytes, are copied in a single thread.
 const SMALL: u64 = 2 * BLOCK as u64;
-/// A line that a client is just writing is ended within this time.
+/// Wait before checking again whether a client has finished its current line.
 const SETTLE: Duration = Duration::from_millis(10);
-/// Looks at a line that is not ended.
+/// Maximum number of checks for an unfinished line.
 const LOOKS: usize = 10;
-/// A file that was not written to for so long has times that tell the next write.
+/// Once a file has been idle for this long, its timestamps reliably show the next write.
 const RACY: Duration = Duration::from_secs(3);
-/// Bytes after which the disk is told to begin.
+/// Number of bytes written before a background sync starts.
 const FLUSH: u64 = 32 * 1024 * 1024;
 
 /// By which files of an export are known again: SHA-256, or XXH3 with 128 bits, which is faster and finds accidents
@@ -45,10 +46,10 @@ const FLUSH: u64 = 32 * 1024 * 1024;
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportHash"))]
 pub enum Hash {
-    /// SHA-256: `sha256sum` knows it, and nobody can make another file with the same one.
+    /// SHA-256: can be checked with `sha256sum`, and collisions cannot be forged.
     #[default]
     Sha256,
-    /// XXH3 with 128 bits: several times faster, finds accidents only.
+    /// 128-bit XXH3: several times faster, but detects only accidental changes.
     Xxh3,
 }
 
@@ -56,13 +57,13 @@ pub enum Hash {
 pub struct Copied {
     pub bytes: u64,
     pub lines: u64,
-    /// The hash that was asked for, in hex, of the bytes read back from the copy.
+    /// Hash of the bytes read back from the copy, in hex.
     pub digest: String,
-    /// The last byte is no line end, and there is one.
+    /// The copy is not empty and does not end with a line break.
     pub torn: bool,
-    /// The file had grown when the copy was compared with it.
+    /// The file had grown by the time it was compared with the copy.
     pub grew: bool,
-    /// When it was last written to, as it was told at the beginning.
+    /// Modification time of the original when the copy started.
     pub modified: Option<std::time::SystemTime>,
 }
 
@@ -70,32 +71,32 @@ pub struct Copied {
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "RescueProgress"))]
 pub struct Progress {
-    /// Bytes that are dealt with.
     #[cfg_attr(test, ts(type = "number"))]
     pub done: AtomicU64,
-    /// Bytes in all, as far as it is known.
+    /// Total bytes, as far as known.
     #[cfg_attr(test, ts(type = "number"))]
     pub total: AtomicU64,
 }
 
 impl Progress {
-    /// Begins something of this many bytes.
+    /// Starts an operation of `total` bytes.
     pub fn begin(&self, total: u64) {
         self.done.store(0, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
     }
 
-    /// So many more are done.
     pub fn add(&self, bytes: u64) {
         self.done.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 
-/// Copies `from` into a new file `to` of mode 0600. On an error, and when there is none, nothing is left at `to`.
+/// Copies `from` into a new file `to` of mode 0600. On an error it removes that file again.
 ///
 /// # Errors
-/// [`Code::VerificationFailed`] when it is cut, rewritten or replaced at every try, or the copy does not hold what was
-/// written; [`Code::PathRefused`] when it is no regular file; [`Code::Io`].
+///
+/// [`Code::VerificationFailed`] if the file is truncated, rewritten or replaced on every attempt, or if the
+/// copy does not contain what was written; [`Code::PathRefused`] if `from` is not a regular file;
+/// [`Code::Io`].
 pub fn copy(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<Copied> {
     let mut pause = PAUSE;
     for attempt in 0..TRIES {
@@ -103,11 +104,11 @@ pub fn copy(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<C
             std::thread::sleep(pause);
             pause *= 2;
         }
-        // What is there already is not ours to take away.
+        // Fails if `to` exists, so that the removal below cannot hit a file of someone else.
         let file = create(to)?;
         let copied = once(from, to, &file, hash, progress);
         if !matches!(copied, Ok(Some(_))) {
-            // What is half written, or no copy of anything, is of no use to anybody.
+            // A partial or outdated copy is useless.
             let _ = std::fs::remove_file(to);
         }
         if let Some(copied) = copied? {
@@ -119,10 +120,11 @@ pub fn copy(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<C
         .hint("something else changes it; end that, or try again when it has ended"))
 }
 
-/// The hash of a file, and how long it is.
+/// Returns the hash and the length of a file.
 ///
 /// # Errors
-/// [`Code::PathRefused`] when it is no regular file, [`Code::Io`].
+///
+/// [`Code::PathRefused`] if it is not a regular file, [`Code::Io`].
 pub fn digest(path: &Path, hash: Hash, progress: &Progress) -> Result<(String, u64)> {
     let (file, meta) = open_regular_with_metadata(path)?;
     let mut told = Told::new(hash);
@@ -142,10 +144,10 @@ pub fn digest(path: &Path, hash: Hash, progress: &Progress) -> Result<(String, u
     Ok((told.digest(), length.doing("read", path)?))
 }
 
-/// One try; `None` when the file is another one afterwards.
+/// Attempts the copy once; `None` if the file changed other than by growing.
 fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) -> Result<Option<Copied>> {
     let (source, before) = open_regular_with_metadata(from)?;
-    // What the file system takes for now.
+    // The current time according to the file system.
     let now = copy.metadata().and_then(|meta| meta.modified()).doing("create", to)?;
     let age = before.modified().ok().and_then(|at| now.duration_since(at).ok());
     let idle = age.is_some_and(|age| age > RACY);
@@ -166,8 +168,8 @@ fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) ->
             .at(to)
             .hint("check the disk; the original is as it was"));
     }
-    // A file whose times have not moved was not written to. One that was written to just before it was opened may have
-    // been written to again within the same tick.
+    // If the timestamps did not change, the file was not written to. A file that was written to just before
+    // it was opened may have been written to again within the same clock tick, so it is compared anyway.
     let same = |meta: &Metadata| identity(&before) == identity(meta) && meta.len() >= bytes;
     let Ok((_, after)) = open_regular_with_metadata(from) else { return Ok(None) };
     if !same(&after) {
@@ -178,7 +180,7 @@ fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) ->
         if !equal(&source, &reread, bytes).doing("read", from)? {
             return Ok(None);
         }
-        // The file that bears the name now: a replaced one lives on without it.
+        // Check the file that has the name now: a replaced file lives on under its open handle.
         let Ok((_, after)) = open_regular_with_metadata(from) else { return Ok(None) };
         let handle = source.metadata().doing("read", from)?;
         if !same(&after) || handle.len() < bytes {
@@ -202,7 +204,7 @@ fn create(to: &Path) -> Result<File> {
     options.open(to).doing("create", to)
 }
 
-/// The times that move when a file is written to.
+/// Timestamps that change when a file is written to.
 fn times(meta: &Metadata) -> (Option<std::time::SystemTime>, i64, i64) {
     #[cfg(unix)]
     let changed = {
@@ -214,12 +216,12 @@ fn times(meta: &Metadata) -> (Option<std::time::SystemTime>, i64, i64) {
     (meta.modified().ok(), changed.0, changed.1)
 }
 
-/// The length at which the file is copied: at the end of a line, if one is just being written.
+/// Returns the length to copy. If a line is just being written, waits for its end.
 fn settled_length(source: &File, mut length: u64, idle: bool) -> std::io::Result<u64> {
     for _ in 0..LOOKS {
         let mut last = [b'\n'];
         let ended = length == 0 || (read_some_at(source, &mut last, length - 1)? == 1 && last[0] == b'\n');
-        // It is torn for good when nobody writes.
+        // With no writer, the line stays unfinished.
         if ended || idle {
             break;
         }
@@ -229,7 +231,7 @@ fn settled_length(source: &File, mut length: u64, idle: bool) -> std::io::Result
     Ok(length)
 }
 
-/// Writes the first `bytes` of the source and makes them durable; tells whether there were as many.
+/// Writes the first `bytes` of the source and syncs them to disk. Returns `false` if the source is shorter.
 fn write(
     source: &File,
     copy: &File,
@@ -240,7 +242,8 @@ fn write(
     progress: &Progress,
 ) -> Result<bool> {
     let written = std::thread::scope(|scope| {
-        // The disk begins early, so that the end is not waited for. An error is told only once, so it is kept.
+        // Start syncing early to shorten the final sync. The kernel reports a write error only once, so the
+        // result of each early sync is kept.
         let (flush, due) = sync_channel::<()>(1);
         let flusher = (bytes > 2 * FLUSH)
             .then(|| scope.spawn(move || due.into_iter().try_for_each(|()| copy.sync_data())));
@@ -279,7 +282,7 @@ fn write(
     Ok(false)
 }
 
-/// Whether both begin with the same bytes.
+/// Returns whether the first `bytes` of both files are equal.
 fn equal(one: &File, other: &File, bytes: u64) -> std::io::Result<bool> {
     let size = usize::try_from(bytes).unwrap_or(BLOCK).clamp(1, BLOCK);
     let (mut left, mut right) = (vec![0; size], vec![0; size]);
@@ -296,12 +299,12 @@ fn equal(one: &File, other: &File, bytes: u64) -> std::io::Result<bool> {
     Ok(true)
 }
 
-/// What is done with each block, in order.
+/// Consumer that sees every block in order.
 trait Eater: Send {
     fn see(&mut self, block: &[u8]);
 }
 
-/// The hash of all blocks, their line ends, and their last byte.
+/// Hash, number of line breaks and last byte of all blocks.
 struct Told {
     hasher: Hasher,
     lines: u64,
@@ -325,7 +328,7 @@ impl Told {
     fn digest(self) -> String {
         match self.hasher {
             Hasher::Sha256(hasher) => hex(&hasher.finalize()),
-            // As `xxhsum -H2` prints it.
+            // Same format as `xxhsum -H2`.
             Hasher::Xxh3(hasher) => format!("{:032x}", hasher.digest128()),
         }
     }
@@ -342,11 +345,11 @@ impl Eater for Told {
     }
 }
 
-/// Reads each block back from the copy, through a handle of its own, and hands on what it read to be hashed.
+/// Reads each block back from the copy through a separate handle, compares it, and passes it on to be hashed.
 struct Checked<'b, 'e> {
     copy: &'b File,
     at: u64,
-    /// Whether all of them are what was written.
+    /// Whether every block so far matches what was written.
     held: std::io::Result<bool>,
     hashed: &'b mut Belt<'e, Told>,
 }
@@ -364,14 +367,14 @@ impl Eater for Checked<'_, '_> {
     }
 }
 
-/// Carries blocks to their eater: in another thread, or of a small file at once.
+/// Passes blocks to a consumer: in another thread, or directly for a small file.
 enum Belt<'e, E> {
     Here { eater: &'e mut E, spare: Vec<u8> },
     Beyond { full: SyncSender<(Vec<u8>, usize)>, empty: Receiver<Vec<u8>> },
 }
 
 impl<E: Eater> Belt<'_, E> {
-    /// A block to fill. Waits until the eater has left one.
+    /// Returns a block to fill; waits until the consumer has returned one.
     fn block(&mut self) -> Vec<u8> {
         match self {
             Self::Here { spare, .. } => std::mem::take(spare),
@@ -379,20 +382,20 @@ impl<E: Eater> Belt<'_, E> {
         }
     }
 
-    /// Hands over the first `length` bytes of a block.
+    /// Passes on the first `length` bytes of a block.
     fn send(&mut self, block: Vec<u8>, length: usize) {
         match self {
             Self::Here { eater, spare } => {
                 eater.see(&block[..length]);
                 *spare = block;
             }
-            // An eater that is gone has panicked, which the end of the scope tells.
+            // Sending fails only if the consumer panicked; the scope propagates that panic.
             Self::Beyond { full, .. } => drop(full.send((block, length))),
         }
     }
 }
 
-/// Runs `produce` here and the eater in another thread.
+/// Runs `produce` in this thread and the consumer in another one.
 fn side_by_side<E: Eater, T>(bytes: u64, eater: &mut E, produce: impl FnOnce(&mut Belt<'_, E>) -> T) -> T {
     if bytes <= SMALL {
         let size = usize::try_from(bytes).unwrap_or(BLOCK).clamp(1, BLOCK);
@@ -414,14 +417,14 @@ fn side_by_side<E: Eater, T>(bytes: u64, eater: &mut E, produce: impl FnOnce(&mu
     })
 }
 
-/// Bytes of the next block when so many are left.
+/// Size of the next block when `left` bytes remain.
 fn wanted(left: u64) -> usize {
     usize::try_from(left).unwrap_or(BLOCK).min(BLOCK)
 }
 
-/// Fills the buffer; tells whether the file was long enough.
+/// Fills the buffer. Returns `false` if the file is too short.
 fn read_full_at(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<bool> {
-    // So that a file in motion moves between two blocks of a small file too.
+    // Slow down in tests, so that concurrent writes fall between two blocks even in a small file.
     #[cfg(test)]
     tests::dawdle();
     let mut filled = 0;
@@ -469,7 +472,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::sync::atomic::AtomicBool;
 
-    /// Lets a writer go on.
+    /// Gives the concurrent writer time to run.
     pub fn dawdle() {
         static CALLS: AtomicU64 = AtomicU64::new(0);
         let call = CALLS.fetch_add(1, Ordering::Relaxed);
@@ -523,11 +526,11 @@ mod tests {
         }
     }
 
-    /// What the writer of the races does next: every line is unlike every other.
+    /// Writer for the race tests; every line it writes is unique.
     struct Writer<'p> {
         path: &'p Path,
         counter: usize,
-        /// Everything that the file was, as the beginnings it may be copied as: the whole text of each life of it.
+        /// Full text of every generation of the file. A correct copy is a prefix of one of them.
         lives: Vec<Vec<u8>>,
     }
 
@@ -550,7 +553,7 @@ mod tests {
             file.write_all(&line).unwrap();
         }
 
-        /// Cuts the file in the middle; another life begins with what is left.
+        /// Cuts the file in half and starts a new generation with the rest.
         fn truncate(&mut self) {
             let life = self.lives.last().unwrap();
             let left = life[..life.len() / 2].to_vec();
@@ -561,7 +564,8 @@ mod tests {
 
         fn rewrite(&mut self, lines: usize) {
             let text = self.text(lines);
-            // Before it is there, for a copy may be quicker than this writer; what is written piece by piece begins it.
+            // Recorded before the file exists, because a copy may be faster than this writer. The file is
+            // written in pieces, so every intermediate state is a prefix of this text.
             self.lives.push(text.clone());
             let mut file = File::create(self.path).unwrap();
             for piece in text.chunks(8 * 1024) {
@@ -578,8 +582,8 @@ mod tests {
         }
     }
 
-    /// Copies of a file whose writer appends, cuts, rewrites and replaces it: how many were right, were told as failed, and were
-    /// wrong without a word.
+    /// Copies files whose writer appends, truncates, rewrites and replaces them. Returns how many copies were
+    /// correct, were reported as failed, and were silently wrong.
     fn race(rounds: usize, mut copy: impl FnMut(&Path, &Path) -> bool) -> (usize, usize, usize) {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
@@ -590,7 +594,7 @@ mod tests {
             std::fs::write(&from, b"").unwrap();
             let mut writer = Writer { path: &from, counter: round * 1_000_003, lives: vec![Vec::new()] };
             writer.rewrite(60 + round % 400);
-            // Every other file has been still for long when its copy begins.
+            // Every other file has been idle for a long time when its copy starts.
             let still = round % 2 == 1;
             if still {
                 let long_ago = std::time::SystemTime::now() - Duration::from_mins(1);
@@ -643,7 +647,7 @@ mod tests {
         (right, told, wrong)
     }
 
-    /// What a program does that does not look twice.
+    /// Copies the way a program does that never checks for changes.
     fn plain(from: &Path, to: &Path) -> std::io::Result<()> {
         let (mut from, mut to) = (File::open(from)?, File::create(to)?);
         let mut block = vec![0; BLOCK];
@@ -656,7 +660,7 @@ mod tests {
         }
     }
 
-    /// `RACES=10000 cargo test --lib -- --nocapture races` makes as many as are promised.
+    /// `RACES=10000 cargo test --lib -- --nocapture races` runs the documented number of rounds.
     #[test]
     #[expect(clippy::print_stdout, reason = "the figures, with --nocapture")]
     fn no_copy_of_a_file_in_motion_is_wrong_in_silence_in_any_of_the_races() {

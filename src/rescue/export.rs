@@ -1,8 +1,9 @@
-//! An export: everything that belongs to a session, byte for byte, as a directory or one archive that says what it holds.
+//! An export: everything that belongs to a session, byte for byte, as a directory or a single archive, with a
+//! manifest of its contents.
 //!
-//! It is built under another name, every file is compared with its original, the manifest is written last, and only then
-//! does it get its name. So what bears the name is whole, whatever happened meanwhile; what does not is swept by the next
-//! export. The original is only read.
+//! It is built under a temporary name: every file is compared with its original, the manifest is written
+//! last, and only then is the export renamed. So an export with a final name is always complete, and the next
+//! export removes unfinished ones. The original is only read.
 
 use super::archive;
 use super::copy::{Hash, Progress, copy};
@@ -28,42 +29,43 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/export@1";
-/// What stands between the time and the id in a name.
+/// Separates the time from the session id in the name of an export.
 pub const MARK: &str = "-LOSSLESS-";
-/// Ending of what is being built.
+/// Suffix of an export that is being built.
 pub const UNFINISHED: &str = ".part";
-/// Ending of an archive.
+/// File name suffix of an archive.
 pub const ARCHIVE: &str = ".tar";
-/// Room for the manifest and the list of hashes, a file.
+/// Space reserved per file for its entries in the manifest and the list of hashes, in bytes.
 const PER_FILE: u64 = 1024;
 
-/// Which sessions are meant, by an export or by pages.
+/// Selects the sessions to export or to render as pages.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Id, beginning of it, name, title or path of the transcript.
+    /// Session id, id prefix, name, title or transcript path.
     pub session: Option<String>,
-    /// The one that was active last.
+    /// Selects the most recently active session.
     pub latest: bool,
-    /// Only sessions of this project.
+    /// Restricts the selection to sessions of this project.
     pub project: Option<PathBuf>,
-    /// Every session that a process holds.
+    /// Selects every session that a process has open.
     pub active: bool,
     pub all: bool,
 }
 
 impl Selection {
-    /// Whether one session is meant, which then fails as a whole.
+    /// Returns whether a single session is selected; its failure then fails the whole command.
     #[must_use]
     pub fn is_named(&self) -> bool {
         self.session.is_some() || self.latest
     }
 
-    /// Reads the inventory that it chooses from.
+    /// Reads the context that sessions are selected from, and resolves the project.
     ///
     /// # Errors
-    /// [`Code::Usage`] when two ways to choose are given; those of [`directory`] and [`ReportContext::read`].
+    ///
+    /// [`Code::Usage`] if more than one kind of selection is given; those of [`directory`] and
+    /// [`ReportContext::read`].
     pub(super) fn ground<'o>(&self, world: World<'o>) -> Result<(ReportContext<'o>, Option<PathBuf>)> {
         if usize::from(self.is_named()) + usize::from(self.active) + usize::from(self.all) > 1 {
             return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
@@ -73,10 +75,11 @@ impl Selection {
         Ok((ReportContext::read(world, project.as_deref())?, project))
     }
 
-    /// The sessions that are meant.
+    /// Returns the selected sessions.
     ///
     /// # Errors
-    /// Those of [`find`]; [`Code::NothingToDo`] when no session fits.
+    ///
+    /// Those of [`find`]; [`Code::NothingToDo`] if no session matches.
     pub(super) fn rows<'r>(&self, inventory: &'r Inventory<'_>) -> Result<Vec<&'r InventoryRow>> {
         if self.all || self.active {
             let wanted = |row: &&InventoryRow| {
@@ -95,24 +98,24 @@ impl Selection {
         find_readable(inventory, &wanted).map(|row| vec![row])
     }
 
-    /// The kept sessions that "all" includes. They are read one after the other, because each is unpacked for it.
+    /// Returns the kept sessions that `--all` includes. Each must be unpacked, so the caller reads them one
+    /// at a time.
     pub(super) fn kept(&self, inventory: &Inventory<'_>) -> Vec<KeptEntry> {
         if self.all { inventory.gone_kept() } else { Vec::new() }
     }
 }
 
-/// Which sessions, and where to.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "ExportFields")]
 pub struct ExportOptions {
     pub selection: Selection,
-    /// Directory to put exports into; that of the state when missing.
+    /// Target directory for exports; defaults to the one in the state directory.
     pub to: Option<PathBuf>,
-    /// One file a session.
+    /// Writes a single `.tar` file per session.
     pub archive: bool,
-    /// By which files are known again.
+    /// Hash algorithm for the manifest.
     pub hash: Hash,
-    /// Directory of the session log; that of the state when missing.
+    /// Directory of the session log; defaults to the state directory.
     pub log: Option<PathBuf>,
     pub dry_run: bool,
 }
@@ -157,7 +160,7 @@ impl From<ExportFields> for ExportOptions {
 pub struct Exported {
     /// Id of the session, a UUID.
     pub session: String,
-    /// Name, title or newest prompt.
+    /// Name, title or latest prompt.
     pub title: Option<String>,
     /// State of the session at that time.
     pub state: State,
@@ -171,7 +174,7 @@ pub struct Exported {
     pub files: usize,
     /// Bytes of these files.
     pub bytes: u64,
-    /// Length of the transcript that was copied.
+    /// Length of the copied transcript, in bytes.
     pub transcript_bytes: u64,
     /// Lines of it; `null` before it is copied.
     pub transcript_lines: Option<u64>,
@@ -179,9 +182,9 @@ pub struct Exported {
     pub digest: Option<String>,
     /// The transcript has grown since: the export holds its beginning of that length.
     pub grew: bool,
-    /// Process that has it open.
+    /// Id of the process that has the session open.
     pub live_pid: Option<u32>,
-    /// What was left, and why.
+    /// Files that were not exported, with the reason.
     pub skipped: Vec<Skipped>,
 }
 
@@ -199,9 +202,7 @@ pub struct Failure {
     pub code: &'static str,
     /// What went wrong, in one sentence.
     pub message: String,
-    /// What to do next.
     pub hint: Option<String>,
-    /// Exit code of this error.
     pub exit_code: i32,
 }
 
@@ -238,26 +239,27 @@ pub struct ExportReport {
     /// Directory of the exports.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
-    /// One file a session.
+    /// Whether each session was written as a single `.tar` file.
     pub archive: bool,
-    /// By which files are known again.
     pub hash: Hash,
     /// What was exported, each verified.
     pub exports: Vec<Exported>,
     /// Sessions that failed, each with its error.
     pub failures: Vec<Failure>,
-    /// Bytes of all exports.
+    /// Total size of all exports, in bytes.
     pub bytes: u64,
     /// The session log that tells it; `null` when nothing was done, or it could not be written.
     #[serde(serialize_with = "lossy_or_null")]
     pub log: Option<PathBuf>,
 }
 
-/// Exports, or with `dry_run` tells what would be exported.
+/// Exports the selected sessions, or with `dry_run` reports what would be exported.
 ///
 /// # Errors
-/// Those of [`find`]; [`Code::NothingToDo`] when no session fits; [`Code::PathRefused`] for a place inside Claude Code's own
-/// directory. Of one session also what its export fails with; of several that is in the report.
+///
+/// Those of [`find`]; [`Code::NothingToDo`] if no session matches; [`Code::PathRefused`] for a target inside
+/// Claude Code's own directory. If a single session is selected, also the error of its export; if several
+/// are, errors go into the report.
 pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) -> Result<ExportReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(world)?;
@@ -297,7 +299,7 @@ pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) ->
         ensure_dir(&to)?;
         sweep(&to);
         let largest = plans.iter().map(|plan| plan.bytes).max().unwrap_or(0);
-        // An archive is made from the directory, which goes afterwards.
+        // An archive is packed from a directory, which needs space until it is removed.
         ensure_room(&to, bytes.saturating_add(if options.archive { largest } else { 0 }))?;
         for plan in &plans {
             match plan.carry_out(world, &to, options, progress) {
@@ -308,7 +310,7 @@ pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) ->
                 Err(error) => {
                     report.failures.push(failed(world, &ground, plan.row.found.id(), error.clone()));
                     if named {
-                        // The only one: told as what it is.
+                        // The only session: return its error directly.
                         log(world, &ground, &report, options);
                         return Err(error);
                     }
@@ -337,7 +339,6 @@ pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) ->
     Ok(report)
 }
 
-/// One kept session of the selection "all".
 fn export_kept(
     world: World<'_>,
     inventory: &Inventory<'_>,
@@ -356,7 +357,8 @@ fn failed(world: World<'_>, ground: &ReportContext<'_>, session: &str, error: Er
     Failure::of(session, error)
 }
 
-/// Sessions of the selection "all" that cannot be read, and directories that may hold some.
+/// Returns the sessions of the `--all` selection that cannot be read, and the directories that could not be
+/// listed.
 pub(super) fn unread<'i>(inventory: &'i Inventory<'_>) -> impl Iterator<Item = Failure> + 'i {
     let told = |error: &Error| {
         let error = Error { code: Code::TranscriptUnreadable, ..error.clone() };
@@ -370,7 +372,8 @@ fn is_current(inventory: &Inventory<'_>, row: &InventoryRow) -> bool {
     inventory.verdict(row).state == State::Current
 }
 
-/// Where exports go. Never into Claude Code's own directories: it would take them for sessions, or delete them.
+/// Returns the target directory. It is never inside Claude Code's own directories, because Claude Code would
+/// treat exports as sessions or delete them.
 fn target(ground: &ReportContext<'_>, inventory: &Inventory<'_>, options: &ExportOptions) -> Result<PathBuf> {
     let Some(to) = &options.to else { return Ok(ground.state.exports()) };
     ensure_elsewhere(inventory, to)?;
@@ -380,7 +383,7 @@ fn target(ground: &ReportContext<'_>, inventory: &Inventory<'_>, options: &Expor
     Ok(to.clone())
 }
 
-/// Refuses a place inside Claude Code's own directories.
+/// Rejects a path inside Claude Code's own directories.
 pub(super) fn ensure_elsewhere(inventory: &Inventory<'_>, to: &Path) -> Result<()> {
     let real = nearest(to);
     let own = |dir: &Path| canonical(dir).is_ok_and(|dir| real.starts_with(dir));
@@ -392,7 +395,7 @@ pub(super) fn ensure_elsewhere(inventory: &Inventory<'_>, to: &Path) -> Result<(
     Ok(())
 }
 
-/// The real path of what exists of a path, with the rest behind it.
+/// Resolves the existing part of a path and appends the rest.
 fn nearest(path: &Path) -> PathBuf {
     for ancestor in path.ancestors() {
         if let Ok(real) = canonical(ancestor) {
@@ -402,16 +405,16 @@ fn nearest(path: &Path) -> PathBuf {
     path.to_path_buf()
 }
 
-/// What is exported of one session.
+/// The export of one session, before any file is copied.
 struct Plan<'r> {
     row: &'r InventoryRow,
-    /// Where Claude Code has the transcript, or had it.
+    /// Path of the transcript in Claude Code's directory, even if it is gone.
     transcript: PathBuf,
     state: State,
     origin: ExportOrigin,
     files: Vec<Belonging>,
     skipped: Vec<Skipped>,
-    /// As far as it can be told before.
+    /// Estimated size of all files before the copy, in bytes.
     bytes: u64,
 }
 
@@ -458,7 +461,7 @@ impl<'r> Plan<'r> {
         format!("{}{MARK}{}", at.format("%Y%m%dT%H%M%SZ"), self.row.found.id())
     }
 
-    /// Before it is done.
+    /// Describes the export before it is carried out.
     fn told(&self, to: &Path, options: &ExportOptions) -> Exported {
         Exported {
             session: self.row.found.id().to_owned(),
@@ -519,7 +522,7 @@ impl<'r> Plan<'r> {
         })
     }
 
-    /// Copies every file below `dir`, and writes the manifest last.
+    /// Copies every file into `dir` and writes the manifest last.
     fn build(&self, dir: &Path, now: DateTime<Utc>, hash: Hash, progress: &Progress) -> Result<Manifest> {
         let mut files = Vec::new();
         let mut skipped = self.skipped.clone();
@@ -531,7 +534,7 @@ impl<'r> Plan<'r> {
                 dirs.extend(parent.ancestors().take_while(|one| *one != dir).map(Path::to_path_buf));
             }
             match copy(&file.from, &target, hash, progress) {
-                // One that was empty for a moment would be copied as such.
+                // A transcript that was briefly truncated would otherwise be exported truncated.
                 Ok(copied)
                     if file.part == SessionFileKind::Transcript && copied.bytes < self.row.summary.bytes =>
                 {
@@ -541,7 +544,7 @@ impl<'r> Plan<'r> {
                         .hint("something else changes it; end that, or try again when it has ended"));
                 }
                 Ok(copied) => files.push(ManifestEntry::of(file.part, file.path.clone(), copied)),
-                // The client takes tasks and results away again.
+                // The client may delete task and tool result files at any time.
                 Err(_) if file.part != SessionFileKind::Transcript && is_gone(&file.from) => {
                     let path = file.from.to_string_lossy().into_owned();
                     skipped.push(Skipped { path, why: "was removed before it could be copied".into() });
@@ -570,7 +573,7 @@ fn is_gone(path: &Path) -> bool {
     matches!(std::fs::symlink_metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
 }
 
-/// What is being built; taken away again unless it gets its name.
+/// An unfinished export; removed on drop unless it is published.
 struct Building {
     dir: PathBuf,
     published: std::cell::Cell<bool>,
@@ -587,7 +590,7 @@ impl Building {
         Self { dir, published: false.into() }
     }
 
-    /// Gives it its name, which nothing has yet.
+    /// Renames the finished export to a name that is not in use.
     fn publish(&self, to: &Path, name: &str, ending: &str) -> Result<PathBuf> {
         for number in 1..100 {
             let more = if number == 1 { String::new() } else { format!("-{number}") };
@@ -615,14 +618,14 @@ impl Drop for Building {
     }
 }
 
-/// Renames to a name that nothing has.
+/// Renames a file without replacing an existing one.
 pub(super) fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         use rustix::io::Errno;
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // Not every file system knows it.
+            // Not every file system supports `NOREPLACE`.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
             other => return other.map_err(Into::into),
         }
@@ -633,7 +636,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)
 }
 
-/// Takes away what exports that were killed have left.
+/// Removes what killed exports left behind.
 fn sweep(to: &Path) {
     let Ok(entries) = std::fs::read_dir(to) else { return };
     for entry in entries.filter_map(std::result::Result::ok) {
@@ -646,7 +649,7 @@ fn sweep(to: &Path) {
     }
 }
 
-/// Whether this is what an export was building whose process is gone.
+/// Returns whether this is the unfinished export of a process that no longer exists.
 #[must_use]
 pub fn is_left_over(name: &str) -> bool {
     let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED));
@@ -659,8 +662,8 @@ pub fn is_left_over(name: &str) -> bool {
     session_of(own).is_some() && pid != std::process::id() && !crate::program::process_exists(pid)
 }
 
-/// The session of an export, by its name: `<UTC>-LOSSLESS-<id>`, `-2` behind it for a second one within a second, `.tar` for an
-/// archive.
+/// Returns the session id in the name of an export: `<UTC>-LOSSLESS-<id>`, with `-2` appended for a second
+/// one within a second, and `.tar` for an archive.
 #[must_use]
 pub fn session_of(name: &str) -> Option<&str> {
     let (at, rest) = name.split_once(MARK)?;
@@ -689,7 +692,8 @@ fn note(world: World<'_>, ground: &ReportContext<'_>, exported: &Exported) {
     );
 }
 
-/// Writes the rows of the session log. Without it the exports are what they are; that it is missing is told.
+/// Adds the rows to the session log. A log that cannot be written does not fail the export; the report then
+/// has no log path.
 fn log(
     world: World<'_>,
     ground: &ReportContext<'_>,

@@ -1,4 +1,5 @@
-//! Forgetting: a session is removed from every place of ours. What Claude Code has of it is left and named.
+//! Forgetting: removes everything this tool stores about a session. Files that Claude Code has of it are left
+//! in place and listed.
 
 use super::export::session_of as session_of_export;
 use super::reading::publish;
@@ -35,9 +36,8 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/forget@1";
-/// Largest file about several sessions that is looked through, in bytes.
+/// Largest shared file that is searched for the session id, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Which session `forget` removes.
@@ -52,7 +52,6 @@ pub struct ForgetOptions {
     pub dry_run: bool,
 }
 
-/// What a removed file or directory was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -66,13 +65,13 @@ pub enum ForgottenKind {
     Incident,
     Event,
     Quarantined,
-    /// The block of the session in HANDOFF.md.
+    /// Block of the session in HANDOFF.md.
     Note,
-    /// A saved state in its project.
+    /// Saved state in the project directory.
     State,
-    /// Lines or entries about the session in a file that is about others too.
+    /// Lines or entries about the session in a file shared with other sessions.
     Entries,
-    /// Lock files, which hold nothing and bear its id.
+    /// Empty lock files named after the session.
     Lock,
 }
 
@@ -112,15 +111,15 @@ pub struct ForgetReport {
     /// Exports and pages of it outside of the state directory, and exports of other sessions with its block in
     /// HANDOFF.md; they are left.
     pub elsewhere: Vec<String>,
-    /// What could not be removed.
     pub problems: Vec<Problem>,
 }
 
-/// Removes a session from every place of ours, or with `dry_run` names them.
+/// Removes everything stored about a session, or with `dry_run` lists it.
 ///
 /// # Errors
-/// [`Code::SessionNotFound`]; [`Code::SessionLive`] while a client or a run has it open, because its hooks would keep it again;
-/// [`Code::NothingToDo`] when nothing of ours is about it.
+///
+/// [`Code::SessionNotFound`]; [`Code::SessionLive`] while a client or a run has the session open, because its
+/// hooks would store it again; [`Code::NothingToDo`] if nothing is stored about it.
 pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport> {
     let ground = ReportContext::read(world, None)?;
     let inventory = Inventory::take(&ground, None);
@@ -161,7 +160,7 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
         for lock in locks(state, &session).filter(|path| path.exists()) {
             problems.extend(crate::store::replace::remove(&lock).err().map(Problem::from));
         }
-        // Without its id, which would be all that is left of it.
+        // Without the session id, which would otherwise be the only trace left.
         journal::append(state, world.clock, "forgotten", json!({"count": removed.len()}));
     }
     Ok(ForgetReport {
@@ -176,7 +175,8 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
     })
 }
 
-/// The session that is meant: one with a transcript, else one that only we, or only leftovers of the client, still name.
+/// Finds the session: one with a transcript, or else one that only this tool or files left by the client
+/// still name.
 fn target(
     inventory: &Inventory<'_>,
     state: &StateDir,
@@ -215,7 +215,7 @@ fn transcript_of(
     found.map(|found| found.path.clone()).or_else(kept).or_else(incident)
 }
 
-/// Exports and pages in the state directory, with their sessions.
+/// Returns the exports and pages in the state directory with their session ids.
 fn exported(state: &StateDir) -> impl Iterator<Item = (String, PathBuf, ForgottenKind)> + use<> {
     let named = |dir: PathBuf, kind: ForgottenKind, of: fn(&str) -> Option<&str>| {
         entries(&dir, &mut Vec::new()).filter_map(move |entry| {
@@ -230,7 +230,7 @@ fn exported(state: &StateDir) -> impl Iterator<Item = (String, PathBuf, Forgotte
     ))
 }
 
-/// Everything of ours about a session.
+/// Lists everything this tool stores about a session.
 fn places(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> Vec<Forgotten> {
     let record = state.session(session).parent().map(Path::to_path_buf).unwrap_or_default();
     let mut found = vec![
@@ -251,7 +251,7 @@ fn places(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> Vec<For
         .filter(|(_, path)| std::fs::symlink_metadata(path).is_ok())
         .map(|(kind, path)| Forgotten { kind, bytes: size(&path), path })
         .collect();
-    // Before the record, into which a block that somebody edited is put.
+    // Notes come before the record: an edited block is first set aside there.
     let mut notes = Vec::new();
     for project in projects_of(inventory, state, session) {
         let path = note_path(&project);
@@ -267,7 +267,7 @@ fn places(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> Vec<For
     }
     let entries = shared(state).filter(|path| mentions(path, session));
     notes.extend(entries.map(|path| Forgotten { kind: ForgottenKind::Entries, path, bytes: 0 }));
-    // Last: what is removed before takes some of them.
+    // Locks come last, because the steps before acquire some of them.
     let locks = locks(state, session).filter(|path| path.exists());
     notes.extend(locks.map(|path| Forgotten { kind: ForgottenKind::Lock, path, bytes: 0 }));
     notes
@@ -278,7 +278,7 @@ fn mentions(path: &Path, session: &str) -> bool {
     bytes.is_some_and(|bytes| memmem::find(&bytes, session.as_bytes()).is_some())
 }
 
-/// Files that are about several sessions.
+/// Files that hold entries about several sessions.
 fn shared(state: &StateDir) -> impl Iterator<Item = PathBuf> + use<> {
     let within = |dir: PathBuf| entries(&dir, &mut Vec::new()).map(|entry| entry.path());
     let single = [state.moves(), state.notices(), state.paused(), state.kept_register()].into_iter();
@@ -301,10 +301,10 @@ fn locks(state: &StateDir, session: &str) -> impl Iterator<Item = PathBuf> + use
     .into_iter()
 }
 
-/// Removes the lines and entries about a session from a file that is about others too.
+/// Removes the lines and entries about a session from a shared file.
 fn remove_entries(state: &StateDir, session: &str, path: &Path) -> Result<()> {
     if path == state.kept_register() {
-        // A cache, which the next reader makes anew.
+        // The register is a cache that the next reader rebuilds.
         return crate::store::replace::remove(path);
     }
     if path == state.moves() {
@@ -331,8 +331,8 @@ fn remove_entries(state: &StateDir, session: &str, path: &Path) -> Result<()> {
     session_log::forget(path, session)
 }
 
-/// Exports and pages of a session that the journal knows outside of the state directory, and exports of other sessions in which the
-/// note of their project has its block. An export is left as it was verified.
+/// Returns the exports and pages of a session that the journal lists outside the state directory, and the
+/// exports of other sessions whose HANDOFF.md contains its block. A verified export is never changed.
 fn left_elsewhere(state: &StateDir, session: &str) -> Vec<String> {
     let written = journal::entries(state, &["exported", "page-written"]);
     let of_session = written.iter().filter(|entry| entry["session"] == session);
@@ -345,7 +345,7 @@ fn left_elsewhere(state: &StateDir, session: &str) -> Vec<String> {
     elsewhere.chain(with_block).collect()
 }
 
-/// Projects whose HANDOFF.md may have a block of the session.
+/// Projects whose HANDOFF.md may contain a block of the session.
 fn projects_of(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> BTreeSet<PathBuf> {
     let incident = inventory.incidents.get(session).and_then(|incident| incident.project.clone());
     let registered = peek::<Registration>(&state.session(session)).ok().flatten();
@@ -391,7 +391,7 @@ fn remove(state: &StateDir, session: &str, one: &Forgotten) -> Result<()> {
         ForgottenKind::Kept => remove_kept(state, session),
         ForgottenKind::Note => {
             let project = one.path.parent().unwrap_or(Path::new("/"));
-            // A block that somebody edited is put aside; that copy is of the session as well.
+            // An edited block is set aside; that copy must be removed as well.
             for aside in remove_block(project, session, state)?.kept {
                 crate::store::replace::remove(&aside)?;
             }
@@ -405,7 +405,7 @@ fn remove(state: &StateDir, session: &str, one: &Forgotten) -> Result<()> {
                 None => Ok(()),
             }
         }
-        // Removed when none is held any more.
+        // `forget` removes lock files itself after it has released its lease.
         ForgottenKind::Lock => Ok(()),
         ForgottenKind::Snapshots
         | ForgottenKind::Outputs
@@ -420,7 +420,7 @@ fn remove(state: &StateDir, session: &str, one: &Forgotten) -> Result<()> {
             }
             let meta = std::fs::symlink_metadata(&one.path).doing("remove", &one.path)?;
             if meta.is_dir() {
-                // Follows no link.
+                // Does not follow symbolic links.
                 std::fs::remove_dir_all(&one.path).doing("remove", &one.path)
             } else {
                 crate::store::replace::remove(&one.path)

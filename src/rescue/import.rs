@@ -1,8 +1,8 @@
-//! An import: an export becomes a session again, in a configuration directory and for a project of choice.
+//! An import: restores an export as a resumable session in a configuration directory and project of choice.
 //!
-//! The export is verified as a whole before anything is written. Nothing that exists is overwritten; every file is compared
-//! with its hash before it gets its name; the transcript comes last, so that no client sees half a session; what was made is
-//! taken away again when anything fails.
+//! The whole export is verified before anything is written. Nothing that exists is overwritten; every file is
+//! compared with its hash before it gets its final name; the transcript comes last, so that no client sees
+//! half a session; if anything fails, the files written so far are removed.
 
 use super::archive;
 use super::copy::{Hash, Progress, copy, digest};
@@ -28,9 +28,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/import@1";
-/// Beginning of the directories into which archives are unpacked.
+/// Name prefix of the directories that archives are unpacked into.
 const UNPACKED: &str = "importing-";
 
 /// Which export `importSession` makes a session again, and where.
@@ -38,7 +37,7 @@ const UNPACKED: &str = "importing-";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ImportOptions {
-    /// The directory or archive that an export made.
+    /// Directory or archive made by an export.
     pub export: PathBuf,
     /// Claude Code's configuration directory; the one in force when absent.
     pub config_dir: Option<PathBuf>,
@@ -47,18 +46,16 @@ pub struct ImportOptions {
     pub dry_run: bool,
 }
 
-/// One file that is put in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "PlacedFile"))]
 pub struct Placed {
-    /// Its path in the export.
     pub path: String,
     /// Path that it is copied to.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
     /// Bytes of the file.
     pub bytes: u64,
-    /// Its hash in hex, of the kind the export has.
+    /// Hash in hex, with the algorithm of the export.
     pub digest: String,
 }
 
@@ -78,23 +75,22 @@ pub struct ImportReport {
     /// Path of the export.
     #[serde(serialize_with = "lossy")]
     pub export: PathBuf,
-    /// When that was made.
     #[serde(serialize_with = "time")]
     pub exported_at: DateTime<Utc>,
     /// Id of the session, a UUID.
     pub session: String,
-    /// Name, title or prompt it had.
+    /// Name, title or prompt of the session.
     pub title: Option<String>,
-    /// Configuration directory it is in.
+    /// Configuration directory that receives the session.
     #[serde(serialize_with = "lossy")]
     pub config_dir: PathBuf,
     /// Working directory from which it is resumed.
     pub cwd: Option<String>,
-    /// What is put in place, the transcript last.
+    /// Imported files, the transcript last.
     pub files: Vec<Placed>,
     /// Bytes of these files.
     pub bytes: u64,
-    /// What stays in the export, and why.
+    /// Files that are not imported, with the reason.
     pub left: Vec<Skipped>,
     /// How it is resumed; without a command where `hint` says why.
     pub commands: Commands,
@@ -105,12 +101,14 @@ pub struct ImportReport {
     pub log: Option<PathBuf>,
 }
 
-/// Imports, or with `dry_run` verifies the export and tells what would be put where.
+/// Imports an export, or with `dry_run` verifies it and reports where each file would go.
 ///
 /// # Errors
-/// [`Code::VerificationFailed`] when the export is not what was exported, or a copy of it differs; [`Code::PathRefused`] when
-/// something else is in the place of a file; [`Code::NothingToDo`] when the session is there already, byte for byte;
-/// [`Code::SessionLive`] while a client holds it; [`Code::ProjectNotFound`]; [`Code::Io`].
+///
+/// [`Code::VerificationFailed`] if the export does not match its manifest, or a copy of it differs;
+/// [`Code::PathRefused`] if another file is in the way; [`Code::NothingToDo`] if the session is already
+/// there, byte for byte; [`Code::SessionLive`] while a client has it open; [`Code::ProjectNotFound`];
+/// [`Code::Io`].
 pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) -> Result<ImportReport> {
     let ground = ReportContext::read(world, None)?;
     let given = canonical(&options.export).map_err(|error| {
@@ -129,7 +127,7 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
     }
     let (mut report, present) = plan(world, &source, &given, options)?;
     if let (Some(_), Some(cwd), false) = (&options.project, &report.cwd, options.dry_run) {
-        // First: its records name the directory that it was exported from.
+        // Record the new directory first: the transcript still names the one it was exported from.
         let transcript = report
             .files
             .iter()
@@ -153,7 +151,7 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
 struct Source {
     dir: PathBuf,
     manifest: Manifest,
-    /// Unpacked for this import.
+    /// The directory was unpacked for this import and is removed afterwards.
     temporary: bool,
 }
 
@@ -186,7 +184,7 @@ impl Drop for Source {
     }
 }
 
-/// Takes away what imports that were killed have unpacked.
+/// Removes what killed imports have unpacked.
 fn sweep(root: &Path) {
     let Ok(entries) = std::fs::read_dir(root) else { return };
     for entry in entries.filter_map(std::result::Result::ok) {
@@ -198,7 +196,8 @@ fn sweep(root: &Path) {
     }
 }
 
-/// What goes where; and where the transcript is already, if it is.
+/// Plans the target of each file. The second value is the path of the transcript if an identical one exists
+/// already.
 fn plan(
     world: World<'_>,
     source: &Source,
@@ -294,9 +293,10 @@ fn config_dir(world: World<'_>, options: &ImportOptions) -> Result<PathBuf> {
     })
 }
 
-/// Where a file goes; nowhere for the note.
+/// Returns the target of a file; `None` for the note.
 fn place(home: &ClaudeHome, dir: &Path, session: &str, entry: &ManifestEntry) -> Result<Option<PathBuf>> {
-    // The configuration directory itself may be made of links, as its owner likes; what belongs to one session is not.
+    // The user may build the configuration directory itself from symbolic links; inside a session none are
+    // followed.
     let below = |part: &str| {
         let rest = entry.path.split_once('/').map_or(entry.path.as_str(), |(_, rest)| rest);
         inside(&home.dir().join(part), &format!("{session}/{rest}"))
@@ -345,13 +345,13 @@ fn put_all(
         let from = inside(&source.dir, &file.path)?;
         let name = file.to.file_name().unwrap_or_default().to_string_lossy();
         let temporary = dir.join(format!(".{name}.{}{TEMPORARY}", std::process::id()));
-        // Left by a process that had our id and died.
+        // Left by a process with the same id that died.
         let _ = std::fs::remove_file(&temporary);
         let placed = copy(&from, &temporary, source.manifest.hash, progress).and_then(|copied| {
             if copied.digest != file.digest || copied.bytes != file.bytes {
                 return Err(Error::new(Code::VerificationFailed, "changed while it was imported").at(&from));
             }
-            // Fails when something has the name, which a rename would replace.
+            // `hard_link` fails if the name exists, where a rename would replace that file.
             std::fs::hard_link(&temporary, &file.to).doing("put in place", &file.to)
         });
         let _ = std::fs::remove_file(&temporary);

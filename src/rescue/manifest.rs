@@ -1,6 +1,7 @@
-//! A manifest: what an export holds, from which session, as of which length, and how every file of it is known again.
+//! A manifest: lists what an export contains, from which session, up to which length, and the hash of every
+//! file.
 //!
-//! It is written last. A directory without one is no export, whatever it is called.
+//! It is written last. A directory without a manifest is not an export, whatever its name.
 
 use super::copy::{Copied, Hash, Progress, digest};
 use crate::claude::home::is_session_id;
@@ -16,60 +17,55 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// Its name in an export.
 pub const FILE_NAME: &str = "manifest.json";
-/// Name of the list that `sha256sum -c` reads.
+/// File name of the list for `sha256sum -c`.
 pub const SUMS: &str = "SHA256SUMS";
 
-/// The session as it was when it was exported.
+/// The session at the time of the export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportOrigin {
     pub id: String,
-    /// Name, title or newest prompt.
+    /// Name, title or latest prompt.
     pub title: Option<String>,
-    /// Directory it was started in.
+    /// Directory that the session was started in.
     pub cwd: Option<String>,
-    /// Claude Code's configuration directory.
     pub config_dir: String,
-    /// Name of the directory of its transcript.
+    /// Name of the directory that contains the transcript.
     pub directory: String,
-    /// Path of its transcript.
     pub transcript: String,
-    /// Process that had it open; what it wrote later is not in the export.
+    /// Id of the process that had the session open. Anything it wrote later is not in the export.
     pub live_pid: Option<u32>,
-    /// Whether it lived, as every report says it.
+    /// Session state, with the same code as in reports.
     pub state: String,
-    /// How it stopped, as every report says it.
+    /// Kind of stop, with the same code as in reports.
     pub stop: String,
-    /// Version of the client that wrote its newest message.
+    /// Version of the client that wrote the latest message.
     pub client_version: Option<String>,
 }
 
-/// One file of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ManifestEntry {
-    /// Its path in the export, with `/` between names.
+    /// Path in the export, with `/` as separator.
     pub path: String,
     pub part: SessionFileKind,
-    /// Its length: that of the original when it was opened.
+    /// Length of the original when it was opened, in bytes.
     pub bytes: u64,
-    /// Line ends in it.
+    /// Number of line breaks.
     pub lines: u64,
-    /// Its hash, of the kind the manifest names, in hex.
+    /// Hash in hex, with the algorithm of the manifest.
     pub digest: String,
-    /// It does not end with a line end, as the original did not.
+    /// Neither the copy nor the original ends with a line break.
     pub torn: bool,
-    /// The original has grown since it was opened: this is its beginning.
+    /// The original grew after it was opened; the copy is the beginning of it.
     pub grew: bool,
-    /// When the original was last written to.
+    /// Modification time of the original.
     #[serde(serialize_with = "time_or_null")]
     pub modified_at: Option<DateTime<Utc>>,
 }
 
 impl ManifestEntry {
-    /// The entry of a copy.
     #[must_use]
     pub fn of(part: SessionFileKind, path: String, copied: Copied) -> Self {
         Self {
@@ -85,23 +81,20 @@ impl ManifestEntry {
     }
 }
 
-/// What an export holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
-    /// Version of this form.
+    /// Version of the manifest format.
     pub version: u32,
-    /// What made it, with its version.
+    /// Name and version of the program that made the export.
     pub tool: String,
-    /// When it was made.
     #[serde(serialize_with = "time")]
     pub exported_at: DateTime<Utc>,
     pub session: ExportOrigin,
-    /// How the files are known again.
     pub hash: Hash,
-    /// The files, the transcript first.
+    /// Files of the export, the transcript first.
     pub files: Vec<ManifestEntry>,
-    /// What was left, and why.
+    /// Files that were not exported, with the reason.
     pub skipped: Vec<Skipped>,
 }
 
@@ -110,10 +103,11 @@ impl Stored for Manifest {
 }
 
 impl Manifest {
-    /// Reads the manifest of an export, and refuses one that names anything outside of it.
+    /// Reads the manifest of an export. Rejects one that names a path outside the export.
     ///
     /// # Errors
-    /// [`Code::VerificationFailed`] when there is none or it is damaged, [`Code::StateNewer`], [`Code::PathRefused`].
+    ///
+    /// [`Code::VerificationFailed`] if it is missing or damaged, [`Code::StateNewer`], [`Code::PathRefused`].
     pub fn read(export: &Path) -> Result<Self> {
         let path = export.join(FILE_NAME);
         let found = peek::<Self>(&path).map_err(|error| match error.code {
@@ -147,7 +141,8 @@ impl Manifest {
             let plain = entry.path.split('/').all(|name| !["", ".", ".."].contains(&name));
             let known = SessionFileKind::of(&entry.path, &self.session.id) == Some(entry.part);
             let bare = !entry.path.contains(['\\', '\0', '\n']);
-            // Deeper than one name only where the client has directories too.
+            // Only a plan must be directly in its directory; the other kinds may be nested as in the client's
+            // own directories.
             let depth = entry.path.matches('/').count();
             let flat = entry.part != SessionFileKind::Plan || depth == 1;
             if !plain || !known || !bare || !flat {
@@ -168,15 +163,16 @@ impl Manifest {
         self.files.iter().find(|entry| entry.part == SessionFileKind::Transcript)
     }
 
-    /// Bytes of all files.
+    /// Returns the total size of all files.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|entry| entry.bytes).sum()
     }
 
-    /// Writes it durably; the export counts from then on, once it has its name.
+    /// Writes the manifest and syncs it to disk. This completes the export except for its final name.
     ///
     /// # Errors
+    ///
     /// [`Code::Io`].
     pub fn write(&self, export: &Path) -> Result<()> {
         if self.hash == Hash::Sha256 {
@@ -189,15 +185,16 @@ impl Manifest {
         save(&export.join(FILE_NAME), self)
     }
 
-    /// Reads every file of an export and holds it against what is written down.
+    /// Reads every file of an export and compares it with the manifest.
     ///
     /// # Errors
-    /// [`Code::VerificationFailed`] for the first that is missing, changed or a link; [`Code::Io`].
+    ///
+    /// [`Code::VerificationFailed`] for the first file that is missing, changed or a link; [`Code::Io`].
     pub fn verify(&self, export: &Path, progress: &Progress) -> Result<()> {
         for entry in &self.files {
             let path = inside(export, &entry.path)?;
             let (found, bytes) = digest(&path, self.hash, progress).map_err(|error| {
-                // One that is missing or a link is no file of the export either.
+                // A missing file or a link also means that the export is not intact.
                 let missing = std::fs::symlink_metadata(&path).is_err() || error.code == Code::PathRefused;
                 let code = if missing { Code::VerificationFailed } else { error.code };
                 Error { code, ..error }
@@ -215,10 +212,11 @@ impl Manifest {
     }
 }
 
-/// The path of a file in an export, below directories that are no links.
+/// Returns the path of a file in an export. No component may be a symbolic link.
 ///
 /// # Errors
-/// [`Code::VerificationFailed`] for a link.
+///
+/// [`Code::VerificationFailed`] for a symbolic link.
 pub fn inside(export: &Path, path: &str) -> Result<PathBuf> {
     let mut whole = export.to_path_buf();
     for name in path.split('/') {

@@ -1,5 +1,5 @@
-//! Rescue: what is done to a session's files for a person who asks for it. Copies are verified, and nothing is overwritten
-//! that is not kept as a snapshot first.
+//! Rescue: operations on a session's files that the user asks for. Copies are verified, and a file is
+//! overwritten only after a snapshot of it was stored.
 
 mod archive;
 pub mod copy;

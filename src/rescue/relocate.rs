@@ -1,7 +1,9 @@
-//! Relocating: a verified copy of a session in another configuration directory, or for another project directory.
+//! Relocating: makes a verified copy of a session in another configuration directory or for another project
+//! directory.
 //!
-//! The original stays as it is, and both live on apart. The transcript is put in place last, so that no client sees half a
-//! session; nothing that exists is overwritten; what was made is taken away again when anything fails.
+//! The original is not changed, and both sessions continue separately. The transcript is put in place last,
+//! so that no client sees half a session; nothing that exists is overwritten; if anything fails, the files
+//! made so far are removed.
 
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
@@ -23,7 +25,6 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/relocate@1";
 /// Bytes copied at a time.
 const BLOCK: usize = 1024 * 1024;
@@ -33,16 +34,16 @@ const BLOCK: usize = 1024 * 1024;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RelocateOptions {
-    /// Id, beginning of it, name, title or path of the transcript.
+    /// Session id, id prefix, name, title or transcript path.
     pub session: Option<String>,
     /// The session that was active last, in `project` when it is given.
     pub latest: bool,
-    /// Only sessions of this project.
+    /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
     /// A configuration directory of Claude Code (it has `projects` or `settings.json`, or is new with `configDir:
     /// true`), or a project directory.
     pub to: PathBuf,
-    /// `to` is a configuration directory even though it does not look like one.
+    /// Treats `to` as a configuration directory even if it does not look like one.
     pub config_dir: bool,
     pub dry_run: bool,
 }
@@ -75,10 +76,8 @@ pub struct RelocateReport {
     pub dry_run: bool,
     /// Id of the session, a UUID.
     pub session: String,
-    /// Configuration directory of the original.
     #[serde(serialize_with = "lossy")]
     pub from_config_dir: PathBuf,
-    /// Configuration directory of the copy.
     #[serde(serialize_with = "lossy")]
     pub to_config_dir: PathBuf,
     /// Working directory from which the copy is resumed.
@@ -88,20 +87,22 @@ pub struct RelocateReport {
     /// Path of the transcript that is resumed from now on.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// The directory in which it is resumed is remembered, as its records name another one.
+    /// The directory to resume in must be remembered, because the records name another one.
     #[serde(skip)]
     moved: bool,
     /// Which clients see the copy, and which see the original, in sentences.
     pub visibility: Vec<String>,
-    /// How the copy is resumed.
+    /// Commands that resume the copy.
     pub commands: Commands,
 }
 
-/// Copies, or with `dry_run` tells what would be copied.
+/// Copies a session, or with `dry_run` reports what would be copied.
 ///
 /// # Errors
-/// Those of [`find`]; [`Code::SessionLive`]; [`Code::PathRefused`] when something is in the place of the copy, or is no
-/// regular file; [`Code::NothingToDo`] when both places are one; [`Code::VerificationFailed`] when the copy differs.
+///
+/// Those of [`find`]; [`Code::SessionLive`]; [`Code::PathRefused`] if something is in the place of the copy
+/// or is not a regular file; [`Code::NothingToDo`] if source and target are the same;
+/// [`Code::VerificationFailed`] if the copy differs.
 pub fn relocate(world: World<'_>, options: &RelocateOptions) -> Result<RelocateReport> {
     let project = options
         .project
@@ -120,7 +121,7 @@ pub fn relocate(world: World<'_>, options: &RelocateOptions) -> Result<RelocateR
     let mut report = plan(world, &inventory, row, options)?;
     if !options.dry_run {
         if report.moved {
-            // First: a copy that nobody knows the directory of leads back to here.
+            // Remember the directory first: otherwise the copy would lead back to the original one.
             Moves::remember(&ground.state, &report.transcript, Path::new(&report.cwd))?;
         }
         copy_all(&mut report.files)?;
@@ -149,7 +150,7 @@ fn plan(
     })?;
     let known = inventory.homes.iter().find(|one| canonical(one.dir()).is_ok_and(|dir| dir == to));
     let has = |name: &str| to.join(name).exists();
-    // A repository may hold directories of these names too.
+    // A repository may contain directories of these names too.
     let like_one = (has("projects") || has("settings.json")) && !has(".git") && !has(".claude");
     let is_home = options.config_dir || known.is_some() || has(".claude.json") || like_one;
     let (target, dir, cwd) = if is_home {
@@ -162,7 +163,8 @@ fn plan(
     };
     let shared = |path: &Path| canonical(path).unwrap_or_else(|_| path.to_path_buf());
     let in_place = row.found.path.parent().is_some_and(|own| shared(own) == shared(&dir));
-    // Different paths have the same encoded name: the files of a renamed project may be where they have to be.
+    // Different paths can have the same encoded name, so the files of a renamed project may already be in the
+    // right place.
     if in_place && (is_home || start.as_deref() == to.to_str()) {
         return Err(Error::new(Code::NothingToDo, "the session is there already").at(&dir));
     }
@@ -231,7 +233,7 @@ fn plan(
     })
 }
 
-/// Who sees which. Measured with 2.1.200 to 2.1.329.
+/// Describes which client sees which session. Measured with 2.1.200 to 2.1.329.
 fn visibility(from: &ClaudeHome, to: &ClaudeHome, cwd: &str) -> Vec<String> {
     let apart =
         "both are sessions of their own from now on: what is said in one is not in the other".to_owned();
@@ -255,7 +257,8 @@ fn step(from: &Path, to: &Path) -> Result<CopyStep> {
     Ok(CopyStep { from: from.to_path_buf(), to: to.to_path_buf(), bytes, sha256: None })
 }
 
-/// The regular files below a directory. Anything else there is refused: a link could lead anywhere.
+/// Collects the regular files below a directory. Anything else is an error, because a link could lead
+/// anywhere.
 fn tree(from: &Path, to: &Path, files: &mut Vec<CopyStep>) -> Result<()> {
     let entries = match std::fs::read_dir(from) {
         Ok(entries) => entries,
@@ -275,7 +278,7 @@ fn tree(from: &Path, to: &Path, files: &mut Vec<CopyStep>) -> Result<()> {
     Ok(())
 }
 
-/// What was made so far, to be taken away again.
+/// Files and directories made so far, to be removed on failure.
 #[derive(Default)]
 pub(super) struct RelocatedFiles {
     pub(super) files: Vec<PathBuf>,
@@ -283,18 +286,17 @@ pub(super) struct RelocatedFiles {
 }
 
 impl RelocatedFiles {
-    /// Takes everything away again.
     pub(super) fn undo(&self) {
         for file in self.files.iter().rev() {
             let _ = std::fs::remove_file(file);
         }
-        // Only those that are empty go.
+        // Removes directories only if they are empty.
         for dir in self.dirs.iter().rev() {
             let _ = std::fs::remove_dir(dir);
         }
     }
 
-    /// Makes a directory and those above it that are missing.
+    /// Creates a directory and its missing parents.
     pub(super) fn dir(&mut self, dir: &Path) -> Result<()> {
         let mut missing: Vec<&Path> = dir.ancestors().take_while(|one| !one.exists()).collect();
         missing.reverse();
@@ -333,7 +335,7 @@ fn copy(file: &mut CopyStep, made: &mut RelocatedFiles) -> Result<()> {
     Ok(())
 }
 
-/// Copies into a new file, and compares what can be read there with what is in the original now.
+/// Copies into a new file, and compares the result with the current original.
 fn write_copy(file: &mut CopyStep, temporary: &Path) -> Result<()> {
     let mut options = private_file();
     options.write(true).create_new(true);

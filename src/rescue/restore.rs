@@ -1,7 +1,7 @@
-//! Restoring: a snapshot takes the place of a session's transcript again.
+//! Restoring: puts a snapshot in the place of a session's transcript.
 //!
-//! What is there now is kept as a snapshot first, so that a restore can be undone by another one. The file is replaced
-//! whole, or not at all, and read again afterwards.
+//! The current transcript is first stored as a snapshot, so that another restore can undo this one. The file
+//! is replaced completely or not at all, and read back afterwards.
 
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, open_regular_with_metadata, private_file, read_once};
@@ -31,13 +31,12 @@ use std::fs::Metadata;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/restore@1";
-/// Bytes that are read at once.
+/// Size of the read buffer, in bytes.
 const BLOCK: usize = 256 * 1024;
-/// Name under which the files that hooks kept are offered beside the snapshots.
+/// Name under which the files kept by hooks are listed with the snapshots.
 const KEPT: &str = "kept";
-/// Ending of a snapshot's file.
+/// Suffix of a snapshot file.
 const ENDING: &str = ".jsonl";
 
 /// Which snapshot of which session `restore` puts back.
@@ -45,11 +44,11 @@ const ENDING: &str = ".jsonl";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RestoreOptions {
-    /// Id, beginning of it, name, title or path of the transcript.
+    /// Session id, id prefix, name, title or transcript path.
     pub session: Option<String>,
     /// The session that was active last, in `project` when it is given.
     pub latest: bool,
-    /// Only sessions of this project.
+    /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
     /// Name of the snapshot, an unambiguous beginning of it, or `latest`; when absent, the only one.
     pub from: Option<String>,
@@ -61,20 +60,18 @@ pub struct RestoreOptions {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeptSnapshot {
-    /// What it is called.
     pub name: String,
     /// Path of its file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// The kept files whose bytes, one after the other, it holds; empty for a snapshot.
+    /// Kept files whose concatenation is the content; empty for a snapshot.
     #[serde(skip)]
     parts: Vec<KeptFile>,
-    /// When it was taken.
     #[serde(serialize_with = "time_or_null")]
     pub taken_at: Option<DateTime<Utc>>,
     /// Bytes of the snapshot.
     pub bytes: u64,
-    /// SHA-256 of its bytes as they are now, in hex.
+    /// SHA-256 of the current content, in hex.
     pub sha256: String,
     /// Whether these are the bytes it was taken with; `null` when that was not noted.
     pub sound: Option<bool>,
@@ -115,20 +112,19 @@ pub struct RestoreReport {
     pub snapshots: Vec<KeptSnapshot>,
     /// Name of the one that is put back; `null` when there are several and none was named.
     pub chosen: Option<String>,
-    /// It was put back and read again.
+    /// The snapshot was restored and read back.
     pub restored: bool,
     /// Other files of the session that were missing and came back with it: subagents, tool results, tasks, plan, file
     /// history.
     pub companions: usize,
-    /// Name of the snapshot of what was there before.
+    /// Name of the snapshot of the previous transcript.
     pub kept: Option<String>,
-    /// The command that undoes it.
+    /// Command that undoes the restore.
     pub undo: Option<Vec<String>>,
-    /// How the session is resumed.
     pub commands: Commands,
 }
 
-/// What a file holds.
+/// Size, line count and hash of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Content {
     bytes: u64,
@@ -136,12 +132,14 @@ struct Content {
     sha256: String,
 }
 
-/// Tells the snapshots of a session, and puts the chosen one back unless `dry_run` is set.
+/// Lists the snapshots of a session and restores the selected one, unless `dry_run` is set.
 ///
 /// # Errors
-/// Those of [`find`]; [`Code::SnapshotNotFound`]; [`Code::SessionLive`] while a client or a run holds the session;
-/// [`Code::NothingToDo`] when the transcript is as the snapshot; [`Code::ChangedMeanwhile`] when somebody writes to it
-/// meanwhile; [`Code::VerificationFailed`] when the snapshot is not what was taken, or the transcript not what was put.
+///
+/// Those of [`find`]; [`Code::SnapshotNotFound`]; [`Code::SessionLive`] while a client or a run has the
+/// session open; [`Code::NothingToDo`] if the transcript equals the snapshot; [`Code::ChangedMeanwhile`] if
+/// something writes to the transcript meanwhile; [`Code::VerificationFailed`] if the snapshot has changed
+/// since it was taken, or the transcript differs from what was written.
 pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
     let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
@@ -196,7 +194,7 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
     Ok(report)
 }
 
-/// What a snapshot is put back over.
+/// The session to restore and its transcript.
 struct Target {
     session: String,
     transcript: PathBuf,
@@ -205,7 +203,7 @@ struct Target {
 }
 
 impl Target {
-    /// The session that is meant; one whose transcript is gone is found by its incident.
+    /// Finds the session. One whose transcript is gone is found by its kept files or its incident.
     fn find(state: &StateDir, inventory: &Inventory<'_>, options: &RestoreOptions) -> Result<Self> {
         let wanted =
             SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
@@ -251,7 +249,7 @@ impl Target {
     }
 }
 
-/// Refuses what a client that has the session open, or may have it open, would write over.
+/// Refuses if a client has the session open, or may have it open, because it would overwrite the result.
 pub(super) fn refuse_while_held(
     inventory: &Inventory<'_>,
     state: &StateDir,
@@ -284,7 +282,8 @@ fn undo_command(session: &str, kept: &str) -> Vec<String> {
     ["cc-session-recover", "restore", session, "--from", kept].map(str::to_owned).to_vec()
 }
 
-/// The snapshots of a session, the newest first, held against its transcript; and what that holds now.
+/// Compares the snapshots of a session, newest first, with its transcript. Also returns the content of the
+/// transcript.
 fn compare(
     state: &StateDir,
     target: &Target,
@@ -298,7 +297,8 @@ fn compare(
         Err(error) => return Err(Error::io("read the directory", &dir, &error)),
     };
     let mut snapshots = Vec::new();
-    // What hooks kept counts only where Claude Code has lost something: otherwise it is the transcript itself.
+    // Files kept by hooks are listed only if Claude Code has lost something; otherwise they equal the
+    // transcript.
     let lost = kept_session.filter(|kept| loss_of(&target.transcript, Some(kept)).is_some());
     if let Some(kept) = lost {
         let parts = whole_transcript(state, kept);
@@ -352,7 +352,7 @@ fn taken_at(meta: &Metadata) -> Option<DateTime<Utc>> {
     meta.modified().ok().map(DateTime::from)
 }
 
-/// The hash a snapshot was taken with: beside it, or in the run it was taken for.
+/// Returns the recorded hash of a snapshot, from the file next to it or from the run it was taken for.
 fn noted(path: &Path, incident: Option<&Incident>) -> Option<String> {
     noted_sha256(path).or_else(|| {
         let runs = incident?.attempts.iter().filter_map(|attempt| attempt.run.as_deref());
@@ -360,7 +360,7 @@ fn noted(path: &Path, incident: Option<&Incident>) -> Option<String> {
     })
 }
 
-/// The snapshot that is meant: the named one, or the only one.
+/// Returns the snapshot with the given name, or the only one.
 fn choose<'k>(
     snapshots: &'k [KeptSnapshot],
     from: Option<&str>,
@@ -393,7 +393,7 @@ fn choose<'k>(
     }
 }
 
-/// Puts a snapshot back; gives the name of the snapshot of what was there.
+/// Restores a snapshot. Returns the name of the snapshot of the previous transcript.
 fn put_back(
     world: World<'_>,
     ground: &ReportContext<'_>,
@@ -401,7 +401,7 @@ fn put_back(
     chosen: &KeptSnapshot,
 ) -> Result<Option<String>> {
     let state = &ground.state;
-    // No run of ours may begin while the file is changed.
+    // No unattended run may start while the file is changed.
     let Some(_lease) = Lock::try_take(&state.run_lease(&target.session))? else {
         return Err(Error::new(Code::SessionLive, "a run of it is under way")
             .at(&target.transcript)
@@ -430,7 +430,8 @@ fn put_back(
     Ok(before.map(|_| name))
 }
 
-/// Writes the snapshot beside the transcript, makes sure that nobody has written to that since it was kept, and renames.
+/// Writes the snapshot next to the transcript, checks that nothing has written to the transcript since its
+/// own snapshot, and renames.
 fn replace_verified(
     source: Box<dyn Read>,
     chosen: &KeptSnapshot,
@@ -460,7 +461,7 @@ fn write_beside(
 ) -> Result<()> {
     let mut options = private_file();
     options.write(true).create_new(true);
-    // Left by a process that had our id and died.
+    // Left by a process with the same id that died.
     let _ = std::fs::remove_file(temporary);
     let mut copy = options.open(temporary).doing("create", temporary)?;
     if let Ok(meta) = std::fs::metadata(transcript) {
@@ -478,7 +479,7 @@ fn write_beside(
     verify(temporary, chosen)
 }
 
-/// A file holds exactly what a snapshot held when it was chosen.
+/// Checks that a file has the content that the snapshot had when it was selected.
 fn verify(path: &Path, chosen: &KeptSnapshot) -> Result<()> {
     let (file, _) = open_regular_with_metadata(path)?;
     let (_, content) = contents(file, &[]).doing("read", path)?;
@@ -493,7 +494,7 @@ fn verify(path: &Path, chosen: &KeptSnapshot) -> Result<()> {
     .hint("end whatever writes to it and run it again; what was there before is kept as a snapshot"))
 }
 
-/// Nobody has written to the transcript since it was kept.
+/// Checks that nothing has written to the transcript since its snapshot.
 fn unchanged(transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<()> {
     let now = match open_regular_with_metadata(transcript) {
         Ok((file, _)) => Some(contents(file, &[]).doing("read", transcript)?.1),
@@ -513,7 +514,7 @@ fn unchanged(transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<(
         .hint("end the client that has it open and run it again"))
 }
 
-/// What was planned because the transcript was damaged is no longer true.
+/// Updates the incident: what was planned because the transcript was damaged no longer applies.
 fn tell_incident(ground: &ReportContext<'_>, target: &Target, name: &str) -> Result<()> {
     let changed = ground.ledger().change(&target.session, |slot| {
         let Some(incident) = slot else { return };
@@ -525,7 +526,7 @@ fn tell_incident(ground: &ReportContext<'_>, target: &Target, name: &str) -> Res
         }
     });
     match changed {
-        // The transcript is back; that its incident cannot be read or changed takes nothing from that.
+        // The transcript is restored, even if its incident cannot be read or changed.
         Err(error) if matches!(error.code, Code::Io | Code::StateLocked | Code::StateNewer) => {
             journal::append(
                 &ground.state,
@@ -539,7 +540,8 @@ fn tell_incident(ground: &ReportContext<'_>, target: &Target, name: &str) -> Res
     }
 }
 
-/// What a file holds, and what each of its beginnings of these lengths (in rising order) does, as far as it is so long.
+/// Returns the content of each prefix of these lengths (ascending, as far as the file is long enough), and
+/// that of the whole file.
 fn contents(mut from: impl Read, lengths: &[u64]) -> std::io::Result<(Vec<Content>, Content)> {
     let mut hasher = Sha256::new();
     let (mut bytes, mut lines) = (0, 0);
@@ -607,7 +609,7 @@ mod tests {
         let error = replace_verified(open(), &chosen, &transcript, Some(&before)).unwrap_err();
         assert_eq!(error.code, Code::ChangedMeanwhile);
         assert_eq!(std::fs::read(&transcript).unwrap(), b"present\nand more\n");
-        // As it was kept, it is replaced.
+        // Replaced if it is unchanged since its snapshot.
         std::fs::write(&transcript, "present\n").unwrap();
         replace_verified(open(), &chosen, &transcript, Some(&before)).unwrap();
         assert_eq!(std::fs::read(&transcript).unwrap(), b"old\n");
@@ -625,7 +627,7 @@ mod tests {
         verify(&transcript, &chosen).unwrap();
         std::fs::write(&transcript, "odd\n").unwrap();
         assert_eq!(verify(&transcript, &chosen).unwrap_err().code, Code::VerificationFailed);
-        // The snapshot itself changed between its choice and its copy: nothing is put in place.
+        // The snapshot itself changed between selection and copy, so nothing is put in place.
         let missing = dir.path().join("none.jsonl");
         let changed = Box::new(&b"bad\n"[..]);
         let error = replace_verified(changed, &chosen, &missing, None).unwrap_err();

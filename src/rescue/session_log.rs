@@ -1,5 +1,5 @@
-//! The session log: one table a day, in Markdown, of what was done to sessions for a person who asked. The journal says the same
-//! and more to programs.
+//! The session log: one Markdown table per day of the operations on sessions that the user asked for. The
+//! journal has the same and more for programs.
 
 use crate::error::{Error, IoContext, Result};
 use crate::fs::{open_regular, private_file};
@@ -12,36 +12,37 @@ use std::path::{Path, PathBuf};
 
 /// Longest cell, in characters.
 const CELL: usize = 200;
-/// Largest log that is changed, in bytes.
+/// Largest log that can be edited, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone)]
 pub struct SessionLogRow<'a> {
     pub session: &'a str,
-    /// Bytes it was about.
+    /// Number of bytes the operation was about.
     pub bytes: Option<u64>,
-    /// What was done, such as `export`.
+    /// Operation, such as `export`.
     pub action: &'a str,
-    /// How it ended, and where to.
+    /// How it ended, and where the result is.
     pub result: &'a str,
 }
 
-/// The log of a day in this directory.
+/// Returns the path of the log for a day.
 #[must_use]
 pub fn path(dir: &Path, at: DateTime<Utc>) -> PathBuf {
     dir.join(format!("SESSION-LOG-{}.md", at.format("%Y-%m-%d")))
 }
 
-/// Adds rows to the log of the day; gives its path.
+/// Adds rows to the log of the day. Returns its path.
 ///
 /// # Errors
-/// [`crate::error::Code::PathRefused`] when something else is in its place, [`crate::error::Code::Io`].
+///
+/// [`crate::error::Code::PathRefused`] if something else is in its place, [`crate::error::Code::Io`].
 pub fn add(dir: &Path, at: DateTime<Utc>, rows: &[SessionLogRow<'_>]) -> Result<PathBuf> {
     let path = path(dir, at);
     ensure_dir(dir)?;
     let mut text = String::new();
     if std::fs::symlink_metadata(&path).is_ok() {
-        // Refused unless it is a regular file.
+        // Fails unless it is a regular file.
         open_regular(&path)?;
     } else {
         let _ = write!(
@@ -73,7 +74,7 @@ pub fn add(dir: &Path, at: DateTime<Utc>, rows: &[SessionLogRow<'_>]) -> Result<
     Ok(path)
 }
 
-/// The logs in a directory.
+/// Returns the logs in a directory.
 pub fn all(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     crate::session::files::entries(dir, &mut Vec::new()).map(|entry| entry.path()).filter(|path| {
         let name = path.file_stem().and_then(std::ffi::OsStr::to_str);
@@ -93,7 +94,7 @@ pub fn forget(path: &Path, session: &str) -> Result<()> {
     crate::store::replace::replace(path, stays.as_bytes(), crate::fs::PRIVATE)
 }
 
-/// Text that stays in its cell.
+/// Escapes text so that it stays in its cell.
 fn cell(text: &str) -> String {
     one_line(text, CELL).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
 }

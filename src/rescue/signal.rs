@@ -1,7 +1,7 @@
-//! A signal: to one process that is held, so that it reaches that process or nothing.
+//! Signals to one process, through a handle, so that they reach that process or nothing.
 //!
-//! On Linux a process is held by a file descriptor (`pidfd`), which never comes to mean another one. Elsewhere, and on kernels
-//! before 5.3, its start time is compared right before the signal.
+//! On Linux the handle is a file descriptor (`pidfd`), which never refers to another process. Elsewhere, and
+//! on kernels before 5.3, the start time is compared right before the signal.
 
 use crate::claude::process::Processes;
 
@@ -10,37 +10,35 @@ use crate::claude::process::Processes;
 #[serde(rename_all = "UPPERCASE")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "KillSignal"))]
 pub enum Signal {
-    /// Asks it to end.
     Term,
-    /// Wakes one that is stopped, so that it hears the other.
+    /// Continues a stopped process, so that it can handle the termination signal.
     Cont,
     Kill,
 }
 
-/// What became of a signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignalResult {
     Delivered,
     /// The process has ended.
     Gone,
-    /// The system did not allow it.
+    /// The system did not allow the signal.
     Refused(String),
 }
 
-/// A process that is held.
+/// Handle to a single process.
 pub trait Held {
-    /// Sends a signal to it and to nothing else.
+    /// Sends a signal to this process and to nothing else.
     fn signal(&self, signal: Signal) -> SignalResult;
-    /// Whether it has ended.
     fn is_gone(&self) -> bool;
 }
 
-/// Takes hold of processes. Tests pass a machine of their own.
+/// Opens handles to processes. Tests simulate a machine.
 pub trait ProcessControl: Send + Sync {
-    /// The process that has this id now; `Ok(None)` when there is none.
+    /// Opens a handle to the process that has this id now; `Ok(None)` if there is none.
     ///
     /// # Errors
-    /// Why it cannot be held.
+    ///
+    /// The reason why no handle can be opened.
     fn hold<'a>(
         &self,
         pid: u32,
@@ -93,7 +91,7 @@ mod system {
             match rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty()) {
                 Ok(descriptor) => return Ok(Some(Box::new(ByDescriptor { descriptor }))),
                 Err(Errno::SRCH) => return Ok(None),
-                // A kernel, or a filter of system calls, that does not know it.
+                // The kernel, or a system call filter, does not support `pidfd_open`.
                 Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => {}
                 Err(error) => return Err(error.to_string()),
             }
@@ -110,7 +108,7 @@ mod system {
     #[cfg(target_os = "linux")]
     impl Held for ByDescriptor {
         fn signal(&self, signal: Signal) -> SignalResult {
-            // One that has ended and was not waited for yet takes signals, which do nothing.
+            // A zombie process accepts signals, but they have no effect.
             if self.is_gone() {
                 return SignalResult::Gone;
             }
@@ -119,14 +117,14 @@ mod system {
 
         fn is_gone(&self) -> bool {
             use rustix::event::{PollFd, PollFlags, Timespec, poll};
-            // It can be read once the process has ended.
+            // The descriptor becomes readable once the process has ended.
             let mut fds = [PollFd::new(&self.descriptor, PollFlags::IN)];
             let now = Timespec { tv_sec: 0, tv_nsec: 0 };
             poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
         }
     }
 
-    /// Where there are no descriptors of processes.
+    /// Fallback for systems without process descriptors.
     struct ByStartTime<'a> {
         id: Pid,
         pid: u32,

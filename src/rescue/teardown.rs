@@ -22,7 +22,7 @@ pub struct SetupPlace {
     pub scopes: Vec<HookScope>,
     /// Paths of the settings files.
     pub settings: Vec<PathBuf>,
-    /// The directory is there.
+    /// The project directory still exists.
     pub exists: bool,
 }
 
@@ -33,13 +33,13 @@ pub struct SetupPlace {
 pub struct SetupsReport {
     /// Projects, and the user's own settings.
     pub places: Vec<SetupPlace>,
-    /// Directories that the plugin was written to.
+    /// Directories that this tool wrote the plugin to.
     pub plugins: Vec<PathBuf>,
     /// What the state directory contains.
     pub state: StateStock,
 }
 
-/// The state directory, and what would be lost with it.
+/// The state directory and what would be lost with it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -49,9 +49,9 @@ pub struct StateStock {
     pub dir: PathBuf,
     /// Whether it is there.
     pub exists: bool,
-    /// Sessions that Claude Code has deleted and that are kept only there.
+    /// Number of sessions that Claude Code deleted and that exist only there.
     pub only_copies: usize,
-    /// Sessions that were exported into it.
+    /// Number of exports stored in it.
     pub exports: usize,
     /// Processes of this tool work with it: a supervisor, or a hook that waits.
     pub busy: bool,
@@ -66,13 +66,14 @@ pub struct NoOptions {}
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RemoveStateOptions {
-    /// Remove copies that exist nowhere else too.
+    /// Also removes copies that exist nowhere else.
     pub copies: bool,
 }
 
-/// Reads what is set up.
+/// Lists what is set up.
 ///
 /// # Errors
+///
 /// [`Code::StateDirUnknown`].
 pub fn setups(world: World<'_>) -> Result<SetupsReport> {
     let ground = ReportContext::read(world, None)?;
@@ -105,17 +106,19 @@ fn stock(ground: &ReportContext<'_>) -> StateStock {
     }
 }
 
-/// Whether a supervisor, a run or a waiting hook holds a lease.
+/// Returns whether a supervisor, a run or a waiting hook holds a lease.
 fn is_busy(state: &StateDir) -> bool {
     let leases = std::fs::read_dir(state.leases()).into_iter().flatten().flatten();
     leases.map(|entry| entry.path()).any(|path| Lock::is_held(&path))
 }
 
-/// Removes everything of this tool in the state directory, and the directory when nothing else is in it.
+/// Removes everything of this tool in the state directory, and the directory itself if nothing else is in it.
 ///
 /// # Errors
-/// [`Code::SessionLive`] while a process of this tool works with it, [`Code::Usage`] when it has copies that exist nowhere else and
-/// `copies` is not set, [`Code::PathRefused`] when it is not a directory of this tool or has other files, which stay, [`Code::Io`].
+///
+/// [`Code::SessionLive`] while a process of this tool uses it, [`Code::Usage`] if it has copies that exist
+/// nowhere else and `copies` is not set, [`Code::PathRefused`] if it is not a directory of this tool or has
+/// other files, which are left, [`Code::Io`].
 pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bool> {
     let ground = ReportContext::read(world, None)?;
     let StateStock { dir, exists, only_copies, exports, busy } = stock(&ground);
@@ -152,7 +155,7 @@ pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bo
         return Err(Error::new(Code::PathRefused, what).at(&dir).hint("remove the directory yourself"));
     }
     std::fs::remove_dir(&dir).doing("remove", &dir)?;
-    // Directories above it that were made for it, when nothing else is in them.
+    // Also remove the directories above it that were created for it, if they are empty.
     for above in dir.ancestors().skip(1).take(2) {
         let within = world.env.home().is_some_and(|home| above != home && above.starts_with(&home));
         if !within || std::fs::remove_dir(above).is_err() {
@@ -162,7 +165,8 @@ pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bo
     Ok(true)
 }
 
-/// `CC_RECOVER_STATE_DIR` can name any directory, and Claude Code's own has `projects` and `sessions` too.
+/// Rejects a directory that is not a state directory: `CC_RECOVER_STATE_DIR` can name any directory, and
+/// Claude Code's own has `projects` and `sessions` too.
 fn ensure_ours(world: World<'_>, state: &StateDir) -> Result<()> {
     let dir = state.root();
     let of_others = [world.env.home(), world.env.claude_config_dir()];
@@ -171,7 +175,7 @@ fn ensure_ours(world: World<'_>, state: &StateDir) -> Result<()> {
         entry.file_type().is_ok_and(|kind| kind.is_file())
             && entry.path().extension().is_some_and(|ending| ending == "json")
     };
-    // Records of projects are files there; transcripts of Claude Code are in directories.
+    // In a state directory, project records are files; Claude Code stores transcripts in directories.
     let mut projects = std::fs::read_dir(state.projects()).into_iter().flatten().flatten();
     let only_records = projects.all(|entry| is_record(&entry) || is_own_name(&entry.file_name()));
     let is_directory = std::fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir());

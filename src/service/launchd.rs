@@ -1,15 +1,14 @@
-//! The agent of launchd (launchd.plist(5)).
+//! The launchd agent that starts the supervisor (launchd.plist(5)).
 
 use super::MARKER;
 use super::start::Start;
 use std::fmt::Write;
 
-/// Label of the agent.
 pub const NAME: &str = "com.cc-session-recover.watch";
-/// Name of its file.
+/// File name of the agent's property list.
 pub const FILE: &str = "com.cc-session-recover.watch.plist";
 
-/// Text of the agent's property list. As with systemd, a session that is being continued is left to finish.
+/// Returns the agent's property list. As with systemd, a session that is being continued is left to finish.
 #[must_use]
 pub fn agent(start: &Start) -> String {
     let mut arguments = String::new();

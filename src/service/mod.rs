@@ -19,7 +19,8 @@ use crate::store::StateDir;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// A file of ours contains this. No two hyphens in a row: it stands in comments of XML.
+/// Part of every service file that we write. It has no two hyphens in a row, because it is used in XML
+/// comments.
 pub const MARKER: &str = "Made by cc-session-recover";
 
 /// What starts the supervisor on a platform.
@@ -29,12 +30,12 @@ pub const MARKER: &str = "Made by cc-session-recover";
 pub enum Manager {
     Systemd,
     Launchd,
-    /// The task scheduler of Windows.
+    /// The Windows task scheduler.
     Schtasks,
 }
 
 impl Manager {
-    /// The one of this platform.
+    /// Returns the manager of this platform.
     #[must_use]
     pub const fn of_platform() -> Self {
         if cfg!(windows) {
@@ -46,7 +47,7 @@ impl Manager {
         }
     }
 
-    /// The name it knows the service by.
+    /// Name of the service in this manager.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,7 +57,7 @@ impl Manager {
         }
     }
 
-    /// Where the service's file is, and the directory that it may not lead out of.
+    /// Path of the service's file, and the base directory that it must not leave.
     fn place(self, env: &Environment, state: &StateDir) -> Result<ServicePaths> {
         let homeless = || {
             Error::new(Code::StateDirUnknown, "no directory for the service: HOME is not set")
@@ -72,7 +73,7 @@ impl Manager {
     }
 }
 
-/// Where the service's file is.
+/// Path of the service's file.
 #[derive(Debug, Clone)]
 struct ServicePaths {
     base: PathBuf,
@@ -84,8 +85,8 @@ impl ServicePaths {
         self.file.parent().unwrap_or(&self.base)
     }
 
-    /// Nothing on the way to the file leads out of its base directory, and the file itself is no link. The base may be
-    /// one: many keep their configuration elsewhere.
+    /// Checks that nothing on the way to the file leads out of its base directory, and that the file itself
+    /// is not a link. The base may be a link: many users keep their configuration elsewhere.
     fn check(&self) -> Result<()> {
         let refused = |path: &Path, why: &str| {
             Error::new(Code::PathRefused, why)

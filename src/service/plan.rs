@@ -1,5 +1,6 @@
-//! The plan of putting the service in or taking it out, as a value, and the doing of exactly that. A file that is not ours is
-//! never written over nor removed; where the manager cannot be reached, its commands are left to the person, word for word.
+//! Plans the installation or removal of the service as a value, and carries out exactly that. A file that is
+//! not ours is never overwritten or removed. If the manager cannot be reached, its commands are left to the
+//! user, word for word.
 
 use super::start::Start;
 use super::status::{is_enabled, is_running, is_taken, own_text, wants};
@@ -19,11 +20,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// Mode of a unit or an agent, as their managers expect it.
+/// Mode of a unit or an agent, as expected by their managers.
 const SHARED: u32 = 0o644;
-/// Longest wait for another process that does the same.
+/// Longest wait for another process that changes the service.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A manager that takes longer is left alone.
+/// Time limit for a command of the manager.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What is done with the service.
@@ -31,7 +32,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ServiceChange {
-    /// Start the supervisor at every login, and now.
+    /// Starts the supervisor at every login, and now.
     Install,
     Uninstall,
 }
@@ -42,10 +43,10 @@ pub enum ServiceChange {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ServiceOptions {
     pub wanted: ServiceChange,
-    /// Absolute path of node, to install.
+    /// Absolute path of node; required to install.
     #[serde(default)]
     pub node: Option<PathBuf>,
-    /// Root of the installed package, to install.
+    /// Root of the installed package; required to install.
     #[serde(default)]
     pub package_root: Option<PathBuf>,
     /// Another platform's service manager, to see what would be written there; such a plan cannot be applied.
@@ -58,7 +59,6 @@ pub struct ServiceOptions {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CommandStep {
-    /// The program and its arguments.
     pub argv: Vec<String>,
     /// What the command does.
     pub why: String,
@@ -75,7 +75,6 @@ pub struct CommandStep {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ServicePlan {
-    /// Who starts the supervisor.
     pub manager: Manager,
     pub wanted: ServiceChange,
     pub file: FileStep,
@@ -86,7 +85,6 @@ pub struct ServicePlan {
     /// Why the service manager cannot be reached from here, so that its commands are left to the person; `null`: it
     /// can be.
     pub unreachable: Option<String>,
-    /// What a person should know.
     pub warnings: Vec<String>,
     /// The options the plan was made from.
     pub options: ServiceOptions,
@@ -97,27 +95,26 @@ pub struct ServicePlan {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ServiceReport {
-    /// Who starts the supervisor.
     pub manager: Manager,
     pub wanted: ServiceChange,
     /// `false`: everything was already as it should be.
     pub changed: bool,
-    /// `true`: nothing went wrong, and nothing is left to the person.
+    /// Whether all commands succeeded and none is left to the user.
     pub complete: bool,
     pub file: FileStep,
     /// Commands that were run, and those that are left to the person (`done: null`).
     pub commands: Vec<CommandStep>,
     /// Why the service manager could not be reached.
     pub unreachable: Option<String>,
-    /// What a person should know.
     pub warnings: Vec<String>,
 }
 
-/// Plans. Reads only.
+/// Computes the plan without changing anything.
 ///
 /// # Errors
-/// [`Code::PathRefused`] for a file in the way that is not ours, a link that leads elsewhere, or a package that is not there
-/// to stay; [`Code::Usage`] without what an installation needs; [`Code::StateDirUnknown`]; [`Code::Io`].
+/// [`Code::PathRefused`] for a file in the way that is not ours, a link that leads elsewhere, or a package in
+/// a temporary or project directory; [`Code::Usage`] without the options that an installation needs;
+/// [`Code::StateDirUnknown`]; [`Code::Io`].
 pub fn plan(world: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
     let env = world.env;
     let manager = options.manager.unwrap_or(Manager::of_platform());
@@ -173,10 +170,10 @@ pub fn plan(world: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
     Ok(ServicePlan { manager, wanted: options.wanted, file, before, after, unreachable, warnings, options })
 }
 
-/// The manager's program; why there is none that can be asked.
+/// The manager's program, or why it cannot be reached.
 pub(super) type Reach = std::result::Result<PathBuf, String>;
 
-/// Whether the manager can be asked from here.
+/// Finds the manager's program, if it can be reached from here.
 pub(super) fn reach(env: &Environment, manager: Manager) -> Reach {
     if manager != Manager::of_platform() {
         return Err("it is another platform's".into());
@@ -208,7 +205,7 @@ fn text_of(env: &Environment, manager: Manager, start: &Start) -> String {
     }
 }
 
-/// The domain of launchd that a desktop login lives in.
+/// The launchd domain of a desktop login.
 pub(super) fn domain() -> String {
     format!("gui/{}", own_uid().unwrap_or(0))
 }
@@ -278,11 +275,12 @@ fn taking_out(manager: Manager, reach: &Reach) -> (Vec<CommandStep>, Vec<Command
     }
 }
 
-/// Does what was planned. The plan is made again from its options, so that what a caller changed in it has no effect, and must
-/// want the same of the file.
+/// Carries out a plan. The plan is computed again from its options, so changes that a caller made to it have
+/// no effect, and its file step must be equal.
 ///
 /// # Errors
-/// As [`plan`]; [`Code::ChangedMeanwhile`]. A command of the manager that fails is no error: the report tells.
+/// As [`plan`]; [`Code::ChangedMeanwhile`]. A manager command that fails is not an error, but part of the
+/// report.
 pub fn apply(world: World<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
     let state = StateDir::new(world.env.state_dir()?);
     let _lock = Lock::wait(&state.service_lock(), PATIENCE)?;
@@ -296,7 +294,8 @@ pub fn apply(world: World<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
         return Err(Error::new(Code::Usage, "that is another platform's way to start a service"));
     }
     let ServicePlan { manager, wanted, file, mut before, mut after, unreachable, warnings, .. } = plan;
-    // What a person has to run after the removal is nothing: a manager that is not there knows nothing of the service.
+    // After a removal the user has nothing to run: a manager that cannot be reached does not know the
+    // service.
     if unreachable.is_some() && wanted == ServiceChange::Uninstall {
         before.clear();
         after.clear();
@@ -338,7 +337,8 @@ fn write(manager: Manager, file: &FileStep) -> Result<()> {
     }
 }
 
-/// What is left when systemd was not asked: the link that switches the unit on, and directories that are empty now.
+/// Removes what remains if systemd was not asked: the link that enables the unit, and directories that are
+/// now empty.
 fn clear_up(place: &ServicePaths) -> Result<()> {
     let wants = wants(place);
     if is_taken(&wants) {
@@ -346,7 +346,7 @@ fn clear_up(place: &ServicePaths) -> Result<()> {
     }
     let dirs = wants.parent().into_iter().chain(place.file.ancestors().skip(1));
     for dir in dirs.take_while(|dir| *dir != place.base && dir.starts_with(&place.base)) {
-        // One that holds anything else stays.
+        // A directory with any other contents stays.
         if std::fs::remove_dir(dir).is_err() && dir.exists() {
             break;
         }
@@ -354,7 +354,7 @@ fn clear_up(place: &ServicePaths) -> Result<()> {
     Ok(())
 }
 
-/// Runs them one after the other, until one that must not fail has failed.
+/// Runs the commands in order, until one that must not fail has failed.
 fn run_all(steps: &mut [CommandStep]) {
     for step in steps {
         let mut command = Command::new(&step.argv[0]);
@@ -379,7 +379,7 @@ fn run_all(steps: &mut [CommandStep]) {
     }
 }
 
-/// Whether a text is one that we wrote: the marker stands in one of its first lines.
+/// Whether we wrote a text: the marker is in one of its first lines.
 pub(super) fn is_ours(text: &str) -> bool {
     text.lines().take(5).any(|line| line.contains(MARKER))
 }

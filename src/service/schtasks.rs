@@ -1,23 +1,22 @@
-//! The scheduled task of Windows (Task Scheduler schema 1.2), as `schtasks /Create /XML` takes it.
+//! The Windows scheduled task (Task Scheduler schema 1.2), in the form that `schtasks /Create /XML` accepts.
 
 use super::MARKER;
 use super::launchd::escaped;
 use super::start::Start;
 use crate::env::Environment;
 
-/// Name of the task.
 pub const NAME: &str = "cc-session-recover";
-/// Name of its file in the state directory.
+/// Name of the task's file in the state directory.
 pub const FILE: &str = "cc-session-recover.xml";
 
-/// Who the task belongs to, as `DOMAIN\user`; without a name it is whoever makes it.
+/// Owner of the task, as `DOMAIN\user`; without it the task belongs to the user who creates it.
 #[must_use]
 pub fn user(env: &Environment) -> Option<String> {
     let name = env.text("USERNAME")?;
     Some(env.text("USERDOMAIN").map_or_else(|| name.to_owned(), |domain| format!(r"{domain}\{name}")))
 }
 
-/// Text of the task. Variables are those of the login: a task can be given none.
+/// Returns the task definition. Its variables are those of the login, because a task cannot have its own.
 #[must_use]
 pub fn task(start: &Start, user: Option<&str>) -> String {
     let user = user.map(|user| format!("<UserId>{}</UserId>", escaped(user))).unwrap_or_default();
@@ -67,18 +66,19 @@ pub fn task(start: &Start, user: Option<&str>) -> String {
     )
 }
 
-/// A word of a command line. Quotation marks cannot be in it: paths of Windows have none, and others are refused.
+/// Quotes a command-line word. It cannot contain quotation marks: Windows paths have none, and other words
+/// are refused.
 fn quoted(word: &str) -> String {
     if word.contains(' ') { format!("\"{word}\"") } else { word.to_owned() }
 }
 
-/// The bytes of the file: UTF-16 with a byte order mark, which the program wants for what calls itself UTF-16.
+/// Encodes the file as UTF-16 with a byte order mark, which schtasks requires for a file declared as UTF-16.
 #[must_use]
 pub fn bytes(text: &str) -> Vec<u8> {
     std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
 }
 
-/// The text of such a file; `None` for any other.
+/// Decodes such a file; `None` for any other encoding.
 #[must_use]
 pub fn text(bytes: &[u8]) -> Option<String> {
     let units: Vec<u16> = bytes

@@ -1,5 +1,5 @@
-//! The start: which program with which arguments and variables the service runs. Paths are absolute and last: nothing that is
-//! in a temporary cache or in somebody's project is started at a login.
+//! The program, arguments and variables that the service runs. Paths are absolute and permanent: nothing in a
+//! temporary cache or in a project is started at login.
 
 use super::Manager;
 use crate::claude::program::locate;
@@ -9,7 +9,7 @@ use crate::store::StateDir;
 use crate::trust::enabled::enclosing;
 use std::path::{Component, Path, PathBuf};
 
-/// Variables that say where things are: the service must look where the person who installed it looks.
+/// Variables with locations: the service must use the same ones as the user who installed it.
 const PLACES: [&str; 6] = [
     "CC_RECOVER_STATE_DIR",
     "CC_RECOVER_CONFIG",
@@ -18,7 +18,8 @@ const PLACES: [&str; 6] = [
     "XDG_STATE_HOME",
     "XDG_CONFIG_HOME",
 ];
-/// Variables that runs may need, and that may be secrets or change: they are named, and never written down.
+/// Variables that runs may need, but that may be secret or may change: warnings list them, and their values
+/// are never written to a file.
 const LEFT_OUT: [&str; 10] = [
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
@@ -37,21 +38,19 @@ pub const SERVICE: &str = "CC_RECOVER_SERVICE";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
-    /// Absolute path of node.
     pub node: String,
-    /// Its arguments, the absolute path of the command first.
+    /// Arguments of node, starting with the absolute path of the command.
     pub arguments: Vec<String>,
     pub variables: Vec<(String, String)>,
-    /// What a person should know.
     pub warnings: Vec<String>,
 }
 
 impl Start {
-    /// What the service of this person runs: `node` with the command of the package at `package_root`.
+    /// Computes what the service of this user runs: `node` with the command of the package at `package_root`.
     ///
     /// # Errors
-    /// [`Code::PathRefused`] for a package that is not there to stay, and for paths that no service can be given;
-    /// [`Code::Io`] when the command is not in the package.
+    /// [`Code::PathRefused`] for a package in a temporary or project directory, and for paths that the
+    /// service's file cannot contain; [`Code::Io`] when the command is not in the package.
     pub fn of(
         env: &Environment,
         state: &StateDir,
@@ -90,7 +89,7 @@ impl Start {
     }
 }
 
-/// A service must find its program at every login, and what a project contains must not decide what runs.
+/// Refuses a package that a later login may not find, or whose contents a project controls.
 fn stays(env: &Environment, state: &StateDir, root: &Path) -> Result<()> {
     let temporary = root.components().any(|part| {
         let name = part.as_os_str().to_string_lossy();
@@ -113,7 +112,7 @@ fn stays(env: &Environment, state: &StateDir, root: &Path) -> Result<()> {
     }
 }
 
-/// The path as text that the manager's file can hold.
+/// Returns the path as text that the manager's file can contain.
 fn writable(path: &Path, manager: Manager) -> Result<String> {
     let refused = |why: &str| {
         Err(Error::new(Code::PathRefused, why).at(path).hint("install it, or node, under another path"))
@@ -122,14 +121,15 @@ fn writable(path: &Path, manager: Manager) -> Result<String> {
     if text.chars().any(char::is_control) {
         return refused("has a control character in it");
     }
-    // The task scheduler replaces these, and knows no way to write them.
+    // The task scheduler expands these, and offers no way to escape them.
     if manager == Manager::Schtasks && (text.contains(['%', '"']) || text.contains("$(")) {
         return refused("has a character in it that a scheduled task cannot hold");
     }
     Ok(text.to_owned())
 }
 
-/// The person's own `PATH`: absolute directories, without those that `npm run` and npx put before it, and with node's.
+/// The user's own `PATH`: absolute directories, without those that `npm run` and npx prepend, and with the
+/// directory of node.
 fn search_path(env: &Environment, node: &Path) -> String {
     let separator = if cfg!(windows) { ';' } else { ':' };
     let mut dirs: Vec<PathBuf> = Vec::new();

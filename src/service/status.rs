@@ -1,4 +1,5 @@
-//! The status of the service: whether it is there, switched on and running, and whether any supervisor runs at all.
+//! Status of the service: whether it is installed, enabled and running, and whether any supervisor runs at
+//! all.
 
 use super::plan::{Reach, ServiceChange, ServiceOptions, domain, is_ours, plan, reach};
 use super::{Manager, ServicePaths, launchd, schtasks, systemd};
@@ -13,11 +14,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// Name and version of this object's form.
+/// Name and version of the schema.
 const SCHEMA: &str = "cc-session-recover/service@1";
-/// Largest file that is looked into, in bytes.
+/// Size limit of a service file, in bytes.
 const LARGEST: u64 = 1024 * 1024;
-/// A manager that takes longer to answer is not waited for.
+/// Time limit for an answer of the manager.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What `serviceStatus` compares the installed file with.
@@ -25,9 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ServiceStatusOptions", optional_fields))]
 pub struct StatusOptions {
-    /// Absolute path of node.
     pub node: Option<PathBuf>,
-    /// Root of the running package.
     pub package_root: Option<PathBuf>,
 }
 
@@ -44,7 +43,7 @@ pub struct ServiceStatus {
     /// The service's file, whether it exists or not.
     #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
-    /// It is there, and ours.
+    /// Whether the file exists and is ours.
     pub installed: bool,
     /// It is what an installation would write now.
     pub current: Option<bool>,
@@ -52,7 +51,7 @@ pub struct ServiceStatus {
     pub enabled: Option<bool>,
     /// The service manager has it running.
     pub running: Option<bool>,
-    /// A supervisor of this user runs, however it was started.
+    /// Whether any supervisor of this user runs, however it was started.
     pub supervised: bool,
     /// Why the service manager cannot be asked from here; `null`: it can be.
     pub unreachable: Option<String>,
@@ -60,7 +59,7 @@ pub struct ServiceStatus {
     pub problem: Option<String>,
 }
 
-/// Looks. Reads only.
+/// Reads the status without changing anything.
 ///
 /// # Errors
 /// [`Code::StateDirUnknown`].
@@ -95,7 +94,7 @@ pub fn status(world: World<'_>, options: &StatusOptions) -> Result<ServiceStatus
     })
 }
 
-/// Text of the service's file; `None` when there is none.
+/// Returns the text of the service's file; `None` if there is no file.
 ///
 /// # Errors
 /// [`Code::PathRefused`] when it is not ours.
@@ -110,12 +109,12 @@ pub(super) fn own_text(manager: Manager, path: &Path) -> Result<Option<String>> 
     })
 }
 
-/// The link that switches the unit on.
+/// Path of the link that enables the unit.
 pub(super) fn wants(place: &ServicePaths) -> PathBuf {
     place.dir().join(format!("{}.wants", systemd::TARGET)).join(systemd::NAME)
 }
 
-/// Whether it is a link to a unit of our name.
+/// Whether it is a link to a unit with our name.
 pub(super) fn is_taken(wants: &Path) -> bool {
     std::fs::read_link(wants).is_ok_and(|target| target.file_name().is_some_and(|name| name == systemd::NAME))
 }
@@ -128,7 +127,8 @@ pub(super) fn is_enabled(manager: Manager, place: &ServicePaths, reach: &Reach) 
     }
 }
 
-/// Only systemd tells it by an exit code; for the others it is whether a supervisor runs that counts.
+/// Whether the manager runs the service; `None` for managers other than systemd, which do not report it by
+/// exit code.
 pub(super) fn is_running(manager: Manager, reach: &Reach) -> Option<bool> {
     match manager {
         Manager::Systemd => succeeds(reach, &["--user", "is-active", "--quiet", systemd::NAME]),

@@ -1,4 +1,4 @@
-//! The unit of systemd's user manager (systemd.service(5), systemd.exec(5), systemd.syntax(7)).
+//! The unit for systemd's user manager (systemd.service(5), systemd.exec(5), systemd.syntax(7)).
 
 use super::MARKER;
 use super::start::Start;
@@ -6,13 +6,13 @@ use std::fmt::Write;
 
 /// Name of the unit and its file.
 pub const NAME: &str = "cc-session-recover.service";
-/// The target that is reached at a login; its name with `.wants` is the directory where the unit is switched on.
+/// The target reached at login. The unit is enabled in the directory with this name plus `.wants`.
 pub const TARGET: &str = "default.target";
 
-/// Text of the unit.
+/// Returns the text of the unit.
 ///
-/// It ends its main process only: a session that is being continued is left to finish when the supervisor is stopped or
-/// renewed. It waits for no network: being offline is something the supervisor knows how to handle.
+/// Stopping or restarting the service ends only its main process, so that a session that is being continued
+/// can finish. The unit does not wait for a network, because the supervisor handles being offline.
 #[must_use]
 pub fn unit(start: &Start) -> String {
     let mut variables = String::new();
@@ -47,16 +47,18 @@ pub fn unit(start: &Start) -> String {
     )
 }
 
-/// The program. systemd takes none with quotation marks or backslashes in its path; env(1) does, as an argument.
+/// Formats the program. systemd accepts no path with quotation marks or backslashes; env(1) does, as an
+/// argument.
 fn program(node: &str) -> String {
     if node.contains(['"', '\'', '\\']) {
         return format!("/usr/bin/env {}", quoted(node, true));
     }
-    // In the program's own path a dollar sign stands for itself.
+    // In the program's own path a dollar sign has no special meaning.
     quoted(node, false)
 }
 
-/// One word. Specifiers begin with a percent sign, variables in arguments with a dollar sign.
+/// Quotes one word. Percent signs would begin specifiers, and dollar signs in arguments would begin
+/// variables.
 fn quoted(text: &str, argument: bool) -> String {
     let mut word = String::from("\"");
     for char in text.chars() {

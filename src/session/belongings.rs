@@ -1,8 +1,9 @@
-//! Belongings: every file that belongs to a session, and where each stands in an export.
+//! Belongings: every file of a session, and its path in an export.
 //!
-//! Measured with 2.1.329: beside the transcript a directory of the session's name (subagents, long tool results); in the
-//! configuration directory `tasks/<id>`, `file-history/<id>` and the plan that the records name by its slug; in the project
-//! HANDOFF.md. Nothing is followed out of these places: a link among them is told and left.
+//! Measured with 2.1.329: next to the transcript, a directory named after the session (subagents, long tool
+//! results); in the configuration directory, `tasks/<id>`, `file-history/<id>` and the plan that the records
+//! name by its slug; in the project, HANDOFF.md. Nothing outside these locations is followed: a symbolic link
+//! in them is reported and skipped.
 
 use crate::claude::glance::text_after;
 use crate::claude::home::ClaudeHome;
@@ -14,31 +15,30 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Bytes at the end of a transcript in which the name of the plan is looked for.
+/// Number of bytes at the end of a transcript that are searched for the plan's name.
 const TAIL: u64 = 8 * 1024 * 1024;
-/// Deepest directory that is looked into. The client makes two levels.
+/// Maximum directory depth. The client creates two levels.
 const DEEPEST: usize = 16;
-/// Name of the note in a project.
+/// File name of the note in a project.
 pub const NOTE: &str = "HANDOFF.md";
 
-/// What a file of a session is.
+/// Kind of a session file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SessionFileKind {
     Transcript,
-    /// From the directory of the session's name: subagents, long results of tools.
+    /// From the directory named after the session: subagents, long tool results.
     Companion,
-    /// Its list of tasks.
     Tasks,
-    /// Files as they were before it changed them.
+    /// Files as they were before the session changed them.
     FileHistory,
     Plan,
-    /// HANDOFF.md of its project.
+    /// HANDOFF.md of the project.
     Note,
 }
 
 impl SessionFileKind {
-    /// The directory of this part in an export of the session.
+    /// Returns the directory of this kind in an export of the session.
     #[must_use]
     pub fn directory(self, session: &str) -> &str {
         match self {
@@ -50,7 +50,7 @@ impl SessionFileKind {
         }
     }
 
-    /// The part that a path of an export belongs to.
+    /// Returns the kind that a path of an export belongs to.
     #[must_use]
     pub fn of(path: &str, session: &str) -> Option<Self> {
         let Some((directory, _)) = path.split_once('/') else {
@@ -69,7 +69,7 @@ impl SessionFileKind {
 pub struct Belonging {
     pub part: SessionFileKind,
     pub from: PathBuf,
-    /// Its path in an export, with `/` between names.
+    /// Path in an export, with `/` as separator.
     pub path: String,
 }
 
@@ -79,14 +79,16 @@ pub struct Belonging {
 pub struct Skipped {
     /// Path of the file.
     pub path: String,
-    /// Why it is left.
+    /// Reason why it is skipped.
     pub why: String,
 }
 
-/// All files of a session: the transcript first, because what it names is there before it is named.
+/// Lists all files of a session. The transcript comes first, because what it refers to exists before it is
+/// mentioned.
 ///
 /// # Errors
-/// [`crate::error::Code::Io`] when a directory is there and cannot be read.
+///
+/// [`crate::error::Code::Io`] if a directory exists but cannot be read.
 pub fn of(
     home: &ClaudeHome,
     session_files: &Found,
@@ -95,9 +97,10 @@ pub fn of(
     with_plan(home, session_files, project, slug(&session_files.path).as_deref())
 }
 
-/// The same where the name of the session's plan is known.
+/// Lists all files of a session whose plan name is already known.
 ///
 /// # Errors
+///
 /// As [`of`].
 pub fn with_plan(
     home: &ClaudeHome,
@@ -132,7 +135,7 @@ pub fn with_plan(
     Ok((found, skipped))
 }
 
-/// Subagents beside the transcript stand in an export where newer clients write them.
+/// Adds subagents next to the transcript, at the export path where newer clients write them.
 fn beside(agents: &[PathBuf], session: &str, found: &mut Vec<Belonging>) {
     for from in agents {
         let Some(name) = from.file_name().and_then(OsStr::to_str) else { continue };
@@ -168,7 +171,7 @@ fn left(path: &Path, kind: std::fs::FileType) -> Skipped {
     Skipped { path: path.to_string_lossy().into_owned(), why: why.into() }
 }
 
-/// The regular files below a directory.
+/// Adds the regular files below a directory.
 fn below(
     part: SessionFileKind,
     dir: &Path,
@@ -207,7 +210,7 @@ fn below(
             continue;
         };
         let path = format!("{path}/{name}");
-        // Not by the entry alone: it does not tell everywhere.
+        // The directory entry alone does not report the type on every system.
         let kind = match std::fs::symlink_metadata(&from) {
             Ok(meta) => meta.file_type(),
             Err(error) if missing(&error) => continue,
@@ -224,13 +227,14 @@ fn below(
     Ok(())
 }
 
-/// The name of the session's plan.
+/// Returns the slug of the session's plan.
 #[must_use]
 pub fn slug(path: &Path) -> Option<String> {
     slug_after(path, 0, TAIL)
 }
 
-/// The same, looked for behind the first `seen` bytes alone, and in the last `tail` bytes.
+/// Returns the slug of the session's plan, searching only after the first `seen` bytes and in the last `tail`
+/// bytes.
 #[must_use]
 pub fn slug_after(path: &Path, seen: u64, tail: u64) -> Option<String> {
     let transcript = Transcript::open(path).ok()?;

@@ -1,7 +1,8 @@
-//! An ending: how the newest part of a conversation ends, read from the records backwards.
+//! An ending: how the newest part of a conversation ends, read backwards from the records.
 //!
-//! The last lines of a file are metadata; the verdict comes from the last record of the main conversation that a person,
-//! a model or an error wrote. Whether its process lives decides between "running" and "crashed", so it is asked for.
+//! The last lines of a file are metadata; the verdict comes from the last record of the main conversation
+//! that the user, a model or an error wrote. Whether the process is alive distinguishes "running" from
+//! "crashed", so the caller passes its liveness.
 
 use super::failure::stop_of;
 use super::stop::{Source, Stop, StopKind};
@@ -9,44 +10,45 @@ use crate::claude::record::{Assistant, Body, Meta, Record, User};
 use crate::claude::version::ClientVersion;
 use crate::claude::wording::is_interruption_by_user;
 
-/// What is known about the process that holds the session.
+/// What is known about the owner process of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Liveness<'a> {
-    /// It lives; the client's own status word, when it writes one.
+    /// Alive; with the client's own status word, if it writes one.
     Live(Option<&'a str>),
-    /// No process holds the session.
+    /// No process has the session open.
     Gone,
-    /// Nobody looked, or it could not be told.
+    /// Not checked, or could not be determined.
     #[default]
     Unknown,
 }
 
-/// Tools that ask a person: a call without a result is a question.
+/// Tools that ask the user: such a call without a result is a question.
 const QUESTIONS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
 
-/// Tells how the conversation ends. `newest_first` is read only as far as needed.
+/// Determines how the conversation ends. Reads `newest_first` only as far as needed.
 pub fn ending(newest_first: impl IntoIterator<Item = Record>, liveness: Liveness<'_>) -> Stop {
     let mut walk = Walk::new(liveness);
     newest_first.into_iter().find_map(|mut record| walk.see(&mut record)).unwrap_or_else(|| walk.finish())
 }
 
-/// The way backwards through a conversation, up to the record that tells its ending.
+/// Walks backwards through a conversation, up to the record that determines its ending.
 pub struct Walk<'a> {
     liveness: Liveness<'a>,
-    /// A `cost-state` was seen after the record we look at: a process ended gracefully.
+    /// Whether a `cost-state` follows the current record, that is, a process exited gracefully.
     graceful: bool,
-    /// A tool result is the last record; whether the end was graceful is told by what stands before it.
+    /// Set if the newest record is a tool result; the record before it shows whether the end was graceful.
     result: Option<Stop>,
 }
 
 impl<'a> Walk<'a> {
-    /// At the end of a transcript.
+    /// Starts at the end of a transcript.
     #[must_use]
     pub const fn new(liveness: Liveness<'a>) -> Self {
         Self { liveness, graceful: false, result: None }
     }
 
-    /// Looks at the next older record; gives the ending once it is told, with the id of the record that tells it.
+    /// Processes the next older record; returns the stop once it is determined, with the id of the record
+    /// that determines it.
     pub fn see(&mut self, record: &mut Record) -> Option<Stop> {
         if record.head.sidechain {
             return None;
@@ -57,18 +59,18 @@ impl<'a> Walk<'a> {
         Some(stop)
     }
 
-    /// A `cost-state` record was passed.
+    /// Records that a `cost-state` record was passed.
     pub fn see_graceful_end(&mut self) {
         self.graceful = true;
     }
 
-    /// Whether a process ended gracefully after the records that were looked at.
+    /// Returns whether a process exited gracefully after the records seen so far.
     #[must_use]
     pub fn ended_gracefully(&self) -> bool {
         self.graceful
     }
 
-    /// The ending when there are no older records.
+    /// Returns the ending if there are no older records.
     pub fn finish(&mut self) -> Stop {
         self.result.take().unwrap_or_else(|| {
             Stop::of(StopKind::Empty)
@@ -79,7 +81,7 @@ impl<'a> Walk<'a> {
     fn step(&mut self, record: &Record) -> Option<Stop> {
         match &record.body {
             Body::Meta(Meta::CostState) => self.graceful = true,
-            // What the client notes in the conversation tells nothing that the conversation does not.
+            // The client's own records add nothing to what the conversation shows.
             Body::Meta(_) | Body::Other | Body::System(_) => {}
             Body::User(user) => return self.user(user, record),
             Body::Assistant(assistant) => return self.assistant(assistant, record),
@@ -89,7 +91,7 @@ impl<'a> Walk<'a> {
 
     fn user(&mut self, user: &User, record: &Record) -> Option<Stop> {
         if self.result.is_some() {
-            // Several results of one answer: the newest has told all there is.
+            // One answer has several results: the newest one is sufficient.
             return None;
         }
         if is_interruption_by_user(&user.text) {
@@ -113,8 +115,9 @@ impl<'a> Walk<'a> {
         }
         user.begins_turn().then(|| {
             let mut stop = self.unanswered("a prompt");
-            // In a terminal, Ctrl-C before any answer and a closed window leave exactly the same records (tried with SIGTERM
-            // and SIGHUP too). The reading that starts nothing by itself is taken, and the session is still shown.
+            // In a terminal, Ctrl-C before any answer and a closed window leave exactly the same records
+            // (tried with SIGTERM and SIGHUP too). This assumes the case that starts nothing by itself, and
+            // the session is still shown.
             let terminal = record.head.entrypoint.as_deref() == Some("cli") && !record.head.background;
             if terminal && stop.kind == StopKind::Closed {
                 stop.kind = StopKind::Interrupted;
@@ -130,7 +133,7 @@ impl<'a> Walk<'a> {
 
     fn assistant(&mut self, assistant: &Assistant, record: &Record) -> Option<Stop> {
         if let Some(mut stop) = self.result.take() {
-            // The tool call before the last result.
+            // This is the tool call before the last result.
             if self.graceful {
                 stop.kind = StopKind::Closed;
                 stop.evidence.clear();
@@ -142,12 +145,13 @@ impl<'a> Walk<'a> {
             return Some(stop_of(failure, &assistant.text, record.head.at));
         }
         if assistant.synthetic() {
-            // "No response requested.": written by a resume, answers nothing.
+            // A resume writes "No response requested.", which is not an answer.
             return None;
         }
         Some(match assistant.stop_reason.as_deref() {
             Some("tool_use") => self.open_call(assistant),
-            // Subagents in the background, or a prompt on its way: the client knows better.
+            // Background subagents are running or a prompt is on its way: the client's status word is more
+            // accurate.
             Some("end_turn" | "stop_sequence") if self.liveness == Liveness::Live(Some("busy")) => {
                 Stop::of(StopKind::Running)
                     .because(Source::Transcript, "the last answer ended its turn")
@@ -163,12 +167,12 @@ impl<'a> Walk<'a> {
             }
             Some("model_context_window_exceeded") => Stop::of(StopKind::ContextFull)
                 .because(Source::Transcript, "the last answer was cut where the context was full"),
-            // The server paused a long turn and waits to be asked to go on.
+            // The server paused a long turn and expects a request to continue it.
             Some("pause_turn") if assistant.calls.is_empty() => self.unfinished(
                 Stop::of(StopKind::Unknown)
                     .because(Source::Transcript, "the last answer was paused in the middle of its turn"),
             ),
-            // Written as the answer came in, and its end never came.
+            // The client wrote this record as the answer arrived, and the answer never ended.
             None if assistant.calls.is_empty()
                 && tells_stop_reasons(record)
                 && self.liveness != Liveness::Live(Some("idle")) =>
@@ -186,7 +190,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// An answer that calls a tool, and no result after it.
+    /// Classifies an answer that calls a tool without a result after it.
     fn open_call(&self, assistant: &Assistant) -> Stop {
         let name = assistant.calls.last().map_or("a tool", |call| call.name.as_str());
         let question = assistant.calls.iter().any(|call| QUESTIONS.contains(&call.name.as_str()));
@@ -210,7 +214,7 @@ impl<'a> Walk<'a> {
         )
     }
 
-    /// A turn was under way: what became of it depends on the process.
+    /// Classifies an interrupted turn by the state of its process.
     fn unfinished(&self, mut stop: Stop) -> Stop {
         let (kind, source, fact) = match self.liveness {
             Liveness::Live(_) => (StopKind::Running, Source::Process, "its process lives"),
@@ -227,7 +231,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether the client that wrote it writes why an answer ended.
+/// Returns whether the client that wrote the record reports stop reasons.
 fn tells_stop_reasons(record: &Record) -> bool {
     record
         .head
@@ -377,7 +381,7 @@ mod tests {
             assert_eq!(kind("2.1.329", reason, busy, false), K::Running, "{reason}");
         }
         assert_eq!(kind("2.1.329", r#""model_context_window_exceeded""#, GONE, false), K::ContextFull);
-        // A client that is idle knows that its turn is over; clients before 2.1.79 write no reason at all.
+        // An idle client knows that its turn has ended; clients before 2.1.79 write no reason at all.
         assert_eq!(kind("2.1.329", "null", idle, false), K::Finished);
         assert_eq!(kind("2.1.45", "null", GONE, false), K::Finished);
         assert_eq!(kind("", "null", GONE, false), K::Finished);

@@ -1,7 +1,8 @@
-//! What an API failure means: from the error record in the transcript, or from the `StopFailure` payload alone.
+//! Classifies an API failure, from the error record in the transcript or from the `StopFailure` payload
+//! alone.
 //!
-//! The same failure carries different fields in different clients (`apiError` from 2.1.300, `quotaLimits` from 2.1.240),
-//! so the precise field is asked first, then the coarse one, then the words.
+//! The same failure has different fields in different clients (`apiError` from 2.1.300, `quotaLimits` from
+//! 2.1.240), so the most precise field is checked first, then the coarse one, then the text.
 
 use super::message::ClientMessage;
 use super::reset::{epoch_in, reset_in};
@@ -10,7 +11,7 @@ use crate::claude::record::Failure;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
 
-/// The stop an error record tells.
+/// Returns the stop that an error record describes.
 #[must_use]
 pub fn stop_of(failure: &Failure, text: &str, at: Option<DateTime<Utc>>) -> Stop {
     let quota = failure.quota.as_ref();
@@ -43,7 +44,8 @@ pub fn stop_of(failure: &Failure, text: &str, at: Option<DateTime<Utc>>) -> Stop
     stop
 }
 
-/// The stop a `StopFailure` payload tells by itself: no reset time, except in words.
+/// Returns the stop that a `StopFailure` payload describes by itself: the reset time comes only from its
+/// text.
 #[must_use]
 pub fn stop_of_payload(error: &str, message: &str, details: Option<&str>, at: DateTime<Utc>) -> Stop {
     let coarse =
@@ -55,7 +57,7 @@ pub fn stop_of_payload(error: &str, message: &str, details: Option<&str>, at: Da
     stop
 }
 
-/// Adds when the limit resets, or when a budget is available again, as far as the record or its text names that.
+/// Adds when the limit resets, or when a budget is available again, if the record or its text states it.
 fn add_reset(stop: &mut Stop, exact: Option<DateTime<Utc>>, details: Option<&str>, text: &str) {
     match stop.kind.class() {
         StopClass::UsageLimit | StopClass::NeedsUser(UserAction::AddCredit) => {}
@@ -78,27 +80,28 @@ fn add_reset(stop: &mut Stop, exact: Option<DateTime<Utc>>, details: Option<&str
     };
     stop.resets_at = Some(guess.at);
     stop.resets_at_source = Some(ResetSource::Guess);
-    // The old wording "You've hit your limit" names no window; a bare time of day means the 5-hour one.
+    // The old wording "You've hit your limit" names no window; a time of day alone indicates the 5-hour one.
     if stop.kind == StopKind::UsageLimitOther && !guess.dated {
         stop.kind = StopKind::UsageLimit5h;
     }
 }
 
-/// The kind of a limit by the client's name for it; `None` when the name says nothing of its window.
+/// Maps the client's name of a limit to a kind; `None` if the name does not indicate a window.
 fn usage_limit(name: &str) -> Option<StopKind> {
     Some(match name {
         "five_hour" => StopKind::UsageLimit5h,
         "seven_day_opus" => StopKind::UsageLimitOpus,
         "seven_day_sonnet" => StopKind::UsageLimitSonnet,
         "seven_day_overage_included" => StopKind::UsageLimitFable,
-        // Credit beyond the subscription: no window resets it, somebody has to add some.
+        // Credit beyond the subscription: no window resets it, and the user has to add some.
         "overage" => StopKind::Billing,
         name if name.starts_with("seven_day") => StopKind::UsageLimitWeekly,
         _ => return None,
     })
 }
 
-/// The kind of a limit by text: of a window of the subscription where the text names one, else of a budget.
+/// Determines the kind of a limit from text: a window of the subscription if the text names one, else a
+/// budget.
 fn limit_in(failure: Coarse<'_>) -> Option<StopKind> {
     match usage_limit_in(failure.text) {
         Some(StopKind::UsageLimitOther) | None => {}
@@ -107,16 +110,16 @@ fn limit_in(failure: Coarse<'_>) -> Option<StopKind> {
     if is_billing(failure) { Some(StopKind::Billing) } else { usage_limit_in(failure.text) }
 }
 
-/// The kind of a limit by the client's words; `None` when they do not speak of one.
+/// Determines the kind of a limit from the client's words; `None` if they do not mention one.
 fn usage_limit_in(text: &str) -> Option<StopKind> {
     let text = text.to_ascii_lowercase();
-    // The last three are the words of clients before 2.1.
+    // The last three are the wording of clients before 2.1.
     let words =
         ["hit your", "reached your", "usage limit reached", "-hour limit reached", "weekly limit reached"];
     words.iter().any(|words| text.contains(words)).then(|| window_in(&text))
 }
 
-/// The window that a text in lower case names.
+/// Returns the window that a lower-case text names.
 pub(super) fn window_in(text: &str) -> StopKind {
     let names = [
         ("opus limit", StopKind::UsageLimitOpus),
@@ -132,7 +135,7 @@ pub(super) fn window_in(text: &str) -> StopKind {
     names.iter().find(|(name, _)| text.contains(name)).map_or(StopKind::UsageLimitOther, |(_, kind)| *kind)
 }
 
-/// Error types with which gateways and the API say that a budget is used up.
+/// Error types with which gateways and the API report a used-up budget.
 const BUDGET_TYPES: [&str; 6] = [
     "billing_error",
     "budget_exceeded",
@@ -141,8 +144,9 @@ const BUDGET_TYPES: [&str; 6] = [
     "credits_exhausted",
     "payment_required",
 ];
-/// Words, in lower case, of clients, the API and gateways for credit, a spend limit or a budget that is used up. A limit
-/// of the subscription may end with "/extra-usage to finish what you're working on", so "extra usage" alone is not one.
+/// Lower-case words with which clients, the API and gateways report used-up credit, a spend limit or a
+/// budget. A limit of the subscription may end with "/extra-usage to finish what you're working on", so
+/// "extra usage" alone does not count.
 const BUDGET_WORDS: [&str; 29] = [
     "out of usage credits",
     "usage credit limit",
@@ -175,7 +179,7 @@ const BUDGET_WORDS: [&str; 29] = [
     "budget_exceeded",
 ];
 
-/// Whether the failure says that credit, a spend limit or a budget is used up.
+/// Returns whether the failure reports used-up credit, a spend limit or a budget.
 fn is_billing(failure: Coarse<'_>) -> bool {
     if failure.status == Some(402) || failure.api_type.is_some_and(|kind| BUDGET_TYPES.contains(&kind)) {
         return true;
@@ -187,7 +191,7 @@ fn is_billing(failure: Coarse<'_>) -> bool {
     says(failure.text) || failure.details.is_some_and(says)
 }
 
-/// The fields that every client and also the payload has.
+/// Fields of a failure; a hook payload provides only some of them.
 #[derive(Clone, Copy)]
 struct Coarse<'a> {
     error: Option<&'a str>,
@@ -249,20 +253,20 @@ fn kind_of(failure: Coarse<'_>) -> StopKind {
     }
 }
 
-/// What makes the API take a request again that it refused.
+/// How to make the API accept a request that it refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestCure {
-    /// What it refuses is in the transcript, and `repair` takes it out.
+    /// The transcript contains what the API refuses, and `repair` removes it.
     Repair,
-    /// The client leaves it out when it reads the transcript again.
+    /// The client omits it when it reads the transcript again.
     Resume,
-    /// The client leaves calls without results out; `repair` brings them back where one was lost.
+    /// The client omits calls without results; `repair` finds a call or result that was lost.
     ResumeOrRepair,
-    /// Only another request helps.
+    /// Only a different request helps.
     Rephrase,
 }
 
-/// What helps, by the words of the API. Measured with clients 2.1.329 and 2.1.332.
+/// Determines the remedy from the API's words. Measured with clients 2.1.329 and 2.1.332.
 #[must_use]
 pub fn request_cure(text: &str) -> RequestCure {
     let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
@@ -313,7 +317,7 @@ fn kind_by_status(failure: Coarse<'_>) -> StopKind {
         Some(500..=599) => StopKind::ServerError,
         _ if failure.text.contains("empty or malformed response") => StopKind::ServerError,
         _ if failure.text.contains("Connection ") => StopKind::Network,
-        // Clients before the `error` field: the words are all there is.
+        // Clients without the `error` field provide only text.
         _ => limit_in(failure).unwrap_or(StopKind::Unknown),
     }
 }
@@ -400,7 +404,7 @@ mod tests {
             ("overage", K::Billing),
             ("something_new", K::UsageLimitOther),
         ] {
-            // The text of every limit may offer to buy more.
+            // The text of any limit may offer extra usage.
             let text = "You've hit your limit \u{b7} resets Nov 24, 4am (UTC)\n/extra-usage to finish what you're working on";
             let stop = record(429, "rate_limit", "rate_limit_error", text, Some(window));
             assert_eq!(stop.kind, kind, "{window}");

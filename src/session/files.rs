@@ -1,9 +1,10 @@
-//! The files of a session: one listing that every verb uses.
+//! The files of a session: one listing that every command uses.
 //!
-//! Measured with 2.0.60 to 2.1.332: the transcript `<project>/<id>.jsonl`; in `<project>/<id>/` subagents
-//! (`subagents/agent-*.jsonl`, those of workflows in `subagents/workflows/<run>/`) and long tool results; with clients of 2.0 the
-//! subagents of all sessions as `agent-*.jsonl` beside the transcripts, where only their records name the session. Tools that
-//! synchronize directories add copies such as `<id> 2.jsonl`, which no client opens.
+//! Measured with 2.0.60 to 2.1.332: the transcript `<project>/<id>.jsonl`; in `<project>/<id>/`, subagents
+//! (`subagents/agent-*.jsonl`, those of workflows in `subagents/workflows/<run>/`) and long tool results;
+//! with clients of 2.0, the subagents of all sessions as `agent-*.jsonl` next to the transcripts, where only
+//! their records name the session. Tools that synchronize directories add copies such as `<id> 2.jsonl`,
+//! which no client opens.
 
 use super::search::said::records;
 use crate::claude::home::{ClaudeHome, is_session_id, stores};
@@ -17,36 +18,36 @@ use std::sync::OnceLock;
 
 /// Length of a session id.
 const ID: usize = 36;
-/// Directories below `subagents` that are read. The client makes two levels.
+/// Maximum directory depth below `subagents`. The client creates two levels.
 const DEEPEST: usize = 6;
-/// Bytes in which the first record of a subagent's file is looked for.
+/// Number of bytes that are searched for the first record of a subagent's file.
 const HEAD: u64 = 16 * 1024;
 
-/// A directory of transcripts. One directory may be reachable under several names, by symbolic links; it is listed once.
+/// A directory of transcripts. One directory may have several names through symbolic links; it is listed
+/// once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectDirectory {
-    /// Index of its configuration directory.
     pub home: usize,
-    /// Its own name where it has one in a store, else the first link to it.
+    /// Its real name if it is in a store, else the first link to it.
     pub path: PathBuf,
-    /// Its other names, each with the index of the configuration directory that has it.
+    /// Other names of the directory, each with the index of its configuration directory.
     pub aliases: Vec<(usize, PathBuf)>,
 }
 
 impl ProjectDirectory {
-    /// A directory without other names.
+    /// Creates an entry for a directory without other names.
     #[must_use]
     pub fn at(path: &Path, home: usize) -> Self {
         Self { home, path: path.to_path_buf(), aliases: Vec::new() }
     }
 
-    /// All paths that lead to it.
+    /// Iterates over all paths that lead to it.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         std::iter::once(self.path.as_path()).chain(self.aliases.iter().map(|(_, path)| path.as_path()))
     }
 }
 
-/// The directories of transcripts of all configuration directories, by home and name.
+/// Lists the transcript directories of all configuration directories, ordered by home and name.
 #[must_use]
 pub fn project_directories(homes: &[ClaudeHome], problems: &mut Vec<Error>) -> Vec<ProjectDirectory> {
     let stores = stores(homes);
@@ -70,7 +71,8 @@ pub fn project_directories(homes: &[ClaudeHome], problems: &mut Vec<Error>) -> V
     found
 }
 
-/// Makes a link another name of the directory that it leads to, or a directory of its own where none has that name.
+/// Registers each link as another name of its target, or as a directory of its own if the target is not
+/// listed.
 fn add_links(homes: &[ClaudeHome], mut links: Vec<(usize, PathBuf)>, found: &mut Vec<ProjectDirectory>) {
     links.sort();
     let real = |path: &Path| path.canonicalize().ok();
@@ -92,14 +94,14 @@ fn add_links(homes: &[ClaudeHome], mut links: Vec<(usize, PathBuf)>, found: &mut
     }
 }
 
-/// Entries of a directory; a missing directory has none.
+/// Lists the entries of a directory; a missing directory is empty.
 pub fn entries(dir: &Path, problems: &mut Vec<Error>) -> impl Iterator<Item = std::fs::DirEntry> + use<> {
     let entries = std::fs::read_dir(dir);
     problems.extend(entries.as_ref().err().and_then(|error| unlisted(dir, error)));
     entries.into_iter().flatten().filter_map(std::result::Result::ok)
 }
 
-/// Why a directory cannot be listed; nothing where it is missing.
+/// Returns why a directory cannot be listed; `None` if it is missing.
 #[must_use]
 pub fn unlisted(dir: &Path, error: &std::io::Error) -> Option<Error> {
     use std::io::ErrorKind;
@@ -107,14 +109,15 @@ pub fn unlisted(dir: &Path, error: &std::io::Error) -> Option<Error> {
     (!missing).then(|| Error::io("read the directory", dir, error))
 }
 
-/// The session that a transcript's name without its ending stands for: a conflict copy stands for the session it is a copy of.
+/// Returns the session id in a transcript's file stem; a conflict copy yields the id of its original.
 #[must_use]
 pub fn session_named(stem: &str) -> &str {
     conflict_of(stem).unwrap_or(stem)
 }
 
-/// The session of a conflict copy: what a tool that synchronizes directories keeps when a file was changed in two places, such as
-/// `<id> 2`, `<id> (conflicted copy 2026-11-28)`, `<id>.sync-conflict-20261128-080000-ABCDEFG` and `<id>-LAPTOP`.
+/// Returns the session id of a conflict copy: the file that a synchronization tool retains after a change in
+/// two places, such as `<id> 2`, `<id> (conflicted copy 2026-11-28)`,
+/// `<id>.sync-conflict-20261128-080000-ABCDEFG` and `<id>-LAPTOP`.
 #[must_use]
 pub fn conflict_of(stem: &str) -> Option<&str> {
     let (id, rest) = stem.split_at_checked(ID)?;
@@ -122,20 +125,21 @@ pub fn conflict_of(stem: &str) -> Option<&str> {
     (apart && is_session_id(id)).then_some(id)
 }
 
-/// The directory beside a transcript that holds the rest of its session.
+/// Returns the directory next to a transcript that contains the rest of its session.
 #[must_use]
 pub fn companion_of(transcript: &Path) -> PathBuf {
     let stem = transcript.file_stem().and_then(OsStr::to_str);
     stem.map_or_else(|| transcript.with_extension(""), |stem| transcript.with_file_name(session_named(stem)))
 }
 
-/// Whether a file of this name is a subagent's transcript.
+/// Returns whether a file of this name is a subagent's transcript.
 #[must_use]
 pub fn is_subagent(name: &str) -> bool {
     name.strip_suffix(".jsonl").is_some_and(|stem| stem.starts_with("agent-"))
 }
 
-/// The transcripts of subagents in a session's own directory (`<project>/<id>`), at any depth, sorted. Links are not followed.
+/// Lists the subagent transcripts in a session's own directory (`<project>/<id>`), at any depth, sorted. Does
+/// not follow links.
 #[must_use]
 pub fn subagents_in(companion: &Path, problems: &mut Vec<Error>) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -144,8 +148,9 @@ pub fn subagents_in(companion: &Path, problems: &mut Vec<Error>) -> Vec<PathBuf>
     found
 }
 
-/// The tool results in a session's own directory, sorted: the client stores a result that is too long for the conversation in a
-/// file of its own, and the conversation holds a preview and the path. Links are not followed.
+/// Lists the tool results in a session's own directory, sorted: the client stores a result that is too long
+/// for the conversation in a separate file, and the conversation contains a preview and the path. Does not
+/// follow links.
 #[must_use]
 pub fn tool_results_in(companion: &Path, problems: &mut Vec<Error>) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -174,7 +179,7 @@ fn files_below(
     }
 }
 
-/// The session that the first record of a subagent's file names.
+/// Returns the session that the first record of a subagent's file names.
 #[must_use]
 pub fn session_of_subagent(path: &Path) -> Option<String> {
     let mut head = Vec::new();
@@ -186,7 +191,7 @@ pub fn session_of_subagent(path: &Path) -> Option<String> {
             break;
         }
     }
-    // A record that is longer than what was read names its session near its beginning.
+    // The first record may be longer than the bytes read; it names its session near its beginning.
     let id = id.or_else(|| {
         let key = b"\"sessionId\":\"";
         let from = memchr::memmem::find(&head, key)? + key.len();
@@ -195,26 +200,25 @@ pub fn session_of_subagent(path: &Path) -> Option<String> {
     id.filter(|id| is_session_id(id))
 }
 
-/// What stands in a directory of transcripts besides them, and concerns some of its sessions.
+/// Other files of a transcript directory that belong to some of its sessions.
 #[derive(Debug, Default)]
 pub struct Beside {
-    /// Other names of the directory, each with the index of the configuration directory that has it.
+    /// Other names of the directory, each with the index of its configuration directory.
     pub aliases: Vec<(usize, PathBuf)>,
     /// Transcripts of subagents of any of its sessions.
     pub agents: Vec<PathBuf>,
     pub conflicts: Vec<PathBuf>,
-    /// `agents` by session; read when first asked for, as each file must be opened.
+    /// `agents` grouped by session; read on first use, because each file must be opened.
     by_session: OnceLock<BTreeMap<String, Vec<PathBuf>>>,
 }
 
 impl Beside {
-    /// Nothing concerns any session.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.aliases.is_empty() && self.agents.is_empty() && self.conflicts.is_empty()
     }
 
-    /// The transcripts of a session's subagents among them, sorted.
+    /// Returns the transcripts of a session's subagents, sorted.
     #[must_use]
     pub fn agents_of(&self, session: &str) -> &[PathBuf] {
         let by_session = self.by_session.get_or_init(|| {
@@ -231,7 +235,7 @@ impl Beside {
         by_session.get(session).map_or(&[], Vec::as_slice)
     }
 
-    /// The conflict copies of a session, sorted.
+    /// Returns the conflict copies of a session, sorted.
     #[must_use]
     pub fn conflicts_of(&self, session: &str) -> Vec<PathBuf> {
         let of =

@@ -1,26 +1,26 @@
-//! A message of the client's about a stop: kept as it stands, and made fit to be shown when it is shown or stored. A scan
-//! meets thousands of them and shows few.
+//! A message of the client about a stop: stored as received, and sanitized only when it is shown or
+//! serialized. A scan reads thousands of them and shows few.
 
 use crate::redact::clean_line;
 use crate::text::invisible;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// Longest message that is shown, in characters.
+/// Maximum length of a message that is shown, in characters.
 const SHOWN: usize = 300;
-/// Longest message that is kept as it stands, in bytes.
+/// Maximum length of a message that is stored unchanged, in bytes.
 const KEPT: usize = 1024;
 
-/// What the client said when a turn was broken off.
+/// The client's message about an interrupted turn.
 #[derive(Clone)]
 pub struct ClientMessage {
     text: String,
-    /// It was made fit to be shown already.
+    /// Whether the text is already sanitized.
     clean: bool,
 }
 
 impl ClientMessage {
-    /// `None` when nothing is left of it that could be shown.
+    /// Returns `None` if nothing visible remains.
     #[must_use]
     pub fn of(raw: &str) -> Option<Self> {
         let hidden = |char: char| char.is_control() && !matches!(char, '\n' | '\t') || invisible(char);
@@ -32,7 +32,7 @@ impl ClientMessage {
         (!text.is_empty()).then_some(Self { text, clean: true })
     }
 
-    /// Sanitised, redacted, on one line, bounded.
+    /// Returns the message on one line, sanitized, redacted and bounded.
     #[must_use]
     pub fn shown(&self) -> String {
         if self.clean { self.text.clone() } else { clean_line(&self.text, SHOWN) }
@@ -45,7 +45,7 @@ impl fmt::Debug for ClientMessage {
     }
 }
 
-/// What is shown is what it is.
+/// Two messages are equal if they are shown as the same text.
 impl PartialEq for ClientMessage {
     fn eq(&self, other: &Self) -> bool {
         self.shown() == other.shown()
@@ -60,7 +60,7 @@ impl Serialize for ClientMessage {
 
 impl<'de> Deserialize<'de> for ClientMessage {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // It was shown to whoever wrote it.
+        // Serialization has already sanitized it.
         String::deserialize(from).map(|text| Self { text, clean: true })
     }
 }

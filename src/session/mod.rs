@@ -1,5 +1,5 @@
-//! A session as this tool sees it: how its work stopped, whether it lives, and what a report says of it. Pure readings
-//! of what [`crate::claude`] found; nothing here writes.
+//! A session as this tool sees it: how its work stopped, whether it is alive, and how it is reported. Pure
+//! functions of what [`crate::claude`] reads; nothing here writes, except [`moves`].
 
 pub mod belongings;
 pub mod ending;

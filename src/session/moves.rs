@@ -1,7 +1,7 @@
-//! Moves: the directory in which a session is resumed since `relocate` or `import` gave it another one.
+//! Moves: the directory in which a session is resumed after `relocate` or `import` assigned another one.
 //!
-//! The records of a copy name the directory of the original, and the encoded name of a directory does not tell its path. So the
-//! new directory is remembered here, by the path of the transcript.
+//! The records of a copy name the directory of the original, and the encoded name of a directory does not
+//! reveal its path. So the new directory is stored here, by the path of the transcript.
 
 use super::scan::Found;
 use crate::error::Result;
@@ -15,7 +15,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long another process may hold the file.
+/// How long to wait for another process that owns the lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,13 +29,13 @@ impl Stored for Moves {
 }
 
 impl Moves {
-    /// Reads them; a file that cannot be read counts as none.
+    /// Reads the file; an unreadable one counts as empty.
     #[must_use]
     pub fn read(state: &StateDir) -> Self {
         peek(&state.moves()).ok().flatten().unwrap_or_default()
     }
 
-    /// The directory in which a session is resumed.
+    /// Returns the directory in which a session is resumed.
     #[must_use]
     pub fn of(&self, found: &Found) -> Option<&str> {
         if self.directories.is_empty() {
@@ -45,9 +45,10 @@ impl Moves {
         found.directories().find_map(|dir| self.directories.get(dir.join(name).to_str()?).map(String::as_str))
     }
 
-    /// Removes a session.
+    /// Removes the entries of a session.
     ///
     /// # Errors
+    ///
     /// As [`Moves::remember`].
     pub fn forget(state: &StateDir, session: &str) -> Result<()> {
         let _lock = Lock::wait(&state.moves_lock(), PATIENCE)?;
@@ -56,9 +57,11 @@ impl Moves {
         save(&state.moves(), &moves)
     }
 
-    /// Remembers that a transcript belongs to a directory, and forgets transcripts that are gone.
+    /// Records that a transcript belongs to a directory, and drops entries of transcripts that no longer
+    /// exist.
     ///
     /// # Errors
+    ///
     /// [`crate::error::Code::Io`], [`crate::error::Code::StateNewer`].
     pub fn remember(state: &StateDir, transcript: &Path, directory: &Path) -> Result<()> {
         ensure_dir(state.root())?;

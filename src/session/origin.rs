@@ -1,4 +1,4 @@
-//! The origin: the directory in which a session was started, which is where a client finds it by its id.
+//! The origin: the directory in which a session was started, and in which a client finds it by id.
 
 use super::scan::Found;
 use crate::claude::home::encode_project_path;
@@ -6,11 +6,11 @@ use crate::claude::transcript::Transcript;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// Bytes at the beginning in which it is looked for: first in few, where it nearly always is, then in more.
+/// Number of bytes at the beginning to search: first the few that nearly always suffice, then more.
 const HEADS: [u64; 2] = [16 * 1024, 256 * 1024];
 
-/// The directory whose name the transcript's directory bears, else that of the newest message (`newest`); and whether it is
-/// the former. `others` are asked when the transcript's own records do not tell.
+/// Returns the directory that the name of the transcript's directory encodes, else that of the newest message
+/// (`newest`), and whether it is the former. `others` are tried if the transcript's own records do not match.
 #[must_use]
 pub fn origin(
     transcript: &Path,
@@ -20,8 +20,9 @@ pub fn origin(
     among(&[name_of(transcript.parent())], transcript, newest, others)
 }
 
-/// The same of a transcript that was found, whose directory may have several names. Where the directory that its records tell is
-/// gone, one of `others` that bears another of these names is it: a project was renamed, and its directory of transcripts linked.
+/// Returns the origin of a found transcript, whose directory may have several names. If the directory in its
+/// records no longer exists, one of `others` that matches another of these names is used: a project was
+/// renamed, and its transcript directory linked.
 #[must_use]
 pub fn origin_of(
     found: &Found,
@@ -49,8 +50,8 @@ pub fn origin_of(
     }
 }
 
-/// The directory in which a session was started, as its own records tell; nothing where none of them bears the name of the
-/// directory that the transcript is in, as in a copy.
+/// Returns the directory in which a session was started according to its own records; `None` if none of them
+/// matches the name of the transcript's directory, as in a copy.
 #[must_use]
 pub fn start_of(found: &Found, newest: Option<&str>) -> Option<String> {
     let names: Vec<Option<&str>> = found.directories().map(|dir| name_of(Some(dir))).collect();
@@ -69,7 +70,7 @@ fn among(
     others: impl IntoIterator<Item = String>,
 ) -> (Option<String>, bool) {
     let bears = |cwd: &str| names.contains(&Some(&encode_project_path(cwd)));
-    // Nothing relative: `cd -` leads elsewhere.
+    // Ignores a relative path: `cd -` would lead elsewhere.
     let newest = newest.filter(|cwd| Path::new(cwd).is_absolute());
     if let Some(cwd) = newest.filter(|cwd| bears(cwd)) {
         return (Some(cwd.to_owned()), true);

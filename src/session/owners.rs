@@ -1,9 +1,10 @@
 //! Owners: which processes have a session open, and which session a process has open.
 //!
-//! One answer for everybody who asks: the waiting hook, the supervisor, screens, notes and the verbs that act. Claude Code's
-//! registry names a client, and the process table proves it by start time. Clients too old for the registry are found in the
-//! process table alone and matched with the transcript that grew since they were started. What only looks like a client (the
-//! daemon, its hosts and spares, shells, editors, other programs of that name) owns nothing.
+//! All callers share this answer: the waiting hook, the supervisor, screens, notes and the commands that act.
+//! Claude Code's registry names a client, and the start time in the process table proves it. Clients too old
+//! for the registry appear only in the process table, and are matched with the transcript that grew since
+//! they were started. A process that merely looks like a client (the daemon, its hosts and spares, shells,
+//! editors, other programs of that name) owns nothing.
 
 use super::scan::Found;
 use crate::claude::home::{ClaudeHome, is_session_id, stores};
@@ -19,77 +20,70 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Largest description of a package, in bytes.
+/// Maximum size of a `package.json`, in bytes.
 const LARGEST_PACKAGE: u64 = 1024 * 1024;
 
-/// How a client is used.
+/// How the user runs a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ClientMode {
     Interactive,
-    /// `-p`, or an SDK.
+    /// With `-p`, or through an SDK.
     Print,
-    /// A worker of Claude Code's daemon.
+    /// Worker of Claude Code's daemon.
     Background,
 }
 
-/// What proves that a process has a session open.
+/// Proof that a process has a session open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LiveProof"))]
 pub enum HeldBy {
-    /// The registry, with the start time of the process.
+    /// The registry, confirmed by the start time of the process.
     Registry,
     /// The process table alone.
     Processes,
 }
 
-/// What a client says about itself in its registry record (`status`, `waitingFor`).
+/// Status of a client according to its registry record (`status`, `waitingFor`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientWord {
-    /// It works on a turn.
     Busy,
-    /// It waits for the next prompt.
+    /// Waits for the next prompt.
     Idle,
-    /// A menu or another dialog is open, such as the limit menu; it delays every wake until it is closed.
+    /// A dialog is open, such as the limit menu; it delays every wake until it is closed.
     Dialog,
-    /// It waits for a permission or an answer.
+    /// Waits for a permission or an answer.
     Waiting,
-    /// Clients before 2.1.269 outside of a terminal say nothing.
+    /// No status: clients before 2.1.269 outside a terminal report none.
     Silent,
 }
 
-/// One process that has a session open.
+/// A process that has a session open.
 #[derive(Debug, Clone)]
 pub struct OwnerProcess {
     pub session: String,
-    /// Index of the configuration directory it works in.
+    /// Index of the configuration directory that it uses.
     pub home: usize,
     pub pid: u32,
-    /// How it is used.
     pub kind: ClientMode,
     pub proof: HeldBy,
-    /// Its terminal, such as `pts/3`.
+    /// Terminal, such as `pts/3`.
     pub tty: Option<String>,
-    /// The client's own word: `busy`, `idle`, `waiting`.
+    /// Status reported by the client: `busy`, `idle`, `waiting`.
     pub status: Option<String>,
-    /// When that word last changed.
     pub status_since: Option<DateTime<Utc>>,
-    /// What it waits for.
     pub waiting_for: Option<String>,
-    /// Job of a background session.
     pub job: Option<String>,
-    /// Name the user gave.
+    /// Session name set by the user.
     pub name: Option<String>,
-    /// When the process was started.
     pub started_at: Option<DateTime<Utc>>,
-    /// Version of the client.
     pub version: Option<String>,
 }
 
 impl OwnerProcess {
-    /// Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
+    /// Describes where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
     #[must_use]
     pub fn place(&self) -> String {
         match (&self.tty, &self.job) {
@@ -99,26 +93,26 @@ impl OwnerProcess {
         }
     }
 
-    /// `process 4711 has it open in pts/3`.
+    /// Formats `process 4711 has it open in pts/3`.
     #[must_use]
     pub fn has_it_open(&self) -> String {
         has_it_open(self.pid, self.tty.as_deref())
     }
 
-    /// What the client says it is doing.
+    /// Returns the status that the client reports.
     #[must_use]
     pub fn word(&self) -> ClientWord {
         match self.status.as_deref() {
             Some("busy") => ClientWord::Busy,
             Some("waiting") if self.waiting_for.as_deref() == Some("dialog open") => ClientWord::Dialog,
             Some("waiting") => ClientWord::Waiting,
-            // "shell": the turn has ended, and a program it started still runs in the background.
+            // "shell": the turn has ended, and a program that it started is still running in the background.
             Some(_) => ClientWord::Idle,
             None => ClientWord::Silent,
         }
     }
 
-    /// Sort key: what works comes first.
+    /// Sort key that puts busy clients first.
     fn rank(&self) -> u8 {
         match self.word() {
             ClientWord::Busy => 0,
@@ -128,53 +122,53 @@ impl OwnerProcess {
     }
 }
 
-/// `process 4711 has it open in pts/3`.
+/// Formats `process 4711 has it open in pts/3`.
 #[must_use]
 pub fn has_it_open(pid: u32, tty: Option<&str>) -> String {
     let tty = tty.map_or_else(String::new, |tty| format!(" in {tty}"));
     format!("process {pid} has it open{tty}")
 }
 
-/// Every process that has one session open, or may have.
+/// All processes that have one session open, or may have.
 #[derive(Debug, Clone, Default)]
 pub struct SessionOwners {
-    /// Live clients; one that works before one that is idle. Two of them fork the conversation as soon as both write.
+    /// Live clients, busy ones before idle ones. Two of them fork the conversation as soon as both write.
     pub live: Vec<OwnerProcess>,
-    /// Records of clients in another process-id space (a container): they cannot be checked from here.
+    /// Records of clients in another process-id namespace (a container), which cannot be checked from here.
     pub elsewhere: Vec<RegistryRecord>,
-    /// Records of clients that are gone.
+    /// Records of clients that have exited.
     pub left: Vec<RegistryRecord>,
-    /// Processes whose command line names the session and that no registry record explains: a client that is just being
-    /// started or is about to end. Only [`Owners::look_up`] looks for them.
+    /// Processes whose command line names the session but that have no registry record: a client that is
+    /// starting or about to end. Only [`Owners::look_up`] searches for them.
     pub started: Vec<u32>,
 }
 
 impl SessionOwners {
-    /// The live client that a screen shows: the one that works.
+    /// Returns the live client to show: a busy one, if any.
     #[must_use]
     pub fn first(&self) -> Option<&OwnerProcess> {
         self.live.first()
     }
 
-    /// A process has it open, or is about to.
+    /// Returns whether a process has it open, or is about to.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.live.is_empty() || !self.started.is_empty()
     }
 
-    /// A process has it open, or one that cannot be checked from here may have.
+    /// Returns whether a process has it open, or one that cannot be checked from here may have.
     #[must_use]
     pub fn may_be_open(&self) -> bool {
         self.is_open() || !self.elsewhere.is_empty()
     }
 
-    /// More than one process has it open, or may have.
+    /// Returns whether more than one process has it open, or may have.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         self.live.len() + self.elsewhere.len() + self.started.len() > 1
     }
 
-    /// Whether a process other than this one has it open, or may have.
+    /// Returns whether a process other than this one has it open, or may have.
     #[must_use]
     pub fn others_than(&self, pid: u32) -> bool {
         self.live.iter().any(|one| one.pid != pid)
@@ -182,24 +176,24 @@ impl SessionOwners {
             || !self.elsewhere.is_empty()
     }
 
-    /// A record of a client names it, whether that client lives or not.
+    /// Returns whether a client's record names it, live or not.
     #[must_use]
     pub fn has_records(&self) -> bool {
         !self.live.is_empty() || !self.elsewhere.is_empty() || !self.left.is_empty()
     }
 
-    /// The live client with this process id.
+    /// Returns the live client with this process id.
     #[must_use]
     pub fn process(&self, pid: u32) -> Option<&OwnerProcess> {
         self.live.iter().find(|one| one.pid == pid)
     }
 
-    /// Processes that have it open, or are about to.
+    /// Iterates over the processes that have it open, or are about to.
     pub fn pids(&self) -> impl Iterator<Item = u32> {
         self.live.iter().map(|one| one.pid).chain(self.started.iter().copied())
     }
 
-    /// Where it is open, in words: `pts/3`, `pts/3 and pts/5`, `a container`; `None` when it is not.
+    /// Describes where it is open: `pts/3`, `pts/3 and pts/5`, `a container`; `None` if it is not open.
     #[must_use]
     pub fn places(&self) -> Option<String> {
         let mut places: Vec<String> = self.live.iter().map(OwnerProcess::place).collect();
@@ -223,9 +217,9 @@ static NOBODY: SessionOwners =
 /// The owners of all sessions of some configuration directories.
 #[derive(Debug, Default)]
 pub struct Owners {
-    /// By configuration directory and session: one id may be in several, as copies.
+    /// By configuration directory and session, because copies of one session may be in several.
     sessions: BTreeMap<(usize, String), SessionOwners>,
-    /// Process ids that records of the registry prove.
+    /// Process ids with a live registry record.
     registered: Vec<u32>,
 }
 
@@ -244,12 +238,12 @@ impl Owners {
             let session = (home, record.session_id.clone());
             match proof {
                 Proof::Live => {
-                    // Directories that are links to one another show one record twice.
+                    // Directories that are links to one another contain the same record.
                     if owners.registered.contains(&record.pid) {
                         continue;
                     }
                     owners.registered.push(record.pid);
-                    // The daemon itself registers too and has no conversation.
+                    // The daemon itself also registers, but has no conversation.
                     if !record.kind.as_deref().is_some_and(|kind| kind.starts_with("daemon")) {
                         let tty = processes.terminal(record.pid);
                         owners.sessions.entry(session).or_default().add(of_record(record, home, tty));
@@ -262,9 +256,10 @@ impl Owners {
         owners
     }
 
-    /// The owners of one session, with processes that are just being started for it. The precise answer before anything is
-    /// done to a session; it reads the command lines of all processes. A process of a configuration directory in which this
-    /// transcript certainly is not has another session of the same id.
+    /// Returns the owners of one session, including processes that are just starting for it. This is the
+    /// precise answer required before any action on a session; it reads the command lines of all processes. A
+    /// process whose configuration directory definitely does not contain this transcript has another session
+    /// of the same id open.
     #[must_use]
     pub fn look_up(
         homes: &[ClaudeHome],
@@ -291,7 +286,8 @@ impl Owners {
         all
     }
 
-    /// Where a session of one configuration directory is open, in words, apart from one process that is about to end.
+    /// Describes where a session of one configuration directory is open, apart from one process that is about
+    /// to end.
     #[must_use]
     pub fn places_of(
         config_dir: Option<&Path>,
@@ -305,10 +301,10 @@ impl Owners {
         owners.places()
     }
 
-    /// The owners of a session's file.
+    /// Returns the owners of a session's file.
     #[must_use]
     pub fn of(&self, found: &Found) -> &SessionOwners {
-        // Most machines have few live clients and many sessions.
+        // Fast path: most machines have few live clients and many sessions.
         if self.sessions.is_empty() || found.is_conflict_copy() {
             return &NOBODY;
         }
@@ -318,7 +314,7 @@ impl Owners {
         if first.may_be_open() { first } else { known.find(|owners| owners.may_be_open()).unwrap_or(first) }
     }
 
-    /// The owners of a session, whichever configuration directory it is in.
+    /// Returns the owners of a session in any configuration directory.
     #[must_use]
     pub fn of_session(&self, session: &str) -> SessionOwners {
         let mut all = SessionOwners::default();
@@ -334,20 +330,20 @@ impl Owners {
         self.sessions.values().flat_map(|owners| &owners.live)
     }
 
-    /// The session that a process has open.
+    /// Returns the session that a process has open.
     #[must_use]
     pub fn of_process(&self, pid: u32) -> Option<&OwnerProcess> {
         self.live().find(|owner| owner.pid == pid)
     }
 
-    /// Ids of sessions that are open, or may be.
+    /// Iterates over the ids of sessions that are open, or may be.
     pub fn open_sessions(&self) -> impl Iterator<Item = &str> {
         self.sessions.iter().filter(|(_, owners)| owners.may_be_open()).map(|((_, id), _)| id.as_str())
     }
 
-    /// Adds clients that keep no registry: each has the session open that its command line names, else the newest transcript of
-    /// its directory that was written to since it was started and is owned by nobody else. A transcript that is certainly not
-    /// one of its configuration directory is not its own.
+    /// Adds clients without a registry record: each has the session open that its command line names, else
+    /// the newest transcript of its directory that was written since it started and has no other owner. A
+    /// transcript that definitely belongs to another configuration directory is excluded.
     pub fn add_unregistered(
         &mut self,
         homes: &[ClaudeHome],
@@ -359,7 +355,7 @@ impl Owners {
             .iter()
             .filter(|process| !self.registered.contains(&process.pid) && is_client(process, processes))
             .collect();
-        // The youngest chooses first: what was written last is most likely its own.
+        // The youngest client chooses first: the transcript written last is most likely its own.
         clients.sort_by_key(|process| std::cmp::Reverse(process.started_at));
         for process in clients {
             let line = processes.command_line(process.pid);
@@ -370,7 +366,7 @@ impl Owners {
             };
             let named = named_in(&line).and_then(|name| {
                 let id = session_of(name)?;
-                // A session of the same id may be in several stores, as copies.
+                // Copies of a session with the same id may be in several stores.
                 let mut copies = found.iter().filter(|one| one.id() == id);
                 let named = processes.working_directory(process.pid).unwrap_or_default().join(name);
                 copies.clone().find(|one| one.is_at(&named)).or_else(|| copies.find(|one| mine(one)))
@@ -447,16 +443,17 @@ fn of_record(record: RegistryRecord, home: usize, tty: Option<String>) -> OwnerP
     }
 }
 
-/// Terminal multiplexers and recorders keep the command line of what they started for as long as they live.
+/// Returns false for terminal multiplexers and recorders, which retain the command line of the program they
+/// started for as long as they run.
 fn may_start(process: &Process) -> bool {
     !["tmux", "screen", "script", "zellij", "sudo", "dtach", "abduco"]
         .iter()
         .any(|name| process.name.starts_with(name))
 }
 
-/// Whether a process that no registry names is a client with a session. Its name alone proves nothing: the program that
-/// runs must be Claude Code's, or an interpreter that runs it (clients up to 2.1.79 were scripts that call themselves
-/// `claude`).
+/// Returns whether a process without a registry record is a client with a session. Its name alone proves
+/// nothing: the program must be Claude Code's, or an interpreter that runs it (clients up to 2.1.79 were
+/// scripts that call themselves `claude`).
 fn is_client(process: &Process, processes: &dyn Processes) -> bool {
     if !(process.name.starts_with("claude") || ["node", "bun"].contains(&process.name.as_str())) {
         return false;
@@ -468,7 +465,8 @@ fn is_client(process: &Process, processes: &dyn Processes) -> bool {
     if is_interpreter(&program) {
         return true;
     }
-    // A client that keeps a registry and is in none of ours belongs to a configuration directory we do not know.
+    // A client that keeps a registry but has no record in any known one belongs to an unknown configuration
+    // directory.
     if version_of(&program).is_some_and(ClientVersion::registers) {
         return false;
     }
@@ -476,7 +474,7 @@ fn is_client(process: &Process, processes: &dyn Processes) -> bool {
     path.contains("claude-code") || path.contains("/claude/versions/")
 }
 
-/// The version of an installed client: in its path, or in the package beside it.
+/// Returns the version of an installed client, from its path or from the package next to it.
 #[must_use]
 pub fn version_of(program: &Path) -> Option<ClientVersion> {
     let named = program.file_name().and_then(std::ffi::OsStr::to_str).and_then(ClientVersion::parse);
@@ -488,15 +486,15 @@ pub fn version_of(program: &Path) -> Option<ClientVersion> {
     })
 }
 
-/// The session that a command line names, by its id or by its transcript.
+/// Returns the session that a command line names, by its id or by its transcript.
 #[must_use]
 pub fn named_session(line: &[String]) -> Option<String> {
     named_in(line).and_then(session_of).map(str::to_owned)
 }
 
-/// What a command line names a session by.
+/// Returns the argument by which a command line names a session.
 fn named_in(line: &[String]) -> Option<&str> {
-    // A fork gets an id of its own.
+    // A fork gets a new session id.
     if line.iter().any(|word| word == "--fork-session") {
         return None;
     }
@@ -513,7 +511,8 @@ fn session_of(named: &str) -> Option<&str> {
     Some(name.strip_suffix(".jsonl").unwrap_or(named)).filter(|id| is_session_id(id))
 }
 
-/// Whether a transcript may be one of this configuration directory: the file there is the same, or nobody can tell.
+/// Returns whether a transcript may belong to this configuration directory: the file there is the same, or
+/// that cannot be determined.
 fn may_be_in(dir: &Path, transcript: &Path) -> bool {
     let mut from_end = transcript.iter().rev();
     let (Some(name), Some(project)) = (from_end.next(), from_end.next()) else { return true };
@@ -590,12 +589,12 @@ mod tests {
     #[cfg(target_os = "linux")]
     const ID: &str = "00000001-0000-4000-8000-00000000000f";
 
-    /// A machine on which process 1 to 9 run in `pts/<pid>` with the start token `<pid>00`, and which starts process 20 for a
-    /// session.
+    /// A machine on which processes 1 to 9 run in `pts/<pid>` with the start token `<pid>00`, and which
+    /// starts process 20 for a session.
     #[cfg(target_os = "linux")]
     #[derive(Default)]
     struct Machine {
-        /// Configuration directory of all of them.
+        /// Configuration directory of all processes.
         dir: Option<PathBuf>,
     }
 
@@ -621,7 +620,7 @@ mod tests {
         }
     }
 
-    /// A home whose registry has these records: process, status, and the process-id space.
+    /// Creates a home whose registry has these records: process, status, and process-id namespace.
     #[cfg(target_os = "linux")]
     fn home(records: &[(u32, &str, u32)]) -> (tempfile::TempDir, Vec<ClaudeHome>) {
         let dir = tempfile::tempdir().unwrap();

@@ -1,16 +1,18 @@
-//! A prompt: what the user asked for, as opposed to what the client wrote in the user's role ([`crate::claude::wording`]).
+//! A prompt: what the user asked for, as opposed to what the client wrote in the user's role
+//! ([`crate::claude::wording`]).
 
 use crate::claude::glance::{Kind, is_glued};
 use crate::claude::record::{Body, Record, User};
 use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
-// Within a JSON string these cannot stand: their quotes would be escaped.
+// These cannot occur inside a JSON string, because their quotes would be escaped.
 static USER: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\"user\""));
 static RESULT: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\"type\":\"tool_result\""));
 
-/// Whether a line of this kind, as [`crate::claude::glance::kind_of`] tells it, can hold a prompt. A line with a tool result is none,
-/// whatever it holds besides, unless another record is glued to it; what tools gave back is the bulk of a file.
+/// Returns whether a line of this kind, as determined by [`crate::claude::glance::kind_of`], can hold a
+/// prompt. A line with a tool result cannot, unless another record is concatenated to it; tool results are
+/// the bulk of a file.
 #[must_use]
 pub fn may_hold_prompt(kind: Kind, line: &[u8]) -> bool {
     match kind {
@@ -25,7 +27,7 @@ fn has(mark: &Finder, line: &[u8]) -> bool {
     mark.find(line).is_some()
 }
 
-/// The prompt of the main conversation that a record is.
+/// Returns the record as a prompt of the main conversation, if it is one.
 #[must_use]
 pub fn prompt_of(record: &Record) -> Option<&User> {
     match &record.body {

@@ -1,4 +1,5 @@
-//! Replays: records that a client wrote into a transcript a second time, with their ids. The first one is the record.
+//! Replays: records that a client wrote into a transcript a second time, with the same ids. The first one
+//! counts.
 
 use crate::claude::glance::kind_of_first;
 use crate::claude::transcript::{Backwards, Transcript};
@@ -8,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 const KEY: &[u8] = b"\"uuid\":\"";
 const LENGTH: usize = 36;
 
-/// Offsets of the lines behind `floor` that repeat a message whose line stands before them, also behind `floor`.
+/// Returns the offsets of lines after `floor` that repeat a message of an earlier line, also after `floor`.
 #[must_use]
 pub fn replayed(transcript: &Transcript<'_>, floor: u64) -> HashSet<u64> {
     let mut found = HashSet::new();
@@ -22,7 +23,8 @@ pub fn replayed(transcript: &Transcript<'_>, floor: u64) -> HashSet<u64> {
         if !kind_of_first(line).may_be_said() {
             continue;
         }
-        // Records hold ids of other records too. Two lines are the same message when both their first and their last id are.
+        // Records also contain ids of other records. Two lines are the same message if both their first and
+        // their last id match.
         let (Some(first), Some(last)) = (memmem::find(line, KEY), memmem::rfind(line, KEY)) else { continue };
         let id = |at: usize| line.get(at + KEY.len()..at + KEY.len() + LENGTH);
         let (Some(first), Some(last)) = (id(first), id(last)) else { continue };

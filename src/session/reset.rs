@@ -1,33 +1,35 @@
-//! A reset time read from the client's words, for clients that do not write it as a number (before 2.1.240).
+//! Parses a reset time from the client's words, for clients that do not write it as a number (before
+//! 2.1.240).
 //!
-//! Seen: `resets 4:20am (UTC)`, `resets 4am (America/New_York)`, `resets Nov 24, 1:45pm (UTC)`. It is a guess: the
-//! minute is rounded, the year is missing, and without a zone name there is no telling.
+//! Seen: `resets 4:20am (UTC)`, `resets 4am (America/New_York)`, `resets Nov 24, 1:45pm (UTC)`. The result is
+//! a guess: the minute is rounded, the year is missing, and a time without a zone name cannot be interpreted.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use jiff::tz::TimeZone;
 
-/// What a message says about the reset.
+/// The reset time that a message states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetText {
     pub at: DateTime<Utc>,
-    /// The message names a date, as it does for resets that are not today.
+    /// Whether the message names a date, as it does for resets on another day.
     pub dated: bool,
 }
 
-/// How far back a time without seconds may lie that is still ahead.
+/// How far in the past a time without seconds may be and still count as upcoming.
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
-/// Reads the reset from a stop message that was written at `written`.
+/// Parses the reset time from a stop message that was written at `written`.
 #[must_use]
 pub fn reset_in(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     client_reset(message, written).or_else(|| dated_in(message, written))
 }
 
-/// Words before a date on which a budget is available again, of the API and of gateways.
+/// Words of the API and of gateways before the date on which a budget is available again.
 const BEFORE_DATES: [&str; 6] =
     ["regain access on ", "resets at ", "resets on ", "reset at ", "reset on ", "available again on "];
 
-/// Reads `2026-12-01 at 00:00 UTC`, `2026-12-01T00:00:00Z`, `December 1, 2026 at 09:30 UTC`, `Dec 1`. Without a zone it is UTC.
+/// Parses `2026-12-01 at 00:00 UTC`, `2026-12-01T00:00:00Z`, `December 1, 2026 at 09:30 UTC`, `Dec 1`.
+/// Assumes UTC if there is no zone.
 fn dated_in(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     let rest = BEFORE_DATES.iter().find_map(|words| Some(message.split_once(words)?.1))?;
     let instant = rest.split(|char: char| char.is_whitespace() || char == ',').next().unwrap_or_default();
@@ -48,7 +50,8 @@ fn dated_in(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     Some(ResetText { at: date.and_time(time.unwrap_or_default()).and_utc(), dated: true })
 }
 
-/// A date in digits or with the name of its month, and how many words it took. Without a year it is the next such day.
+/// Parses a date in digits or with a month name, and returns the number of words it used. Without a year, it
+/// is the next such day.
 fn date_of(words: &[&str], written: DateTime<Utc>) -> Option<(NaiveDate, usize)> {
     let first = words.first()?;
     if let Ok(date) = NaiveDate::parse_from_str(first, "%Y-%m-%d") {
@@ -68,11 +71,12 @@ fn date_of(words: &[&str], written: DateTime<Utc>) -> Option<(NaiveDate, usize)>
     Some((if past { of(written.year() + 1)? } else { this_year }, 2))
 }
 
-/// The forms in which the client itself names a reset.
+/// Parses the client's own wordings of a reset.
 fn client_reset(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     let (_, rest) = message.split_once("resets ")?;
     let (when, zone) = rest.split_once('(')?;
-    // The system's own zone data: tables of all zones in the addon would cost every hook a millisecond at its start.
+    // Uses the system's zone data: tables of all zones in the addon would cost every hook a millisecond at
+    // startup.
     let zone = zone_of(zone.split_once(')')?.0.trim())?;
     let when = when.trim().trim_start_matches("at ").trim();
     let today = jiff::Timestamp::from_second(written.timestamp()).ok()?.to_zoned(zone.clone()).date();
@@ -83,11 +87,11 @@ fn client_reset(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
         None => (None, when),
     };
     let clock = time_of_day(clock)?;
-    // The seconds are left out: the minute that is running when it is written is not over.
+    // The seconds are omitted, so the minute in which the message was written has not ended yet.
     let written = written - MINUTE;
     let local = |date: NaiveDate| instant(date, clock, &zone);
     if let Some(date) = date {
-        // Without a year it is the next such day; a stop at New Year's Eve may name January.
+        // Without a year, it is the next such day; a stop on New Year's Eve may name January.
         let dated =
             |year: i32| NaiveDate::parse_from_str(&format!("{date} {year}"), "%b %d %Y").ok().and_then(local);
         let this_year = dated(today.year())?;
@@ -99,12 +103,14 @@ fn client_reset(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     Some(ResetText { at, dated: false })
 }
 
-/// A zone by its name. Looking a name up lists every directory of zones there is, which a hook has no time for.
+/// Returns a zone by its name. UTC is handled separately, because a lookup lists every zone directory, for
+/// which a hook has no time.
 fn zone_of(name: &str) -> Option<TimeZone> {
     if name == "UTC" { Some(TimeZone::UTC) } else { TimeZone::get(name).ok() }
 }
 
-/// The epoch seconds that the first clients wrote behind their words: `Claude AI usage limit reached|1795230000`.
+/// Parses the epoch seconds that the first clients appended to their message: `Claude AI usage limit
+/// reached|1795230000`.
 #[must_use]
 pub fn epoch_in(message: &str) -> Option<DateTime<Utc>> {
     let (_, rest) = message.split_once("limit reached|")?;
@@ -112,7 +118,7 @@ pub fn epoch_in(message: &str) -> Option<DateTime<Utc>> {
     (digits.len() == 10).then(|| DateTime::from_timestamp(digits.parse().ok()?, 0))?
 }
 
-/// A wall-clock time of a zone as an instant; of a time that comes twice, the first.
+/// Converts a wall-clock time of a zone to an instant; the first one if the time occurs twice.
 fn instant(date: NaiveDate, clock: NaiveTime, zone: &TimeZone) -> Option<DateTime<Utc>> {
     let small = |number: u32| i8::try_from(number).ok();
     let date =

@@ -1,7 +1,8 @@
-//! A scan: all transcripts below some configuration directories, found by name and read side by side.
+//! A scan: finds all transcripts below some configuration directories by name, and reads them in parallel.
 //!
-//! A file that cannot be read is a problem of its own and never of the list. What is read of each file is what
-//! [`super::summary`] needs, so the time grows with the number of sessions and hardly with their sizes.
+//! A file that cannot be read is a problem of its own and never fails the list. The scan reads of each file
+//! only what [`super::summary`] needs, so the time grows with the number of sessions and hardly with their
+//! sizes.
 
 use super::ending::Liveness;
 use super::files::{
@@ -17,54 +18,53 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A transcript that was found.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// The file; it is called after its session.
+    /// The file, named after its session.
     pub path: PathBuf,
-    /// Index of its configuration directory.
+    /// Index of the configuration directory.
     pub home: usize,
-    /// Its directory says that it is a regular file.
+    /// Whether the directory entry says that it is a regular file.
     pub regular: bool,
-    /// A directory of the session's name stands beside it: subagents, long tool results.
+    /// Whether a directory named after the session exists next to it, with subagents and long tool results.
     pub companion: bool,
-    /// What else in its directory may concern it; most directories have nothing of the kind.
+    /// Other files of its directory that may belong to it; most directories have none.
     pub beside: Option<Arc<Beside>>,
 }
 
 impl Found {
-    /// A transcript that was not found by a scan; `None` when its name is not text.
+    /// Creates an entry for a transcript that was not found by a scan; `None` if its name is not valid text.
     #[must_use]
     pub fn named(path: &Path, home: usize) -> Option<Self> {
         path.file_stem()?.to_str()?;
         Some(Self { path: path.to_path_buf(), home, regular: false, companion: false, beside: None })
     }
 
-    /// Session id. That of a conflict copy is the id of the session it is a copy of.
+    /// Returns the session id. A conflict copy has the id of its original.
     #[must_use]
     pub fn id(&self) -> &str {
         session_named(self.path.file_stem().and_then(OsStr::to_str).unwrap_or_default())
     }
 
-    /// Whether this is a conflict copy, which no client opens by its id.
+    /// Returns whether this is a conflict copy, which no client opens by its id.
     #[must_use]
     pub fn is_conflict_copy(&self) -> bool {
         self.path.file_stem().and_then(OsStr::to_str).and_then(conflict_of).is_some()
     }
 
-    /// All paths of its directory: where that is linked, there are several.
+    /// Iterates over all paths of its directory; a linked directory has several.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         let aliases = self.beside.iter().flat_map(|beside| &beside.aliases);
         self.path.parent().into_iter().chain(aliases.map(|(_, path)| path.as_path()))
     }
 
-    /// The configuration directories whose clients can have it open.
+    /// Iterates over the configuration directories whose clients can have it open.
     pub fn homes(&self) -> impl Iterator<Item = usize> {
         let aliases = self.beside.iter().flat_map(|beside| &beside.aliases);
         std::iter::once(self.home).chain(aliases.map(|(home, _)| *home).filter(|home| *home != self.home))
     }
 
-    /// Whether a path leads to this file.
+    /// Returns whether a path leads to this file.
     #[must_use]
     pub fn is_at(&self, path: &Path) -> bool {
         self.path == path
@@ -73,7 +73,7 @@ impl Found {
                 && path.parent().is_some_and(|dir| self.directories().any(|own| own == dir))
     }
 
-    /// The transcripts of its subagents.
+    /// Lists the transcripts of its subagents.
     #[must_use]
     pub fn subagents(&self) -> Vec<PathBuf> {
         let mut found = if self.companion {
@@ -85,7 +85,7 @@ impl Found {
         found
     }
 
-    /// Those of them that stand beside the transcript, as clients of 2.0 write them.
+    /// Returns the subagents next to the transcript, where clients of 2.0 write them.
     #[must_use]
     pub fn agents_beside(&self) -> &[PathBuf] {
         let beside = self.beside.as_ref().filter(|beside| !beside.agents.is_empty());
@@ -98,7 +98,6 @@ impl Found {
     }
 }
 
-/// What was found in one directory.
 #[derive(Debug, Default)]
 struct Listing {
     found: Vec<Found>,
@@ -106,14 +105,13 @@ struct Listing {
     problem: Option<Error>,
 }
 
-/// What a scan found.
 #[derive(Debug, Default)]
 pub struct Scanned {
-    /// Transcripts, by directory and name.
+    /// Transcripts, sorted by directory and name.
     pub found: Vec<Found>,
-    /// What stands beside them in their directories.
+    /// Other files of the same directories.
     pub beside: Vec<Arc<Beside>>,
-    /// Directories that cannot be read, and why.
+    /// Errors of directories that cannot be read.
     pub problems: Vec<Error>,
 }
 
@@ -151,7 +149,7 @@ fn list_directory(dir: &ProjectDirectory) -> Listing {
             _ => {}
         }
     });
-    // Not by their ids, which would be looked for in the paths a dozen times each.
+    // Compares path suffixes, because comparing ids would parse each path about a dozen times.
     let beyond = dir.path.as_os_str().len();
     found.sort_unstable_by(|one, other| {
         let [one, other] = [one, other].map(|one| one.path.as_os_str().as_encoded_bytes().get(beyond..));
@@ -167,7 +165,7 @@ fn list_directory(dir: &ProjectDirectory) -> Listing {
     Listing { found, beside, problem: listed.err().and_then(|error| unlisted(&dir.path, &error)) }
 }
 
-/// The transcript at this path, whatever its directory is called. A conflict copy counts.
+/// Returns the transcript at this path, whatever the name of its directory. A conflict copy counts.
 #[must_use]
 pub fn found_at(path: &Path, home: usize) -> Option<Found> {
     let found = Found::named(path, home).filter(|one| is_session_id(one.id()))?;
@@ -175,7 +173,7 @@ pub fn found_at(path: &Path, home: usize) -> Option<Found> {
     Some(Found { companion: companion_of(path).is_dir(), beside, ..found })
 }
 
-/// Reads them all; the answers stand where the questions stood.
+/// Summarizes all transcripts in parallel; the results are in the order of `found`.
 pub fn read<'a>(
     found: &[Found],
     liveness: impl Fn(&Found) -> Liveness<'a> + Sync,

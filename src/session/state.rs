@@ -1,8 +1,9 @@
-//! A state: whether a session lives and whether it works, with the evidence for it.
+//! A state: whether a session is alive and whether it is working, with the evidence.
 //!
-//! Hung is said only of a client that lives, says it is busy, has written nothing for long, runs no tool, and hears nothing
-//! from the network. Processor time alone tells nothing (a busy terminal client uses 3 to 6 % whether it thinks or hangs,
-//! measured with 2.1.329); it only vetoes.
+//! A session is reported as hung only if its client is alive, reports that it is busy, has written nothing
+//! for a long time, runs no tool, and receives nothing from the network. Processor time alone proves nothing
+//! (a busy terminal client uses 3 to 6 % whether it thinks or hangs, measured with 2.1.329); it can only rule
+//! out a hang.
 
 use super::owners::{ClientWord, HeldBy, OwnerProcess, SessionOwners};
 use super::stop::{Evidence, Source, Stop, StopKind};
@@ -20,15 +21,15 @@ use std::time::Duration;
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SessionState"))]
 pub enum State {
     Current,
-    /// A process holds it.
+    /// A process has it open.
     Active,
-    /// A process holds it, says it is busy, and shows no sign of work.
+    /// A process has it open and reports that it is busy, but shows no sign of work.
     Hung,
-    /// No process, and its work is unfinished.
+    /// No process has it open, and its work is unfinished.
     Orphaned,
-    /// No process, and its last turn ended.
+    /// No process has it open, and its last turn ended.
     Completed,
-    /// No process, and no conversation in its transcript.
+    /// No process has it open, and its transcript contains no conversation.
     Empty,
 }
 
@@ -37,59 +38,57 @@ impl State {
         [Self::Current, Self::Active, Self::Hung, Self::Orphaned, Self::Completed, Self::Empty];
 }
 
-/// What a live client is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SessionActivity"))]
 pub enum Activity {
-    /// A turn is under way.
+    /// A turn is in progress.
     Busy,
-    /// It waits for the next prompt.
+    /// Waits for the next prompt.
     Idle,
-    /// It waits for a person: a permission, an answer, a choice.
+    /// Waits for the user: a permission, an answer, a choice.
     Waiting,
 }
 
-/// What can be seen of a live client from outside.
+/// Signs of work of a live client that are visible from outside.
 #[derive(Debug, Clone)]
 pub struct Signs {
-    /// Time since the newest message of the conversation or of a subagent, or since the client's word changed.
+    /// Time since the newest message of the conversation or of a subagent, or since the reported status
+    /// changed.
     pub quiet: Option<Duration>,
-    /// The process is stopped by a signal.
+    /// Whether a signal has stopped the process.
     pub stopped: bool,
-    /// Programs below it that were started since the newest message and are no hooks of ours.
+    /// Descendant programs that were started since the newest message, except this tool's own hooks.
     pub tools: Vec<String>,
-    /// The open tool call.
     pub open_call: Option<String>,
-    /// What came from the network.
+    /// Data received from the network.
     pub reception: Reception,
-    /// Requests that were logged since the newest message; more than one means that it was sent again.
+    /// Number of requests logged since the newest message; more than one means a retry.
     pub requests: usize,
-    /// Time since the newest of them.
+    /// Time since the newest of these requests.
     pub since_request: Option<Duration>,
-    /// Share of one processor in percent.
+    /// Share of one processor, in percent.
     pub cpu_percent: Option<f64>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Verdict {
     pub state: State,
-    /// What it does, when it lives.
+    /// What a live client is doing.
     pub activity: Option<Activity>,
-    /// Share of one processor in percent, where it was measured.
+    /// Share of one processor in percent, if measured.
     pub cpu_percent: Option<f64>,
-    /// What this rests on.
     pub evidence: Vec<Evidence>,
 }
 
-/// From this share of a processor on a client computes.
+/// Minimum share of a processor, in percent, that counts as work.
 const COMPUTES: f64 = 60.0;
-/// A connection is made, and its request sent, within this time after the request is logged.
+/// Maximum time from logging a request until its connection is open and the request is sent.
 const UNDER_WAY: Duration = Duration::from_secs(5);
-/// So many requests without an answer, each given up by the client itself after 5 to 6 minutes, leave no doubt.
+/// Number of unanswered requests that proves a hang; the client itself gives up each after 5 to 6 minutes.
 const SENT_OFTEN: usize = 3;
 
-/// What a client does, by its own word, else by how the conversation stands.
+/// Determines what a client is doing, from the status it reports, else from the end of the conversation.
 #[must_use]
 pub fn activity(owner: &OwnerProcess, stop: StopKind) -> Activity {
     match owner.word() {
@@ -104,8 +103,8 @@ pub fn activity(owner: &OwnerProcess, stop: StopKind) -> Activity {
     }
 }
 
-/// What an unfinished turn is when its client says that it is idle: the client was opened after the turn broke off, or a
-/// person took the prompt back.
+/// Reclassifies an unfinished turn whose client reports that it is idle: the client was opened after the turn
+/// was interrupted, or the user took the prompt back.
 pub fn settle(summary: &mut Summary, owner: &OwnerProcess) {
     let stop = &mut summary.stop;
     if stop.kind != StopKind::Running || activity(owner, stop.kind) != Activity::Idle {
@@ -126,7 +125,7 @@ pub fn settle(summary: &mut Summary, owner: &OwnerProcess) {
     stop.evidence.push(Evidence::new(Source::Registry, fact));
 }
 
-/// The state of a session that no process has open.
+/// Returns the state of a session that no process has open.
 #[must_use]
 pub fn without_owner(stop: &Stop) -> Verdict {
     let nobody = Evidence::new(Source::Registry, "no live client is registered for it");
@@ -141,7 +140,7 @@ pub fn without_owner(stop: &Stop) -> Verdict {
     Verdict { state, activity: None, cpu_percent: None, evidence }
 }
 
-/// The state of a session that a process has open.
+/// Returns the state of a session that a process has open.
 #[must_use]
 pub fn with_owners(
     owner: &OwnerProcess,
@@ -201,7 +200,7 @@ pub fn with_owners(
     Verdict { state, activity: Some(activity), cpu_percent, evidence }
 }
 
-/// Whether a busy client hangs, and why or why not.
+/// Determines whether a busy client hangs, with the reasons.
 fn is_hung(signs: &Signs, hung_after: Duration) -> (bool, Vec<Evidence>) {
     let mut reasons = Vec::new();
     let mut say = |source, fact: String| reasons.push(Evidence::new(source, fact));
@@ -248,8 +247,8 @@ fn is_hung(signs: &Signs, hung_after: Duration) -> (bool, Vec<Evidence>) {
         }
         Reception::Last(since) => {
             say(Source::Process, format!("its connections have been silent for {}", words(since)));
-            // A request that is sent again gets a connection of its own, which is younger than the silence: it continues
-            // that of the first.
+            // A retry gets a new connection, which is younger than the silence: it continues the silence of
+            // the first request.
             let owed =
                 signs.since_request.filter(|_| sent_again).map_or(hung_after, |age| age.min(hung_after));
             (since + UNDER_WAY.min(hung_after / 4) >= owed, reasons)
@@ -257,12 +256,13 @@ fn is_hung(signs: &Signs, hung_after: Duration) -> (bool, Vec<Evidence>) {
     }
 }
 
-/// Tools whose work is done by a process that was there before: nothing of it can be seen below the client.
+/// Returns whether a tool's work is done by a process that already existed, so that nothing of it is visible
+/// below the client.
 fn runs_elsewhere(tool: &str) -> bool {
     tool.starts_with("mcp__")
 }
 
-/// A length of time, coarsely.
+/// Formats a duration with one unit.
 fn words(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
@@ -278,7 +278,7 @@ fn words(time: Duration) -> String {
 pub struct OpenAtCrash {
     /// `machine`: before the present boot. `client`: the process alone died.
     pub died: Died,
-    /// When it was last heard of.
+    /// Time of its last sign of life.
     #[serde(serialize_with = "super::stop::time_or_null")]
     pub at: Option<DateTime<Utc>>,
     /// Facts that this rests on.
@@ -290,7 +290,7 @@ pub struct OpenAtCrash {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "CrashedPart"))]
 pub enum Died {
-    /// The machine: it was started since.
+    /// The machine, which has been restarted since.
     Machine,
     Client,
 }

@@ -1,4 +1,4 @@
-//! A stop: why a session's work came to an end, or what it does when it has not, with the evidence for it.
+//! A stop: why a session's work ended, or what it is doing otherwise, with the evidence.
 
 use super::message::ClientMessage;
 use crate::clock::rfc3339;
@@ -39,23 +39,23 @@ pub enum StopKind {
     Auth,
     /// Credit, a spend limit or a budget is used up.
     Billing,
-    /// The conversation no longer fits.
+    /// The conversation no longer fits into the context window.
     ContextFull,
-    /// The answer was longer than allowed, after the client's own continuations.
+    /// The answer exceeded the output limit, after the client's own continuations.
     OutputLimit,
     /// The API refused the request itself.
     RequestError,
-    /// A person interrupted the turn.
+    /// The user interrupted the turn.
     Interrupted,
-    /// Waits for a person: a permission or an answer.
+    /// Waits for the user: a permission or an answer.
     Waiting,
-    /// A turn is going on.
+    /// A turn is in progress.
     Running,
-    /// The client ended gracefully in the middle of a turn.
+    /// The client exited gracefully during a turn.
     Closed,
-    /// The client ended without a trace in the middle of a turn.
+    /// The client ended without a trace during a turn.
     Crashed,
-    /// Nothing was said yet.
+    /// The transcript contains no conversation yet.
     Empty,
     Unknown,
 }
@@ -88,24 +88,24 @@ impl StopKind {
     ];
 }
 
-/// Kinds of stop that the recovery treats alike.
+/// Kinds of stop that recovery treats alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopClass {
-    /// A window of the subscription is used up; it resets at a known time in most cases.
+    /// A window of the subscription is used up; in most cases its reset time is known.
     UsageLimit,
-    /// The API refuses the rate of requests.
+    /// The API refused the rate of requests.
     RateLimit,
-    /// A failure that the same request may not meet again.
+    /// A failure that a retry of the same request may not encounter.
     Transient,
-    /// One answer was too long.
+    /// One answer exceeded the output limit.
     OutputLimit,
-    /// No waiting helps: the user has to act first.
+    /// Waiting does not help: the user has to act first.
     NeedsUser(UserAction),
-    /// The client ended within a turn.
+    /// The client ended during a turn.
     BrokenOff,
     /// The user ended the turn.
     Interrupted,
-    /// The session did not stop within its work, or waits for the user.
+    /// The session did not stop during its work, or waits for the user.
     NoFailure,
 }
 
@@ -120,12 +120,12 @@ pub enum UserAction {
     Compact,
     /// Ask for something else.
     Rephrase,
-    /// Read the last message: its cause is unknown.
+    /// Read the last message, because its cause is unknown.
     ReadMessage,
 }
 
 impl StopKind {
-    /// The name programs see, which is also the key in the configuration.
+    /// Returns the name for programs, which is also the key in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -155,7 +155,7 @@ impl StopKind {
         }
     }
 
-    /// What happened, for people.
+    /// Describes what happened, for the user.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -185,8 +185,8 @@ impl StopKind {
         }
     }
 
-    /// What the recovery makes of this kind. Every decision about kinds goes through this match, so that a new kind does not
-    /// compile until it has a class.
+    /// Returns how recovery treats this kind. Every decision about kinds uses this match, so that a new kind
+    /// does not compile until it has a class.
     #[must_use]
     pub const fn class(self) -> StopClass {
         match self {
@@ -210,7 +210,8 @@ impl StopKind {
         }
     }
 
-    /// The window that counts for a limit of one model family where nothing is configured for that family.
+    /// Returns the general window that applies to the limit of a model family if that family is not
+    /// configured.
     #[must_use]
     pub const fn general(self) -> Self {
         match self {
@@ -238,13 +239,13 @@ impl StopKind {
         }
     }
 
-    /// A usage limit of the subscription, which has a reset time.
+    /// Returns whether it is a usage limit of the subscription, which has a reset time.
     #[must_use]
     pub const fn is_usage_limit(self) -> bool {
         matches!(self.class(), StopClass::UsageLimit)
     }
 
-    /// The API broke the turn off: what a `StopFailure` hook is started for.
+    /// Returns whether the API ended the turn, which starts a `StopFailure` hook.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         match self.class() {
@@ -257,20 +258,20 @@ impl StopKind {
         }
     }
 
-    /// Work was under way and did not come to its end.
+    /// Returns whether the work was interrupted before its end.
     #[must_use]
     pub const fn is_unfinished(self) -> bool {
         self.is_failure() || matches!(self.class(), StopClass::BrokenOff)
     }
 }
 
-/// Where a piece of evidence comes from.
+/// Source of a piece of evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     Transcript,
     Registry,
-    /// A hook payload or its environment.
+    /// A hook payload or the hook's environment.
     Hook,
     Process,
     Store,
@@ -284,28 +285,27 @@ pub struct Evidence {
     /// `transcript`, `registry`, `hook`, `process`, `store` or `clock`.
     #[cfg_attr(test, ts(as = "String"))]
     pub source: Source,
-    /// The fact in one sentence.
+    /// The fact, as one sentence.
     pub fact: Cow<'static, str>,
 }
 
 impl Evidence {
-    /// A fact from this source.
     pub fn new(source: Source, fact: impl Into<Cow<'static, str>>) -> Self {
         Self { source, fact: fact.into() }
     }
 }
 
-/// What a stop rests on: most often one or two facts, kept in place, for there are thousands of stops.
+/// Evidence of a stop: usually one or two facts, stored inline because there are thousands of stops.
 pub type EvidenceList = SmallVec<[Evidence; 2]>;
 
-/// How far a reset time can be trusted.
+/// How reliable a reset time is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ResetSource {
     /// Epoch seconds in the client's own record.
     Exact,
-    /// Read from the client's text.
+    /// Parsed from the client's text.
     Guess,
 }
 
@@ -333,7 +333,8 @@ pub struct Stop {
     /// The client made the model wrap up near this limit: the turn ended well, the work did not. Missing otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wrapped_up: bool,
-    /// Whether the last prompt has no answer at all, so that work may be lost although a person seems to have ended it.
+    /// Whether the last prompt has no answer at all, so that work may be lost although the user appears to
+    /// have ended it.
     #[serde(skip)]
     pub unanswered: bool,
     /// What `kind` rests on.
@@ -342,7 +343,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// A stop of this kind about which nothing else is known yet.
+    /// Creates a stop of this kind without any details.
     #[must_use]
     pub fn of(kind: StopKind) -> Self {
         Self {
@@ -358,13 +359,13 @@ impl Stop {
         }
     }
 
-    /// Work was under way and did not come to its end.
+    /// Returns whether the work was interrupted before its end.
     #[must_use]
     pub const fn is_unfinished(&self) -> bool {
         self.kind.is_unfinished() || self.unanswered
     }
 
-    /// The same stop with one more fact.
+    /// Adds one more fact to the evidence.
     #[must_use]
     pub fn because(mut self, source: Source, fact: impl Into<Cow<'static, str>>) -> Self {
         self.evidence.push(Evidence::new(source, fact));
@@ -372,9 +373,10 @@ impl Stop {
     }
 }
 
-/// Writes a time in our one form.
+/// Serializes a time as this tool's RFC 3339 form.
 ///
 /// # Errors
+///
 /// Those of the serializer.
 pub fn time_or_null<S: Serializer>(time: &Option<DateTime<Utc>>, to: S) -> Result<S::Ok, S::Error> {
     match time {
@@ -383,9 +385,10 @@ pub fn time_or_null<S: Serializer>(time: &Option<DateTime<Utc>>, to: S) -> Resul
     }
 }
 
-/// Writes a time in our one form.
+/// Serializes an optional time as this tool's RFC 3339 form.
 ///
 /// # Errors
+///
 /// Those of the serializer.
 pub fn time<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&rfc3339(*time))

@@ -1,9 +1,9 @@
-//! A summary: what one pass over a transcript's end tells about its session.
+//! A summary: what one pass over the end of a transcript reveals about its session.
 //!
-//! It is read backwards, and only until everything is known. Titles decide how far that is: a client re-appends them at
-//! its checkpoints (`last-prompt`, titles, `mode`, `permission-mode`), so such a batch without a title proves that there
-//! is none; the batches that end a process and those of one-shot runs leave titles out (measured with 2.1.329) and prove
-//! nothing.
+//! The reader goes backwards, and only until everything is known. Titles decide how far that is: a client
+//! writes them again at its checkpoints (`last-prompt`, titles, `mode`, `permission-mode`), so such a batch
+//! without a title proves that there is none; the batches at the end of a process and those of one-shot runs
+//! omit titles (measured with 2.1.329) and prove nothing.
 
 use super::ending::{Liveness, Walk};
 use super::failure::window_in;
@@ -23,45 +23,47 @@ use compact_str::CompactString;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-/// Bytes of tail in which everything but the ending itself is looked for.
+/// Number of bytes at the end that are searched for everything but the ending itself.
 const BUDGET: u64 = 8 * 1024 * 1024;
-/// Bytes of tail in which titles are looked for after the first batch that proves nothing.
+/// Number of bytes at the end that are searched for titles if no batch proves that there is none.
 const TITLE_BUDGET: u64 = 4 * 1024 * 1024;
-/// The same for sessions that were never open in a terminal, once a batch was seen: they get their title at the beginning.
+/// The same for sessions that were never open in a terminal, once a batch was seen: their title is at the
+/// beginning.
 const PRINT_TITLE_BUDGET: u64 = 64 * 1024;
-/// Bytes of head in which a title given at the start is looked for.
+/// Number of bytes at the beginning that are searched for a title given at the start.
 const SHORT_HEAD: usize = 1024;
-/// Those in which the first message is looked for.
+/// Number of bytes at the beginning that are searched for the first message.
 const HEAD: usize = 4 * 1024;
-/// The same, when the first records are long.
+/// Number of bytes at the beginning to search if the first records are long.
 const LONG_HEAD: usize = 64 * 1024;
-/// Longest prompt and title that are kept, in bytes.
+/// Maximum length of a stored prompt or title, in bytes.
 const KEPT: usize = 1024;
-/// User and system records that are checked, from the end of a finished turn backwards, for a note that the limit is near. The note
-/// asks the model to end the turn, so few records follow it.
+/// Number of user and system records, from the end of a finished turn backwards, that are checked for a note
+/// about an approaching limit. The note asks the model to end the turn, so few records follow it.
 const NOTES: usize = 24;
-/// The first of these records are checked at any distance from the ending, the others only within [`NOTES_BUDGET`] bytes of it.
+/// The first of these records are checked at any distance from the ending, the others only within
+/// [`NOTES_BUDGET`] bytes of it.
 const CLOSE_NOTES: usize = 2;
 const NOTES_BUDGET: u64 = 16 * 1024;
-/// Bytes at the end of a line that are searched for a second record once only titles and notes can be missing: both are short.
+/// Number of bytes at the end of a line that are searched for a second record once only titles and notes can
+/// be missing: both are short.
 const SHORT_RECORD: usize = 4 * 1024;
-/// Continuations of the client that are counted: it makes no more in a row.
+/// Maximum number of the client's continuations that are counted: it makes no more in a row.
 const MOST_COUNTED: u32 = 3;
 
-/// How much to find out.
+/// Amount of detail to determine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// What a row of a list shows.
     Row,
-    /// Also what can be far back: the permission mode, and who sent the newest prompt.
+    /// Also what may be far back: the permission mode, and who sent the newest prompt.
     Whole,
 }
 
-/// What a transcript tells about its session.
+/// What a transcript reveals about its session.
 #[derive(Debug, Clone)]
 pub struct Summary {
     pub stop: Stop,
-    /// Size of the file in bytes.
     pub bytes: u64,
     /// Version of the client that wrote the newest message.
     pub version: Option<ClientVersion>,
@@ -73,50 +75,52 @@ pub struct Summary {
     pub branch: Option<CompactString>,
     /// Model of the newest real answer.
     pub model: Option<CompactString>,
-    /// Tokens the newest real answer had to read, or that a compaction left; unknown after one that does not tell.
+    /// Tokens that the newest real answer had to read, or that a compaction left; `None` after a compaction
+    /// that does not report them.
     pub context_tokens: Option<u64>,
-    /// Permission mode: the newest record of it, else that of the newest prompt.
+    /// Permission mode of the newest record of it, else of the newest prompt.
     pub permission_mode: Option<CompactString>,
-    /// The newest prompt of the user, as it stands there, cut.
+    /// The newest prompt of the user, unsanitized and truncated.
     pub last_prompt: Option<String>,
-    /// Title, as it stands there: a person's before the client's.
+    /// Unsanitized title; one set by the user takes precedence over the client's.
     pub title: Option<String>,
-    /// Name a person gave, as it stands there.
+    /// Unsanitized name, set by the user.
     pub name: Option<String>,
     /// Time of the first record; only with [`Depth::Whole`].
     pub started_at: Option<DateTime<Utc>>,
     /// Time of the newest message.
     pub last_activity: Option<DateTime<Utc>>,
-    /// A process ended gracefully after the newest message.
+    /// Whether a process exited gracefully after the newest message.
     pub graceful: bool,
-    /// A person cancelled the client's own continuation (Esc) after the stop.
+    /// Whether the user cancelled the client's own continuation (Esc) after the stop.
     pub escaped: bool,
-    /// Newest message is a prompt or answer that the client sent itself after a limit.
+    /// Whether the newest message is a prompt or answer that the client itself sent after a limit.
     pub continued_by_client: bool,
-    /// Turns that the client itself began after a limit, since the last prompt that the user typed or a plugin submitted, at most
-    /// [`MOST_COUNTED`]; only with [`Depth::Whole`], and only of a session that a usage limit stopped.
+    /// Number of turns that the client itself started after a limit, since the last prompt that the user
+    /// typed or a plugin submitted, at most [`MOST_COUNTED`]; only with [`Depth::Whole`], and only for a
+    /// session that a usage limit stopped.
     pub continuations: u32,
-    /// The session in which the conversation continued; `None` also when it was continued here after that.
+    /// The session in which the conversation continued; `None` also if it was continued here afterwards.
     pub continued_in: Option<CompactString>,
 }
 
-/// Reads the end of a transcript.
+/// Summarizes the end of a transcript.
 #[must_use]
 pub fn summarize(transcript: &Transcript, liveness: Liveness<'_>) -> Summary {
     Reader::default().summarize(transcript, liveness, Depth::Whole)
 }
 
-/// Reads one transcript after the other, with what was made for those before.
+/// Reads one transcript after the other and reuses its buffers.
 #[derive(Default)]
 pub struct Reader {
     lines: Backwards,
     beginning: Vec<u8>,
-    /// Working directory of a session before; most often that of the next one too.
+    /// Working directory of the previous session, which the next one most often shares.
     last_cwd: Option<Arc<str>>,
 }
 
 impl Reader {
-    /// Reads the end of a transcript.
+    /// Summarizes the end of a transcript.
     #[must_use]
     pub fn summarize(&mut self, transcript: &Transcript, liveness: Liveness<'_>, depth: Depth) -> Summary {
         let beginning = Beginning { bytes: std::mem::take(&mut self.beginning), ..Beginning::of(transcript) };
@@ -135,17 +139,17 @@ impl Reader {
     }
 }
 
-/// Time of the first record.
+/// Returns the time of the first record.
 #[must_use]
 pub fn started_at(transcript: &Transcript) -> Option<DateTime<Utc>> {
     Beginning::of(transcript).started_at()
 }
 
-/// The first bytes of a transcript, as many as somebody asked for.
+/// The first bytes of a transcript, read on demand.
 struct Beginning<'a> {
     transcript: &'a Transcript<'a>,
     bytes: Vec<u8>,
-    /// So many of them have been read.
+    /// Number of bytes read so far.
     read: usize,
 }
 
@@ -154,7 +158,7 @@ impl<'a> Beginning<'a> {
         Self { transcript, bytes: Vec::new(), read: 0 }
     }
 
-    /// At least so many, as far as there are.
+    /// Returns at least `length` bytes, or as many as exist.
     fn first(&mut self, length: usize) -> &[u8] {
         if self.read < length && !self.is_whole() {
             self.bytes.resize(self.bytes.len().max(length), 0);
@@ -174,7 +178,7 @@ impl<'a> Beginning<'a> {
         })
     }
 
-    /// It was begun by `-p` or an SDK.
+    /// Returns whether `-p` or an SDK started the session.
     fn is_print(&mut self) -> bool {
         let told = [HEAD, LONG_HEAD].into_iter().find_map(|length| {
             text_after(self.first(length), b"\"entrypoint\":\"").map(|name| name.starts_with(b"sdk"))
@@ -194,13 +198,13 @@ impl<'a> Beginning<'a> {
     }
 }
 
-/// What was given at the start, before the first message.
+/// Titles and names given at the start, before the first message.
 #[derive(Default)]
 struct Given {
     title: Option<String>,
     old_titles: OldTitles,
     name: Option<String>,
-    /// The first message was reached.
+    /// Whether the first message was reached.
     whole: bool,
 }
 
@@ -215,7 +219,7 @@ impl Given {
             from += line.len() + 1;
             let kind = kind_of(line);
             if matches!(kind, Kind::User | Kind::Result | Kind::Answer | Kind::Message) {
-                // Of a message the first bytes are enough.
+                // The first bytes of a message are sufficient.
                 found.whole = true;
             }
             if end.is_none() || !matches!(kind, Kind::Meta | Kind::Unknown) {
@@ -239,7 +243,7 @@ impl Given {
     }
 }
 
-/// Titles that older clients wrote, each with the id of the last message of the conversation that it is of.
+/// Titles written by older clients, each with the id of the last message of the conversation it refers to.
 #[derive(Default)]
 struct OldTitles(Vec<(String, String)>);
 
@@ -255,43 +259,45 @@ impl OldTitles {
         self.0.iter().find(|(_, leaf)| leaf.as_bytes() == id).map(|(title, _)| title.as_str())
     }
 
-    /// The title of the message nearest to the end of some lines.
+    /// Returns the title of the message nearest to the end of some lines.
     fn within(&self, lines: &[u8]) -> Option<&str> {
         let key = b"\"uuid\"";
-        // Forwards, because memchr has no vectorised search backwards.
+        // Searches forwards, because memchr has no vectorized search backwards.
         let keys = memchr::memmem::find_iter(lines, key);
         keys.filter_map(|at| self.of(value_at(&lines[at + key.len()..])?)).last()
     }
 }
 
-/// Old titles of one transcript that are compared with its messages.
+/// Maximum number of old titles of one transcript that are compared with its messages.
 const MOST_OLD_TITLES: usize = 256;
-/// Bytes at the end of a transcript in which, besides its beginning, the message is looked for that an old title is of. The title
-/// was written when that message was the last one. Of a foreign title all of them are read in vain, for every row of a list.
+/// Number of bytes at the end of a transcript that are searched, besides its beginning, for the message an
+/// old title refers to. The title was written when that message was the last one. A foreign title costs a
+/// futile read of all of them, for every row of a list.
 const OLD_TITLE_BUDGET: u64 = 1024 * 1024;
 
-/// Older clients wrote the titles of other sessions at the head of a file as well. A title is this session's when the message
-/// that it names is. `lines` is a reader whose file has been read.
+/// Returns the old title that belongs to this session. Older clients also wrote the titles of other sessions
+/// at the beginning of a file, so a title only counts if this session contains the message that it names.
+/// `lines` is a reader whose file has been read.
 fn own_title(beginning: &mut Beginning<'_>, lines: &mut Backwards, titles: &OldTitles) -> Option<String> {
     if titles.0.is_empty() {
         return None;
     }
-    // A writer that escapes letters hides the id from a search for bytes; no client does.
+    // A writer that escapes letters would hide the id from a byte search; no client does this.
     if escapes_letters(beginning.first(SHORT_HEAD)) {
         return title_by_record(beginning.transcript, lines, titles);
     }
     title_by_bytes(beginning, titles)
 }
 
-/// Reads blocks and not lines, because one line may be very long.
+/// Reads blocks instead of lines, because one line may be very long.
 fn title_by_bytes(beginning: &mut Beginning<'_>, titles: &OldTitles) -> Option<String> {
     const BLOCK: u64 = LONG_HEAD as u64;
-    /// Bytes of the beginning in which the message of a single title is looked for before all others.
+    /// Number of bytes at the beginning that are searched first for the message of a single title.
     const FIRST_BLOCK: u64 = 16 * 1024;
-    /// Room for the key and the id where a block ends between them.
+    /// Overlap for a key and an id that a block boundary separates.
     const SEAM: u64 = 128;
     let transcript = beginning.transcript;
-    // The buffer of the beginning serves here as well, so that no list of sessions needs another one.
+    // Reuses the buffer of the beginning, so that a list of sessions needs no other one.
     let mut block = std::mem::take(&mut beginning.bytes);
     beginning.read = 0;
     let mut read = |start: u64, end: u64, torn: &mut bool| -> Option<Option<String>> {
@@ -301,7 +307,7 @@ fn title_by_bytes(beginning: &mut Beginning<'_>, titles: &OldTitles) -> Option<S
         file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(&mut block)).ok()?;
         let mut whole = block.as_slice();
         if *torn {
-            // What stands behind the last line end is not a record.
+            // Bytes after the last newline are not a complete record.
             let last = memchr::memrchr(b'\n', whole).map_or(0, |at| at + 1);
             *torn = last == 0;
             whole = &whole[..last];
@@ -311,7 +317,8 @@ fn title_by_bytes(beginning: &mut Beginning<'_>, titles: &OldTitles) -> Option<S
     let mut end = transcript.bytes();
     let floor = end.saturating_sub(OLD_TITLE_BUDGET);
     let mut torn = true;
-    // Of several titles the one counts whose message is nearest to the end. A single one most often is of the beginning.
+    // With several titles, the one whose message is nearest to the end counts. A single one usually refers to
+    // the beginning.
     let begins_first = titles.0.len() == 1 && end > BLOCK;
     let mut found = if begins_first { read(0, FIRST_BLOCK, &mut false).flatten() } else { None };
     while end > floor && found.is_none() {
@@ -319,7 +326,7 @@ fn title_by_bytes(beginning: &mut Beginning<'_>, titles: &OldTitles) -> Option<S
         let Some(title) = read(start, end, &mut torn) else { break };
         (found, end) = (title, start);
     }
-    // A conversation that went on for long after it got its title has that message at its beginning only.
+    // If a conversation continued for long after it got its title, that message is only at the beginning.
     if found.is_none() && floor > 0 {
         found = read(0, floor.min(BLOCK), &mut false).flatten();
     }
@@ -342,13 +349,14 @@ fn title_by_record(transcript: &Transcript<'_>, lines: &mut Backwards, titles: &
     None
 }
 
-/// The text that is the value of a key which ends before these bytes, with or without white space around the colon.
+/// Returns the string value of a key that ends before these bytes, with or without white space around the
+/// colon.
 fn value_at(behind_key: &[u8]) -> Option<&[u8]> {
     let value = behind_key.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
     Some(&value[..memchr::memchr(b'"', value)?])
 }
 
-/// Consecutive records of metadata.
+/// Consecutive metadata records, by kind.
 #[derive(Default)]
 struct Batch {
     last_prompt: bool,
@@ -360,7 +368,7 @@ struct Batch {
 struct Gathering<'a> {
     last_cwd: Option<Arc<str>>,
     beginning: Beginning<'a>,
-    /// It was begun by `-p` or an SDK; read when it is asked for.
+    /// Whether `-p` or an SDK started the session; read on first use.
     begun_by_print: Option<bool>,
     walk: Walk<'a>,
     stop: Option<Stop>,
@@ -370,24 +378,25 @@ struct Gathering<'a> {
     old_titles: OldTitles,
     prompt_mode: Option<CompactString>,
     batch: Batch,
-    /// A batch has been passed that proved nothing.
+    /// Whether a batch was passed that contains a `last-prompt`.
     batch_seen: bool,
-    /// Nothing older can hold a title.
+    /// Whether no older record can contain a title.
     titles_known: bool,
-    /// A message has told version, directory and branch.
+    /// Whether a message has provided version and directory.
     described: bool,
-    /// The newest real answer has been seen.
+    /// Whether the model and the context size are known.
     answered: bool,
-    /// An answer or a compaction has told how full the context is, or that it cannot be known.
+    /// Whether the context size is known, or known to be unavailable, from an answer or a compaction.
     weighed: bool,
     prompt_seen: bool,
-    /// Messages before the end of a finished turn that are still read for a note about a limit.
+    /// Number of records before the end of a finished turn that are still checked for a note about a limit.
     notes_left: usize,
-    /// Bytes read, from the end of the file, up to the record that decided the ending.
+    /// Number of bytes from the end of the file to the record that determined the ending.
     ending_read: Option<u64>,
-    /// The last prompt was passed that begins the client's count of its own continuations anew.
+    /// Whether the prompt was passed at which the client restarts the count of its own continuations.
     counted: bool,
-    /// The newest note of the turn, `near_limit` or `wrap_up`, was passed; its window is named by the notice before it.
+    /// Whether the newest note of the turn, `near_limit` or `wrap_up`, was passed; the notice before it names
+    /// the window.
     wrapping: bool,
 }
 
@@ -453,14 +462,14 @@ impl<'a> Gathering<'a> {
             Kind::Unknown => true,
             Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note => false,
         };
-        // What is read to its end shows what is glued to it; the rest is looked through for that.
+        // Parsing a wanted line reveals records concatenated to it; any other line is searched for them.
         let looked_through = if self.is_known() && !self.counts() {
             &line[line.len().saturating_sub(SHORT_RECORD)..]
         } else {
             line
         };
         if wanted || is_glued(looked_through) {
-            // Glued records come oldest first.
+            // Concatenated records come oldest first.
             return glance(offset, line).rev().for_each(|record| self.message(record, line));
         }
         match kind {
@@ -485,12 +494,12 @@ impl<'a> Gathering<'a> {
                 self.end_batch(line);
                 self.notes_left = self.notes_left.saturating_sub(usize::from(self.reads_notes()));
             }
-            // Not wanted.
+            // These records are not needed.
             Kind::User | Kind::Answer | Kind::Message | Kind::Unknown => self.end_batch(line),
         }
     }
 
-    /// The result of a tool is never a prompt or a note about a limit.
+    /// Returns whether tool results are needed; they are never a prompt or a note about a limit.
     fn wants_results(&self) -> bool {
         self.stop.is_none() || !self.described
     }
@@ -503,7 +512,8 @@ impl<'a> Gathering<'a> {
             || self.depth == Depth::Whole && !self.prompt_seen
     }
 
-    /// The turn ended well, and whether the client made the model wrap up near a limit is not known yet.
+    /// Returns whether the turn ended normally, and it is still unknown whether the client made the model
+    /// wrap up near a limit.
     fn reads_notes(&self) -> bool {
         self.notes_left > 0
             && !self.prompt_seen
@@ -511,7 +521,7 @@ impl<'a> Gathering<'a> {
             && self.stop.as_ref().is_some_and(|stop| stop.kind == StopKind::Finished || self.wrapping)
     }
 
-    /// The client's own continuations since the last prompt are not all counted yet.
+    /// Returns whether some of the client's own continuations since the last prompt are not counted yet.
     fn counts(&self) -> bool {
         self.depth == Depth::Whole
             && !self.counted
@@ -519,8 +529,8 @@ impl<'a> Gathering<'a> {
             && self.stop.as_ref().is_some_and(|stop| stop.kind.is_usage_limit())
     }
 
-    /// Looks at a record before the end of a finished turn: a note of the client about a limit that is near makes it an
-    /// unfinished one. The newest note decides; `release` says that the limit no longer matters.
+    /// Checks a record before the end of a finished turn: a client's note about an approaching limit makes
+    /// the turn an unfinished one. The newest note decides; `release` means that the limit no longer matters.
     fn note(&mut self, record: &Record) {
         if !self.reads_notes() {
             return;
@@ -558,7 +568,7 @@ impl<'a> Gathering<'a> {
 
     fn message(&mut self, record: Record, line: &[u8]) {
         match &record.body {
-            // Not written in the client's order: metadata after all.
+            // Metadata that is not in the client's key order.
             Body::Meta(Meta::CostState) => {
                 self.batch.cost_state = true;
                 if self.stop.is_none() {
@@ -649,7 +659,7 @@ impl<'a> Gathering<'a> {
         let told = self.stop.as_ref().is_some_and(|stop| stop.record.as_deref() != uuid);
         self.found.escaped |= !told && is_continuation_cancelled(&system.content);
         if system.subtype == "compact_boundary" && !self.weighed {
-            // Older clients do not tell what is left; what was there before is not it.
+            // Older clients do not report what is left, and the size before the compaction no longer applies.
             self.weighed = true;
             self.found.context_tokens = system.post_tokens;
         }
@@ -671,7 +681,7 @@ impl<'a> Gathering<'a> {
                 self.batch.permission_mode = true;
                 fill(&mut self.found.permission_mode, Some(mode));
             }
-            // A prompt or an answer that was seen before, reading backwards, is newer.
+            // The walk goes backwards, so a prompt or an answer already seen is newer.
             Meta::ContinuedIn(session) if !self.prompt_seen && self.found.model.is_none() => {
                 fill(&mut self.found.continued_in, Some(session));
             }
@@ -679,7 +689,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// A message stands before the metadata seen last: what that batch proves.
+    /// Ends a batch of metadata at the message before it, and evaluates what the batch proves.
     fn end_batch(&mut self, line: &[u8]) {
         let batch = std::mem::take(&mut self.batch);
         if self.titles_known || self.found.title.is_some() {
@@ -694,7 +704,7 @@ impl<'a> Gathering<'a> {
         self.titles_known = batch.last_prompt && (self.client_title.is_some() || checkpoint());
     }
 
-    /// Everything is known except, possibly, a note about a limit and titles.
+    /// Returns whether everything is known except, possibly, a note about a limit and titles.
     fn is_known(&self) -> bool {
         let whole = self.depth == Depth::Row
             || self.prompt_seen && (self.found.permission_mode.is_some() || self.prompt_mode.is_some());
@@ -749,7 +759,7 @@ impl<'a> Gathering<'a> {
     }
 }
 
-/// What of a text is kept; it is made fit to be shown when it is shown.
+/// Truncates a text for storage; it is sanitized when it is shown.
 fn kept(mut text: String) -> String {
     let length = head(&text, KEPT).len();
     if length < text.len() {
@@ -759,13 +769,13 @@ fn kept(mut text: String) -> String {
     text
 }
 
-/// The prompt without what the client put in front of it.
+/// Returns the prompt without the text that the client put in front of it.
 fn own(text: String) -> String {
     let words = own_words(&text);
     if words.len() == text.len() { text } else { words.to_owned() }
 }
 
-/// The newest wins; records come newest first.
+/// Fills an empty slot; records come newest first, so the newest wins.
 fn fill<T>(slot: &mut Option<T>, value: Option<T>) {
     if slot.is_none() {
         *slot = value;
@@ -892,7 +902,7 @@ mod tests {
         for colon in [":", " : "] {
             let own = said("u1", colon, "hello");
             assert_eq!(title(&heads, &[own.clone(), said("u2", ":", "x")]).as_deref(), Some("Own"));
-            // Where the blocks meet that are searched.
+            // Boundaries between the blocks that are searched.
             for count in 65_536 - 400..65_536 - 200 {
                 assert_eq!(title(&heads, &[own.clone(), filler(count)]).as_deref(), Some("Own"), "{count}");
             }

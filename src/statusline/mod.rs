@@ -1,8 +1,9 @@
 //! The status line: remaining usage and waiting sessions, shown before a limit is reached.
 //!
-//! Measured with 2.1.120 to 2.1.329: the client runs the command through `/bin/sh -c` in a process group of its own, with one JSON
-//! object and a line end on standard input, shows what it printed only when it ended with 0, drops blank lines, and gives up on more
-//! than a million characters. There is one status line only, so ours runs the one that was there, passes its output on as it is, and
+//! Measured with 2.1.120 to 2.1.329: the client runs the command through `/bin/sh -c` in its own process
+//! group and passes one JSON object with a line end on standard input. It shows the output only if the
+//! command exits with 0, drops blank lines, and rejects more than a million characters. Only one status line
+//! is possible, so ours runs the one that was configured before, passes its output through unchanged, and
 //! adds a line.
 
 pub mod segment;
@@ -25,19 +26,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wrapped::{Wrapped, WrappedCommandEnd};
 
-/// Incidents that are looked at for one refresh. A status line is drawn many times a minute.
+/// Maximum number of incidents read for one refresh. A status line is drawn many times a minute.
 const MOST_INCIDENTS: usize = 500;
 
-/// What the process of a status line prints and how it ends.
+/// Output and exit status of the status line process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StatusLineEnd {
-    /// Bytes for standard output.
     pub stdout: Vec<u8>,
     pub exit_code: i32,
 }
 
-/// Draws a status line: what the wrapped command prints for the same input, and a line of ours. `project` is the one whose
-/// launcher was started, `None` for the user's own.
+/// Draws a status line: the output of the wrapped command for the same input, and our line. `project` is the
+/// one whose launcher was started, `None` for the user's own.
 #[must_use]
 pub fn status_line(
     world: World<'_>,
@@ -46,13 +46,14 @@ pub fn status_line(
     input: Vec<u8>,
 ) -> StatusLineEnd {
     let input: Arc<[u8]> = input.into();
-    // Ours is made while the other one runs.
+    // Our line is built while the wrapped command runs.
     let wrapped = wrapped.map(|command| Wrapped::start(command, &input, world.env));
     let ours = own(world, project, &input).unwrap_or_default();
     joined(wrapped.map(Wrapped::end), &ours)
 }
 
-/// The client shows nothing of a command that failed, so a failed one is left out where there is something of ours to show.
+/// Joins the wrapped output and our line. The client shows nothing if the command fails, so the output of a
+/// failed command is dropped when there is a line of our own.
 fn joined(wrapped: Option<WrappedCommandEnd>, ours: &str) -> StatusLineEnd {
     let Some(WrappedCommandEnd { stdout, exit_code }) = wrapped else {
         return StatusLineEnd { stdout: line(ours), exit_code: 0 };
@@ -69,7 +70,7 @@ fn joined(wrapped: Option<WrappedCommandEnd>, ours: &str) -> StatusLineEnd {
     if all.last() != Some(&b'\n') {
         all.push(b'\n');
     }
-    // The client carries colours and links that are still open over to the next line.
+    // Closes open links and resets colors, which the client would carry over to the next line.
     if links {
         all.extend_from_slice(b"\x1b]8;;\x07");
     }
@@ -84,7 +85,7 @@ fn line(ours: &str) -> Vec<u8> {
     if ours.is_empty() { Vec::new() } else { format!("{ours}\n").into_bytes() }
 }
 
-/// Our line; `None` where the tool is not set up or the input is none of a status line.
+/// Builds our line; `None` if the tool is not set up or the input is not that of a status line.
 fn own(world: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<String> {
     let state = StateDir::new(world.env.state_dir().ok()?);
     let enabled = find(&state, world.env, project)?;
@@ -97,7 +98,7 @@ fn own(world: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<String>
         .or_else(|| world.env.var("CLAUDE_PROJECT_DIR").map(PathBuf::from))
         .and_then(|dir| crate::fs::canonical(&dir).ok());
     Some(segment(&SegmentFacts {
-        // Only where this session tells windows itself: with an API key there are none to show.
+        // Only if this session itself reports windows: with an API key there are none to show.
         five_hour: refresh.five_hour.and(seen.as_ref().and_then(|seen| seen.five_hour)),
         seven_day: refresh.seven_day.and(seen.as_ref().and_then(|seen| seen.seven_day)),
         context_percent: refresh.context_percent,
@@ -110,13 +111,15 @@ fn own(world: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<String>
     }))
 }
 
-/// Whether it was reported that a session is not saved. For one that is saved this costs a look for a file that is not there.
+/// Returns whether the session is known to be unsaved. For a saved session this costs one lookup of a missing
+/// file.
 fn is_unsaved(state: &StateDir, session: &str) -> bool {
     let known = peek::<Unsaved>(&state.saving(session)).ok().flatten();
     known.is_some_and(|known| known.stands())
 }
 
-/// Sessions of a project that are waited for. Reads only: an event that is still in the spool shows at the next refresh.
+/// Counts the waiting sessions of a project. Read-only: an event still in the spool appears at the next
+/// refresh.
 fn waiting(state: &StateDir, project: &Path) -> Waiting {
     let names = std::fs::read_dir(state.incidents()).into_iter().flatten().filter_map(Result::ok);
     let mut files: Vec<PathBuf> = names

@@ -1,7 +1,7 @@
-//! The segment: our line of the status line, made of what is known at one moment. A pure function.
+//! The segment: our line of the status line, computed from the known facts. A pure function.
 //!
-//! Parts are `5h 42% · resets 15:10 (1 h 12 min)`, the week and the context once they are worth a look, and the sessions of
-//! the project that are waited for. On a narrow terminal the least of it goes first.
+//! Its parts are `5h 42% · resets 15:10 (1 h 12 min)`, the week and the context once they are notable, and
+//! the waiting sessions of the project. On a narrow terminal the least important parts are dropped first.
 
 use crate::measure::duration_words;
 use crate::quota::refresh::Window;
@@ -9,49 +9,46 @@ use crate::text::length;
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Utc};
 use std::fmt::Write;
 
-/// From here on the week and the context are shown, in percent.
+/// Used share, in percent, from which the week and the context are shown.
 const NOTABLE: f64 = 70.0;
-/// From here on a share is yellow, in percent.
+/// Used share, in percent, from which a part is yellow.
 const WARN: f64 = 80.0;
-/// From here on it is red, in percent.
+/// Used share, in percent, from which a part is red.
 const ALARM: f64 = 95.0;
 const BETWEEN: &str = " | ";
 const UNSAVED: &str = "not saved: run cc-session-recover doctor";
-/// Columns that the client keeps for its own margins.
+/// Columns that the client reserves for its margins.
 const MARGIN: usize = 4;
 
-/// Sessions that are waited for.
+/// Number of sessions that wait for a continuation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Waiting {
     pub sessions: usize,
-    /// How many more the user paused.
+    /// Number of additional sessions that the user paused.
     pub paused: usize,
-    /// When the first of them continues.
+    /// Time of the first continuation.
     pub next: Option<DateTime<Utc>>,
 }
 
-/// Everything the segment is made of.
+/// Input of the segment.
 #[derive(Debug, Clone, Copy)]
 pub struct SegmentFacts {
-    /// Window of five hours.
     pub five_hour: Option<Window>,
-    /// Window of seven days.
     pub seven_day: Option<Window>,
-    /// Share of the context that is used, 0 to 100.
+    /// Used share of the context in percent, 0 to 100.
     pub context_percent: Option<f64>,
-    /// Sessions of the project.
     pub waiting: Waiting,
-    /// What is said in this session is not saved. It stands first and is never left out.
+    /// The conversation of this session is not saved. This part comes first and is never dropped.
     pub unsaved: bool,
     pub now: DateTime<Utc>,
-    /// The person's own clock.
+    /// Conversion to the local time zone.
     pub local: fn(DateTime<Utc>) -> NaiveDateTime,
-    /// Width of the terminal; `None`: unknown, nothing is left out.
+    /// Width of the terminal; if unknown (`None`), nothing is dropped.
     pub columns: Option<usize>,
     pub colour: bool,
 }
 
-/// How much of each part is written; each step of [`narrower`] takes something away.
+/// Level of detail of each part; each step of [`narrower`] removes something.
 #[derive(Clone, Copy)]
 struct Detail {
     five_hour: Words,
@@ -68,13 +65,13 @@ enum Words {
     All,
 }
 
-/// One part and how bad it is.
+/// Text of one part, with its severity in percent.
 struct SegmentPart {
     text: String,
     percent: f64,
 }
 
-/// The line, without a line end; empty when there is nothing to say.
+/// Builds the line, without a line end; empty when there is nothing to show.
 #[must_use]
 pub fn segment(scene: &SegmentFacts) -> String {
     let width = scene.columns.map_or(usize::MAX, |columns| columns.saturating_sub(MARGIN));
@@ -112,7 +109,7 @@ fn parts_of(scene: &SegmentFacts, detail: Detail) -> Vec<SegmentPart> {
     let shown = |window: Option<Window>| window.filter(|window| window.resets_at > scene.now);
     let notable = |percent: &f64| *percent >= NOTABLE;
     let five_hour = shown(scene.five_hour).map(|window| limit(scene, "5h", window, detail.five_hour));
-    // An account without a window of five hours has only the week to show.
+    // An account without a five-hour window has only the week to show.
     let words = if scene.five_hour.is_some() { detail.seven_day } else { detail.five_hour };
     let seven_day = shown(scene.seven_day)
         .filter(|window| scene.five_hour.is_none() || notable(&window.used_percent) && words > Words::None)
@@ -128,7 +125,7 @@ fn parts_of(scene: &SegmentFacts, detail: Detail) -> Vec<SegmentPart> {
 }
 
 fn limit(scene: &SegmentFacts, name: &str, window: Window, words: Words) -> SegmentPart {
-    // 99.6 is not all of it.
+    // Avoids rounding 99.6 up to 100.
     let percent =
         if window.used_percent < 100.0 { window.used_percent.min(99.0) } else { window.used_percent };
     let mut text = format!("{name} {percent:.0}%");
@@ -158,7 +155,7 @@ fn waits(scene: &SegmentFacts, words: Words) -> SegmentPart {
     SegmentPart { text, percent: 0.0 }
 }
 
-/// Time of day, with the day when it is not today.
+/// Formats the time of day, with the date if it is not today.
 fn clock(scene: &SegmentFacts, at: DateTime<Utc>) -> String {
     let (today, then) = ((scene.local)(scene.now), (scene.local)(at));
     let days = then.num_days_from_ce() - today.num_days_from_ce();
@@ -170,7 +167,7 @@ fn clock(scene: &SegmentFacts, at: DateTime<Utc>) -> String {
     then.format(form).to_string()
 }
 
-/// Time that is left, in the two largest units; a begun minute counts.
+/// Formats the remaining time in the two largest units, rounded up to minutes.
 fn countdown(left: TimeDelta) -> String {
     let minutes = (left.num_seconds() + 59) / 60;
     duration_words(TimeDelta::minutes(minutes))
@@ -282,7 +279,7 @@ mod tests {
     fn nothing_known_is_nothing_shown() {
         let nothing = SegmentFacts { five_hour: None, seven_day: None, context_percent: None, ..scene() };
         assert_eq!(segment(&nothing), "");
-        // A window that has begun anew says nothing about the new one.
+        // A window that has reset contains no information about the next one.
         assert_eq!(segment(&SegmentFacts { now: at("2026-11-21T15:10:00Z"), ..scene() }), "");
         let waiting = Waiting { sessions: 1, paused: 0, next: Some(at("2026-11-21T13:00:00Z")) };
         assert_eq!(segment(&SegmentFacts { waiting, ..nothing }), "1 waiting, next now");

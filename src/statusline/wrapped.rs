@@ -1,6 +1,6 @@
-//! The wrapped command: the status line that was there before ours, run as Claude Code would run it, with the same bytes on
-//! standard input, the same environment and working directory, in the same process group, so that the client's own way of
-//! ending a status line ends it too.
+//! The wrapped command: the status line that was configured before ours. It runs as Claude Code would run it,
+//! with the same standard input, environment and working directory, and in the same process group, so that
+//! the client terminates it together with ours.
 
 use crate::env::Environment;
 use std::io::{Read, Write};
@@ -9,31 +9,30 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// Output after which it is ended, in bytes: a million characters, which the client does not show any more.
+/// Output limit in bytes, above which the command is killed: a million characters, more than the client
+/// shows.
 const LARGEST: usize = 4_000_000;
-/// How often its end is looked for while it prints nothing.
+/// Interval between checks for its exit while it prints nothing.
 const LOOK: Duration = Duration::from_millis(5);
-/// After its end, silence of this length ends the reading too: what it left in the background may hold its output open.
+/// Maximum silence after its exit before reading ends. A background process it left may keep the pipe open.
 const LINGER: Duration = Duration::from_millis(100);
-/// What a shell says of a command it cannot run.
+/// Exit code of a shell that cannot run a command.
 const CANNOT_RUN: i32 = 127;
 
-/// A wrapped command that runs.
 #[derive(Debug)]
 pub struct Wrapped {
     running: Option<(Child, Receiver<Vec<u8>>)>,
 }
 
-/// How a wrapped command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrappedCommandEnd {
     pub stdout: Vec<u8>,
-    /// Its exit code; 128 and the number of a signal that ended it.
+    /// Exit code; 128 plus the signal number if a signal ended it.
     pub exit_code: i32,
 }
 
 impl Wrapped {
-    /// Starts it. Standard error goes where ours goes.
+    /// Starts the command. Its standard error is that of this process.
     #[must_use]
     pub fn start(command: &str, input: &Arc<[u8]>, env: &Environment) -> Self {
         let mut shell = shell(command, env);
@@ -42,7 +41,7 @@ impl Wrapped {
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let input = Arc::clone(input);
         std::thread::spawn(move || {
-            // One that does not read to the end is none of our business.
+            // A command that does not read all of its input is not an error.
             let _ = stdin.map(|mut stdin| stdin.write_all(&input));
         });
         let (sender, receiver) = channel();
@@ -58,7 +57,7 @@ impl Wrapped {
         Self { running: Some((child, receiver)) }
     }
 
-    /// Waits for its end, however long that takes: the client ends a status line it no longer wants.
+    /// Waits for its exit without a deadline: the client kills a status line that it no longer wants.
     #[must_use]
     pub fn end(self) -> WrappedCommandEnd {
         let Some((mut child, output)) = self.running else {
@@ -84,7 +83,7 @@ impl Wrapped {
     }
 }
 
-/// Ours, as a copy: Node closes its own on every start of a program.
+/// Passes a duplicate of our standard error: Node closes its own each time it starts a program.
 #[cfg(unix)]
 fn standard_error() -> Stdio {
     use std::os::fd::AsFd;
@@ -103,7 +102,7 @@ fn shell(command: &str, _env: &Environment) -> Command {
     shell
 }
 
-/// Git's bash, which the client uses where it is there and which then runs us too; else the command interpreter.
+/// Uses Git's bash if the client runs us through it, else the command interpreter.
 #[cfg(windows)]
 fn shell(command: &str, env: &Environment) -> Command {
     use std::os::windows::process::CommandExt;

@@ -1,8 +1,10 @@
-//! A flag: an empty file beside a launcher, named by a session, that says that its person has something to be told.
+//! A flag: an empty file next to a launcher, named after a session, which signals that there is a message for
+//! its user.
 //!
-//! The hook before a prompt is waited for, so its shell line asks for nothing but this file, and starts node only where it is
-//! there. What is to be told stands in the state directory: the launcher may be in a project, and nothing of a project is
-//! shown as a word of ours. Whoever takes the flag down tells it, so it is told once.
+//! The client waits for the hook before a prompt, so the hook's shell line checks only for this file and
+//! starts node only if it exists. The message itself is in the state directory: the launcher may be in a
+//! project, and no content of a project is shown as a message of this tool. The process that lowers the flag
+//! reports the message, so it is reported once.
 
 use crate::claude::home::is_session_id;
 use crate::fs::{canonical, own_uid, owner};
@@ -10,12 +12,11 @@ use chrono::{DateTime, Utc};
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 
-/// Where flags are, from `.claude` or from the user's own directory of Claude Code.
+/// Path of the flags, relative to `.claude` or the user's own Claude Code directory.
 pub const FLAGS: &str = "cc-session-recover/unsaved";
-/// The last part of it: the launcher's directory is the rest.
+/// Last component of [`FLAGS`]; the rest is the launcher's directory.
 pub const NAME: &str = "unsaved";
 
-/// The flags beside one launcher.
 #[derive(Debug, Clone)]
 pub struct Flags {
     launcher: PathBuf,
@@ -23,7 +24,7 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// Those beside the launcher with this path.
+    /// Returns the flags next to the launcher with this path.
     #[must_use]
     pub fn beside(launcher: &Path) -> Self {
         Self { launcher: launcher.to_path_buf(), dir: launcher.with_file_name(NAME) }
@@ -34,17 +35,18 @@ impl Flags {
         &self.dir
     }
 
-    /// Whether there is such a directory. A link is none.
+    /// Returns whether the directory exists. A symbolic link does not count.
     #[must_use]
     pub fn exist(&self) -> bool {
         std::fs::symlink_metadata(&self.dir).is_ok_and(|meta| meta.is_dir())
     }
 
-    /// Puts the flag of a session up. One that is up already is fine. The launcher must be there, in a directory of this user
-    /// that lies in `within`, where that is given; nothing is put behind a link.
+    /// Raises the flag of a session; it may already be raised. The launcher must exist, in a directory of
+    /// this user that is inside `within`, if given. Never writes through a link.
     ///
     /// # Errors
-    /// Why it was not put up.
+    ///
+    /// The reason why the flag was not raised.
     pub fn raise(&self, session: &str, within: Option<&Path>) -> Result<()> {
         let refused = |why| Error::new(ErrorKind::PermissionDenied, why);
         if !is_session_id(session) {
@@ -65,14 +67,14 @@ impl Flags {
         FlagDirectory::make(&real.join(NAME))?.create(session)
     }
 
-    /// Takes the flag of a session down; `true` for the one caller that did.
+    /// Lowers the flag of a session; returns `true` to the one caller that removed it.
     #[must_use]
     pub fn lower(&self, session: &str) -> bool {
         is_session_id(session)
             && FlagDirectory::existing(&self.dir).is_ok_and(|dir| dir.remove(session).is_ok())
     }
 
-    /// Takes down what was put up before `since`: sessions that ended without a word.
+    /// Lowers flags that were raised before `since`, for sessions that ended without notice.
     pub fn sweep(&self, since: DateTime<Utc>) {
         self.remove(|path| {
             let meta = std::fs::symlink_metadata(path).and_then(|meta| meta.modified());
@@ -80,7 +82,7 @@ impl Flags {
         });
     }
 
-    /// Takes all of them down, and the directory away, unless something else is in it.
+    /// Lowers all flags and removes the directory, unless it contains anything else.
     pub fn clear(&self) {
         self.remove(|_| true);
         if self.exist() {
@@ -99,8 +101,8 @@ impl Flags {
     }
 }
 
-/// Whether a file is a flag, by its path from `.claude` or from anything above it. One says nothing and starts nothing, so it
-/// does not count among the files that decide what runs.
+/// Returns whether a file is a flag, by its path from `.claude` or from a directory above it. A flag has no
+/// content and starts nothing, so it does not count among the files that decide what runs.
 #[must_use]
 pub fn is_flag(path: &Path, meta: &std::fs::Metadata) -> bool {
     let named = path.file_name().and_then(std::ffi::OsStr::to_str).is_some_and(is_session_id);
@@ -108,7 +110,8 @@ pub fn is_flag(path: &Path, meta: &std::fs::Metadata) -> bool {
     named && placed && meta.is_file() && meta.len() == 0
 }
 
-/// The directory, held open: what is done in it is done in this one, whatever comes to stand at its path meanwhile.
+/// The open flag directory: all operations apply to this directory, even if its path is replaced in the
+/// meantime.
 struct FlagDirectory(#[cfg(unix)] std::os::fd::OwnedFd, #[cfg(not(unix))] PathBuf);
 
 #[cfg(unix)]
@@ -243,7 +246,7 @@ mod tests {
         flags.raise(ID, None).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(flags.dir()), mode(&flags.dir().join(ID))), (0o700, 0o600));
-        // A link in the place of the flag goes, not what it leads to.
+        // A link in place of the flag is removed, not its target.
         std::fs::remove_file(flags.dir().join(ID)).unwrap();
         symlink(elsewhere.join(ID), flags.dir().join(ID)).unwrap();
         flags.raise(ID, None).unwrap();

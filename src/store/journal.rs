@@ -1,13 +1,13 @@
-//! The journal: one JSON line for everything that was decided or done, for people and for later checks.
+//! The journal: one JSON line for everything that was decided or done, for the user and for later checks.
 //!
-//! It is an aid, not a record that anything depends on: a line that cannot be written is dropped.
+//! Nothing depends on it, so a line that cannot be written is dropped.
 //!
-//! Its lines are a chain: each ends with `prev`, the SHA-256 of the bytes of the line before it, so that a line that is
-//! changed, taken out or put in later does not fit what follows it. Lines of earlier versions have no `prev`, and are covered
-//! by the first line that has one. Behind that, a line without it is a break too: its writer did not get the lock in time,
-//! because no hook waits long for it, or somebody has put it in.
-//! The last line is covered by nothing, and whoever may write the file can write a whole new chain: this finds accidents
-//! and edits, and proves nothing against its owner.
+//! Its lines form a chain: each ends with `prev`, the SHA-256 of the bytes of the line before it, so that a
+//! line that is changed, removed or inserted later does not match the line after it. Lines of earlier
+//! versions have no `prev`, and are covered by the first line that has one. After that, a line without it is
+//! a break as well: its writer did not get the lock in time, because no hook waits long for it, or the line
+//! was inserted. Nothing covers the last line, and anyone with write access can create a whole new chain:
+//! this detects accidents and edits, and proves nothing against the owner of the file.
 
 use super::StateDir;
 use super::layout::ensure_dir;
@@ -27,18 +27,18 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The journal is turned over at this size, in bytes; one older file is kept.
+/// Size at which the journal is rotated, in bytes; one older file is retained.
 const LARGEST: u64 = 4 * 1024 * 1024;
-/// How long a line waits for the writers before it. A hook must not be held up.
+/// How long a line waits for other writers. A hook must not be delayed.
 const LOCK_WAIT: Duration = Duration::from_millis(250);
-/// How long a command waits that removes lines.
+/// How long a command that removes lines waits for the lock.
 const FORGET_WAIT: Duration = Duration::from_secs(5);
-/// Bytes that are read at once to find the line before.
+/// Number of bytes read at once to find the previous line.
 const TAIL: u64 = 2 * 1024;
-/// The member that holds the hash of the line before.
+/// Key of the hash of the previous line.
 const PREV: &str = "prev";
 
-/// Appends `{at, event, ...fields, prev}` as one line.
+/// Appends `{at, event, pid, ...fields, prev}` as one line.
 pub fn append(state: &StateDir, clock: &dyn Clock, event: &str, fields: Value) {
     let mut line = Map::new();
     line.insert("at".into(), Value::String(rfc3339(clock.now())));
@@ -51,8 +51,8 @@ pub fn append(state: &StateDir, clock: &dyn Clock, event: &str, fields: Value) {
     let _ = write(state, line);
 }
 
-/// What was noted under these names, the oldest first. Reads the older file too. A line that is none is passed over, and a
-/// file that cannot be read tells nothing: it is an aid.
+/// Reads the entries of these events, oldest first, including the older file. Skips invalid lines and
+/// unreadable files, because nothing depends on the journal.
 #[must_use]
 pub fn entries(state: &StateDir, events: &[&str]) -> Vec<Value> {
     let marks: Vec<String> = events.iter().map(|event| format!("\"event\":\"{event}\"")).collect();
@@ -62,7 +62,7 @@ pub fn entries(state: &StateDir, events: &[&str]) -> Vec<Value> {
         let lines = lines(&bytes).filter_map(|line| std::str::from_utf8(line).ok());
         let wanted = lines.filter(|line| marks.iter().any(|mark| line.contains(mark.as_str())));
         let parsed = wanted.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        // Text within a line may look like a mark.
+        // A string inside a line may look like a mark.
         entries.extend(parsed.filter(|entry| {
             entry.get("event").and_then(Value::as_str).is_some_and(|event| events.contains(&event))
         }));
@@ -70,10 +70,11 @@ pub fn entries(state: &StateDir, events: &[&str]) -> Vec<Value> {
     entries
 }
 
-/// Everything that was noted, the oldest first.
+/// Reads all entries, oldest first.
 ///
 /// # Errors
-/// [`crate::error::Code::Io`] or [`crate::error::Code::PathRefused`] when a file is there and cannot be read.
+///
+/// [`crate::error::Code::Io`] or [`crate::error::Code::PathRefused`] if a file exists but cannot be read.
 pub fn all(state: &StateDir) -> Result<Vec<Value>> {
     let mut entries = Vec::new();
     for path in [state.older_journal(), state.journal()] {
@@ -90,7 +91,7 @@ pub struct Break {
     /// Path of the file.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub path: PathBuf,
-    /// The line in it, from 1.
+    /// Line number in the file, starting at 1.
     pub line: usize,
     /// What is wrong, in one sentence.
     pub why: String,
@@ -105,24 +106,24 @@ pub struct Chain {
     pub sound: bool,
     /// Number of lines in the journal.
     pub lines: usize,
-    /// Those that say what came before them.
+    /// Number of lines with a `prev`.
     pub chained: usize,
     /// Those that do not: of earlier versions at the beginning; later ones are breaks.
     pub unchained: usize,
-    /// Where it does not hold.
     pub breaks: Vec<Break>,
-    /// Hash of the last line: whoever keeps it elsewhere can tell whether the journal was cut off since.
+    /// Hash of the last line. A copy stored elsewhere can show whether the journal was truncated since.
     pub head: Option<String>,
 }
 
-/// Holds every line against the one before it.
+/// Verifies every line against the one before it.
 ///
 /// # Errors
+///
 /// As [`all`].
 pub fn verify(state: &StateDir) -> Result<Chain> {
     let mut chain = Chain { sound: true, lines: 0, chained: 0, unchained: 0, breaks: Vec::new(), head: None };
-    // Hashes a line may name: of the last line, and of those before it up to the last chained one: a line without a hash is
-    // told once, and not by the one after it again.
+    // Hashes that a line may name: that of the previous line, and those of earlier lines back to the last
+    // chained one. A line without a hash is thus reported once, and not again for the line after it.
     let mut possible: Vec<String> = Vec::new();
     let mut first = true;
     for path in [state.older_journal(), state.journal()] {
@@ -146,7 +147,7 @@ pub fn verify(state: &StateDir) -> Result<Chain> {
                 }
                 (Some(_), Some(prev)) => {
                     chain.chained += 1;
-                    // What the first line follows may have been turned over long ago.
+                    // The line before the first one may have been rotated away.
                     let fits = match prev.as_str() {
                         _ if first => true,
                         Some(hash) => possible.iter().any(|one| one == hash),
@@ -169,14 +170,15 @@ pub fn verify(state: &StateDir) -> Result<Chain> {
     Ok(chain)
 }
 
-/// Removes every line with a session's id. The hashes of the lines behind a removed one are made anew, and a line that did not fit
-/// before does not fit afterwards either.
+/// Removes every line that contains a session's id. Recomputes the hashes of the lines after a removed one; a
+/// line that did not match before does not match afterwards either.
 ///
 /// # Errors
+///
 /// [`crate::error::Code::StateLocked`], [`crate::error::Code::Io`].
 pub fn forget(state: &StateDir, session: &str) -> Result<()> {
     let _lock = Lock::wait(&state.journal_lock(), FORGET_WAIT)?;
-    // By the hash of a line: that of the line which now stands for it.
+    // Maps the old hash of a line to the hash of the line that now takes its place.
     let mut now: HashMap<String, Option<String>> = HashMap::new();
     let mut last: Option<String> = None;
     for path in [state.older_journal(), state.journal()] {
@@ -199,7 +201,7 @@ pub fn forget(state: &StateDir, session: &str) -> Result<()> {
     Ok(())
 }
 
-/// A line whose `prev` names the line that now stands for the one it named.
+/// Returns a line with `prev` updated to the line that now precedes it.
 fn follow<'l>(line: &'l [u8], now: &HashMap<String, Option<String>>) -> Cow<'l, [u8]> {
     let entry = serde_json::from_slice::<Map<String, Value>>(line).ok();
     let moved = entry.and_then(|mut entry| {
@@ -215,7 +217,7 @@ fn follow<'l>(line: &'l [u8], now: &HashMap<String, Option<String>>) -> Cow<'l, 
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    // It is turned over at its limit, and one line more at most.
+    // The journal is rotated once it exceeds the limit, so it is at most one line longer.
     read_small(path, 2 * LARGEST)
 }
 
@@ -248,14 +250,14 @@ fn write(state: &StateDir, mut line: Map<String, Value>) -> std::io::Result<()> 
         std::fs::rename(&path, state.older_journal())?;
         file = options.open(&path)?;
     } else if last.is_some_and(|(_, whole)| !whole) {
-        // A line that was cut off by a crash stays alone.
+        // A line that a crash cut off stays on a line of its own.
         text.insert(0, '\n');
     }
-    // One write call, so that lines of several processes do not mix.
+    // One write call, so that lines of several processes do not interleave.
     file.write_all(text.as_bytes())
 }
 
-/// The last line of a file, and whether it is ended.
+/// Returns the last line of a file, and whether a newline terminates it.
 fn last_line(file: &mut File) -> Option<(Vec<u8>, bool)> {
     let length = file.metadata().ok()?.len();
     let mut size = TAIL;
@@ -323,7 +325,7 @@ mod tests {
             ] {
                 std::fs::write(state.journal(), bad + "\n").unwrap();
                 let sound = verify(&state).unwrap().sound;
-                // Without its first lines a journal looks as if it had been turned over.
+                // Without its first lines, a journal looks as if it had been rotated.
                 assert_eq!(sound, what == "out" && at == 0, "{what} {at}");
             }
         }

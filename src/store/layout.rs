@@ -1,4 +1,5 @@
-//! The state directory: where each kind of file lives. Directories are 0700 and files 0600 from the moment they exist.
+//! Layout of the state directory: the location of each kind of file. Directories have mode 0700 and files
+//! 0600 from creation.
 
 use crate::error::{IoContext, Result};
 use crate::fs::private_directory;
@@ -6,14 +7,13 @@ use crate::store::replace::TEMPORARY;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Paths under the state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {
     root: PathBuf,
 }
 
 impl StateDir {
-    /// The state directory at this path; nothing is created yet.
+    /// Represents the state directory at this path without creating it.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
@@ -23,37 +23,36 @@ impl StateDir {
         &self.root
     }
 
-    /// Enabled projects, one file each.
+    /// Directory of enabled projects, one file each.
     #[must_use]
     pub fn projects(&self) -> PathBuf {
         self.root.join("projects")
     }
 
-    /// Incidents, one file a session.
+    /// Directory of incidents, one file per session.
     #[must_use]
     pub fn incidents(&self) -> PathBuf {
         self.root.join("incidents")
     }
 
-    /// The incident of a session.
     #[must_use]
     pub fn incident(&self, session: &str) -> PathBuf {
         self.incidents().join(format!("{session}.json"))
     }
 
-    /// Hook events nobody has folded into an incident yet.
+    /// Hook events that are not yet part of an incident.
     #[must_use]
     pub fn spool(&self) -> PathBuf {
         self.root.join("spool")
     }
 
-    /// Lock files. They hold nothing and are never removed while in use.
+    /// Directory of lock files. They are empty and never removed while in use.
     #[must_use]
     pub fn leases(&self) -> PathBuf {
         self.root.join("leases")
     }
 
-    /// Lock around one read-change-write of a session's incident.
+    /// Lock that guards one read-modify-write of a session's incident.
     #[must_use]
     pub fn session_lock(&self, session: &str) -> PathBuf {
         self.leases().join(format!("{session}.lock"))
@@ -65,25 +64,25 @@ impl StateDir {
         self.leases().join(format!("{session}.waiter"))
     }
 
-    /// Lock around one read-change-write of a project's note or settings.
+    /// Lock that guards one read-modify-write of a project's note or settings.
     #[must_use]
     pub fn project_lock(&self, key: &str) -> PathBuf {
         self.leases().join(format!("project-{key}.lock"))
     }
 
-    /// What was registered about a session when it started.
+    /// Session data registered by the start hook.
     #[must_use]
     pub fn session(&self, session: &str) -> PathBuf {
         self.root.join("sessions").join(session).join("session.json")
     }
 
-    /// One directory for each session something is kept of.
+    /// Per-session data, one directory per session.
     #[must_use]
     pub fn sessions(&self) -> PathBuf {
         self.root.join("sessions")
     }
 
-    /// What a session was given of its own saved state.
+    /// Parts of its own saved state that a session has received.
     #[must_use]
     pub fn given(&self, session: &str) -> PathBuf {
         self.sessions().join(session).join("given.json")
@@ -95,43 +94,43 @@ impl StateDir {
         self.sessions().join(session).join("module.json")
     }
 
-    /// Which limits of its context a session has passed.
+    /// Context limits that a session has passed.
     #[must_use]
     pub fn context(&self, session: &str) -> PathBuf {
         self.sessions().join(session).join("context.json")
     }
 
-    /// What was seen of a session that its client does not save.
+    /// Observations about a session that its client does not save.
     #[must_use]
     pub fn saving(&self, session: &str) -> PathBuf {
         self.sessions().join(session).join("saving.json")
     }
 
-    /// What was said in a session that its client does not save.
+    /// Conversation of a session that its client does not save.
     #[must_use]
     pub fn shadow(&self, session: &str) -> PathBuf {
         self.sessions().join(session).join("shadow.json")
     }
 
-    /// Held by the one hook that writes what it saw of a session at the end of a turn.
+    /// Held by the one hook that records a session at the end of a turn.
     #[must_use]
     pub fn watch_lease(&self, session: &str) -> PathBuf {
         self.leases().join(format!("{session}.watch"))
     }
 
-    /// What status lines were told about accounts and models, one file a configuration directory.
+    /// Account and model data received by status lines, one file per configuration directory.
     #[must_use]
     pub fn quota(&self) -> PathBuf {
         self.root.join("quota")
     }
 
-    /// The file of the configuration directory with this key.
+    /// Quota file of the configuration directory with this key.
     #[must_use]
     pub fn quota_of(&self, key: &str) -> PathBuf {
         self.quota().join(format!("{key}.json"))
     }
 
-    /// Lock around one read-change-write of that file.
+    /// Lock that guards one read-modify-write of a quota file.
     #[must_use]
     pub fn quota_lock(&self, key: &str) -> PathBuf {
         self.leases().join(format!("quota-{key}.lock"))
@@ -143,97 +142,93 @@ impl StateDir {
         self.leases().join(format!("{session}.run"))
     }
 
-    /// Held by the supervisor of this user.
     #[must_use]
     pub fn supervisor_lease(&self) -> PathBuf {
         self.leases().join("supervisor.lock")
     }
 
-    /// Held while one session of an account is resumed, by the account's key.
+    /// Held while one session of an account is resumed, by account key.
     #[must_use]
     pub fn account_lease(&self, key: &str) -> PathBuf {
         self.leases().join(format!("account-{key}.lock"))
     }
 
-    /// Lock around putting the supervisor's service in or taking it out.
+    /// Lock that guards installing or removing the supervisor's service.
     #[must_use]
     pub fn service_lock(&self) -> PathBuf {
         self.leases().join("service.lock")
     }
 
-    /// What the supervisor shows: who it is, and when it looks next.
+    /// Published status of the supervisor: its identity, and the time of its next pass.
     #[must_use]
     pub fn supervisor(&self) -> PathBuf {
         self.root.join("supervisor.json")
     }
 
-    /// The salt of hashes that stand for addresses and account ids.
+    /// Salt of the hashes that replace addresses and account ids.
     #[must_use]
     pub fn salt(&self) -> PathBuf {
         self.root.join("salt.json")
     }
 
-    /// A supervisor that the user started, and that is to take the lease over from one that a hook started.
+    /// Request of a supervisor that the user started to take over the lease of one that a hook started.
     #[must_use]
     pub fn supervisor_wanted(&self) -> PathBuf {
         self.root.join("supervisor-wanted.json")
     }
 
-    /// Whether, and what, a person has paused.
+    /// Whether the user has paused recovery, and for what.
     #[must_use]
     pub fn paused(&self) -> PathBuf {
         self.root.join("paused.json")
     }
 
-    /// Which notices were sent.
     #[must_use]
     pub fn notices(&self) -> PathBuf {
         self.root.join("notices.json")
     }
 
-    /// Lock around one read-change-write of that file.
+    /// Lock that guards one read-modify-write of the notices.
     #[must_use]
     pub fn notices_lock(&self) -> PathBuf {
         self.leases().join("notices.lock")
     }
 
-    /// Copies of transcripts from before something that changes them, one directory a session.
+    /// Copies of transcripts made before a change to them, one directory per session.
     #[must_use]
     pub fn snapshots(&self, session: &str) -> PathBuf {
         self.root.join("snapshots").join(session)
     }
 
-    /// Snapshots of all sessions.
     #[must_use]
     pub fn all_snapshots(&self) -> PathBuf {
         self.root.join("snapshots")
     }
 
-    /// Kept sessions, one directory each.
     #[must_use]
     pub fn all_kept(&self) -> PathBuf {
         self.root.join("kept")
     }
 
-    /// Files of one session that outlive Claude Code's retention sweep, a directory for each generation.
+    /// Files of one session that outlive Claude Code's retention sweep, one directory per generation.
     #[must_use]
     pub fn kept(&self, session: &str) -> PathBuf {
         self.all_kept().join(session)
     }
 
-    /// Which files are kept of a session.
+    /// Description of the kept files of a session.
     #[must_use]
     pub fn kept_description(&self, session: &str) -> PathBuf {
         self.kept(session).join("kept.json")
     }
 
-    /// What is known of all kept sessions; a cache of their descriptions.
+    /// Register of all kept sessions; a cache of their descriptions.
     #[must_use]
     pub fn kept_register(&self) -> PathBuf {
         self.all_kept().join("register.json")
     }
 
-    /// Dictionaries of the frames of kept sessions.
+    /// Dictionaries for the compressed frames of kept sessions.
     #[must_use]
     pub fn kept_dictionaries(&self) -> PathBuf {
         self.all_kept().join("dictionaries")
@@ -245,43 +240,42 @@ impl StateDir {
         self.leases().join(format!("{session}.kept"))
     }
 
-    /// Exports that were given no other place.
+    /// Default directory of exports.
     #[must_use]
     pub fn exports(&self) -> PathBuf {
         self.root.join("exports")
     }
 
-    /// Pages for people that were given no other place.
+    /// Default directory of generated pages.
     #[must_use]
     pub fn pages(&self) -> PathBuf {
         self.root.join("pages")
     }
 
-    /// Outputs of the runs of all sessions.
     #[must_use]
     pub fn all_runs(&self) -> PathBuf {
         self.root.join("runs")
     }
 
-    /// Output of runs, one directory a session.
+    /// Output of runs, one directory per session.
     #[must_use]
     pub fn runs(&self, session: &str) -> PathBuf {
         self.all_runs().join(session)
     }
 
-    /// Where sessions were relocated to.
+    /// Register of the directories that sessions were relocated to.
     #[must_use]
     pub fn moves(&self) -> PathBuf {
         self.root.join("moves.json")
     }
 
-    /// Lock around one read-change-write of that file.
+    /// Lock that guards one read-modify-write of the register of moves.
     #[must_use]
     pub fn moves_lock(&self) -> PathBuf {
         self.leases().join("moves.lock")
     }
 
-    /// Damaged files, kept for a person to look at.
+    /// Damaged files, retained for inspection.
     #[must_use]
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
@@ -293,7 +287,8 @@ impl StateDir {
         self.root.join("runtime")
     }
 
-    /// Which node hooks start, as lines: a path, another for when the first is gone, and the PATH in which hooks look for programs.
+    /// The node that hooks start, as lines: a path, a fallback if that one is gone, and the `PATH` in which
+    /// hooks search for programs.
     #[must_use]
     pub fn start(&self) -> PathBuf {
         self.root.join("start")
@@ -311,26 +306,25 @@ impl StateDir {
         self.root.join("upgrade-told")
     }
 
-    /// The journal of everything that was done.
     #[must_use]
     pub fn journal(&self) -> PathBuf {
         self.root.join("journal.jsonl")
     }
 
-    /// The journal before it was turned over.
+    /// The previous journal, before it was rotated.
     #[must_use]
     pub fn older_journal(&self) -> PathBuf {
         self.root.join("journal.1.jsonl")
     }
 
-    /// Lock around one line of the journal.
+    /// Lock that guards the writing of one journal line.
     #[must_use]
     pub fn journal_lock(&self) -> PathBuf {
         self.leases().join("journal.lock")
     }
 }
 
-/// Names directly in the state directory, those of older versions included.
+/// Names directly in the state directory, including those of older versions.
 const OWN_NAMES: [&str; 27] = [
     "exports",
     "incidents",
@@ -361,7 +355,7 @@ const OWN_NAMES: [&str; 27] = [
     "upgrade-told",
 ];
 
-/// Whether something directly in the state directory is of this tool, by its name.
+/// Returns whether an entry of the state directory belongs to this tool, by its name.
 #[must_use]
 pub fn is_own_name(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };
@@ -372,7 +366,8 @@ pub fn is_own_name(name: &OsStr) -> bool {
 /// Creates a private directory and its missing parents.
 ///
 /// # Errors
-/// [`crate::error::Code::Io`] when it cannot be created.
+///
+/// [`crate::error::Code::Io`] if it cannot be created.
 pub fn ensure_dir(dir: &Path) -> Result<()> {
     let mut builder = private_directory();
     builder.recursive(true);

@@ -1,4 +1,5 @@
-//! A lock: a kernel lock on a file of its own. The kernel frees it at once when the holder dies, however it dies.
+//! A lock: a kernel lock on a dedicated file. The kernel releases it as soon as the owner process ends, for
+//! whatever reason.
 
 use super::layout::ensure_dir;
 use crate::error::{Code, Error, IoContext, Result};
@@ -7,19 +8,20 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Time between two tries while waiting.
+/// Interval between attempts while waiting.
 const BETWEEN_TRIES: Duration = Duration::from_millis(4);
 
-/// A lock that is held until the value is dropped.
+/// A lock that is released when the value is dropped.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock if nobody holds it.
+    /// Acquires the lock if it is free.
     ///
     /// # Errors
+    ///
     /// [`Code::Io`] when the lock file cannot be opened.
     pub fn try_take(path: &Path) -> Result<Option<Self>> {
         let file = open(path)?;
@@ -30,16 +32,18 @@ impl Lock {
         }
     }
 
-    /// Whether somebody holds the lock. Nothing is created; who asks holds it for an instant.
+    /// Returns whether another process owns the lock. Creates nothing; the check itself owns the lock for an
+    /// instant.
     #[must_use]
     pub fn is_held(path: &Path) -> bool {
         File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
-    /// Takes the lock, waiting for at most `limit`.
+    /// Acquires the lock, waiting for at most `limit`.
     ///
     /// # Errors
-    /// [`Code::StateLocked`] when somebody else held it all that time, [`Code::Io`] when it cannot be opened.
+    ///
+    /// [`Code::StateLocked`] if another process owned it all that time, [`Code::Io`] if it cannot be opened.
     pub fn wait(path: &Path, limit: Duration) -> Result<Self> {
         let started = Instant::now();
         loop {

@@ -1,7 +1,7 @@
-//! Atomic replacement of a whole file: after a crash or a power cut it is the old one or the new one.
+//! Atomic replacement of a whole file: after a crash or power cut, either the old or the new file exists.
 //!
-//! Rename without fsync left empty files after a simulated power cut on ext4 and XFS; with fsync of the file before and
-//! of the directory after it, none was lost.
+//! Rename without fsync left empty files after a simulated power cut on ext4 and XFS; with fsync of the file
+//! before and of the directory after it, none was lost.
 
 use super::layout::ensure_dir;
 use crate::error::{IoContext, Result};
@@ -12,24 +12,26 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Ending of temporary files, which a crash may leave behind.
+/// Suffix of temporary files, which a crash may leave behind.
 pub const TEMPORARY: &str = ".cc-recover-tmp";
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// Replaces `path` by a file with these bytes and this mode. A symbolic link at `path` is itself replaced; what it
-/// points to is not touched.
+/// Replaces `path` by a file with these bytes and this mode. A symbolic link at `path` is itself replaced;
+/// its target is not touched.
 ///
 /// # Errors
-/// [`crate::error::Code::Io`]; the old file is then as it was and no temporary file is left.
+///
+/// [`crate::error::Code::Io`]; the old file is then unchanged and no temporary file remains.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     put(path, bytes, mode, true)
 }
 
-/// As [`replace`], for what may be lost: whoever reads sees the old file or the new one, but after a power cut it may be
-/// empty.
+/// Replaces a file as [`replace`] does, but without fsync: readers see the old file or the new one, but after
+/// a power cut it may be empty.
 ///
 /// # Errors
+///
 /// As [`replace`].
 pub fn replace_unsynced(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     put(path, bytes, mode, false)
@@ -40,7 +42,7 @@ fn put(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> Result<()> {
     let temporary = temporary_beside(path, dir);
     let written = write_new(&temporary, bytes, mode, durable)
         .or_else(|error| match error.kind() {
-            // Nearly always the directory exists, so it is only made when it turns out to be missing.
+            // The directory nearly always exists, so it is only created if the write fails.
             std::io::ErrorKind::NotFound => {
                 ensure_dir(dir).map_err(|_| error)?;
                 write_new(&temporary, bytes, mode, durable)
@@ -55,7 +57,8 @@ fn put(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> Result<()> {
     if durable { sync_dir(dir).doing("write", path) } else { Ok(()) }
 }
 
-/// Takes away what replacing this file has left when its process was killed. Call it under the lock under which it is replaced.
+/// Removes temporary files that a killed process left while replacing this file. The caller holds the lock
+/// that guards the file.
 pub fn sweep(path: &Path) {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return };
     let start = format!(".{}.", name.to_string_lossy());
@@ -73,7 +76,7 @@ fn temporary_beside(path: &Path, dir: &Path) -> PathBuf {
     dir.join(temporary_name(path.file_name().unwrap_or_default()))
 }
 
-/// Name of the temporary file that becomes the file `name`. No two calls give the same.
+/// Returns a unique name for the temporary file that will become `name`.
 #[must_use]
 pub fn temporary_name(name: &OsStr) -> String {
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -84,7 +87,7 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> std::io::Re
     let mut options = file_of_mode(mode);
     options.write(true).create_new(true);
     let mut file = match options.open(path) {
-        // Left by a process that had our id and died.
+        // Left by an earlier process with the same id.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             std::fs::remove_file(path)?;
             options.open(path)?
@@ -93,7 +96,7 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> std::io::Re
     };
     #[cfg(unix)]
     if mode != crate::fs::PRIVATE {
-        // The umask may have taken bits that the replaced file had.
+        // The umask may have cleared bits that the replaced file had.
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     }
     #[cfg(not(unix))]
@@ -107,7 +110,7 @@ fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)
 }
 
-/// Windows refuses to replace a file that somebody has open, for as long as a virus scanner looks at it.
+/// Windows refuses to replace a file that is open, such as during a virus scan, so this retries.
 #[cfg(not(unix))]
 fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     let mut last = std::fs::rename(from, to);
@@ -131,9 +134,10 @@ pub fn sync_dir(dir: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
-/// Removes a file durably; one that is not there is fine.
+/// Removes a file durably; a missing file is not an error.
 ///
 /// # Errors
+///
 /// [`crate::error::Code::Io`] when it cannot be removed.
 pub fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {

@@ -1,8 +1,8 @@
-//! A snapshot: a verified copy of a transcript, taken before something that changes it.
+//! A snapshot: a verified copy of a transcript, made before a change to it.
 //!
-//! It is a copy of a stated length: a file that only grows meanwhile is copied as it was. The copy is durable, read again
-//! and compared before it counts, and its hash is kept beside it in the form of `sha256sum`, so that what happens to the
-//! copy later is noticed.
+//! A snapshot has a stated length: a file that only grows in the meantime is copied up to that length. The
+//! copy only counts once it is durable and has been read back and compared. Its hash is stored next to it in
+//! the format of `sha256sum`, so that later changes to the copy are detected.
 
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE, identity, open_regular_with_metadata, private_file, read_small};
@@ -15,27 +15,28 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// A file that changes under the copy is tried so often.
+/// Number of attempts if the file changes during the copy.
 const TRIES: usize = 3;
-/// Bytes that are copied at once.
+/// Number of bytes copied at once.
 const BLOCK: usize = 256 * 1024;
-/// Bytes that stay free on the file system: the incident and the journal need some too.
+/// Bytes that must stay free on the file system, for the incident and the journal.
 const SPARE: u64 = 1024 * 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     pub path: PathBuf,
-    /// Its length in bytes.
     pub bytes: u64,
-    /// SHA-256 of its bytes, in hex.
+    /// SHA-256 of the copy, in hex.
     pub sha256: String,
 }
 
 /// Copies a transcript to `<state>/snapshots/<session>/<name>.jsonl`.
 ///
 /// # Errors
-/// [`Code::VerificationFailed`] when it changes while it is copied, [`Code::PathRefused`] for a name that is none,
-/// [`Code::Io`] when it cannot be read or written, or there is no room for it; nothing is left behind then.
+///
+/// [`Code::VerificationFailed`] if it changes while it is copied, [`Code::PathRefused`] for an invalid name,
+/// [`Code::Io`] if it cannot be read or written, or the file system has too little space. No partial copy
+/// remains.
 pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> Result<Snapshot> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return Err(Error::new(Code::PathRefused, format!("{name:?} is no name of a snapshot")));
@@ -54,9 +55,11 @@ pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> R
         .hint("something else rewrites it; try again when that has ended"))
 }
 
-/// Removes the oldest copies of a session whose names end with `-<why>`, all but the newest `most`. Names begin with the time.
+/// Removes the oldest copies of a session whose names end with `-<why>`, except the newest `most`. Names
+/// start with the time.
 ///
 /// # Errors
+///
 /// [`Code::Io`].
 pub fn bound(state: &StateDir, session: &str, why: &str, most: usize) -> Result<()> {
     let dir = state.snapshots(session);
@@ -67,17 +70,18 @@ pub fn bound(state: &StateDir, session: &str, why: &str, most: usize) -> Result<
     names.sort();
     for name in names.iter().rev().skip(most) {
         let copy = dir.join(name);
-        // The copy first: one without its hash would be taken on trust.
+        // The copy goes first, because a copy without its hash would be trusted.
         remove(&copy)?;
         remove(&note_of(&copy))?;
     }
     Ok(())
 }
 
-/// SHA-256 of the first bytes of a file, in hex.
+/// Returns the SHA-256 of the first `bytes` bytes of a file, in hex.
 ///
 /// # Errors
-/// [`Code::VerificationFailed`] when it is shorter, [`Code::Io`] when it cannot be read.
+///
+/// [`Code::VerificationFailed`] if it is shorter, [`Code::Io`] if it cannot be read.
 pub fn prefix_sha256(transcript: &Path, bytes: u64) -> Result<String> {
     let (file, meta) = open_regular_with_metadata(transcript)?;
     if meta.len() < bytes {
@@ -86,7 +90,7 @@ pub fn prefix_sha256(transcript: &Path, bytes: u64) -> Result<String> {
     hash(file.take(bytes)).doing("read", transcript)
 }
 
-/// The hash that was noted when a copy was made; `None` when there is no such note.
+/// Returns the hash recorded when a copy was made; `None` if there is no record.
 #[must_use]
 pub fn noted_sha256(copy: &Path) -> Option<String> {
     let text = read_small(&note_of(copy), 1024).ok()??;
@@ -94,12 +98,12 @@ pub fn noted_sha256(copy: &Path) -> Option<String> {
     (hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| hash.to_owned())
 }
 
-/// One try; `None` when the file is another one afterwards.
+/// Makes one attempt; `None` if the file changed in the meantime.
 fn copy(from: &Path, to: &Path) -> Result<Option<Snapshot>> {
     let temporary = to.with_extension(format!("{}.part", std::process::id()));
     let copied = copy_to(&temporary, from, to);
     if !matches!(copied, Ok(Some(_))) {
-        // What is half written, or no copy of anything, is of no use to anybody.
+        // A partial or mismatched copy is useless.
         let _ = std::fs::remove_file(&temporary);
     }
     copied
@@ -118,7 +122,7 @@ fn copy_to(temporary: &Path, from: &Path, to: &Path) -> Result<Option<Snapshot>>
     if read_again != sha256 || !same_file || source_again != sha256 {
         return Ok(None);
     }
-    // Before the copy has its name: a copy without its hash would be taken on trust.
+    // The hash is written before the copy gets its name, because a copy without a hash would be trusted.
     let note = note_of(to);
     let name = to.file_name().unwrap_or_default().to_string_lossy();
     replace(&note, format!("{sha256}  {name}\n").as_bytes(), PRIVATE)?;
@@ -134,10 +138,11 @@ fn note_of(copy: &Path) -> PathBuf {
     copy.with_extension("jsonl.sha256")
 }
 
-/// Refuses what would fill the file system.
+/// Refuses a copy that would fill the file system.
 ///
 /// # Errors
-/// [`Code::Io`] with both figures.
+///
+/// [`Code::Io`] with the space needed and the space available.
 pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
     #[cfg(unix)]
     if let Ok(system) = rustix::fs::statvfs(dir) {
@@ -175,7 +180,7 @@ fn write(mut from: impl Read, to: &Path) -> std::io::Result<String> {
     Ok(hex(&hasher.finalize()))
 }
 
-/// SHA-256 of everything that can be read, in hex.
+/// Returns the SHA-256 of everything readable, in hex.
 fn hash(mut from: impl Read) -> std::io::Result<String> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; BLOCK];

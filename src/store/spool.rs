@@ -1,7 +1,7 @@
-//! The spool: one file per hook event that could not be folded into its incident at once.
+//! The spool: one file per hook event that could not be added to its incident at once.
 //!
-//! A burst of fifty hooks on one locked file costs hundreds of milliseconds; a file of its own costs each hook one.
-//! Whoever next holds the session's lock folds them in and removes them.
+//! A burst of fifty hooks on one locked file costs hundreds of milliseconds; a separate file costs each hook
+//! one. The next process that owns the session's lock adds the events and removes the files.
 
 use super::StateDir;
 use super::stored::{Stored, load, peek, save};
@@ -14,13 +14,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// One event as it came in.
+/// One event as received from the hook.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SpooledEvent {
     pub version: u32,
-    /// Session it is about.
     pub session: String,
-    /// When it came in, epoch milliseconds.
+    /// Time of arrival, in epoch milliseconds.
     pub at: i64,
     pub payload: Value,
 }
@@ -29,9 +28,10 @@ impl Stored for SpooledEvent {
     const VERSION: u32 = 1;
 }
 
-/// Leaves an event for the next holder of the session's lock. Durable when this returns.
+/// Leaves an event for the next owner of the session's lock. The event is durable when this returns.
 ///
 /// # Errors
+///
 /// [`crate::error::Code::Io`].
 pub fn put(state: &StateDir, event: &SpooledEvent) -> Result<PathBuf> {
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -41,13 +41,14 @@ pub fn put(state: &StateDir, event: &SpooledEvent) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Events of one session, oldest first. Damaged ones go to quarantine. Call it under the session's lock.
+/// Reads the events of one session, oldest first. Damaged ones go to quarantine. The caller holds the
+/// session's lock.
 #[must_use]
 pub fn pending(state: &StateDir, session: &str) -> Vec<(PathBuf, SpooledEvent)> {
     events(state, session, |path| load::<SpooledEvent>(state, path).ok()?.found())
 }
 
-/// The same without changing anything; damaged ones are left out.
+/// Reads the events of one session without changing anything; skips damaged ones.
 #[must_use]
 pub fn peek_pending(state: &StateDir, session: &str) -> Vec<SpooledEvent> {
     let events = events(state, session, |path| peek::<SpooledEvent>(path).ok()?);
@@ -77,7 +78,7 @@ fn events(
     found
 }
 
-/// Sessions that have events in the spool.
+/// Lists the sessions that have events in the spool.
 #[must_use]
 pub fn sessions(state: &StateDir) -> Vec<String> {
     let mut sessions: Vec<String> = std::fs::read_dir(state.spool())

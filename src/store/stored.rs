@@ -1,4 +1,4 @@
-//! A stored value: a JSON file with its version first and a check value last.
+//! A stored value: a JSON file that starts with its version and ends with a check value.
 
 use super::StateDir;
 use super::replace::{replace, replace_unsynced};
@@ -11,27 +11,27 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// Largest stored file that is read, in bytes.
+/// Maximum size of a stored file, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 const CHECK: &str = "check";
 
-/// A type that is kept in a file of its own. Its first field is `version`.
+/// A type stored in a file of its own. Its first field is `version`.
 pub trait Stored: Serialize + DeserializeOwned {
-    /// Version this program writes.
+    /// Version that this program writes.
     const VERSION: u32;
 }
 
-/// What was found under a path.
+/// Result of loading a path.
 #[derive(Debug)]
 pub enum Loaded<T> {
     Missing,
     Found(T),
-    /// A file that is no such value; [`load`] has moved it here.
+    /// The file was not a valid value; [`load`] has moved it here.
     Damaged(PathBuf),
 }
 
 impl<T> Loaded<T> {
-    /// The value, if there is a good one.
+    /// Returns the value, if a valid one was found.
     pub fn found(self) -> Option<T> {
         match self {
             Self::Found(value) => Some(value),
@@ -40,19 +40,24 @@ impl<T> Loaded<T> {
     }
 }
 
-/// Reads without changing anything.
+/// Reads a value without changing anything.
 ///
 /// # Errors
-/// [`Code::StateNewer`] for a version this program does not know; [`Code::Io`] when the file is damaged or unreadable.
+///
+/// [`Code::StateNewer`] for a version newer than this program supports; [`Code::Io`] if the file is damaged
+/// or unreadable.
 pub fn peek<T: Stored>(path: &Path) -> Result<Option<T>> {
     let Some(bytes) = read_small(path, LARGEST)? else { return Ok(None) };
     parse(&bytes, path).map(Some)
 }
 
-/// Reads a value; a damaged file is moved to quarantine so that the next write starts afresh. Call it under the lock.
+/// Reads a value; moves a damaged file to quarantine so that the next write starts afresh. The caller holds
+/// the lock.
 ///
 /// # Errors
-/// [`Code::StateNewer`] for a version this program does not know, [`Code::Io`] when the file cannot be read or moved.
+///
+/// [`Code::StateNewer`] for a version newer than this program supports, [`Code::Io`] if the file cannot be
+/// read or moved.
 pub fn load<T: Stored>(state: &StateDir, path: &Path) -> Result<Loaded<T>> {
     let Some(bytes) = read_small(path, LARGEST)? else { return Ok(Loaded::Missing) };
     match parse(&bytes, path) {
@@ -65,15 +70,18 @@ pub fn load<T: Stored>(state: &StateDir, path: &Path) -> Result<Loaded<T>> {
 /// Writes a value durably.
 ///
 /// # Errors
-/// [`Code::Io`]; the old file is then as it was.
+///
+/// [`Code::Io`]; the old file is then unchanged.
 pub fn save<T: Stored>(path: &Path, value: &T) -> Result<()> {
     replace(path, &encode(value)?, PRIVATE)
 }
 
-/// Writes a value durably, unless a newer version wrote the file. For a value that is not loaded before it is written.
+/// Writes a value durably, unless a newer version wrote the file. For a value that is not loaded before it is
+/// written.
 ///
 /// # Errors
-/// [`Code::StateNewer`], and as [`save`]; the old file is then as it was.
+///
+/// [`Code::StateNewer`], and as [`save`]; the old file is then unchanged.
 pub fn save_unless_newer<T: Stored>(path: &Path, value: &T) -> Result<()> {
     match peek::<T>(path) {
         Err(error) if error.code == Code::StateNewer => Err(error),
@@ -81,18 +89,20 @@ pub fn save_unless_newer<T: Stored>(path: &Path, value: &T) -> Result<()> {
     }
 }
 
-/// Writes a value that may be lost in a power cut; it then counts as damaged.
+/// Writes a value without fsync. A power cut may leave it damaged, and it is then treated as such.
 ///
 /// # Errors
-/// [`Code::Io`]; the old file is then as it was.
+///
+/// [`Code::Io`]; the old file is then unchanged.
 pub fn save_unsynced<T: Stored>(path: &Path, value: &T) -> Result<()> {
     replace_unsynced(path, &encode(value)?, PRIVATE)
 }
 
-/// The file's bytes for a value.
+/// Encodes a value as the bytes of its file.
 ///
 /// # Errors
-/// [`Code::Internal`] when the value cannot be written as JSON.
+///
+/// [`Code::Internal`] if the value cannot be serialized as JSON.
 pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>> {
     let broken = |error: serde_json::Error| Error::new(Code::Internal, format!("could not encode: {error}"));
     let tree = serde_json::to_value(value).map_err(broken)?;
@@ -120,18 +130,17 @@ fn parse<T: Stored>(bytes: &[u8], path: &Path) -> Result<T> {
     serde_json::from_value(tree).map_err(|_| damaged())
 }
 
-/// First 16 hex digits of the SHA-256 of the value with sorted keys.
+/// Returns the first 16 hex digits of the SHA-256 of the value as compact JSON.
 fn check_of(tree: &Value) -> String {
     sha256_hex(tree.to_string().as_bytes())[..16].to_owned()
 }
 
-/// SHA-256 in lower-case hex.
+/// Returns the SHA-256 in lower-case hex.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Bytes as hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
@@ -142,7 +151,7 @@ pub fn hex(bytes: &[u8]) -> String {
 
 fn quarantine(state: &StateDir, path: &Path, bytes: &[u8]) -> Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // The same damage twice is one file; other damage is another.
+    // The same damaged content is stored once; different content gets a different name.
     let kept = state.quarantine().join(format!("{}-{name}", &sha256_hex(bytes)[..12]));
     replace(&kept, bytes, PRIVATE)?;
     super::replace::remove(path)?;
@@ -183,7 +192,7 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                // White space may become other white space; the value is then still the one that was written.
+                // One kind of white space may replace another; the parsed value is then still the original.
                 if let Ok(value) = parse::<Sample>(&flipped, Path::new("x")) {
                     assert_eq!(value, sample(), "byte {at} bit {bit}");
                 }

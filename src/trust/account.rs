@@ -1,8 +1,8 @@
-//! The account of a session: what selected its provider and its login when its client was started, and whether a process started
-//! from another environment would reach the same.
+//! Account of a session: the settings that selected its provider and login when its client was started, and
+//! whether a process started from another environment would reach the same account.
 //!
-//! Credentials are remembered by name only. Addresses, profiles and account ids are remembered as hashes with a salt of this
-//! machine, so that a copied state directory names none of them.
+//! Credentials are recorded by name only. URLs, profiles and account ids are recorded as hashes salted per
+//! machine, so that a copied state directory reveals none of them.
 
 use super::selector::{SelectorKind, counts, has_credential, is_on, kind_of, names, reaches_hooks};
 use crate::claude::home::ClaudeHome;
@@ -21,14 +21,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 
-/// What stands for a credential, whose value is never looked at.
+/// Placeholder for a credential, whose value is never read.
 const SET: &str = "set";
-/// Largest `.claude.json` that is read, in bytes.
+/// Size limit of `.claude.json`, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
-/// Hexadecimal digits of a hash that are stored.
+/// Number of hexadecimal digits of a hash that are stored.
 const DIGITS: usize = 16;
 
-/// The salt of this machine's hashes.
+/// Salt for the hashes on this machine.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Salt {
@@ -41,9 +41,10 @@ impl Stored for Salt {
 }
 
 impl Salt {
-    /// The salt, which is made once.
+    /// Loads the salt of this machine, and creates it on first use.
     ///
     /// # Errors
+    ///
     /// [`crate::error::Code::Io`], [`crate::error::Code::StateLocked`].
     pub fn of_machine(state: &StateDir) -> Result<Self> {
         if let Ok(Some(salt)) = peek::<Self>(&state.salt()) {
@@ -53,7 +54,7 @@ impl Salt {
         if let Some(salt) = load::<Self>(state, &state.salt())?.found() {
             return Ok(salt);
         }
-        // The standard library seeds each of these from the operating system.
+        // The standard library seeds each `RandomState` from the operating system.
         let word = || std::collections::hash_map::RandomState::new().build_hasher().finish();
         let salt = Self { version: Self::VERSION, salt: format!("{:016x}{:016x}", word(), word()) };
         save(&state.salt(), &salt)?;
@@ -65,50 +66,51 @@ impl Salt {
     }
 }
 
-/// What selected provider and account of a session.
+/// The settings that selected provider and account of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountFingerprint {
-    /// The variables in force, those of the settings included: `set` for a credential, else a salted hash of the value.
+    /// Variables in force, including those from settings: `set` for a credential, else a salted hash of the
+    /// value.
     pub variables: BTreeMap<String, String>,
-    /// Those of them that the settings set.
+    /// Names of the variables that come from settings.
     pub from_settings: BTreeSet<String>,
-    /// Salted hash of the command that prints the key.
+    /// Salted hash of the command that prints the API key.
     pub api_key_helper: Option<String>,
-    /// `CLAUDE_CONFIG_DIR` was set: then `.claude.json` lies in the configuration directory, and not beside it.
+    /// Whether `CLAUDE_CONFIG_DIR` was set. Then `.claude.json` is inside the configuration directory, not
+    /// beside it.
     pub config_dir_named: bool,
-    /// Salted hash of the account that is logged in there.
+    /// Salted hash of the logged-in account.
     pub login: Option<String>,
-    /// A login is stored in the configuration directory.
+    /// Whether a login is stored in the configuration directory.
     pub login_stored: bool,
-    /// Read from the client's own process; otherwise from what it gives its hooks.
+    /// Whether this was read from the client's process; otherwise from the environment that it gives its
+    /// hooks.
     pub complete: bool,
 }
 
-/// Why a run would not reach the provider or the account of its session.
+/// Reason why a run would not reach the provider or the account of its session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind", content = "name")]
 pub enum AccountDifference {
-    /// The variable was set for the session's client, and is not set here.
+    /// The variable was set for the session's client and is not set here.
     Missing(String),
-    /// The variable has another value here.
     OtherValue(String),
-    /// The settings set the variable now and did not for the session.
+    /// The settings now set the variable and did not when the session started.
     SetBySettings(String),
-    /// The credential is set here too, but for another session's client: it may be another one.
+    /// The credential is set here, too, but by another session's client, so its value may differ.
     OfAnotherSession(String),
-    /// Another command prints the key.
+    /// Another command prints the API key.
     OtherKeyHelper,
-    /// Another account is logged in.
     OtherLogin,
-    /// Nobody is logged in any more.
+    /// No account is logged in any more.
     LoggedOut,
-    /// What the session ran with was not recorded, and this is set here.
+    /// The environment of the session was not recorded, and this variable is set here.
     NotRecorded(String),
 }
 
 impl AccountDifference {
-    /// What differs, as a clause.
+    /// Describes the difference as a clause.
     #[must_use]
     pub fn words(&self) -> String {
         match self {
@@ -135,7 +137,7 @@ impl AccountDifference {
         }
     }
 
-    /// What the user does about it.
+    /// Returns the next step for the user.
     #[must_use]
     pub fn next(&self) -> &'static str {
         match self {
@@ -150,7 +152,7 @@ impl AccountDifference {
     }
 }
 
-/// All differences in one sentence, with what to do.
+/// Describes all differences in one sentence, with the next step.
 #[must_use]
 pub fn told(differences: &[AccountDifference]) -> String {
     let Some(first) = differences.first() else { return String::new() };
@@ -158,39 +160,37 @@ pub fn told(differences: &[AccountDifference]) -> String {
     format!("{}: {}", named.join("; "), first.next())
 }
 
-/// Whether a run reaches the provider and the account of its session.
+/// Whether a run would reach the provider and the account of its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountFit {
-    /// It does, once these variables are removed.
+    /// It would, once these variables are removed.
     Fits {
-        /// Selectors of the supervisor's environment that the session did not have.
+        /// Selectors in the supervisor's environment that the session did not have.
         remove: Vec<String>,
     },
     Differs(Vec<AccountDifference>),
 }
 
-/// Whose environment a supervisor has.
+/// Origin of a supervisor's environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Provenance {
-    /// The user started it.
     User,
     /// The client of this session started it, through a hook.
     ClientOf(String),
-    /// A client started it; which session it had is not known.
+    /// A client of an unknown session started it.
     SomeClient,
 }
 
-/// Where a session's settings are.
+/// Location of a session's settings.
 #[derive(Debug, Clone, Copy)]
 pub struct SettingsPlace<'a> {
-    /// Claude Code's configuration directory.
     pub config_dir: &'a Path,
     pub project: Option<&'a Path>,
-    /// What `--settings` of the client's command line holds.
+    /// Contents of `--settings` on the client's command line.
     pub flag: Option<&'a Value>,
 }
 
-/// What the settings say of provider and account.
+/// Provider and account as selected by settings.
 struct SettingsSay {
     env: BTreeMap<String, String>,
     api_key_helper: Option<String>,
@@ -206,7 +206,7 @@ impl SettingsSay {
                 .filter(move |file| (file.layer == Layer::Managed) == managed)
                 .filter_map(|file| file.value.as_ref().ok())
         };
-        // The weakest first: what comes later replaces it.
+        // Weakest first: later layers override earlier ones.
         let layers: Vec<&Value> = values(false).chain(place.flag).chain(values(true)).collect();
         let mut say = Self { env: BTreeMap::new(), api_key_helper: None };
         for layer in layers {
@@ -223,7 +223,7 @@ impl SettingsSay {
     }
 }
 
-/// What stands for the value of a variable; `None` when it counts as not set.
+/// Returns the recorded form of a variable's value; `None` when it counts as unset.
 fn mark(salt: &Salt, name: &str, value: &str) -> Option<String> {
     match kind_of(name)? {
         _ if value.is_empty() => None,
@@ -233,7 +233,7 @@ fn mark(salt: &Salt, name: &str, value: &str) -> Option<String> {
     }
 }
 
-/// The account in `.claude.json`, as far as it is read.
+/// The fields of `.claude.json` that are read.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct ClientFile {
@@ -248,7 +248,7 @@ struct OauthAccount {
     organization_uuid: Option<String>,
 }
 
-/// Who is logged in, and whether a login is stored.
+/// Returns the hash of the logged-in account, and whether a login is stored.
 fn login(salt: &Salt, config_dir: &Path, named: bool) -> (Option<String>, bool) {
     let file = if named {
         Some(config_dir.join(".claude.json"))
@@ -262,7 +262,7 @@ fn login(salt: &Salt, config_dir: &Path, named: bool) -> (Option<String>, bool) 
         let organization = account.organization_uuid.as_deref().unwrap_or_default();
         Some(salt.hash("account", &format!("{uuid} {organization}")))
     });
-    // On macOS it is in the keychain, which nobody asks here.
+    // On macOS the credentials are in the keychain, which is not queried here.
     let stored = config_dir.join(".credentials.json").is_file()
         || known.primary_api_key.is_some()
         || cfg!(target_os = "macos") && account.is_some();
@@ -270,8 +270,9 @@ fn login(salt: &Salt, config_dir: &Path, named: bool) -> (Option<String>, bool) 
 }
 
 impl AccountFingerprint {
-    /// What a session runs with now. `env` are the variables that its client gives to a hook; the client's own are read from its
-    /// process where that is possible: of credentials the names only.
+    /// Reads the account of a running session. `env` contains the variables that its client gives to a hook.
+    /// The client's own variables are read from its process where possible, and only the names of
+    /// credentials.
     #[must_use]
     pub fn of_client(
         salt: &Salt,
@@ -320,22 +321,24 @@ impl AccountFingerprint {
         }
     }
 
-    /// A credential of its own decides, and not who is logged in.
+    /// Returns whether a credential of its own decides, rather than the login.
     fn has_own_credential(&self) -> bool {
         self.api_key_helper.is_some() || has_credential(&self.variables)
     }
 
-    /// Variables of the client's environment that no settings set: a supervisor must have them itself.
+    /// Returns the variables of the client's environment that no settings set. A supervisor needs them in its
+    /// own environment.
     pub fn from_environment(&self) -> impl Iterator<Item = &str> {
         self.variables.keys().filter(|name| !self.from_settings.contains(*name)).map(String::as_str)
     }
 
-    /// Credentials of the client's environment that no hook gets, so that no supervisor has them that a hook started.
+    /// Returns credentials in the client's environment that hooks do not receive, and therefore neither does
+    /// a supervisor started by a hook.
     pub fn kept_from_hooks(&self) -> impl Iterator<Item = &str> {
         self.from_environment().filter(|name| !reaches_hooks(name))
     }
 
-    /// What tells sessions of one account from those of another.
+    /// Returns a key that is equal for sessions of the same account.
     #[must_use]
     pub fn key(&self) -> String {
         let login = if self.has_own_credential() { None } else { self.login.as_deref() };
@@ -343,7 +346,8 @@ impl AccountFingerprint {
         sha256_hex(format!("{:?} {login:?} {helper:?}", self.variables).as_bytes())[..DIGITS].to_owned()
     }
 
-    /// Whether a run that a supervisor with these variables starts reaches the same provider and account.
+    /// Returns whether a run started by a supervisor with these variables reaches the same provider and
+    /// account.
     #[must_use]
     pub fn fit(
         &self,
@@ -376,13 +380,13 @@ impl AccountFingerprint {
             }
             match (then, own.and_then(|value| mark(salt, name, value))) {
                 (None, None) => {
-                    // Set to nothing, or switched off.
+                    // Set to an empty value, or switched off.
                     if own.is_some() {
                         remove.push(name.to_owned());
                     }
                 }
                 (None, Some(_)) => {
-                    // Of a client whose process could not be read it is not known whether it had this one.
+                    // If the client's process could not be read, it is unknown whether it had this variable.
                     if self.complete || reaches_hooks(name) {
                         remove.push(name.to_owned());
                     }
@@ -391,7 +395,8 @@ impl AccountFingerprint {
                 (Some(then), Some(now)) if *then != now => {
                     differences.push(AccountDifference::OtherValue(name.to_owned()));
                 }
-                // Two credentials are not compared: so it has to be that of the session's own client, or of the user.
+                // Two credentials are never compared. The supervisor's must therefore come from the session's
+                // own client or from the user.
                 (Some(_), Some(_)) if kind_of(name) == Some(SelectorKind::Secret) => match provenance {
                     Provenance::User => {}
                     Provenance::ClientOf(other) if other == session => {}
@@ -417,8 +422,8 @@ impl AccountFingerprint {
     }
 }
 
-/// Whether a session of which nothing was recorded may be resumed: only where nothing selects another provider than the login
-/// of its configuration directory.
+/// Returns whether a session without recorded settings may be resumed: only if nothing selects a provider
+/// other than the login of its configuration directory.
 #[must_use]
 pub fn fit_unrecorded(env: &Environment) -> AccountFit {
     let own = of_environment(env);
@@ -438,8 +443,8 @@ pub fn fit_unrecorded(env: &Environment) -> AccountFit {
     }
 }
 
-/// Credentials in this environment that a client gives to no hook, where no settings set them: a supervisor that a hook starts
-/// does not have them.
+/// Returns credentials in this environment that a client does not pass to hooks and that no settings set. A
+/// supervisor started by a hook does not have them.
 #[must_use]
 pub fn kept_from_hooks(env: &Environment, place: SettingsPlace<'_>) -> Vec<&'static str> {
     let say = SettingsSay::read(place);
@@ -447,7 +452,7 @@ pub fn kept_from_hooks(env: &Environment, place: SettingsPlace<'_>) -> Vec<&'sta
     own.filter(|name| !reaches_hooks(name)).collect()
 }
 
-/// What the user does where a credential reaches no hook.
+/// Explains to the user what to do when a credential does not reach hooks.
 #[must_use]
 pub fn kept_from_hooks_words(names: &[&str]) -> String {
     format!(
@@ -456,7 +461,8 @@ pub fn kept_from_hooks_words(names: &[&str]) -> String {
     )
 }
 
-/// Selectors of an environment of ours. It holds credentials anyway, to give them to a run; nothing is made of them here.
+/// Returns the selectors in one of our environments. Credentials are only marked as set; their values are not
+/// used here.
 fn of_environment(env: &Environment) -> BTreeMap<String, Option<String>> {
     names()
         .chain(["CLAUDE_CONFIG_DIR"])
@@ -469,7 +475,7 @@ fn of_environment(env: &Environment) -> BTreeMap<String, Option<String>> {
         .collect()
 }
 
-/// A file or a JSON text that `--settings` names, as settings.
+/// Reads the argument of `--settings`, a path or JSON text, as settings.
 #[must_use]
 pub fn flag_settings(value: &str, cwd: Option<&Path>) -> Option<Value> {
     if value.trim_start().starts_with('{') {
@@ -568,7 +574,7 @@ mod tests {
         for (then, now, expected) in [
             (&[][..], &[][..], fits(&[])),
             (&GATEWAY, &GATEWAY, fits(&[])),
-            // The login's session is not sent to the gateway of the supervisor's shell.
+            // A session that uses the login must not be sent to the gateway of the supervisor's shell.
             (&[], &GATEWAY, fits(&["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"])),
             (&GATEWAY[..1], &GATEWAY, fits(&["ANTHROPIC_AUTH_TOKEN"])),
             (&GATEWAY, &other_url, differs(Is::OtherValue(name("ANTHROPIC_BASE_URL")))),
@@ -576,7 +582,7 @@ mod tests {
             (&[("CLAUDE_CODE_OAUTH_TOKEN", "x")], &[], differs(Is::Missing(name("CLAUDE_CODE_OAUTH_TOKEN")))),
             (&bedrock, &bedrock, fits(&[])),
             (&bedrock, &bedrock[..1], differs(Is::Missing(name("AWS_PROFILE")))),
-            // Without the switch of AWS its profile is for other programs.
+            // Without the AWS switch, the AWS profile is for other programs.
             (&[], &bedrock[1..], fits(&[])),
             (&bedrock[1..], &[], fits(&[])),
             (&[], &bedrock, fits(&["CLAUDE_CODE_USE_BEDROCK"])),
@@ -600,7 +606,7 @@ mod tests {
         ] {
             assert_eq!(place.fit(&recorded, &GATEWAY, &provenance), expected, "{provenance:?}");
         }
-        // An address is compared, so any supervisor may have it.
+        // URLs are compared by value, so any supervisor may have this one.
         let address = place.recorded(&GATEWAY[..1]);
         let fit = place.fit(&address, &GATEWAY[..1], &Provenance::SomeClient);
         assert_eq!(fit, AccountFit::Fits { remove: Vec::new() });
@@ -614,7 +620,7 @@ mod tests {
         place.log_in("b");
         assert_eq!(place.fit(&recorded, &[], &Provenance::User), differs(AccountDifference::OtherLogin));
         assert_ne!(recorded.key(), place.recorded(&[]).key());
-        // Where a key decides, it does not matter who is logged in.
+        // If an API key decides, the logged-in account does not matter.
         let key = [("ANTHROPIC_API_KEY", "k")];
         let with_key = place.recorded(&key);
         place.log_in("a");

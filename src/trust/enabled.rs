@@ -1,7 +1,7 @@
-//! An enabled project: the record that a person ran `init` for a directory, in the user's own state directory.
+//! Set-up projects: the record that the user ran `init` for a directory, in the user's own state directory.
 //!
-//! It is keyed by the canonical path and names the directory's device and inode, so that another directory that comes to
-//! stand at the same path is not taken for it. Hooks of a directory without such a record do nothing.
+//! A record is keyed by the canonical path and contains the directory's device and inode, so that another
+//! directory at the same path does not match it. Hooks in a directory without such a record do nothing.
 
 use crate::env::Environment;
 use crate::fs::identity;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Which settings file gets the hooks.
+/// Settings file that receives the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -24,41 +24,41 @@ pub enum HookScope {
     Project,
     /// `.claude/settings.local.json` of the project.
     Local,
-    /// The user's own `settings.json`: every project.
+    /// The user's own `settings.json`, for every project.
     User,
 }
 
-/// The record of an enabled project, or of the user's own hooks.
+/// Record of a set-up project, or of the user's own hooks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Enabled {
     pub version: u32,
-    /// The project's canonical path; `None` for the user's own hooks.
+    /// Canonical path of the project; `None` for the user's own hooks.
     pub project: Option<PathBuf>,
     /// Device and inode of the directory.
     pub identity: Option<(u64, u64)>,
-    /// When it was enabled.
+    /// Time when `init` ran.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// Settings files that were edited, by scope.
     pub settings: BTreeMap<HookScope, SettingsImage>,
-    /// Git's exclude file and the lines that were added to it.
+    /// Git's exclude file, and the lines that were added to it.
     pub excluded: Option<(PathBuf, Vec<String>)>,
     /// Files and directories that did not exist before.
     pub created: Vec<PathBuf>,
-    /// Slash commands that were written, with the SHA-256 of their bytes in hex.
+    /// Slash commands that were written, with their SHA-256 in hex.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub commands: BTreeMap<PathBuf, String>,
-    /// When a person agreed that closed sessions of the project are resumed without one.
+    /// When the user allowed closed sessions of the project to be resumed unattended.
     #[serde(default, serialize_with = "time_or_null", skip_serializing_if = "Option::is_none")]
     pub unattended: Option<DateTime<Utc>>,
-    /// `false`: a person does not want the model to be asked to keep HANDOFF.md current.
+    /// `false`: the user opted out of asking the model to keep HANDOFF.md up to date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instruction: Option<bool>,
-    /// `false`: files of sessions are not kept beyond Claude Code's retention (`init --no-keep`).
+    /// `false`: session files are not kept beyond Claude Code's retention (`init --no-keep`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<bool>,
-    /// What decided what ran in the project then; for stops at which that was not recorded.
+    /// Fingerprint at the time of `init`, for stops that recorded none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
 }
@@ -68,7 +68,7 @@ impl Stored for Enabled {
 }
 
 impl Enabled {
-    /// A record in which nothing was noted yet.
+    /// Creates an empty record.
     #[must_use]
     pub const fn new(project: Option<PathBuf>, at: DateTime<Utc>) -> Self {
         Self {
@@ -88,26 +88,26 @@ impl Enabled {
     }
 }
 
-/// A settings file before and after it was edited.
+/// A settings file before and after the edit.
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the stored form")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SettingsImage {
     pub path: PathBuf,
-    /// Its text before; `None`: there was no file.
+    /// Contents before the edit; `None` if there was no file.
     pub before: Option<String>,
-    /// The earlier text is not known, because the file already held entries of ours when others had changed it.
+    /// The contents before are unknown, because others had changed the file while it already contained our
+    /// entries.
     pub mixed: bool,
-    /// SHA-256 of its bytes after, in hex.
+    /// SHA-256 of the file after the edit, in hex.
     pub after_sha256: String,
-    /// Our hooks are in it.
     #[serde(default = "yes")]
     pub hooks: bool,
-    /// Our status line is in it.
     #[serde(default)]
     pub status_line: bool,
-    /// Beside the hooks in `settings.json`, which is what [`Self::hooks`] then is not about: the same hooks, for sessions in subdirectories and
-    /// worktrees. The client runs a command that two files name once (measured: 2.1.120 to 2.1.332).
+    /// This file repeats the hooks of `settings.json`, for sessions in subdirectories and worktrees;
+    /// [`Self::hooks`] does not refer to these. The client runs a command that two files name only once
+    /// (measured: 2.1.120 to 2.1.332).
     #[serde(default, skip_serializing_if = "is_false")]
     pub cover: bool,
 }
@@ -117,30 +117,31 @@ const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// Records of before there was a status line.
+/// Default for records from versions without a status line.
 const fn yes() -> bool {
     true
 }
 
-/// Name of a project's record and lock: the first 16 hex digits of the SHA-256 of its path.
+/// Returns the name of a project's record and lock: the first 16 hex digits of the SHA-256 of its path.
 #[must_use]
 pub fn project_key(project: &Path) -> String {
     sha256_hex(project.as_os_str().as_encoded_bytes())[..16].to_owned()
 }
 
-/// Where the record of a project is.
 #[must_use]
 pub fn record_path(state: &StateDir, project: &Path) -> PathBuf {
     state.projects().join(format!("{}.json", project_key(project)))
 }
 
-/// Where the record of the user's own hooks is, by Claude Code's configuration directory.
+/// Returns the path of the record of the user's own hooks, which depends on Claude Code's configuration
+/// directory.
 #[must_use]
 pub fn user_record_path(state: &StateDir, config_dir: &Path) -> PathBuf {
     state.projects().join(format!("user-{}.json", project_key(config_dir)))
 }
 
-/// The record that lets a hook work: of `project`, or of the user's own hooks when it is `None`.
+/// Finds the record that allows a hook to act: that of `project`, or of the user's own hooks when it is
+/// `None`.
 #[must_use]
 pub fn find(state: &StateDir, env: &Environment, project: Option<&Path>) -> Option<Enabled> {
     let Some(project) = project else {
@@ -149,25 +150,25 @@ pub fn find(state: &StateDir, env: &Environment, project: Option<&Path>) -> Opti
     of_project(state, project)
 }
 
-/// The record of the user's own hooks in a configuration directory of Claude Code.
+/// Finds the record of the user's own hooks in a configuration directory of Claude Code.
 #[must_use]
 pub fn find_user(state: &StateDir, config_dir: &Path) -> Option<Enabled> {
     peek::<Enabled>(&user_record_path(state, config_dir)).ok()?
 }
 
-/// Whether a person agreed that closed sessions of this project are resumed without one.
+/// Returns whether the user allowed closed sessions of this project to be resumed unattended.
 #[must_use]
 pub fn unattended(state: &StateDir, project: &Path) -> bool {
     of_project(state, project).is_some_and(|enabled| enabled.unattended.is_some())
 }
 
-/// What decided what ran in the project when a person agreed.
+/// Returns the project's fingerprint from when the user allowed unattended resumes.
 #[must_use]
 pub fn agreed_fingerprint(state: &StateDir, project: &Path) -> Option<Fingerprint> {
     of_project(state, project)?.fingerprint
 }
 
-/// Every project with such an agreement.
+/// Returns every project whose closed sessions may be resumed unattended.
 #[must_use]
 pub fn all_unattended(state: &StateDir) -> Vec<Enabled> {
     let mut found = all_enabled(state);
@@ -175,7 +176,7 @@ pub fn all_unattended(state: &StateDir) -> Vec<Enabled> {
     found
 }
 
-/// Every enabled project whose directory is still the one that was enabled.
+/// Returns every set-up project whose directory is still the same one.
 #[must_use]
 pub fn all_enabled(state: &StateDir) -> Vec<Enabled> {
     let records =
@@ -190,7 +191,7 @@ pub fn all_enabled(state: &StateDir) -> Vec<Enabled> {
     found
 }
 
-/// Every record there is: of projects, of the user's own hooks, and of directories that are gone.
+/// Returns all records: of projects, of the user's own hooks, and of directories that no longer exist.
 #[must_use]
 pub fn all_records(state: &StateDir) -> Vec<Enabled> {
     let entries = std::fs::read_dir(state.projects()).into_iter().flatten().flatten();
@@ -207,7 +208,7 @@ fn of_project(state: &StateDir, project: &Path) -> Option<Enabled> {
     same.then_some(enabled)
 }
 
-/// The enabled project that a directory is in, nearest first.
+/// Returns the nearest set-up project that contains a directory.
 #[must_use]
 pub fn enclosing(state: &StateDir, env: &Environment, dir: &Path) -> Option<PathBuf> {
     dir.ancestors().find(|dir| find(state, env, Some(dir)).is_some()).map(Path::to_path_buf)

@@ -1,8 +1,8 @@
-//! A fingerprint: what a project contains that decides what a Claude Code session runs there, as it was at one moment.
+//! Fingerprint: the project files that decide what a Claude Code session runs there, at one point in time.
 //!
-//! A `claude -p` runs the hooks of a project without a question, also those that were put there after the session stopped
-//! (measured with 2.1.329). So what was there at the stop is remembered outside the project, and a session is resumed
-//! without a person only where it is still the same.
+//! `claude -p` runs the hooks of a project without asking, even hooks added after the session stopped
+//! (measured with 2.1.329). The fingerprint at the stop is therefore stored outside the project, and a
+//! session is resumed unattended only if it still matches.
 
 use crate::fs::read_small;
 use crate::session::origin::origin;
@@ -12,14 +12,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-/// Files that decide, from the project's directory.
+/// Files that are part of the fingerprint, relative to the project directory.
 const FILES: [&str; 3] = [".mcp.json", "CLAUDE.md", "CLAUDE.local.md"];
-/// Directory whose files decide: settings, hooks, commands, agents, skills, our launcher, and the project's configuration.
+/// Directory whose files are part of the fingerprint: settings, hooks, commands, agents, skills, our
+/// launcher, and the project's configuration.
 const DIRECTORY: &str = ".claude";
-/// Below it, what sessions themselves write into every project. It decides nothing.
+/// Subdirectories that sessions write themselves in every project; not part of the fingerprint.
 const WRITTEN_BY_SESSIONS: [&str; 2] = ["session-state", "worktrees"];
-/// The same where that directory is the client's own configuration directory: the project is a home directory. In any other
-/// project a hook may run a script in a directory of one of these names.
+/// Further exclusions if the directory is the client's own configuration directory, that is, if the project
+/// is a home directory. In any other project a hook may run a script from a directory with one of these
+/// names.
 const WRITTEN_BY_CLIENTS: [&str; 13] = [
     "backups",
     "cache",
@@ -35,33 +37,35 @@ const WRITTEN_BY_CLIENTS: [&str; 13] = [
     "tasks",
     "todos",
 ];
-/// What stands for a file that is named and not there.
+/// Recorded value of a referenced file that does not exist.
 const ABSENT: &str = "absent";
-/// More files than these are not looked at; the fingerprint then never equals another.
+/// Maximum number of files. With more, the fingerprint is partial and never equals another.
 const MOST_FILES: usize = 2000;
-/// Larger files count by their size and their beginning.
+/// Size, in bytes, above which a file counts by its size and its beginning.
 const LARGEST: u64 = 4 * 1024 * 1024;
-/// Bytes that are read in all; a hook has little time.
+/// Maximum number of bytes read in total, because a hook has little time.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
-/// Directories below directories below `.claude`.
+/// Maximum depth of directories below `.claude`.
 const DEEPEST: usize = 8;
-/// Files of instructions bring in others by `@path`, and these again, so many times over.
+/// Maximum depth of nested `@path` imports in instruction files.
 const DEEPEST_IMPORT: usize = 5;
 
-/// SHA-256 of each file that decides, by its path in the project. Links count by where they lead, unreadable files as such.
+/// SHA-256 of each relevant file, by its path in the project. Links are recorded by their target, and
+/// unreadable files as unreadable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// By path from the project's directory, with `/`.
+    /// Keyed by the path relative to the project directory, with `/`.
     pub files: BTreeMap<String, String>,
-    /// There were too many to look at.
+    /// There were too many files to read all.
     #[serde(default)]
     pub partial: bool,
 }
 
 impl Fingerprint {
-    /// What is there now. A client reads the settings of the directory it is started in, and the instructions of all
-    /// directories above: so `cwd`, the directory of the session, counts with every one on the way to it. `config_dir` is the
-    /// configuration directory of the client.
+    /// Takes the current fingerprint. A client reads the settings of the directory in which it is started,
+    /// and the instructions of all directories above it. Therefore `cwd`, the directory of the session,
+    /// counts together with every directory on the way to it. `config_dir` is the configuration directory of
+    /// the client.
     #[must_use]
     pub fn of(project: &Path, cwd: Option<&Path>, config_dir: Option<&Path>) -> Self {
         let config_dir = config_dir.and_then(|dir| dir.canonicalize().ok());
@@ -87,14 +91,14 @@ impl Fingerprint {
         walk.found
     }
 
-    /// What is there now for a session with this transcript, whose newest directory is `cwd`.
+    /// Takes the current fingerprint for the session with this transcript, whose latest directory is `cwd`.
     #[must_use]
     pub fn of_session(project: &Path, transcript: &Path, cwd: Option<&str>) -> Self {
         let (directory, _) = origin(transcript, cwd, cwd.map(str::to_owned));
         Self::of(project, directory.as_deref().map(Path::new), config_dir_of(transcript))
     }
 
-    /// What differs from an earlier one, each with what happened to it; empty when nothing does.
+    /// Describes the differences from an earlier fingerprint, one per file; empty if there are none.
     #[must_use]
     pub fn changes_since(&self, earlier: &Self) -> Vec<String> {
         if self.partial || earlier.partial {
@@ -103,7 +107,7 @@ impl Fingerprint {
         let mut changes: Vec<String> = Vec::new();
         for (path, value) in &self.files {
             match earlier.files.get(path) {
-                // Named by what is new or changed, which is told already.
+                // Referenced only by a file that is new or changed, which is reported already.
                 None if value == ABSENT => {}
                 None => changes.push(format!("{path} is new")),
                 Some(before) if before == ABSENT && value != ABSENT => changes.push(format!("{path} is new")),
@@ -123,23 +127,24 @@ impl Fingerprint {
     }
 }
 
-/// The configuration directory that a transcript is in: `<directory>/projects/<project>/<session>.jsonl`.
+/// Returns the configuration directory that contains a transcript:
+/// `<directory>/projects/<project>/<session>.jsonl`.
 #[must_use]
 pub fn config_dir_of(transcript: &Path) -> Option<&Path> {
     transcript.ancestors().nth(3)
 }
 
-/// A look at what is there.
+/// State while the files are read.
 struct Walk<'p> {
     project: &'p Path,
     config_dir: Option<PathBuf>,
     found: Fingerprint,
-    /// Bytes that may still be read.
+    /// Number of bytes that may still be read.
     left: u64,
 }
 
 impl Walk<'_> {
-    /// A small file's bytes; `None` when it is no file, too large, or there was too much to read already.
+    /// Reads a small file; `None` if it is not a file, is too large, or the total limit is exhausted.
     fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
         let bytes = read_small(path, LARGEST.min(self.left)).ok().flatten();
         match &bytes {
@@ -152,7 +157,7 @@ impl Walk<'_> {
     fn add(&mut self, name: &Path, depth: usize) {
         let path = self.project.join(name);
         let Ok(meta) = std::fs::symlink_metadata(&path) else { return };
-        // Our own hooks put it there and take it away.
+        // Our own hooks create and remove this flag file.
         if is_flag(&path, &meta) {
             return;
         }
@@ -166,7 +171,7 @@ impl Walk<'_> {
             let target = std::fs::read_link(&path).unwrap_or_default();
             self.found.files.insert(key.clone(), format!("link {}", target.display()));
         }
-        // What a link leads to decides too.
+        // The target of a link counts as well.
         let meta = if linked {
             let Ok(behind) = std::fs::metadata(&path) else { return };
             behind
@@ -206,7 +211,8 @@ impl Walk<'_> {
         }
     }
 
-    /// The files that a file of instructions brings in. One that is not there counts as that, for it may come.
+    /// Adds the files that an instruction file imports. A missing file is recorded as absent, because it may
+    /// be created later.
     fn add_imports(&mut self, of: &Path, text: &[u8], depth: usize) {
         if depth >= DEEPEST_IMPORT {
             return;
@@ -217,7 +223,7 @@ impl Walk<'_> {
             let word = word.trim_start_matches(['(', '"', '\'', '*', '_', '`', '-']);
             let Some(named) = word.strip_prefix('@') else { continue };
             let named = named.trim_end_matches(['.', ',', ';', ':', ')', '"', '\'', '*', '_', '`', '!', '?']);
-            // What is the user's own is not the project's to change.
+            // Files in the user's home directory do not belong to the project.
             if named.is_empty() || named.starts_with('~') {
                 continue;
             }
@@ -247,13 +253,13 @@ impl Walk<'_> {
     }
 }
 
-/// A file that decides what a session is told, and may bring in others.
+/// Returns whether a file contains instructions for the model and may import others.
 fn is_instructions(name: &Path) -> bool {
     let named = name.file_name().is_some_and(|name| name == "CLAUDE.md" || name == "CLAUDE.local.md");
     named || name.parent().is_some_and(|dir| dir.components().any(|part| part.as_os_str() == "rules"))
 }
 
-/// The same path without `.` and `..` where they follow a name.
+/// Normalizes a path: removes `.` and resolves each `..` that follows a name.
 fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {
@@ -270,7 +276,7 @@ fn tidy(path: &Path) -> PathBuf {
     tidy
 }
 
-/// A script that can be started is another thing than one that cannot.
+/// Records whether a file is executable, because that decides whether it can be run.
 #[cfg(unix)]
 fn mode_of(meta: &std::fs::Metadata) -> &'static str {
     let executable = std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o111 != 0;

@@ -1,4 +1,5 @@
-//! Trust: what proves that an unattended run is what the session was. Secrets are known here by their names only.
+//! Trust: verifies that an unattended run has the same conditions as its session. Credentials are identified
+//! by name only.
 
 pub mod account;
 pub mod enabled;

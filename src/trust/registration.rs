@@ -1,4 +1,4 @@
-//! What was registered about a session when it started.
+//! Registration of a session at its start.
 
 use super::started::StartedWith;
 use crate::session::stop::time;
@@ -7,24 +7,22 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// What was registered about a session when it started.
+/// Facts about a session that a hook recorded when it started.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Registration {
     pub version: u32,
     pub session: String,
     pub transcript: PathBuf,
-    /// Claude Code's configuration directory.
     pub config_dir: PathBuf,
-    /// Project it was started in.
+    /// Project in which it was started.
     pub project: Option<PathBuf>,
     pub cwd: Option<String>,
     /// `startup`, `resume`, `clear`, `compact`, `fork`.
     pub source: Option<String>,
-    /// Process of the client.
     pub claude_pid: Option<u32>,
     pub claude_start: Option<String>,
-    /// How the client was started: provider, account, and options.
+    /// Provider, account and options with which the client was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_with: Option<StartedWith>,
     #[serde(serialize_with = "time")]

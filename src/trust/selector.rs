@@ -1,18 +1,19 @@
-//! Selectors: the variables with which Claude Code chooses a provider and an account (names from the strings of 2.1.332).
+//! Selectors: the variables by which Claude Code chooses a provider and an account (names taken from the
+//! strings of 2.1.332).
 
 use std::collections::BTreeMap;
 
-/// How a selector is remembered.
+/// How the value of a selector is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SelectorKind {
-    /// A credential: only that it is set.
+    /// A credential; only recorded as set.
     Secret,
-    /// An address, a profile, a directory: a salted hash.
+    /// A URL, profile or directory; recorded as a salted hash.
     Value,
     Switch,
 }
 
-/// A cloud whose variables matter only while it is switched on.
+/// A cloud whose variables count only while it is switched on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cloud {
     Aws,
@@ -104,11 +105,11 @@ const OF_CLOUDS: [(&str, SelectorKind, Cloud); 20] = [
     ("GOOGLE_CLOUD_PROJECT", SelectorKind::Value, Cloud::Google),
 ];
 
-/// Credentials that a client gives to no hook (measured with 2.1.329 for the first).
+/// Credentials that a client does not pass to hooks (measured with 2.1.329 for the first).
 const KEPT_FROM_HOOKS: [&str; 3] =
     ["CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_OAUTH_REFRESH_TOKEN", "CLAUDE_CODE_SESSION_ACCESS_TOKEN"];
 
-/// How a variable is remembered; `None` when it selects nothing.
+/// Returns how a variable is recorded; `None` if it selects nothing.
 #[must_use]
 pub fn kind_of(name: &str) -> Option<SelectorKind> {
     if SECRETS.contains(&name) {
@@ -128,26 +129,27 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     SECRETS.into_iter().chain(VALUES).chain(SWITCHES.iter().map(|(name, _)| *name)).chain(of_clouds)
 }
 
-/// Whether a client gives this variable to its hooks.
+/// Returns whether a client passes this variable to its hooks.
 #[must_use]
 pub fn reaches_hooks(name: &str) -> bool {
     !KEPT_FROM_HOOKS.contains(&name)
 }
 
-/// Whether the variable counts beside the others that are set: `AWS_PROFILE` decides nothing without a switch of AWS.
+/// Returns whether the variable counts, given the others that are set: `AWS_PROFILE` has no effect without an
+/// AWS switch.
 #[must_use]
 pub fn counts<V>(name: &str, among: &BTreeMap<String, V>) -> bool {
     let Some((.., cloud)) = OF_CLOUDS.iter().find(|(known, ..)| *known == name) else { return true };
     SWITCHES.iter().any(|(switch, of)| *of == Some(*cloud) && among.contains_key(*switch))
 }
 
-/// Whether the value of a switch turns it on.
+/// Returns whether the value of a switch turns it on.
 #[must_use]
 pub fn is_on(value: &str) -> bool {
     !matches!(value.trim().to_ascii_lowercase().as_str(), "" | "0" | "false" | "no" | "off")
 }
 
-/// Whether these variables hold a credential, or the cloud whose own credential chain is used.
+/// Returns whether these variables contain a credential, or select a cloud with its own credential chain.
 #[must_use]
 pub fn has_credential<V>(among: &BTreeMap<String, V>) -> bool {
     let custom = "ANTHROPIC_CUSTOM_HEADERS";

@@ -1,5 +1,5 @@
-//! How a session's client was started: provider and account, and what its command line gave it. It is recorded when the session
-//! starts and when it stops, from the client's process, and never from files of the project.
+//! Start options of a session's client: provider, account, and command line. They are recorded when the
+//! session starts and when it stops, from the client's process and never from files of the project.
 
 use super::account::{AccountFingerprint, Salt, SettingsPlace, flag_settings};
 use super::tree::contents_hash;
@@ -12,9 +12,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Characters of all values of a command line that are recorded.
+/// Maximum total length of recorded option values, in bytes.
 const MOST_TEXT: usize = 64 * 1024;
-/// Variables that name models: gateways need them, and none is a secret.
+/// Variables that name models. Gateways need them, and none of them is secret.
 const MODELS: [&str; 8] = [
     "ANTHROPIC_DEFAULT_FABLE_MODEL",
     "ANTHROPIC_DEFAULT_HAIKU_MODEL",
@@ -26,30 +26,30 @@ const MODELS: [&str; 8] = [
     "CLAUDE_CODE_SUBAGENT_MODEL",
 ];
 
-/// One option that a run gets.
+/// An option that is passed on to a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CarriedOption {
-    /// Its name, with the dashes.
+    /// Name including the dashes.
     pub name: String,
     pub values: Vec<String>,
-    /// Files and directories that it names, with a hash of their contents then; `None` where there was none to make.
+    /// Files and directories that the option names, with a hash of their contents at that time; `None` if no
+    /// hash could be made.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub contents: BTreeMap<PathBuf, Option<String>>,
 }
 
-/// How a session's client was started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartedWith {
     pub account: AccountFingerprint,
-    /// Options that a run gets.
+    /// Options that are passed on to a run.
     pub options: Vec<CarriedOption>,
-    /// Options that no run can have, by name.
+    /// Names of options that cannot be passed on to a run.
     pub lost: Vec<String>,
-    /// Model of the command line.
+    /// Model from the command line, else from `ANTHROPIC_MODEL`.
     pub model: Option<String>,
-    /// Effort of the command line, or what the client said it was.
+    /// Effort from the command line, or as reported by the client.
     pub effort: Option<String>,
     /// Variables that name models.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -58,18 +58,16 @@ pub struct StartedWith {
 
 #[derive(Clone, Copy)]
 pub struct RunningClient<'a> {
-    /// The variables of its hook.
+    /// Environment of the client's hook.
     pub env: &'a Environment,
-    /// Processes of this machine.
     pub processes: &'a dyn Processes,
     pub pid: Option<u32>,
-    /// Claude Code's configuration directory.
     pub config_dir: &'a Path,
     pub project: Option<&'a Path>,
 }
 
 impl StartedWith {
-    /// How it was started.
+    /// Reads the start options of a running client.
     #[must_use]
     pub fn read(salt: &Salt, client: RunningClient<'_>) -> Self {
         let RunningClient { env, processes, pid, config_dir, project } = client;
@@ -81,7 +79,7 @@ impl StartedWith {
         let mut room = MOST_TEXT;
         for option in parsed.carried {
             let length: usize = option.values.iter().map(String::len).sum();
-            // What holds a secret is not written down.
+            // Values that contain a secret are not recorded.
             let open = option.values.iter().all(|value| redact(value) == *value);
             if length > room || !open {
                 started.lost.push(option.name.to_owned());
@@ -102,7 +100,7 @@ impl StartedWith {
         let flag = started.flag_settings();
         let place = SettingsPlace { config_dir, project, flag: flag.as_ref() };
         started.account = AccountFingerprint::of_client(salt, env, processes, pid, place);
-        // The model that a client was told of outside of its command line.
+        // Falls back to the model set outside the command line.
         let named = started.models.get("ANTHROPIC_MODEL").cloned();
         started.model = started.model.or(named);
         started
@@ -114,7 +112,7 @@ impl StartedWith {
         flag_settings(option.values.first()?, None)
     }
 
-    /// Files that the command line names and that are not what they were, with what happened to them.
+    /// Lists files named on the command line that have changed since, and how.
     #[must_use]
     pub fn changed_files(&self) -> Vec<String> {
         let named =
@@ -133,7 +131,8 @@ impl StartedWith {
             .collect()
     }
 
-    /// Variables that a run gets, and those that are removed: it sees the models that the session saw.
+    /// Returns variables to set for a run, and names of variables to remove, so that it uses the same models
+    /// as the session.
     pub fn model_variables(&self) -> (&BTreeMap<String, String>, impl Iterator<Item = &'static str>) {
         (&self.models, MODELS.into_iter().filter(|name| !self.models.contains_key(*name)))
     }
@@ -150,7 +149,7 @@ fn models(env: &Environment, processes: &dyn Processes, pid: Option<u32>) -> BTr
     own.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| is_model(value))?))).collect()
 }
 
-/// A name of a model that cannot be taken for anything else.
+/// Returns whether a text is a plausible model name and nothing else.
 #[must_use]
 pub fn is_model(name: &str) -> bool {
     (1..=100).contains(&name.len())
@@ -158,7 +157,7 @@ pub fn is_model(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/[]@".contains(&byte))
 }
 
-/// A level of effort that cannot be taken for anything else.
+/// Returns whether a text is a plausible effort level and nothing else.
 #[must_use]
 pub fn is_effort(level: &str) -> bool {
     (1..=16).contains(&level.len()) && level.bytes().all(|byte| byte.is_ascii_lowercase())

@@ -1,17 +1,17 @@
-//! A hash of the contents of a file, or of everything below a directory.
+//! Content hash of a file, or of everything below a directory.
 
 use crate::fs::read_small;
 use crate::store::stored::sha256_hex;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Largest number of files below a directory.
+/// Maximum number of files below a directory.
 const MOST_FILES: usize = 500;
-/// Bytes that are read in all; a hook has little time.
+/// Maximum number of bytes read in total, because a hook has little time.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
 const DEEPEST: usize = 8;
 
-/// The hash; `None` when something could not be read, or there is too much of it.
+/// Hashes a path; `None` if something could not be read or a limit is exceeded.
 #[must_use]
 pub fn contents_hash(path: &Path) -> Option<String> {
     let real = path.canonicalize().ok()?;
@@ -45,7 +45,7 @@ impl Walk {
         if self.files > MOST_FILES {
             return None;
         }
-        // A link counts by what it leads to.
+        // A link counts by the contents of its target.
         let real = if meta.is_symlink() { path.canonicalize().ok()? } else { path.to_path_buf() };
         let bytes = read_small(&real, self.left).ok().flatten()?;
         self.left = self.left.saturating_sub(bytes.len() as u64);

@@ -1,25 +1,24 @@
-//! What the preview shows of one session beyond its report.
+//! Details of one session that the preview shows beyond its report.
 
 use crate::note::gather::Gathered;
 use crate::report::gone::GoneSession;
 use crate::report::session::Session;
 use crate::text::{one_line, sanitised, shortened};
 
-/// Changed files that are named.
+/// Maximum number of changed files that are listed.
 const MOST_FILES: usize = 12;
-/// Entries of the task list that are named.
+/// Maximum number of task list entries that are listed.
 const MOST_TODOS: usize = 20;
-/// Characters of a plan or of last words.
+/// Maximum length of a plan or of last words, in characters.
 const LONG_TEXT: usize = 1200;
-/// Characters of one entry of the conversation.
+/// Maximum length of one conversation entry, in characters.
 const ENTRY_TEXT: usize = 2000;
 
-/// Who an entry of the conversation is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConversationSpeaker {
     You,
     Claude,
-    /// A tool call, with whether it failed in its text.
+    /// A tool call; its text states whether it failed.
     Tool,
     /// A stop, a wait, a compaction, a notice.
     Event,
@@ -32,7 +31,7 @@ pub struct ConversationEntry {
 }
 
 impl ConversationEntry {
-    /// An entry with a text that is safe to draw and bounded; `None` when nothing of it can be seen.
+    /// Creates an entry with sanitized text of bounded length; `None` if nothing visible remains.
     #[must_use]
     pub fn new(speaker: ConversationSpeaker, text: &str) -> Option<Self> {
         let text = bounded(text, ENTRY_TEXT);
@@ -40,14 +39,13 @@ impl ConversationEntry {
     }
 }
 
-/// The prompts that are left of a session without a transcript, as a conversation.
+/// Returns the remaining prompts of a session without a transcript, as a conversation.
 #[must_use]
 pub fn typed_conversation(gone: &GoneSession) -> Vec<ConversationEntry> {
     let entry = |text: &str| ConversationEntry::new(ConversationSpeaker::You, text);
     gone.prompts.iter().filter_map(|prompt| entry(&prompt.text)).collect()
 }
 
-/// An entry of the task list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TodoLine {
     pub done: bool,
@@ -55,7 +53,7 @@ pub struct TodoLine {
     pub text: String,
 }
 
-/// What was being worked on.
+/// The work in progress of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkDetails {
     pub last_words: Option<String>,
@@ -89,13 +87,13 @@ impl WorkDetails {
     }
 }
 
-/// Everything that was read of the selected session so far; it arrives in parts.
+/// Details of the selected session read so far; they arrive in parts.
 #[derive(Debug, Clone, Default)]
 pub struct SessionDetails {
     pub work: Option<WorkDetails>,
     pub conversation: Option<Vec<ConversationEntry>>,
     pub shown: Option<Box<Session>>,
-    /// What could not be read.
+    /// Error of the last failed read.
     pub problem: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The fuzzy filter over name, project and prompt.
+//! Fuzzy filter over name, project and prompt.
 
 use super::words::{name_of, name_of_gone, project_of, project_of_gone};
 use crate::report::gone::GoneSession;
@@ -6,7 +6,7 @@ use crate::report::session::Session;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-/// What the filter is matched against.
+/// Returns the text that the filter matches.
 #[must_use]
 pub fn haystack(session: &Session) -> String {
     let prompt = session.last_prompt.as_deref().unwrap_or_default();
@@ -14,7 +14,7 @@ pub fn haystack(session: &Session) -> String {
     format!("{} {title} {} {prompt} {}", name_of(session), project_of(session), session.id)
 }
 
-/// The same of a session without a transcript, with the prompts that were typed into it.
+/// Returns the filter text of a session without a transcript, including the prompts typed into it.
 #[must_use]
 pub fn haystack_of_gone(gone: &GoneSession) -> String {
     let title = gone.title.as_deref().unwrap_or_default();
@@ -22,7 +22,7 @@ pub fn haystack_of_gone(gone: &GoneSession) -> String {
     format!("{} {title} {} {} {}", name_of_gone(gone), project_of_gone(gone), prompts.join(" "), gone.id)
 }
 
-/// Scores of the texts that match, by their index; higher is better. Words are matched in any order.
+/// Returns index and score of the matching texts; higher is better. Words match in any order.
 #[must_use]
 pub fn matching<'t>(filter: &str, texts: impl Iterator<Item = &'t str>) -> Vec<(usize, u32)> {
     let pattern = Pattern::parse(filter, CaseMatching::Smart, Normalization::Smart);

@@ -1,30 +1,28 @@
-//! From a key or mouse event to a command. Pure.
+//! Maps key and mouse events to commands. Pure.
 
 use super::model::{DashboardAction, DashboardMode};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
 use ratatui::layout::Position;
 
-/// Lines that one step of the mouse wheel scrolls.
+/// Number of lines per step of the mouse wheel.
 const WHEEL: isize = 3;
 
-/// What an event asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DashboardCommand {
     Ignore,
-    /// The size of the terminal changed.
     Redraw,
     Quit,
     Interrupt,
     Suspend,
-    /// Leaves the innermost thing that is open.
+    /// Closes the innermost open element.
     Close,
-    /// Moves the selection by so many rows.
+    /// Moves the selection by this number of rows.
     Move(isize),
     First,
     Last,
     Scroll(isize),
     ScrollPage(isize),
-    /// From the list to the preview, from the overview to the conversation.
+    /// Moves from the list to the preview, or from the overview to the conversation.
     Deeper,
     Back,
     TogglePreview,
@@ -40,10 +38,10 @@ pub enum DashboardCommand {
     Erase,
     EraseWord,
     EraseAll,
-    /// Enter in a line that is being typed.
+    /// Enter pressed in an input line.
     Submit,
     Act(DashboardAction),
-    /// Yes to the question on the screen.
+    /// Answers yes to the question on the screen.
     Confirm,
     Click(Position),
     Wheel(Position, isize),
@@ -54,7 +52,7 @@ pub fn command_of(event: &Event, mode: DashboardMode) -> DashboardCommand {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => key_command(*key, mode),
         Event::Key(_) | Event::FocusLost => DashboardCommand::Ignore,
-        // Another program may have drawn meanwhile.
+        // Another program may have drawn over the screen.
         Event::FocusGained | Event::Resize(..) => DashboardCommand::Redraw,
         Event::Paste(text) => match mode {
             DashboardMode::Filter | DashboardMode::Search => {

@@ -1,4 +1,4 @@
-//! The state of the dashboard and how commands and reports change it. Pure: the clock comes in as a value.
+//! State of the dashboard, and how commands and reports change it. Pure: the time is passed in as a value.
 
 use super::details::{ConversationEntry, SessionDetails, WorkDetails};
 use super::filter::{haystack, haystack_of_gone, matching};
@@ -21,12 +21,12 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Narrower terminals show the list or the preview, never both.
+/// Minimum width for list and preview side by side; narrower terminals show one of them.
 pub const TWO_PANES: u16 = 70;
-/// Longest filter and search text, in characters.
+/// Maximum length of the filter and the search text, in characters.
 const LONGEST_INPUT: usize = 200;
 
-/// What the user wants done. The dashboard ends, and the command line runs the verb.
+/// Action requested by the user. The dashboard closes, and the command line runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -43,14 +43,14 @@ pub enum DashboardAction {
     Repair,
     Restore,
     Show,
-    /// A picker: the session for the verb that opened it.
+    /// In a picker: selects the session for the command that opened it.
     Pick,
     Quit,
     Interrupt,
 }
 
 impl DashboardAction {
-    /// Whether it changes a file, a plan or a process, or starts one.
+    /// Returns whether it changes a file, a plan or a process, or starts one.
     #[must_use]
     pub const fn writes(self) -> bool {
         match self {
@@ -78,12 +78,12 @@ pub struct DashboardView {
     pub scope: DashboardScope,
     /// Fuzzy filter over name, project and newest prompt.
     pub filter: String,
-    /// Transcript of the selected session, or the id of one without a transcript.
+    /// Transcript of the selected session, or the id of a session without a transcript.
     #[cfg_attr(test, ts(optional = nullable))]
     pub selected: Option<PathBuf>,
 }
 
-/// A verb that was given no session, so that the user chooses one.
+/// A command that was given no session, so that the user picks one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -107,7 +107,7 @@ impl PickerVerb {
         }
     }
 
-    /// Whether the verb reads this session, or says how it is brought back.
+    /// Returns whether the command can read a deleted session, or can explain how to restore it.
     const fn takes(self, left: GoneLeft) -> bool {
         match (self, left) {
             (Self::Show | Self::Resume | Self::Export | Self::Handoff, GoneLeft::Conversation) => true,
@@ -116,7 +116,6 @@ impl PickerVerb {
     }
 }
 
-/// What the dashboard is opened for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -162,7 +161,7 @@ pub struct DashboardOutcome {
     pub view: DashboardView,
 }
 
-/// What the loop has to do after a command.
+/// Effect that the loop carries out after a command.
 #[derive(Debug)]
 pub enum DashboardEffect {
     None,
@@ -176,34 +175,33 @@ pub enum DashboardEffect {
 pub enum DashboardMode {
     #[default]
     List,
-    /// The filter line has the keyboard.
+    /// Keyboard input goes to the filter line.
     Filter,
-    /// The search line has the keyboard.
+    /// Keyboard input goes to the search line.
     Search,
     Help,
     Confirm(DashboardQuestion),
 }
 
-/// What the user has to confirm before the dashboard ends with an action.
+/// Question that the user must confirm before the dashboard closes with an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DashboardQuestion {
-    /// Cancel the recovery of the selected session.
     Cancel,
-    /// Put what is kept of the selected session where its client looks for it.
+    /// Restore the kept files of the selected session to where the client expects them.
     Restore,
 }
 
-/// What the preview reads of the selected session.
+/// Session whose details the preview needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DetailsRequest {
-    /// Of the session with this transcript.
+    /// The session with this transcript.
     Present(PathBuf),
-    /// Of a deleted session that is kept, by its id.
+    /// The deleted session with this id, from its kept files.
     Kept(String),
 }
 
 impl DetailsRequest {
-    /// Names the selection whose preview waits for the answer.
+    /// Returns the selection key that the answer belongs to.
     #[must_use]
     pub fn target(&self) -> &Path {
         match self {
@@ -220,27 +218,27 @@ pub enum PreviewTab {
     Conversation,
 }
 
-/// How much of the current scope has been read.
+/// Part of the current scope that has been read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReadingProgress {
     #[default]
     Nothing,
-    /// The first page, which has the newest sessions only.
+    /// The first page, which contains only the newest sessions.
     Newest,
     Everything,
-    /// Nothing could be read; the notice says why.
+    /// Reading failed; the notice gives the reason.
     Failed,
 }
 
-/// The group under which the list shows a row, in their order.
+/// Group under which the list shows a row, in display order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RowGroup {
-    /// Sessions that a process has open, where these come first.
+    /// Open sessions, for a dashboard that lists them first.
     Open,
     Present(SessionGroup),
     /// Deleted sessions whose conversation is kept.
     Kept,
-    /// Sessions of which only typed prompts are left.
+    /// Sessions of which only typed prompts remain.
     Typed,
 }
 
@@ -256,7 +254,7 @@ impl RowGroup {
         Self::Typed,
     ];
 
-    /// Lines that one of its rows takes: one more where the reason matters.
+    /// Number of lines of a row: one more in groups where the reason matters.
     const fn row_height(self) -> usize {
         match self {
             Self::Present(SessionGroup::Settled) | Self::Kept | Self::Typed => 1,
@@ -270,9 +268,9 @@ impl RowGroup {
 
 #[derive(Debug, Clone)]
 pub enum RowSession {
-    /// With the group in which `status` shows it.
+    /// A session and the group in which `status` lists it.
     Present(Arc<Session>, SessionGroup),
-    /// Its transcript is gone.
+    /// A session whose transcript is gone.
     Gone(Arc<GoneSession>),
 }
 
@@ -292,7 +290,7 @@ impl DashboardRow {
         }
     }
 
-    /// Names the row among all others, and is what [`DashboardView::selected`] stores.
+    /// Returns the unique key of the row, which [`DashboardView::selected`] stores.
     #[must_use]
     pub fn key(&self) -> &Path {
         match &self.session {
@@ -310,7 +308,7 @@ impl DashboardRow {
     }
 }
 
-/// The answer of a full-text search.
+/// Results of a full-text search.
 #[derive(Debug)]
 pub struct DashboardHits {
     pub text: String,
@@ -328,14 +326,14 @@ pub enum ListEntry {
     },
     Row(usize),
     Hit(usize),
-    /// What the box of open sessions says when it is empty.
+    /// Placeholder in the box of open sessions when it is empty.
     NoOpen,
-    /// The lower edge of the box of open sessions.
+    /// Lower edge of the box of open sessions.
     BoxEnd,
 }
 
 impl ListEntry {
-    /// Lines that it takes. A heading that is not the first has an empty line before it.
+    /// Returns the height in lines. A heading other than the first has an empty line before it.
     fn height(self, rows: &[DashboardRow], first: bool) -> usize {
         match self {
             Self::Heading { .. } => 1 + usize::from(!first),
@@ -355,7 +353,7 @@ pub struct DashboardAreas {
 }
 
 impl DashboardAreas {
-    /// With `reading`, a narrow screen shows the preview instead of the list.
+    /// Lays out the screen. With `reading`, a narrow screen shows the preview instead of the list.
     #[must_use]
     pub fn of(size: Rect, reading: bool) -> Self {
         let header = Rect { height: 1.min(size.height), ..size };
@@ -372,13 +370,13 @@ impl DashboardAreas {
         }
         let left = (size.width * 9 / 20).min(80);
         let list = Rect { width: left, ..body };
-        // One column of space, which holds the line between the two.
+        // One column of space around the dividing line.
         let preview = Rect { x: body.x + left + 2, width: size.width - left - 2, ..body };
         Self { header, list: Some(list), preview: Some(preview), footer }
     }
 }
 
-/// The group of a session without a transcript; `None` when nothing is left to show.
+/// Returns the group of a session without a transcript; `None` if nothing remains to show.
 const fn gone_group(left: GoneLeft) -> Option<RowGroup> {
     match left {
         GoneLeft::Conversation => Some(RowGroup::Kept),
@@ -394,14 +392,14 @@ pub struct Dashboard {
     pub filter: String,
     /// Text of the search line.
     pub search_text: String,
-    /// The text that is being looked for.
+    /// Text of the search in progress.
     pub searching: Option<String>,
     pub picker: Option<PickerVerb>,
     pub purpose: DashboardPurpose,
     pub colour: bool,
     pub tab: PreviewTab,
     pub evidence: bool,
-    /// A narrow screen shows the preview.
+    /// A narrow screen shows the preview instead of the list.
     pub reading: bool,
     pub rows: Vec<DashboardRow>,
     pub entries: Vec<ListEntry>,
@@ -413,22 +411,23 @@ pub struct Dashboard {
     /// Directory of the project scope.
     pub project: Option<PathBuf>,
     pub progress: ReadingProgress,
-    /// One line for the user, until the next key.
+    /// One-line message to the user, cleared by the next key.
     pub notice: Option<String>,
     pub selected: Option<PathBuf>,
     pub details: SessionDetails,
-    /// First line of the list that is drawn.
+    /// Index of the first visible line of the list.
     pub top: usize,
-    /// First line of the preview that is drawn, from the top of the overview or the end of the conversation.
+    /// Scroll offset of the preview, in lines from the top of the overview or from the end of the
+    /// conversation.
     pub scroll: usize,
-    /// First line of the help that is drawn.
+    /// Index of the first visible line of the help.
     pub help_top: usize,
     pub areas: DashboardAreas,
     status: Vec<Arc<Session>>,
     listed: Vec<Arc<Session>>,
-    /// `None` until they were read; they come after everything else.
+    /// `None` until they are read, which happens after everything else.
     gone: Option<Vec<Arc<GoneSession>>>,
-    /// Where the selected session was, for when it is gone.
+    /// Position of the selected session, used if it disappears.
     cursor: usize,
 }
 
@@ -447,7 +446,7 @@ impl Dashboard {
         }
     }
 
-    /// The status decides all groups but the last.
+    /// Applies a page. The status decides all groups except the last.
     pub fn take_page(&mut self, page: SessionPage) {
         self.status = page.status.sessions.into_iter().map(Arc::new).collect();
         self.listed = page.list.sessions.into_iter().map(Arc::new).collect();
@@ -523,12 +522,13 @@ impl Dashboard {
         }
     }
 
-    /// Puts all sessions in their order: by group, the next to continue first among those that wait, else the newest first.
+    /// Sorts all sessions by group; in the waiting group the next to continue comes first, in the others the
+    /// newest.
     fn arrange(&mut self) {
         let matter: HashSet<&Path> = self.status.iter().map(|session| session.transcript.as_path()).collect();
         let mut rows: Vec<(SessionGroup, Arc<Session>)> =
             self.status.iter().map(|session| (session.group, Arc::clone(session))).collect();
-        // What `status` leaves out is history, also where it once needed the user.
+        // Sessions that `status` omits are history, even if they once needed the user.
         let rest = self.listed.iter().filter(|session| !matter.contains(session.transcript.as_path()));
         rows.extend(rest.map(|session| (SessionGroup::Settled, Arc::clone(session))));
         rows.sort_by_key(|(group, session)| {
@@ -559,7 +559,7 @@ impl Dashboard {
     /// Adds sessions without a transcript below all others.
     fn arrange_gone(&mut self) {
         let Some(gone) = self.gone.as_ref().filter(|gone| !gone.is_empty()) else { return };
-        // A restored session may be in a page that is newer than what was read of the gone ones.
+        // A restored session may be in a page that is newer than the list of gone sessions.
         let present: HashSet<String> = self.rows.iter().map(|row| row.id().to_owned()).collect();
         let picked = |left| self.picker.is_none_or(|verb| verb.takes(left));
         for group in [RowGroup::Kept, RowGroup::Typed] {
@@ -574,7 +574,7 @@ impl Dashboard {
         }
     }
 
-    /// Makes the entries of the list from rows, filter and hits.
+    /// Rebuilds the list entries from rows, filter and hits.
     fn lay_out(&mut self) {
         if let Some(hits) = &self.hits {
             self.entries = (0..hits.hits.len()).map(ListEntry::Hit).collect();
@@ -614,13 +614,13 @@ impl Dashboard {
         };
         let selected = self.selected.as_deref();
         let same = at(&|row| Some(row.key()) == selected);
-        // A session that was restored or deleted has another key and the same id.
+        // A session that was restored or deleted has a new key but the same id.
         let id = selected.and_then(Path::file_stem).and_then(OsStr::to_str);
         let moved = || at(&|row| Some(row.id()) == id);
         let everything = self.progress >= ReadingProgress::Everything && self.gone.is_some();
         match same {
             Some(at) => self.cursor = at,
-            // A view that is opened again names a session that only the complete list may contain.
+            // A reopened view may select a session that only the complete list contains.
             None if self.selected.is_some() && !everything => {}
             None if let Some(at) = moved() => {
                 self.cursor = at;
@@ -638,7 +638,7 @@ impl Dashboard {
         }
     }
 
-    /// Positions in `entries` that can be selected.
+    /// Returns the positions in `entries` that can be selected.
     fn selectable(&self) -> Vec<usize> {
         let can_be = |entry: &ListEntry| match entry {
             ListEntry::Row(_) | ListEntry::Hit(_) => true,
@@ -663,7 +663,7 @@ impl Dashboard {
         self.scroll = 0;
     }
 
-    /// Whether no key may change anything.
+    /// Returns whether the dashboard must not change anything.
     #[must_use]
     pub const fn is_read_only(&self) -> bool {
         match self.purpose {
@@ -672,7 +672,8 @@ impl Dashboard {
         }
     }
 
-    /// The key of the row that the preview is about. A hit of a subagent belongs to the transcript of its session.
+    /// Returns the key of the row shown in the preview. A hit in a subagent belongs to the transcript of its
+    /// session.
     #[must_use]
     pub fn target(&self) -> Option<PathBuf> {
         match &self.hits {
@@ -704,7 +705,7 @@ impl Dashboard {
         }
     }
 
-    /// What has to be read for the preview, and the time of the newest message that the list knows.
+    /// Returns the details that the preview needs, and the time of the newest message known to the list.
     #[must_use]
     pub fn details_request(&self) -> Option<(DetailsRequest, Option<DateTime<Utc>>)> {
         match self.selected_row().map(|row| &row.session) {
@@ -725,7 +726,6 @@ impl Dashboard {
         self.hits.as_ref().and_then(|hits| hits.hits.get(hits.selected))
     }
 
-    /// Whether this entry is the selected one.
     #[must_use]
     pub fn is_selected(&self, entry: ListEntry) -> bool {
         match entry {
@@ -735,7 +735,7 @@ impl Dashboard {
         }
     }
 
-    /// How a verb is told which session is meant.
+    /// Returns the name by which a command can find the session.
     fn session_name(&self) -> Option<String> {
         match (self.selected_row(), self.selected_hit()) {
             (Some(row), _) => Some(match &row.session {
@@ -749,7 +749,7 @@ impl Dashboard {
         }
     }
 
-    /// Entries with the first line of each and its height.
+    /// Returns for each entry its first line, its height and the entry.
     pub fn lines(&self) -> impl Iterator<Item = (usize, usize, ListEntry)> + '_ {
         let mut line = 0;
         self.entries.iter().enumerate().map(move |(at, entry)| {
@@ -759,12 +759,12 @@ impl Dashboard {
         })
     }
 
-    /// Moves the list so that the selected entry can be seen.
+    /// Scrolls the list so that the selected entry is visible.
     pub fn show_selected(&mut self, height: usize) {
         let total = self.lines().last().map_or(0, |(line, height, _)| line + height);
         let selected = self.lines().find(|(_, _, entry)| self.is_selected(*entry));
         if let Some((line, own, _)) = selected {
-            // The heading of the first row is shown with it.
+            // Also shows the heading above the first row.
             let first = if line <= 1 { 0 } else { line };
             if first < self.top {
                 self.top = first;
@@ -775,7 +775,7 @@ impl Dashboard {
         self.top = self.top.min(total.saturating_sub(height));
     }
 
-    /// Whether something on the screen changes every second.
+    /// Returns whether something on the screen changes every second.
     #[must_use]
     pub fn counts_down(&self, now: DateTime<Utc>) -> bool {
         let waiting = RowGroup::Present(SessionGroup::Waiting);
@@ -785,13 +785,14 @@ impl Dashboard {
         self.rows.iter().take_while(|row| row.group <= waiting).any(waits)
     }
 
-    /// When the next countdown ends, which may change the state of its session.
+    /// Returns when the next countdown ends, which may change the state of its session.
     #[must_use]
     pub fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.status.iter().filter_map(|session| session.next.at).filter(|at| *at > now).min()
     }
 
-    /// Files whose change is a reason to read again: what unfinished and open sessions write, and the directories of all.
+    /// Returns the paths whose change triggers a new reading: transcripts of unfinished and open sessions,
+    /// and the transcript directories of all.
     #[must_use]
     pub fn watched(&self) -> Vec<PathBuf> {
         let mut dirs: BTreeSet<&Path> = BTreeSet::new();
@@ -915,7 +916,7 @@ impl Dashboard {
         DashboardEffect::Leave(Box::new(DashboardOutcome { action, session, view: self.view() }))
     }
 
-    /// Esc leaves the innermost thing that is open, and at last the dashboard.
+    /// Handles Esc: closes the innermost open element, and finally the dashboard.
     fn close(&mut self) -> DashboardEffect {
         match self.mode {
             DashboardMode::Help | DashboardMode::Confirm(_) | DashboardMode::Search => {
@@ -959,7 +960,7 @@ impl Dashboard {
         }
         if self.mode == DashboardMode::Filter {
             self.lay_out();
-            // The best match is selected while the filter is typed.
+            // The best match is selected while the user types the filter.
             let best = self.selectable().first().and_then(|at| self.key_of(*at));
             if best != self.selected {
                 (self.selected, self.cursor, self.top) = (best, 0, 0);
@@ -980,7 +981,7 @@ impl Dashboard {
 
     fn move_selection(&mut self, by: isize) {
         if self.areas.list.is_none() && self.areas.preview.is_some() {
-            // A narrow screen that shows the preview.
+            // A narrow screen shows the preview, so this scrolls it.
             return self.scroll_preview(by.clamp(-10_000, 10_000));
         }
         if let Some(hits) = &mut self.hits {
@@ -1003,7 +1004,7 @@ impl Dashboard {
     }
 
     fn scroll_preview(&mut self, by: isize) {
-        // The conversation is read from its end.
+        // The conversation is scrolled from its end.
         let by = if self.tab == PreviewTab::Conversation { -by } else { by };
         self.scroll = self.scroll.saturating_add_signed(by);
     }
@@ -1083,7 +1084,7 @@ impl Dashboard {
         DashboardEffect::None
     }
 
-    /// Whether the selected transcript lacks what was kept of it.
+    /// Returns whether the kept copy can restore something that the selected transcript lost.
     fn lost_something(&self) -> bool {
         let loss = self.details.shown.as_ref().and_then(|session| session.loss);
         loss.is_some_and(|loss| loss.restorable)

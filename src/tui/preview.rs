@@ -1,4 +1,4 @@
-//! The text of the preview, as lines with a role, wrapped to a width.
+//! Builds the text of the preview as styled lines, wrapped to a width.
 
 use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails};
 use super::words::{
@@ -16,10 +16,9 @@ use crate::watch::weight::Advice;
 use chrono::{DateTime, Utc};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Longest quoted text, in characters.
+/// Maximum length of a quoted text, in characters.
 const QUOTED: usize = 400;
 
-/// How a line of the preview is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreviewStyle {
     Title,
@@ -49,7 +48,8 @@ impl Paper {
         self.indented(style, "", text);
     }
 
-    /// Every line of the text; wrapped ones stand below the first, `mark` before it.
+    /// Adds every line of the text, with `mark` before the first. Later and wrapped lines are indented to
+    /// match.
     fn indented(&mut self, style: PreviewStyle, mark: &str, text: &str) {
         let indent = mark.width();
         let room = self.width.saturating_sub(indent).max(1);
@@ -68,12 +68,12 @@ impl Paper {
     }
 }
 
-/// Lines of at most this many columns, broken between words where there are any.
+/// Wraps a text to at most `width` columns, between words where possible.
 #[must_use]
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut used) = (String::new(), 0);
-    // Where the last blank of the line begins, and the columns before it.
+    // Byte position of the last whitespace in the line, and the columns before it.
     let mut blank: Option<(usize, usize)> = None;
     for char in text.chars() {
         let char = if char == '\t' { ' ' } else { char };
@@ -104,7 +104,8 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Why it stopped, what happens next, and what was being worked on. `acts`: the keys that it names work.
+/// Builds the overview: why the session stopped, what happens next, and what was being worked on. `acts`: the
+/// keys that it mentions are active.
 #[must_use]
 pub fn overview(
     session: &Session,
@@ -116,7 +117,7 @@ pub fn overview(
     now: DateTime<Utc>,
 ) -> Vec<PreviewLine> {
     let mut paper = Paper { width: usize::from(width).max(1), lines: Vec::new() };
-    // The whole report has what a list leaves out.
+    // The full report contains details that a list omits.
     let session = details.shown.as_deref().unwrap_or(session);
     paper.add(PreviewStyle::Title, &name_of(session));
     paper.add(PreviewStyle::Dim, &session.id);
@@ -144,7 +145,7 @@ pub fn overview(
     paper.lines
 }
 
-/// What is left of a session without a transcript, and how it is brought back.
+/// Builds the overview of a session without a transcript: what remains of it, and how to restore it.
 #[must_use]
 pub fn gone_overview(
     gone: &GoneSession,
@@ -199,7 +200,7 @@ pub fn gone_overview(
     paper.lines
 }
 
-/// What is known of a session without reading anything that is kept of it.
+/// Adds the facts that are known without reading kept files.
 fn gone_facts(paper: &mut Paper, gone: &GoneSession, now: DateTime<Utc>) {
     paper.heading("Session");
     if let Some(dir) = &gone.project {
@@ -336,7 +337,7 @@ fn work(paper: &mut Paper, details: &SessionDetails) {
     }
 }
 
-/// The conversation, oldest entry first.
+/// Builds the conversation, oldest entry first.
 #[must_use]
 pub fn conversation(entries: &[ConversationEntry], width: u16) -> Vec<PreviewLine> {
     let mut paper = Paper { width: usize::from(width).max(1), lines: Vec::new() };

@@ -1,7 +1,8 @@
 //! The terminal and the loop of the dashboard: the only part of `tui` with effects.
 //!
-//! The terminal is a resource of the whole process, so its state is one static value. [`release`] gives it back whatever the
-//! loop is doing: the command line calls it when a signal arrives, before the process stops or ends.
+//! The terminal is a resource of the whole process, so its state is one static value. [`release`] restores it
+//! whatever the loop is doing: the command line calls it when a signal arrives, before the process stops or
+//! exits.
 
 use super::details::{ConversationEntry, SessionDetails, WorkDetails};
 use super::input::command_of;
@@ -36,23 +37,24 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often a screen that waits for a report looks for it.
+/// Polling interval while a report is being read.
 const WHILE_READING: Duration = Duration::from_millis(40);
-/// How often files are checked for changes when nothing else is asked for.
+/// Default interval between checks of files for changes.
 const CHECK: Duration = Duration::from_secs(2);
-/// Reading takes at most one part in so many of the time.
+/// Pause between readings, as a multiple of the duration of the last one. Limits reading to a small part of
+/// the time.
 const SHARE: u32 = 20;
-/// Open sessions are read again after this long: whether one is hung depends on the time.
+/// Interval after which open sessions are read again, because whether one is hung depends on the time.
 const OPEN_SESSIONS: Duration = Duration::from_mins(1);
-/// How long a selection has to stay before the whole report of its session is read.
+/// How long a selection must remain before the full report of its session is read.
 const SETTLED: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TerminalUse {
-    /// The terminal is as it was.
+    /// The terminal is in its original state.
     Free,
     Drawing,
-    /// Given back by [`release`] while the dashboard is still open.
+    /// Restored by [`release`] while the dashboard is still open.
     Released,
 }
 
@@ -66,13 +68,13 @@ fn take_terminal() -> std::io::Result<()> {
     enable_raw_mode()?;
     let mut out = stdout();
     queue!(out, EnterAlternateScreen, cursor::Hide, EnableBracketedPaste, EnableMouseCapture)?;
-    // Terminals that do not know this ignore it; old Windows consoles refuse it, which does not matter either.
+    // Terminals that do not support this ignore it. Old Windows consoles return an error, which is harmless.
     let flags = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES;
     let _ = queue!(out, PushKeyboardEnhancementFlags(flags));
     out.flush()
 }
 
-/// Every step is tried, also when one before it failed.
+/// Restores the terminal. Every step is tried, even if an earlier one failed.
 fn give_terminal_back() {
     let mut out = stdout();
     let _ = queue!(out, EndSynchronizedUpdate);
@@ -83,7 +85,7 @@ fn give_terminal_back() {
     let _ = disable_raw_mode();
 }
 
-/// Gives the terminal back while the dashboard is open; nothing is drawn until [`reclaim`].
+/// Restores the terminal while the dashboard is open; nothing is drawn until [`reclaim`].
 pub fn release() {
     let mut state = terminal();
     if *state == TerminalUse::Drawing {
@@ -92,7 +94,7 @@ pub fn release() {
     }
 }
 
-/// Takes the terminal again after [`release`].
+/// Acquires the terminal again after [`release`].
 pub fn reclaim() {
     let mut state = terminal();
     if *state == TerminalUse::Released && take_terminal().is_ok() {
@@ -100,7 +102,7 @@ pub fn reclaim() {
     }
 }
 
-/// The terminal, until this is dropped: at the end, at an error, or in a panic.
+/// Holds the terminal until it is dropped: at the end, on an error, or in a panic.
 struct TerminalGuard;
 
 impl TerminalGuard {
@@ -130,18 +132,18 @@ fn terminal_error(doing: &str, error: &std::io::Error) -> Error {
         .hint("use `cc-session-recover status --all`, which prints the same sessions")
 }
 
-/// What the readers send to the loop.
+/// Messages from the reader threads to the loop.
 enum DashboardMessage {
     Page {
         round: u64,
         page: Box<SessionPage>,
     },
-    /// Follows the last page of live sessions.
+    /// Gone sessions; sent after the last page.
     Gone {
         round: u64,
         gone: Result<Vec<GoneSession>>,
     },
-    /// The reading is over.
+    /// The reading has ended.
     PagesEnd {
         round: u64,
         end: Result<()>,
@@ -153,9 +155,9 @@ enum DashboardMessage {
     Work(PathBuf, Result<WorkDetails>),
     Conversation(PathBuf, Result<Vec<ConversationEntry>>),
     Shown(PathBuf, Box<Result<Session>>),
-    /// Everything about a deleted session that is kept.
+    /// All details of a deleted session that is kept.
     Kept(PathBuf, Box<Result<SessionDetails>>),
-    /// Everything about this request was sent.
+    /// All details for this request were sent.
     DetailsEnd(u64),
 }
 
@@ -195,25 +197,25 @@ struct ScreenLoop<'s> {
     dashboard: Dashboard,
     sender: Sender<DashboardMessage>,
     receiver: Receiver<DashboardMessage>,
-    /// Number of the reading whose reports are wanted.
+    /// Number of the current reading; reports of earlier ones are dropped.
     round: u64,
     reading: bool,
     began: Instant,
     began_at: SystemTime,
-    /// How long the last reading took.
+    /// Duration of the last reading.
     took: Duration,
     ended: Instant,
     checked: Instant,
-    /// Time between two checks for changes.
     check: Duration,
-    /// What the reports on the screen were made of; `None` where a file was written while they were.
+    /// Fingerprint of the files behind the displayed reports; `None` if a file was written during the
+    /// reading.
     fingerprint: Option<FileFingerprint>,
     watched: Vec<PathBuf>,
-    /// When a plan is due whose session has to be read again then.
+    /// Time of the next planned step, after which its session is read again.
     due: Option<DateTime<Utc>>,
     details: DetailsReader,
     requested: Option<(DetailsRequest, Option<DateTime<Utc>>)>,
-    /// Second of the clock that was drawn last.
+    /// Clock second of the last drawing.
     drawn: Option<i64>,
     dirty: bool,
 }
@@ -245,7 +247,7 @@ impl<'s> ScreenLoop<'s> {
         }
     }
 
-    /// Reads all sessions on a thread; pages of an earlier reading are dropped when they arrive.
+    /// Reads all sessions on a separate thread. Pages of an earlier reading are dropped when they arrive.
     fn begin_reading(&mut self, clock: &dyn Clock) {
         self.round += 1;
         (self.reading, self.began, self.began_at) = (true, Instant::now(), SystemTime::now());
@@ -316,7 +318,8 @@ impl<'s> ScreenLoop<'s> {
         }
     }
 
-    /// Asks for the details of the selected session when another one is selected, or when it has a newer message.
+    /// Requests the details of the selected session when the selection changes or when it has a newer
+    /// message.
     fn request_details(&mut self) {
         let Some(wanted) = self.dashboard.details_request() else {
             self.requested = None;
@@ -347,7 +350,7 @@ impl<'s> ScreenLoop<'s> {
         Ok(())
     }
 
-    /// Waits for an event, and no longer than the screen stays true.
+    /// Waits for an event, at most until the screen is out of date.
     fn wait(&self, clock: &dyn Clock) -> Result<bool> {
         let now = clock.now();
         let longest = if self.reading || self.details.is_busy() || self.dashboard.searching.is_some() {
@@ -396,7 +399,8 @@ impl<'s> ScreenLoop<'s> {
         });
     }
 
-    /// Reads again when a file changed, a plan became due, or time alone may have changed the state of an open session.
+    /// Starts a new reading if a file changed, a plan became due, or time alone may have changed the state of
+    /// an open session.
     fn read_changes(&mut self, clock: &dyn Clock) {
         if self.reading || self.checked.elapsed() < self.check || self.ended.elapsed() < self.took * SHARE {
             return;
@@ -452,7 +456,7 @@ impl DetailsReader {
     }
 }
 
-/// Sends what is quick to read first. Ends once another session is selected.
+/// Sends the quickest parts first, and stops once another session is selected.
 fn read_details(
     source: &dyn DashboardSource,
     of: &Path,
@@ -471,7 +475,7 @@ fn read_details(
         return;
     }
     let _ = to.send(DashboardMessage::Conversation(of.to_path_buf(), entries));
-    // The whole report needs a scan of all sessions.
+    // The full report needs a scan of all sessions.
     std::thread::sleep(SETTLED);
     if wanted() {
         let session = caught(|| source.show(of));
@@ -479,7 +483,8 @@ fn read_details(
     }
 }
 
-/// Sends everything about a kept session at once. Its files may have to be unpacked, so a selection that only passes is not read.
+/// Sends all details of a kept session at once. Waits first, so that files are not unpacked for a selection
+/// that the user only passes.
 fn read_kept(
     source: &dyn DashboardSource,
     session: &str,
@@ -499,20 +504,20 @@ fn read_kept(
     }
 }
 
-/// A panic of a reader is an error on the screen.
+/// Converts a panic of a reader to an error that the screen can show.
 fn caught<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(call))
         .unwrap_or_else(|_| Err(Error::new(Code::Internal, "a bug: the native part panicked")))
 }
 
-/// Stops the foreground job as the terminal does for Ctrl-Z. The command line gives the terminal back on the signal and takes
-/// it again when the job continues.
+/// Stops the foreground job as the terminal does for Ctrl-Z. The command line restores the terminal on the
+/// signal and acquires it again when the job continues.
 fn suspend() {
     #[cfg(unix)]
     {
         release();
         let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
-        // A process that nothing stopped takes its terminal back after a second.
+        // If the process was not stopped, the terminal is acquired again after a second.
         for _ in 0..20 {
             std::thread::sleep(Duration::from_millis(50));
             if *terminal() == TerminalUse::Drawing {

@@ -1,4 +1,4 @@
-//! Where the dashboard gets its reports: the same values that the verbs print.
+//! Source of the dashboard's reports: the same values that the commands print.
 
 use crate::error::Result;
 use crate::report::gone::GoneSession;
@@ -15,60 +15,74 @@ use std::time::SystemTime;
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum DashboardScope {
-    /// Those of the project in the working directory.
+    /// Only sessions of the project in the working directory.
     Project,
     #[default]
     All,
 }
 
-/// What tells whether files changed between two checks.
+/// Fingerprint of files, to detect changes between two checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileFingerprint {
     pub hash: u64,
-    /// The latest time of a write that is not in the future.
+    /// Latest modification time that is not in the future.
     pub newest: Option<SystemTime>,
 }
 
-/// Every method is called on a thread that may block; none has effects.
+/// Data source of the dashboard. Methods may block and have no effects.
 pub trait DashboardSource: Send + Sync {
-    /// Reads all sessions; the last page is complete. `quick`: a page of the newest ones comes first.
+    /// Reads all sessions; the last page is complete. `quick`: delivers a page of the newest ones first.
     ///
     /// # Errors
-    /// Those of the verbs `status` and `list`.
+    ///
+    /// Those of the commands `status` and `list`.
     fn sessions(&self, scope: DashboardScope, quick: bool, page: &mut dyn FnMut(SessionPage)) -> Result<()>;
 
-    /// Sessions whose transcript is gone and of which something is left. Asked after [`Self::sessions`], whose rows must not wait.
+    /// Returns sessions whose transcript is gone and of which something remains. Called after
+    /// [`Self::sessions`], whose rows must not wait for it.
     ///
     /// # Errors
-    /// Those of the verb `list`.
+    ///
+    /// Those of the command `list`.
     fn gone(&self, scope: DashboardScope) -> Result<Vec<GoneSession>>;
 
-    /// Everything about a deleted session that is kept, read from its kept files.
+    /// Returns all details of a deleted session, from its kept files.
     ///
     /// # Errors
-    /// [`crate::error::Code::SessionNotFound`] for one that is no longer kept, and those of opening the kept files.
+    ///
+    /// [`crate::error::Code::SessionNotFound`] if it is no longer kept, and those of opening the kept files.
     fn kept(&self, session: &str, wanted: &dyn Fn() -> bool) -> Result<SessionDetails>;
 
-    /// # Errors
-    /// Those of the verb.
-    fn show(&self, transcript: &Path) -> Result<Session>;
-
-    /// # Errors
-    /// Those of the verb.
-    fn search(&self, text: &str, scope: DashboardScope) -> Result<SearchReport>;
-
-    /// Last words, plan, task list and changed files.
+    /// Searches all transcripts of the scope.
     ///
     /// # Errors
+    ///
+    /// Those of the command `search`.
+    fn show(&self, transcript: &Path) -> Result<Session>;
+
+    /// Returns the full report of one session.
+    ///
+    /// # Errors
+    ///
+    /// Those of the command `show`.
+    fn search(&self, text: &str, scope: DashboardScope) -> Result<SearchReport>;
+
+    /// Returns last words, plan, task list and changed files.
+    ///
+    /// # Errors
+    ///
     /// Those of opening the transcript.
     fn work(&self, transcript: &Path) -> Result<WorkDetails>;
 
-    /// The newest entries of the conversation, oldest first. Ends early with what it has once `wanted` is false.
+    /// Returns the newest entries of the conversation, oldest first. Stops early and returns what it has once
+    /// `wanted` is false.
     ///
     /// # Errors
+    ///
     /// Those of reading the transcript.
     fn conversation(&self, transcript: &Path, wanted: &dyn Fn() -> bool) -> Result<Vec<ConversationEntry>>;
 
-    /// The state of these files and of everything the recovery stores. Must be cheap: it is asked every two seconds.
+    /// Returns the state of these files and of all recovery state. Must be cheap, because it is called every
+    /// two seconds.
     fn fingerprint(&self, watched: &[PathBuf]) -> FileFingerprint;
 }

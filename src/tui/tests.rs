@@ -1,4 +1,4 @@
-//! The dashboard as it is drawn and used, at three sizes.
+//! Tests of drawing and using the dashboard, at three sizes.
 
 use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails, WorkDetails};
 use super::input::{DashboardCommand, command_of};
@@ -37,7 +37,7 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-/// A session as the reports have it, made of a transcript with one prompt.
+/// Builds a session report from a transcript with one prompt.
 fn session(number: u8, name: &str, group: SessionGroup) -> Session {
     let dir = tempfile::tempdir().unwrap();
     let id = format!("{number:08}-0000-4000-8000-000000000000");
@@ -106,7 +106,7 @@ fn page(status_sessions: Vec<Session>, all: Vec<Session>) -> SessionPage {
     SessionPage { status: status(status_sessions), list: list(all), complete: true }
 }
 
-/// One session of each group.
+/// Dashboard with one session of each group.
 fn filled() -> Dashboard {
     let mut dashboard = Dashboard::new(&DashboardOptions::default());
     let (stopped, waiting) = (
@@ -120,7 +120,7 @@ fn filled() -> Dashboard {
     dashboard
 }
 
-/// A session whose transcript is gone, with one prompt that was typed.
+/// A session whose transcript is gone, with one typed prompt.
 fn gone(number: u8, prompt: &str, left: GoneLeft) -> GoneSession {
     let id = format!("{number:08}-0000-4000-8000-000000000000");
     let at = Some(now() - TimeDelta::days(i64::from(number)));
@@ -142,7 +142,6 @@ fn gone(number: u8, prompt: &str, left: GoneLeft) -> GoneSession {
     }
 }
 
-/// A client in a terminal.
 fn live(pid: u32) -> Live {
     Live {
         pid,
@@ -164,7 +163,7 @@ fn id_of(number: u8) -> PathBuf {
     PathBuf::from(format!("{number:08}-0000-4000-8000-000000000000"))
 }
 
-/// One session of each group, one that is kept, and one of which only a prompt is left.
+/// Dashboard with one session of each group, one kept session, and one of which only a prompt remains.
 fn filled_with_gone() -> Dashboard {
     let mut dashboard = filled();
     dashboard.take_gone(vec![
@@ -185,7 +184,7 @@ fn drawn(dashboard: &mut Dashboard, (width, height): (u16, u16), now: DateTime<U
         while x < width {
             let symbol = buffer[(x, y)].symbol();
             text.push_str(symbol);
-            // The cell behind a wide character is covered by it.
+            // A wide character also covers the next cell.
             x += u16::try_from(symbol.width().max(1)).unwrap();
         }
         text.push('\n');
@@ -551,14 +550,14 @@ fn a_kept_session_is_restored_only_after_a_yes_and_stays_selected() {
         assert_eq!(outcome.action, DashboardAction::Restore);
         assert_eq!(outcome.session.map(PathBuf::from), Some(id_of(8)));
 
-        // As it is opened again: the session has a transcript now.
+        // Reopened: the session now has a transcript.
         let mut again =
             Dashboard::new(&DashboardOptions { view: outcome.view, ..DashboardOptions::default() });
         let mut restored = session(8, "tune the cache", SessionGroup::Settled);
         restored.transcript = PathBuf::from(format!("/t/{}.jsonl", restored.id));
         again.take_page(page(Vec::new(), vec![session(1, "other", SessionGroup::Settled), restored.clone()]));
         assert_eq!(again.selected, Some(id_of(8)), "what was selected may still be read");
-        // What was read before it came back does not show it twice.
+        // A list read before the restore does not show the session twice.
         again.take_gone(vec![gone(8, "tune the cache", GoneLeft::Conversation)]);
         assert_eq!(again.selected, Some(restored.transcript));
         assert!(!drawn(&mut again, (80, 24), now()).contains("Deleted"));

@@ -1,4 +1,4 @@
-//! Draws a [`Dashboard`] on a frame. Pure: changes nothing but scroll positions, which depend on the size.
+//! Draws a [`Dashboard`] on a frame. Pure: changes only scroll positions, which depend on the size.
 
 use super::details::typed_conversation;
 use super::model::{
@@ -23,10 +23,10 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::widgets::{Block, Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
-/// Longest text that is drawn in one line, in characters.
+/// Maximum length of text drawn on one line, in characters.
 const LINE_TEXT: usize = 400;
 
-/// Keys and what they do, short enough for 40 columns, with the action of those that have one.
+/// Keys and their effects, short enough for 40 columns, with the action if there is one.
 const HELP: &[(&str, &str, Option<DashboardAction>)] = &[
     ("Enter", "resume it here", Some(DashboardAction::Resume)),
     ("w", "resume it in a new window", Some(DashboardAction::ResumeWindow)),
@@ -57,7 +57,7 @@ const HELP: &[(&str, &str, Option<DashboardAction>)] = &[
     ("Shift", "select text with the mouse", None),
 ];
 
-/// Colours, or none of them.
+/// Color palette, possibly without colors.
 #[derive(Debug, Clone, Copy)]
 struct Palette {
     colour: bool,
@@ -135,7 +135,7 @@ pub fn draw(dashboard: &mut Dashboard, frame: &mut Frame<'_>, now: DateTime<Utc>
     }
 }
 
-/// Draws a text, cut to the area, and returns the columns it took.
+/// Draws a text, cut to the area, and returns the number of columns it used.
 fn put(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
     if area.is_empty() {
         return 0;
@@ -147,12 +147,12 @@ fn put(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
     end - area.x
 }
 
-/// Control characters have no place in a cell.
+/// Removes control and invisible characters, which must not be in a cell.
 fn one_line_keeping_blanks(text: &str) -> String {
     text.chars().filter(|char| !char.is_control() && !crate::text::invisible(*char)).take(LINE_TEXT).collect()
 }
 
-/// The text in at most so many columns, with an ellipsis where something was left out.
+/// Shortens a text to at most `room` columns, ending in an ellipsis if something was cut.
 fn cut(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
@@ -171,7 +171,7 @@ fn cut(text: &str, room: usize) -> String {
     kept
 }
 
-/// Draws a text at the right end of the area and returns what is left of the area.
+/// Draws a text at the right end of the area and returns the remaining area.
 fn put_right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> Rect {
     let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
     if width == 0 || width + 4 > area.width {
@@ -244,7 +244,8 @@ fn recovery_words(recovery: &RecoveryOverview) -> (String, bool) {
     }
 }
 
-/// How much of the usage windows is used, as Claude Code shows it; only while the window has not reset.
+/// Returns the used share of the usage windows, as Claude Code reports it; only for windows that have not
+/// reset.
 fn quota_words(dashboard: &Dashboard, now: DateTime<Utc>) -> Option<String> {
     let account = dashboard.accounts.iter().max_by_key(|account| account.seen_at)?;
     let used = |name: &str, window: &Option<crate::quota::refresh::Window>| {
@@ -319,7 +320,7 @@ fn list(dashboard: &mut Dashboard, buffer: &mut Buffer, area: Rect, palette: Pal
     }
 }
 
-/// `line` returns the area of a line of the row, if it is on the screen.
+/// Draws a session row. `line` returns the area of a line of the row, if it is on the screen.
 fn draw_row(
     buffer: &mut Buffer,
     row: &DashboardRow,
@@ -354,7 +355,7 @@ fn draw_row(
     }
 }
 
-/// `line` returns the area of a line of the hit, if it is on the screen.
+/// Draws a search hit. `line` returns the area of a line of the hit, if it is on the screen.
 fn draw_hit(
     buffer: &mut Buffer,
     hit: &SearchHit,
@@ -380,10 +381,10 @@ fn draw_hit(
     }
 }
 
-/// Columns of one side of the box, with the blank beside it.
+/// Width of one side of the box, including its padding.
 const BOX_SIDE: u16 = 2;
 
-/// Draws the sides of the box of open sessions, and returns what is between them.
+/// Draws the sides of the box of open sessions and returns the area between them.
 fn boxed(buffer: &mut Buffer, area: Rect, style: Style) -> Rect {
     put(buffer, Rect { width: 1.min(area.width), ..area }, "│", style);
     put(buffer, Rect { x: area.right().saturating_sub(1), width: 1.min(area.width), ..area }, "│", style);
@@ -399,12 +400,11 @@ fn box_edge(buffer: &mut Buffer, area: Rect, (left, right): (char, char), title:
     put(buffer, area, &format!("{left}{title}{rest}{right}"), style);
 }
 
-/// The texts of a row.
 struct RowWords {
     name: String,
     project: String,
     time: String,
-    /// Drawn where the row has a second line.
+    /// Drawn if the row has a second line.
     doing: String,
 }
 
@@ -428,7 +428,7 @@ fn row_words(row: &DashboardRow, now: DateTime<Utc>) -> RowWords {
     }
 }
 
-/// The mark of the selected row, which is also seen where there are neither colours nor reversed text.
+/// Draws the marker of the selected row, which is visible even without colors or reverse video.
 fn marked(buffer: &mut Buffer, area: Rect, selected: bool, style: Style) -> Rect {
     put(buffer, Rect { width: 1.min(area.width), ..area }, if selected { ">" } else { " " }, style);
     let taken = 2.min(area.width);
@@ -494,7 +494,7 @@ fn tab_line(tab: PreviewTab, buffer: &mut Buffer, area: Rect, (first, height, to
     }
 }
 
-/// The line that is typed, with its label.
+/// Returns label and text of the active input line.
 fn input_line(dashboard: &Dashboard) -> Option<(&'static str, &str)> {
     match dashboard.mode {
         DashboardMode::Filter => Some(("filter: ", &dashboard.filter)),
@@ -503,7 +503,7 @@ fn input_line(dashboard: &Dashboard) -> Option<(&'static str, &str)> {
     }
 }
 
-/// The part of a typed text that fits, from its end.
+/// Returns the end of a typed text, as much as fits.
 fn tail(text: &str, room: usize) -> &str {
     let mut tail = text;
     while tail.width() > room {
@@ -569,7 +569,7 @@ fn footer(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
                 .to_owned()
         }
     };
-    // Whole hints only: one that is cut in the middle names no key.
+    // Drops hints that do not fit completely; a cut one could lose its key.
     let mut shown = String::new();
     for part in text.split("  ") {
         if !shown.is_empty() && shown.width() + 2 + part.width() > usize::from(area.width) {
@@ -589,7 +589,7 @@ fn help(dashboard: &mut Dashboard, buffer: &mut Buffer, size: Rect) {
         .filter(|(.., action)| !(dashboard.is_read_only() && action.is_some_and(DashboardAction::writes)))
         .collect();
     let width = 50.min(size.width);
-    // Two lines of frame, and one that says how to close it.
+    // Two lines of frame, and one that explains how to close it.
     let height = u16::try_from(lines.len() + 3).unwrap_or(u16::MAX).min(size.height);
     let area =
         Rect { x: size.x + (size.width - width) / 2, y: size.y + (size.height - height) / 2, width, height };

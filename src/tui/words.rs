@@ -1,4 +1,4 @@
-//! Times, sizes and reasons in the few words that a row of the dashboard has room for.
+//! Display words for times, sizes and reasons, short enough for a row of the dashboard.
 
 pub use crate::measure::{duration_words, size_words, token_words};
 use crate::recovery::plan::{Action, RecoveryPlan};
@@ -12,10 +12,10 @@ use crate::session::{ResetSource, StopKind};
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
 
-/// Longest text of a row, in characters; what is wider than the pane is cut when it is drawn.
+/// Maximum length of a row's text, in characters; text wider than the pane is cut when drawn.
 const ROW_TEXT: usize = 200;
 
-/// What a session is doing, or why it is doing nothing.
+/// Describes what a session is doing, or why it is idle.
 #[must_use]
 pub fn doing_words(session: &Session) -> String {
     let stopped = || {
@@ -46,7 +46,7 @@ pub fn doing_words(session: &Session) -> String {
     }
 }
 
-/// Where a session is open, how large it is, and what it is doing: `pts/3, process 812, 3.4 MB, working`.
+/// Describes where a session is open, its size, and its activity: `pts/3, process 812, 3.4 MB, working`.
 #[must_use]
 pub fn open_words(session: &Session, live: &Live) -> String {
     let process = format!("process {}", live.pid);
@@ -55,7 +55,7 @@ pub fn open_words(session: &Session, live: &Live) -> String {
     format!("{place}, {}, {}", size_words(session.bytes), doing_words(session))
 }
 
-/// What a session is called: its name, its title, or its newest prompt.
+/// Returns the display name of a session: its name, its title, its newest prompt, or the start of its id.
 #[must_use]
 pub fn name_of(session: &Session) -> String {
     let name = [&session.name, &session.title, &session.last_prompt].into_iter().flatten().next();
@@ -63,7 +63,8 @@ pub fn name_of(session: &Session) -> String {
     name.unwrap_or_else(|| session.id.chars().take(8).collect())
 }
 
-/// What a session without a transcript is called: its name, its title, or the newest prompt that was typed into it.
+/// Returns the display name of a session without a transcript: its name, its title, the newest prompt typed
+/// into it, or the start of its id.
 #[must_use]
 pub fn name_of_gone(gone: &GoneSession) -> String {
     let prompt = gone.prompts.last().map(|prompt| &prompt.text);
@@ -72,14 +73,14 @@ pub fn name_of_gone(gone: &GoneSession) -> String {
     name.unwrap_or_else(|| gone.id.chars().take(8).collect())
 }
 
-/// Last part of the directory that a session belongs to.
+/// Returns the last component of the directory that a session belongs to.
 #[must_use]
 pub fn project_of(session: &Session) -> String {
     let dir = session.project.dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
     last_part(&dir.or_else(|| session.project.cwd.clone()).unwrap_or_default())
 }
 
-/// Last part of the directory in which a session without a transcript ran.
+/// Returns the last component of the directory in which a session without a transcript ran.
 #[must_use]
 pub fn project_of_gone(gone: &GoneSession) -> String {
     gone.project.as_ref().map_or_else(String::new, |dir| last_part(&dir.to_string_lossy()))
@@ -90,13 +91,13 @@ fn last_part(dir: &str) -> String {
     one_line(last, ROW_TEXT)
 }
 
-/// When a waiting session continues, if a time is known.
+/// Returns when a waiting session continues, if a time is known.
 #[must_use]
 pub fn continues_at(session: &Session) -> Option<DateTime<Utc>> {
     session.next.at.or(session.stop.resets_at)
 }
 
-/// The time column of a row: the countdown of a waiting session, the age of any other.
+/// Returns the time column of a row: the countdown of a waiting session, the age of any other.
 #[must_use]
 pub fn time_words(session: &Session, group: SessionGroup, now: DateTime<Utc>) -> String {
     match group {
@@ -118,7 +119,7 @@ pub fn time_words(session: &Session, group: SessionGroup, now: DateTime<Utc>) ->
     }
 }
 
-/// Who continues the session, and when; empty if nothing is planned.
+/// Describes who continues the session, and when; empty if nothing is planned.
 #[must_use]
 pub fn next_words(session: &Session, now: DateTime<Utc>) -> String {
     let plan = &session.next;
@@ -156,7 +157,7 @@ fn from(plan: &RecoveryPlan, now: DateTime<Utc>) -> String {
     plan.at.filter(|at| *at > now).map_or_else(String::new, |at| format!(", from {} on", clock_time(at, now)))
 }
 
-/// A fragment as a sentence: with a capital letter and a full stop.
+/// Turns a fragment into a sentence, with a capital letter and a full stop.
 #[must_use]
 pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();

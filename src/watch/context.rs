@@ -1,5 +1,5 @@
-//! The context of a session as it fills: which of the two limits of the configuration it has passed, and which of them was
-//! already acted on.
+//! The context of a session as it fills up: which of the two configured limits it has passed, and which of
+//! them was already acted on.
 
 use crate::claude::transcript::Transcript;
 use crate::config::ContextConfig;
@@ -15,15 +15,15 @@ use crate::watch::weight::{Advice, ContextSize};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// What was done about the context of a session, once for each limit.
+/// Which context limits of a session were acted on, once each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
     pub version: u32,
     pub session: String,
-    /// When it was first seen to be large.
+    /// When it first passed the large limit.
     #[serde(serialize_with = "time_or_null")]
     pub large: Option<DateTime<Utc>>,
-    /// When it was first seen to be bloated.
+    /// When it first passed the bloated limit.
     #[serde(serialize_with = "time_or_null")]
     pub bloated: Option<DateTime<Utc>>,
 }
@@ -33,9 +33,10 @@ impl Stored for Passed {
 }
 
 impl Passed {
-    /// What is known of a session; damaged files start afresh.
+    /// Loads the record of a session; starts over if the file is missing or damaged.
     ///
     /// # Errors
+    ///
     /// [`crate::error::Code::StateNewer`], [`crate::error::Code::Io`].
     pub fn of(state: &StateDir, session: &str) -> Result<Self> {
         let known = load::<Self>(state, &state.context(session))?.found();
@@ -47,7 +48,8 @@ impl Passed {
         }))
     }
 
-    /// Whether this advice was not yet acted on; from now on it is. A context that is bloated at the first look was large too.
+    /// Returns whether this advice is new, and records it. A context that is bloated when first seen counts
+    /// as large too.
     #[must_use]
     pub fn note(&mut self, advice: Advice, now: DateTime<Utc>) -> bool {
         let slot = match advice {
@@ -65,16 +67,18 @@ impl Passed {
         true
     }
 
-    /// Writes it.
+    /// Writes the record to its file.
     ///
     /// # Errors
+    ///
     /// [`crate::error::Code::Io`].
     pub fn save(&self, state: &StateDir) -> Result<()> {
         save(&state.context(&self.session), self)
     }
 }
 
-/// How full the context is after the last real turn, and what the transcript's end told besides; `None` when nothing tells it.
+/// Reads the context size after the last real turn, with a summary of the transcript's end; `None` if the
+/// size is unknown.
 #[must_use]
 pub fn look(
     transcript: &Transcript,

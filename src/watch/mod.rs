@@ -1,8 +1,9 @@
-//! Watching: what is looked at when a turn of a session ended well. How full its context is, and whether what was said in it
-//! is in its transcript at all.
+//! Checks at the end of a successful turn: how full the context is, and whether the transcript contains the
+//! turn at all.
 //!
-//! Both are looks at the end of a file, taken by an asynchronous hook after every turn, so the answer "all is well" costs
-//! next to nothing and writes nothing. What a person has to be told of it waits as a flag for their next prompt.
+//! Both checks read the end of a file. An asynchronous hook runs them after every turn, so they must cost
+//! next to nothing and write nothing if all is well. Anything the user must know waits as a flag for the next
+//! prompt.
 
 pub mod context;
 pub mod saving;

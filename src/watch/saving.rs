@@ -1,8 +1,8 @@
-//! Saving: whether Claude Code writes what is said in a session into its transcript, and what says that it does not.
+//! Saving: detects whether Claude Code writes a session to its transcript, and why not.
 //!
-//! Everything else here reads transcripts, so a session that is not saved cannot be noted, exported or resumed. A client that
-//! was told to save nothing goes on as if nothing were wrong (2.1.329 says so in one line of its terminal, and nothing in a
-//! stream), and so does one whose writing fails.
+//! Everything else in this tool reads transcripts, so an unsaved session cannot be recorded, exported or
+//! resumed. A client that was told to save nothing continues as if nothing were wrong (2.1.329 says so in one
+//! line of its terminal, and nothing in a stream), and so does one that fails to write.
 
 use crate::claude::glance::{Kind, kind_of};
 use crate::claude::process::Processes;
@@ -18,14 +18,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Bytes of tail in which an answer that was just given is looked for.
+/// Bytes at the end of a transcript that are searched for a new answer.
 const BUDGET: u64 = 4 * 1024 * 1024;
-/// An answer that ends a turn was written at most so long before the hook of that end was started.
+/// Maximum age of the answer that ends a turn, when the hook for that end starts.
 const FRESH: TimeDelta = TimeDelta::minutes(5);
-/// Turns in a row whose answer is missing before a transcript counts as one that no longer grows.
+/// Consecutive turns with a missing answer before a transcript counts as no longer growing.
 const IN_A_ROW: u32 = 2;
 
-/// What makes a client save nothing.
+/// Reason why a client saves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Marker {
@@ -33,8 +33,9 @@ pub enum Marker {
     NoSessionPersistence,
     /// The variable `CLAUDE_CODE_SKIP_PROMPT_HISTORY` (seen with 2.1.329, in a terminal and in a stream).
     SkipPromptHistory,
-    /// The variable `CLAUDE_CODE_CHILD_SESSION`, which a client gives to what it starts, inherited by a client in a terminal
-    /// (seen with 2.1.329; a client without a terminal, or one in a tmux that has the variable itself, saves all the same).
+    /// The variable `CLAUDE_CODE_CHILD_SESSION`, which a client sets for its child processes, inherited by a
+    /// client in a terminal (seen with 2.1.329; a client without a terminal, or one in a tmux that has the
+    /// variable itself, saves all the same).
     ChildSession,
 }
 
@@ -48,7 +49,7 @@ impl Marker {
         }
     }
 
-    /// What to do about it.
+    /// Returns what the user can do about it.
     #[must_use]
     pub const fn next(self) -> &'static str {
         match self {
@@ -60,14 +61,14 @@ impl Marker {
         }
     }
 
-    /// Nobody says this but on purpose.
+    /// Returns whether the user must have set this on purpose.
     #[must_use]
     pub const fn deliberate(self) -> bool {
         matches!(self, Self::NoSessionPersistence | Self::SkipPromptHistory)
     }
 
-    /// Those of the client with this process id. Its variables are asked by name; the environment of a hook is the client's, less
-    /// what the client sets itself.
+    /// Returns the markers of the client with this process id. Variables are looked up by name; the
+    /// environment of a hook is that of the client, without what the client sets itself.
     #[must_use]
     pub fn of_client(env: &Environment, processes: &dyn Processes, pid: Option<u32>) -> Vec<Self> {
         let line = pid.map(|pid| processes.command_line(pid)).unwrap_or_default();
@@ -83,15 +84,14 @@ impl Marker {
     }
 }
 
-/// Why an answer is not in a transcript.
+/// Reason why an answer is not in a transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// There is no transcript.
     NoTranscript,
-    /// What stands in its place cannot be read.
+    /// The file at its path cannot be read.
     Unreadable,
-    /// It does not hold the answer.
+    /// The answer is not in the transcript.
     NotInIt,
 }
 
@@ -106,9 +106,10 @@ impl Why {
     }
 }
 
-/// Whether an answer that was given at the end of a turn, at `now`, is in the transcript.
+/// Checks whether the answer `said` at the end of a turn, at `now`, is in the transcript.
 ///
 /// # Errors
+///
 /// The reason why it is not.
 pub fn look(transcript: &Path, said: &str, now: DateTime<Utc>) -> Result<(), Why> {
     let file = match Transcript::open(transcript) {
@@ -119,8 +120,8 @@ pub fn look(transcript: &Path, said: &str, now: DateTime<Utc>) -> Result<(), Why
     if holds(&file, said, now - FRESH) { Ok(()) } else { Err(Why::NotInIt) }
 }
 
-/// Whether one of the newest answers, none older than `since`, is what was said, or a part of it: a client writes one record for
-/// each block of an answer.
+/// Returns whether one of the newest answers, none older than `since`, matches `said` or is part of it: a
+/// client writes one record for each block of an answer.
 fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
     let said = on_one_line(said);
     let floor = transcript.bytes().saturating_sub(BUDGET);
@@ -146,40 +147,41 @@ fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
     false
 }
 
-/// Whether a record's text is what was said, on one line, or a part of it. A client may trim or join differently.
+/// Returns whether the text of a record, on one line, matches `said` or is part of it. A client may trim or
+/// join differently.
 #[must_use]
 pub fn is_answer(text: &str, said: &str) -> bool {
     let text = on_one_line(text);
     !text.is_empty() && (text.contains(said) || said.contains(&text))
 }
 
-/// A session whose answers were not found in its transcript.
+/// A session whose answers were missing from its transcript.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unsaved {
     pub version: u32,
     pub session: String,
-    /// Where its transcript should be.
+    /// Expected path of the transcript.
     pub transcript: PathBuf,
     pub project: Option<PathBuf>,
-    /// What was found at the last look.
+    /// Result of the last check.
     pub why: Why,
-    /// What makes its client save nothing; empty when nothing says so.
+    /// Reasons why its client saves nothing; empty if none is known.
     pub markers: Vec<Marker>,
-    /// Bytes of the transcript at the last look; none when there is none.
+    /// Length of the transcript at the last check, in bytes; `None` without a transcript.
     pub bytes: Option<u64>,
-    /// Turns in a row whose answer was missing while the transcript did not grow.
+    /// Consecutive turns whose answer was missing while the transcript did not grow.
     pub misses: u32,
-    /// When the first of them was missed.
+    /// Time of the first miss.
     #[serde(serialize_with = "time")]
     pub since: DateTime<Utc>,
-    /// When the last of them was.
+    /// Time of the last miss.
     #[serde(serialize_with = "time")]
     pub seen_at: DateTime<Utc>,
-    /// When it was reported; once in a session.
+    /// When it was reported; at most once per session.
     #[serde(serialize_with = "time_or_null")]
     pub reported_at: Option<DateTime<Utc>>,
-    /// When an answer was found again.
+    /// When a later answer was found again.
     #[serde(serialize_with = "time_or_null")]
     pub saved_again_at: Option<DateTime<Utc>>,
 }
@@ -188,23 +190,25 @@ impl Stored for Unsaved {
     const VERSION: u32 = 1;
 }
 
-/// An answer that was missed.
+/// An answer that is missing from the transcript.
 #[derive(Debug, Clone)]
 pub struct Miss<'a> {
     pub session: &'a str,
-    /// Where its transcript should be.
+    /// Expected path of the transcript.
     pub transcript: &'a Path,
     pub project: Option<PathBuf>,
     pub why: Why,
-    /// What makes its client save nothing.
+    /// Reasons why its client saves nothing.
     pub markers: Vec<Marker>,
     pub at: DateTime<Utc>,
 }
 
 impl Unsaved {
-    /// With one more answer missed; damaged files start afresh. Call it under the session's lease.
+    /// Loads the record and adds a miss; starts over if the file is damaged. The caller must hold the
+    /// session's lease.
     ///
     /// # Errors
+    ///
     /// [`Code::StateNewer`], [`Code::Io`].
     pub fn with(state: &StateDir, miss: Miss<'_>) -> Result<Self> {
         let known = load::<Self>(state, &state.saving(miss.session))?.found();
@@ -226,20 +230,21 @@ impl Unsaved {
         })
     }
 
-    /// Whether it is certain enough to be told. That there is no transcript is so at once; an answer that is not in one that is
-    /// there may stand there in another form, so that counts only when nothing at all was added by the next turn.
+    /// Returns whether it is certain enough to report. A missing transcript is certain at once. An answer may
+    /// be in an existing transcript in another form, so that counts only once the next turn has added nothing
+    /// at all.
     #[must_use]
     pub fn is_certain(&self) -> bool {
         self.why != Why::NotInIt || self.misses >= IN_A_ROW
     }
 
-    /// Whether it was reported and is still so.
+    /// Returns whether it was reported and still applies.
     #[must_use]
     pub fn stands(&self) -> bool {
         self.reported_at.is_some() && self.saved_again_at.is_none()
     }
 
-    /// What is so, without a stop at its end.
+    /// Returns the facts as a sentence without a full stop.
     #[must_use]
     pub fn facts(&self) -> String {
         let facts: Vec<&str> =
@@ -247,7 +252,7 @@ impl Unsaved {
         facts.join(", ")
     }
 
-    /// What to do about it.
+    /// Returns what the user can do about it.
     #[must_use]
     pub fn next(&self) -> &'static str {
         self.markers.first().map_or(
@@ -256,21 +261,22 @@ impl Unsaved {
         )
     }
 
-    /// A person wanted it so.
+    /// Returns whether the user chose not to save.
     #[must_use]
     pub fn is_deliberate(&self) -> bool {
         self.markers.iter().any(|marker| marker.deliberate())
     }
 
-    /// Writes it.
+    /// Writes the record to its file.
     ///
     /// # Errors
+    ///
     /// [`Code::Io`].
     pub fn save(&self, state: &StateDir) -> Result<()> {
         save(&state.saving(&self.session), self)
     }
 
-    /// Every session of which this is known. What cannot be read is left out.
+    /// Returns every known unsaved session, skipping records that cannot be read.
     #[must_use]
     pub fn all(state: &StateDir) -> Vec<Self> {
         let entries =

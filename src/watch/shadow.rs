@@ -1,8 +1,8 @@
-//! A shadow log: what was said in a session whose client fails to save it, as far as hooks are told. Answers come from the hook
-//! at the end of a turn, prompts from the client's own history of what was typed.
+//! A shadow log: the conversation of a session whose client fails to save it, as far as hooks see it. Answers
+//! come from the hook at the end of a turn, prompts from the client's own input history.
 //!
-//! It is no transcript, and nothing resumes from it: it is there so that the work of hours is not gone without a trace. Known
-//! patterns of secrets are taken out, and it is bounded: what is said first is forgotten first.
+//! It is not a transcript and cannot be resumed; it prevents hours of work from disappearing without a trace.
+//! Known patterns of secrets are removed. Its size is limited: the oldest texts are dropped first.
 
 use crate::error::Result;
 use crate::redact::redact;
@@ -13,9 +13,9 @@ use crate::text::head;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// Longest text that is kept of one prompt or answer, in bytes.
+/// Maximum length of one prompt or answer, in bytes.
 const LONGEST: usize = 32 * 1024;
-/// Bytes of text that are kept in all.
+/// Maximum total length of the texts, in bytes.
 const MOST: usize = 256 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,26 +31,26 @@ pub struct ShadowEntry {
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
     pub who: Who,
-    /// What, without known patterns of secrets.
+    /// Text without known patterns of secrets.
     pub text: String,
 }
 
 impl ShadowEntry {
-    /// Something that was said; secrets go before it is cut, because half a secret is not recognised.
+    /// Creates an entry. Secrets are redacted before the text is cut, because a partial secret is not
+    /// recognised.
     #[must_use]
     pub fn new(who: Who, text: &str, at: Option<DateTime<Utc>>) -> Self {
         Self { at, who, text: head(&redact(text), LONGEST).to_owned() }
     }
 }
 
-/// The log of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shadow {
     pub version: u32,
     pub session: String,
-    /// What was said before these and is no longer kept.
+    /// Number of dropped entries before these.
     pub forgotten: usize,
-    /// What was said, the oldest first.
+    /// Entries in the log, oldest first.
     pub said: Vec<ShadowEntry>,
 }
 
@@ -58,9 +58,10 @@ impl Stored for Shadow {
     const VERSION: u32 = 1;
 }
 
-/// Adds what is not in the log yet. Call it under the session's lease.
+/// Adds entries that are not in the log yet. The caller must hold the session's lease.
 ///
 /// # Errors
+///
 /// [`crate::error::Code::StateNewer`], [`crate::error::Code::Io`].
 pub fn keep(state: &StateDir, session: &str, fresh: Vec<ShadowEntry>) -> Result<()> {
     let path = state.shadow(session);

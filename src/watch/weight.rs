@@ -1,25 +1,25 @@
-//! The weight of a context: how much of its model's window it takes, and what follows from that.
+//! The size of a context: its share of the model's window, and the resulting advice.
 
 use crate::config::ContextConfig;
 use crate::text::as_fraction;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Tokens a model's window holds unless something says otherwise.
+/// Default context window of a model, in tokens.
 const WINDOW: u64 = 200_000;
-/// The same of a model with a long window.
+/// Context window of a model with a long window, in tokens.
 const LONG_WINDOW: u64 = 1_000_000;
-/// Models with a long window (told by 2.1.329 to its status line).
+/// Models with a long window (as 2.1.329 reports to its status line).
 const LONG: [&str; 2] = ["claude-opus-5-5", "claude-sonnet-5-5"];
 
-/// What follows from the size of a context.
+/// Advice that follows from the size of a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ContextAdvice"))]
 pub enum Advice {
     Healthy,
     Large,
-    /// Begin a fresh session.
+    /// The user should start a fresh session.
     Bloated,
 }
 
@@ -40,8 +40,8 @@ pub struct ContextSize {
 }
 
 impl ContextSize {
-    /// A context of so many tokens, and what that means. `full`: the conversation no longer fits. `seen` are windows that clients
-    /// told, by model.
+    /// Rates a context of this many tokens. `full` means that the conversation no longer fits. `seen`
+    /// contains window sizes reported by clients, by model.
     #[must_use]
     pub fn weighed(
         tokens: u64,
@@ -54,10 +54,10 @@ impl ContextSize {
         let long = model.contains("[1m]") || LONG.iter().any(|name| model.starts_with(name));
         let told = seen.get(model).copied().filter(|window| *window > 0);
         let window = told.unwrap_or(if long { LONG_WINDOW } else { WINDOW });
-        // What was read did fit.
+        // Everything that was read must have fitted into the window.
         let window = if tokens > window { window.max(LONG_WINDOW) } else { window };
         let percent = as_fraction(tokens) / as_fraction(window) * 100.0;
-        // A conversation that no longer fits proves the guess of the window wrong.
+        // If the conversation no longer fits, an assumed window size must be wrong.
         let believed = !full || told.is_some();
         let [large, bloated] = limits.warn_percent;
         let advice = if full || percent >= bloated {

@@ -1,38 +1,41 @@
-//! The place of a project's states: `.claude/session-state`, which lies in the project or is refused.
+//! The directory of a project's states: `.claude/session-state`, which must be inside the project.
 
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, directory_of_mode, own_uid, owner, private_directory, read_small};
 use crate::store::replace;
 use std::path::{Path, PathBuf};
 
-/// Where states lie in a project.
+/// Directory of the saved states, relative to the project.
 pub const DIRECTORY: &str = ".claude/session-state";
 pub const LAST: &str = ".last-state.md";
 const ARCHIVE: &str = "archive";
-/// A state is a tenth of this, so what is larger is not ours; in bytes.
+/// Maximum size of a state in bytes; a real one is at most a tenth of this.
 pub(super) const LARGEST: u64 = 256 * 1024;
-/// Entries of a directory that are looked at for what the killed have left.
+/// Maximum number of directory entries searched for leftover temporary files.
 const MOST_LEFT: usize = 1000;
 
-/// A directory for states whose every part is the user's own and lies in the project.
+/// A directory for states, of which every component belongs to the user and is inside the project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatesDirectory {
     dir: PathBuf,
 }
 
 impl StatesDirectory {
-    /// The place, if it is there.
+    /// Returns the directory if it exists.
     ///
     /// # Errors
-    /// [`Code::ProjectNotFound`]; [`Code::PathRefused`] when a link leads out of the project, or something else is in the way.
+    ///
+    /// [`Code::ProjectNotFound`]; [`Code::PathRefused`] if a link leads out of the project or the path is not
+    /// a directory of the user.
     pub fn find(project: &Path) -> Result<Option<Self>> {
         Self::walk(project, false)
     }
 
-    /// The place, which is made where it is missing.
+    /// Returns the directory, and creates it if it is missing.
     ///
     /// # Errors
-    /// As [`StatesDirectory::find`]; [`Code::Io`] when it cannot be made.
+    ///
+    /// As [`StatesDirectory::find`]; [`Code::Io`] if it cannot be created.
     pub fn make(project: &Path) -> Result<Self> {
         match Self::walk(project, true)? {
             Some(place) => Ok(place),
@@ -45,7 +48,7 @@ impl StatesDirectory {
             || Error::new(Code::ProjectNotFound, "the project directory does not exist").at(project);
         let project = canonical(project).map_err(|_| missing())?;
         let mut dir = project.clone();
-        // The archive is looked at too: it is a place to write to.
+        // The archive is checked too, because states are written to it.
         let [claude, states] = [".claude", "session-state"];
         for (name, private) in [(claude, false), (states, true), (ARCHIVE, true)] {
             dir.push(name);
@@ -75,19 +78,19 @@ impl StatesDirectory {
         self.dir.join(ARCHIVE)
     }
 
-    /// A state in the archive.
+    /// Returns the path of an archived state.
     #[must_use]
     pub fn archived(&self, name: &str) -> PathBuf {
         self.archive().join(format!("{name}.md"))
     }
 
-    /// Text of a file here; `None` for what is missing, too large, no text or no regular file.
+    /// Reads a file of this directory; `None` if it is missing, too large, not UTF-8 or not a regular file.
     #[must_use]
     pub fn read(path: &Path) -> Option<String> {
         String::from_utf8(read_small(path, LARGEST).ok()??).ok()
     }
 
-    /// Takes away what processes left here that were killed while they wrote. Call it under the lock.
+    /// Removes temporary files of processes that were killed while writing. The caller holds the lock.
     pub(super) fn sweep(&self) {
         for dir in [self.dir.clone(), self.archive()] {
             sweep(&dir, ".");
@@ -95,7 +98,7 @@ impl StatesDirectory {
     }
 }
 
-/// Removes temporary files of a directory whose names begin so.
+/// Removes temporary files whose names start with this text.
 pub(super) fn sweep(dir: &Path, beginning: &str) {
     let entries = std::fs::read_dir(dir).into_iter().flatten().take(MOST_LEFT);
     for entry in entries.filter_map(std::result::Result::ok) {
@@ -109,7 +112,7 @@ pub(super) fn sweep(dir: &Path, beginning: &str) {
     }
 }
 
-/// The directory at this path, without links; `None` when nothing is there.
+/// Returns the directory at this path with links resolved; `None` if nothing exists there.
 fn real_directory(path: &Path, project: &Path) -> Result<Option<PathBuf>> {
     let refused = |why: &str| {
         Err(Error::new(Code::PathRefused, why)
@@ -141,7 +144,7 @@ fn real_directory(path: &Path, project: &Path) -> Result<Option<PathBuf>> {
 fn make_directory(path: &Path, private: bool) -> Result<()> {
     let builder = if private { private_directory() } else { directory_of_mode(0o755) };
     match builder.create(path) {
-        // Somebody else was faster; it is looked at when it is used.
+        // Another process created it first; its properties are checked on use.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         other => other.doing("create the directory", path),
     }

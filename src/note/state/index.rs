@@ -1,4 +1,4 @@
-//! The book of a project: which saved states are ours, by their hashes, and what a glance at each would tell.
+//! The index of a project: the hashes of the saved states that this tool wrote, and a summary of each.
 
 use crate::error::Result;
 use crate::session::StopKind;
@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// When a state was saved.
+/// Event at which a state was saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SaveMoment"))]
@@ -19,14 +19,14 @@ pub enum Moment {
     SubagentEnded,
     /// The conversation was about to be compacted.
     Compacting,
-    /// The API broke a turn off.
+    /// An API error ended the turn.
     Stopped,
-    /// The session ended, or another took its place in the client.
+    /// The session ended, or the client switched to another one.
     SessionEnded,
 }
 
 impl Moment {
-    /// The moment in words, behind "saved".
+    /// Describes the event, to follow the word "saved".
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Moment {
         }
     }
 
-    /// A state of such a moment is replaced by the next one of its session.
+    /// Returns whether the next state of the same session replaces a state saved at this event.
     #[must_use]
     pub const fn is_passing(self) -> bool {
         matches!(self, Self::TurnEnded | Self::SubagentEnded)
@@ -48,49 +48,47 @@ impl Moment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SavedStateEntry {
-    /// Its name: the time it was saved and the beginning of its session's id. In the archive its file is `<name>.md`.
+    /// Time of saving and beginning of the session id. The archived file is `<name>.md`.
     pub name: String,
     pub session: String,
-    /// When it was saved.
     #[serde(serialize_with = "time")]
     pub saved_at: DateTime<Utc>,
     pub moment: Moment,
-    /// Time of the newest record of the transcript then.
+    /// Time of the newest record in the transcript when the state was saved.
     #[serde(serialize_with = "time_or_null")]
     pub as_of: Option<DateTime<Utc>>,
-    /// Length of the transcript then, in bytes.
+    /// Length of the transcript when the state was saved, in bytes.
     pub bytes: u64,
     /// SHA-256 of the file, in hex.
     pub sha256: String,
-    /// SHA-256 of the part that does not say when it was saved.
+    /// SHA-256 of the part that does not depend on the time of saving.
     pub content: String,
-    /// How the session stood.
+    /// Status of the session when the state was saved.
     pub kind: StopKind,
-    /// Its work was not done.
+    /// Whether the session had unfinished work.
     pub unfinished: bool,
-    /// Tasks that were not done.
+    /// Number of unfinished tasks.
     pub tasks_open: usize,
     pub tasks_done: usize,
-    /// Calls, subagents and work in the background without a result.
+    /// Number of calls, subagents and background tasks without a result.
     pub in_flight: usize,
     pub failing: usize,
-    /// Files the session had written.
     pub files: usize,
-    /// The conversation was cleared then, on purpose.
+    /// Whether the user cleared the conversation at that point.
     #[serde(default)]
     pub cleared: bool,
-    /// It is no longer needed; its file is on the way out.
+    /// Whether it is obsolete and its file is about to be removed.
     #[serde(default)]
     pub retired: bool,
 }
 
-/// Every state of one project that is ours, the oldest first.
+/// All states of one project that this tool wrote, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedStateIndex {
     pub version: u32,
     pub project: PathBuf,
     pub states: Vec<SavedStateEntry>,
-    /// Why the last attempt to save one failed, so that it is told once.
+    /// Why the last attempt to save a state failed; stored so that it is reported once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -100,19 +98,19 @@ impl Stored for SavedStateIndex {
 }
 
 impl SavedStateIndex {
-    /// Where the book of a project is.
+    /// Returns the path of a project's index.
     #[must_use]
     pub fn path(state: &StateDir, project: &Path) -> PathBuf {
         state.root().join("states").join(format!("{}.json", project_key(project)))
     }
 
-    /// Lock around one change of a project's states.
+    /// Returns the path of the lock that guards a change to a project's states.
     #[must_use]
     pub fn lock(state: &StateDir, project: &Path) -> PathBuf {
         state.leases().join(format!("states-{}.lock", project_key(project)))
     }
 
-    /// The books of all projects that can be read.
+    /// Reads the indexes of all projects, skipping unreadable ones.
     #[must_use]
     pub fn all(state: &StateDir) -> Vec<Self> {
         let entries = crate::session::files::entries(&state.root().join("states"), &mut Vec::new());
@@ -125,10 +123,12 @@ impl SavedStateIndex {
         Self { version: Self::VERSION, project: project.to_path_buf(), states: Vec::new(), problem: None }
     }
 
-    /// Reads it without changing anything; empty when there is none, or it is damaged: then no state is known as ours.
+    /// Reads the index without changing anything; empty if it is missing or damaged, in which case no state
+    /// counts as written by this tool.
     ///
     /// # Errors
-    /// [`crate::error::Code::StateNewer`] for one of a version this program does not know.
+    ///
+    /// [`crate::error::Code::StateNewer`] if the version is newer than this program supports.
     pub fn peek(state: &StateDir, project: &Path) -> Result<Self> {
         match peek::<Self>(&Self::path(state, project)) {
             Ok(book) => {
@@ -139,9 +139,11 @@ impl SavedStateIndex {
         }
     }
 
-    /// Reads it to change it; a damaged one goes to quarantine. Call it under [`SavedStateIndex::lock`].
+    /// Reads the index in order to change it; a damaged one goes to quarantine. The caller holds
+    /// [`SavedStateIndex::lock`].
     ///
     /// # Errors
+    ///
     /// Those of [`load`].
     pub fn load(state: &StateDir, project: &Path) -> Result<Self> {
         match load::<Self>(state, &Self::path(state, project))? {
@@ -150,22 +152,23 @@ impl SavedStateIndex {
         }
     }
 
-    /// Writes it durably.
+    /// Writes the index durably.
     ///
     /// # Errors
+    ///
     /// Those of [`save`].
     pub fn save(&self, state: &StateDir) -> Result<()> {
         save(&Self::path(state, &self.project), self)
     }
 
-    /// The newest state of a session.
+    /// Returns the newest state of a session.
     #[must_use]
     pub fn newest_of(&self, session: &str) -> Option<&SavedStateEntry> {
         let of_session = self.states.iter().filter(|entry| entry.session == session && !entry.retired);
         of_session.max_by_key(|entry| entry.saved_at)
     }
 
-    /// The newest state of each session, the newest first.
+    /// Returns the newest state of each session, newest first.
     #[must_use]
     pub fn newest_of_each(&self) -> Vec<&SavedStateEntry> {
         let mut newest: Vec<&SavedStateEntry> = Vec::new();
@@ -179,14 +182,16 @@ impl SavedStateIndex {
         newest
     }
 
-    /// Retires what a new state of `session` makes needless: what its moments left, and what says the same time.
+    /// Retires the states that a new state of `session` makes obsolete: those of passing events, and those
+    /// with the same `as_of` time.
     pub(super) fn supersede(&mut self, session: &str, as_of: Option<DateTime<Utc>>) {
         for entry in self.states.iter_mut().filter(|entry| entry.session == session) {
             entry.retired |= entry.moment.is_passing() || as_of.is_some() && entry.as_of == as_of;
         }
     }
 
-    /// Retires what is too many beside the last: first what a session has a newer one of, then the oldest.
+    /// Retires states in excess of `archives` besides the last one: first those with a newer state of the
+    /// same session, then the oldest.
     pub(super) fn rotate(&mut self, last: &str, archives: usize) {
         let beside_it = |entry: &&mut SavedStateEntry| !entry.retired && entry.name != last;
         let newest: Vec<String> = self.newest_of_each().iter().map(|entry| entry.name.clone()).collect();

@@ -1,10 +1,11 @@
-//! The state: what a session was doing at some moment, saved in its project, to be handed to it again or to be found by the
+//! Saved states: what a session was doing at some point, stored in its project, for the same session or the
 //! next one.
 //!
-//! The newest state of a project is `.claude/session-state/.last-state.md`, those of other sessions and of moments worth
-//! keeping are in `archive/` beside it. They lie in the project, so anybody may have written them: [`SavedStateIndex`], in the state
-//! directory, has the hash of each one that is ours, and no other text is handed to a model. [`StatesDirectory`] knows where states
-//! lie and never leaves the project, [`SavedStateStore`] alone writes.
+//! The newest state of a project is `.claude/session-state/.last-state.md`; those of other sessions and of
+//! important events are in `archive/` next to it. They are in the project, so anyone may have written them:
+//! [`SavedStateIndex`], in the state directory, stores the hash of each one that this tool wrote, and no
+//! other text is passed to a model. [`StatesDirectory`] locates states and never leaves the project; only
+//! [`SavedStateStore`] writes.
 
 mod directory;
 mod index;

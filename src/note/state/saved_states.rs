@@ -1,8 +1,9 @@
-//! The shelf of a project: its states on disk, and the only part that writes them.
+//! The saved states of a project on disk, and the only module that writes them.
 //!
-//! Everything changes under one lock, in an order in which a process may be killed at any point: what is replaced is in the
-//! archive first, then the book names the new state, then the file is replaced, then what is needless goes. The book may
-//! thus name a state that was never written, and have retired the one before it; [`settle`] notices both.
+//! Every change happens under one lock, in an order in which the process may be killed at any point: first
+//! the state that is replaced is archived, then the index names the new state, then the file is replaced,
+//! then obsolete files are removed. The index may thus name a state that was never written, and have retired
+//! the one before it; [`settle`] corrects both.
 
 use super::directory::{LARGEST, StatesDirectory, sweep};
 use super::index::{Moment, SavedStateEntry, SavedStateIndex};
@@ -15,47 +16,46 @@ use crate::store::stored::sha256_hex;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Wait of a person's command for another process that saves a state of the same project.
+/// How long a user's command waits for another process that saves a state of the same project.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Wait for the lock to note why a state could not be saved.
+/// How long to wait for the lock in order to record why a state could not be saved.
 const SHORT_WAIT: Duration = Duration::from_millis(250);
-/// A name in git's own format for what it leaves alone.
 const IGNORE: &str = ".gitignore";
 
-/// The states of a project.
 #[derive(Clone, Copy)]
 pub struct SavedStateStore<'a> {
-    /// Where the book and the lock are.
+    /// Directory of the index and the lock.
     pub state: &'a StateDir,
     pub project: &'a Path,
-    /// How many states are kept beside the last.
+    /// Number of states retained besides the last one.
     pub archives: usize,
-    /// Git leaves the directory alone by a file in it: nobody has set the project up, so nothing else says so.
+    /// Whether to write a `.gitignore` into the directory, because the project is not set up and nothing else
+    /// excludes it from git.
     pub ignored: bool,
 }
 
-/// A state to be put on the shelf.
+/// A state that is about to be saved.
 pub struct StateToSave<'a> {
-    /// What the book says about it; its name and hashes are filled in.
+    /// Entry for the index; the store fills in its name and hashes.
     pub entry: SavedStateEntry,
-    /// The text, without the words about when it was saved.
+    /// The text, without the header about the time of saving.
     pub text: &'a str,
-    /// How long it may wait for others that save states of the project.
+    /// How long to wait for other processes that save states of the project.
     pub patience: Duration,
 }
 
-/// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SaveOutcome {
-    /// It is the last state now. Where a last state is kept that somebody had edited.
+    /// It is now the last state. `kept` is the copy of a previous last state that was edited by hand.
     Saved { name: String, kept: Option<PathBuf> },
-    /// The session's newest state says the same.
+    /// The session's newest state has the same content.
     Same,
-    /// Somebody has saved a newer one of the session meanwhile.
+    /// Another process has saved a newer state of the session in the meantime.
     Older,
 }
 
-/// Saved states of a session, in the project of one book: their files, as far as they are as they were saved.
+/// Lists the saved state files of a session in the project of one index, if they are unchanged since they
+/// were saved.
 #[must_use]
 pub fn states_of(book: &SavedStateIndex, session: &str) -> Vec<PathBuf> {
     let Ok(Some(place)) = StatesDirectory::find(&book.project) else { return Vec::new() };
@@ -75,9 +75,10 @@ pub fn states_of(book: &SavedStateIndex, session: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Removes the states of a session from a project, and what its book says about them.
+/// Removes the states of a session from a project and from its index.
 ///
 /// # Errors
+///
 /// [`Code::StateLocked`], [`Code::StateNewer`], [`Code::Io`].
 pub fn forget_states(state: &StateDir, project: &Path, session: &str) -> Result<()> {
     let _held = Lock::wait(&SavedStateIndex::lock(state, project), LOCK_WAIT)?;
@@ -90,9 +91,10 @@ pub fn forget_states(state: &StateDir, project: &Path, session: &str) -> Result<
 }
 
 impl SavedStateStore<'_> {
-    /// Puts a state on the shelf as the last one.
+    /// Saves a state as the last one.
     ///
     /// # Errors
+    ///
     /// Those of [`StatesDirectory::make`] and [`SavedStateIndex::load`]; [`Code::StateLocked`], [`Code::Io`].
     pub fn put(&self, saving: StateToSave<'_>) -> Result<SaveOutcome> {
         let place = StatesDirectory::make(self.project)?;
@@ -106,7 +108,8 @@ impl SavedStateStore<'_> {
                 return Ok(SaveOutcome::Older);
             }
             if newest.content == entry.content {
-                // The file says when it was saved first; the book, at which moment it still held.
+                // The file contains the time of its first save; the index records the latest lasting event at
+                // which the content was the same.
                 let passing = entry.moment.is_passing();
                 let (moment, saved_at) =
                     if passing { (newest.moment, newest.saved_at) } else { (entry.moment, entry.saved_at) };
@@ -144,11 +147,12 @@ impl SavedStateStore<'_> {
         Ok(SaveOutcome::Saved { name, kept })
     }
 
-    /// Makes a state of the archive the last one again; the one that was goes into the archive.
+    /// Makes an archived state the last one again and archives the current last one.
     ///
     /// # Errors
-    /// [`Code::StateNotFound`] for a name that is not on the shelf, [`Code::VerificationFailed`] for a state that somebody
-    /// has edited, [`Code::NothingToDo`] when it is the last one; else as [`SavedStateStore::put`].
+    ///
+    /// [`Code::StateNotFound`] for an unknown name, [`Code::VerificationFailed`] for a state that was edited,
+    /// [`Code::NothingToDo`] if it already is the last one; otherwise those of [`SavedStateStore::put`].
     pub fn restore(&self, name: &str) -> Result<Option<PathBuf>> {
         let place = StatesDirectory::make(self.project)?;
         let _held = Lock::wait(&SavedStateIndex::lock(self.state, self.project), LOCK_WAIT)?;
@@ -165,9 +169,10 @@ impl SavedStateStore<'_> {
         Ok(kept)
     }
 
-    /// The text of a state that can be made the last one. Nothing is written.
+    /// Returns the text of a state that [`SavedStateStore::restore`] would accept. Writes nothing.
     ///
     /// # Errors
+    ///
     /// The errors of [`SavedStateStore::restore`].
     pub fn restorable(&self, place: &StatesDirectory, book: &SavedStateIndex, name: &str) -> Result<String> {
         let entry =
@@ -191,9 +196,10 @@ impl SavedStateStore<'_> {
         })
     }
 
-    /// The book as it is, without what is not there any more. Nothing is written.
+    /// Returns the index without states whose files no longer exist. Writes nothing.
     ///
     /// # Errors
+    ///
     /// Those of [`StatesDirectory::find`] and [`SavedStateIndex::peek`].
     pub fn look(&self) -> Result<(Option<StatesDirectory>, SavedStateIndex)> {
         let mut book = SavedStateIndex::peek(self.state, self.project)?;
@@ -205,7 +211,7 @@ impl SavedStateStore<'_> {
         Ok((place, book))
     }
 
-    /// A state's text and where it lies, if it is as it was saved.
+    /// Returns a state's path and text, if it is unchanged since it was saved.
     #[must_use]
     pub fn sound(place: &StatesDirectory, entry: &SavedStateEntry) -> Option<(PathBuf, String)> {
         [place.last(), place.archived(&entry.name)].into_iter().find_map(|path| {
@@ -215,7 +221,7 @@ impl SavedStateStore<'_> {
         })
     }
 
-    /// Notes why a state could not be saved; whether that is news.
+    /// Records why a state could not be saved; returns whether that differs from the last failure.
     #[must_use]
     pub fn failed(&self, error: &Error) -> bool {
         let Ok(_held) = Lock::wait(&SavedStateIndex::lock(self.state, self.project), SHORT_WAIT) else {
@@ -228,7 +234,8 @@ impl SavedStateStore<'_> {
         news && book.save(self.state).is_ok()
     }
 
-    /// Files of ours in the project that are as they were saved: what `uninstall` takes away.
+    /// Lists this tool's files in the project that are unchanged since they were saved, which `uninstall`
+    /// removes.
     #[must_use]
     pub fn removable(&self) -> Vec<PathBuf> {
         let Ok((Some(place), book)) = self.look() else { return Vec::new() };
@@ -250,7 +257,7 @@ impl SavedStateStore<'_> {
         Ok(book)
     }
 
-    /// Keeps a last state that is not as it was saved: somebody has edited it, or it is none of ours.
+    /// Saves a copy of a last state that was edited or that this tool did not write.
     fn put_aside(
         &self,
         place: &StatesDirectory,
@@ -270,7 +277,7 @@ impl SavedStateStore<'_> {
     }
 }
 
-/// Copies the last state into the archive, where it is still needed.
+/// Copies the last state into the archive if it is still needed.
 fn archive_last(place: &StatesDirectory, book: &SavedStateIndex) -> Result<()> {
     let Some(text) = StatesDirectory::read(&place.last()) else { return Ok(()) };
     let hash = sha256_hex(text.as_bytes());
@@ -281,11 +288,12 @@ fn archive_last(place: &StatesDirectory, book: &SavedStateIndex) -> Result<()> {
     }
 }
 
-/// Makes the book say what is there: a state that was never written is none, and the one before it is needed again.
+/// Makes the index match the files: drops a state that was never written, and reinstates the one before it.
 fn settle(place: &StatesDirectory, book: &mut SavedStateIndex) {
     let last = hash_of(&place.last());
     let states = std::mem::take(&mut book.states);
-    // What somebody has edited stays in the book, to be told; what is on its way out stays only to be removed.
+    // An edited state stays in the index so that it can be reported; a retired one stays only until its file
+    // is removed.
     let there = |entry: &SavedStateEntry| {
         let path = place.archived(&entry.name);
         last.as_ref() == Some(&entry.sha256)
@@ -303,7 +311,7 @@ fn settle(place: &StatesDirectory, book: &mut SavedStateIndex) {
     }
 }
 
-/// Removes what is retired, unless somebody has edited it.
+/// Removes retired states, except those that were edited.
 fn discard(place: &StatesDirectory, book: &SavedStateIndex) {
     for entry in book.states.iter().filter(|entry| entry.retired) {
         let path = place.archived(&entry.name);
@@ -311,7 +319,7 @@ fn discard(place: &StatesDirectory, book: &SavedStateIndex) {
             let _ = std::fs::remove_file(&path);
         }
     }
-    // A copy of what is the last one now.
+    // The archive may hold a copy of the current last state.
     let last = hash_of(&place.last());
     for entry in book.states.iter().filter(|entry| last.as_ref() == Some(&entry.sha256)) {
         let _ = std::fs::remove_file(place.archived(&entry.name));
@@ -322,7 +330,8 @@ fn hash_of(path: &Path) -> Option<String> {
     Some(sha256_hex(&read_small(path, LARGEST).ok()??))
 }
 
-/// The time it was saved and the beginning of its session's id, and a number where that is taken.
+/// Builds a name from the time of saving and the beginning of the session id, plus a number if that name is
+/// taken.
 fn free_name(book: &SavedStateIndex, entry: &SavedStateEntry) -> String {
     let id: String = entry.session.chars().take(8).collect();
     let plain = format!("{}-{id}", entry.saved_at.format("%Y%m%dT%H%M%S%3fZ"));
@@ -336,7 +345,7 @@ fn free_name(book: &SavedStateIndex, entry: &SavedStateEntry) -> String {
     name
 }
 
-/// The file: a line that names the state, when it was saved, and the text.
+/// Formats the file: a line with the name of the state, the time of saving, and the text.
 fn file_text(entry: &SavedStateEntry, text: &str) -> String {
     let at = entry.saved_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let moment: Moment = entry.moment;
@@ -379,7 +388,7 @@ mod tests {
             }
         }
 
-        /// Sessions and seconds of what is there and whole.
+        /// Lists session and second of each state that exists and is unchanged.
         fn whole(&self) -> Vec<String> {
             let (place, book) = self.rack(10).look().unwrap();
             let kept = book.states.iter().filter(|entry| !entry.retired);
@@ -398,7 +407,8 @@ mod tests {
         for next in ["a", "b"] {
             let ground = Ground::new();
             ground.put("a", 1, ENDED);
-            // The book as the killed process has left it: its own state in it, the one before retired.
+            // The index as the killed process left it: it contains the new state, and the previous one is
+            // retired.
             let mut book = SavedStateIndex::load(&ground.state, &ground.project).unwrap();
             let mut lost = entry("a", 2, ENDED);
             lost.sha256 = sha256_hex(b"never written");
@@ -422,7 +432,7 @@ mod tests {
         let text = std::fs::read(&archived).unwrap();
         std::fs::write(place.dir().join(".x.1-0.cc-recover-tmp"), "half").unwrap();
         ground.put("a", 3, ENDED);
-        // As if the copy had not been removed.
+        // Simulates a copy that was not removed.
         std::fs::write(&archived, text).unwrap();
         ground.put("b", 4, ENDED);
         assert_eq!(ground.whole(), ["a at 3", "b at 4"]);

@@ -1,4 +1,5 @@
-//! What is in the plugin: its files, in the order in which they are written. What Claude Code finds it by comes last.
+//! The files of the plugin, in the order in which they are written. The files by which Claude Code finds it
+//! come last.
 
 use super::super::hooks::{MARKER, plugin_entries};
 use super::super::runtime::{HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, RUN_NAME, Runtime, Whose};
@@ -9,10 +10,10 @@ use crate::store::StateDir;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
-/// The module that Claude Code loads from 2.1.286 on; older clients ignore it and run the hooks.
+/// The module that Claude Code loads since 2.1.286; older clients ignore it and run the hooks.
 const MODULE: &str = "module.js";
 
-/// What it is, in one sentence.
+/// One-sentence description of the plugin.
 const DESCRIPTION: &str =
     "Notes stopped Claude Code sessions, waits for the limit, and continues the same session once, safely.";
 
@@ -53,20 +54,17 @@ what the hooks ran, which hooks in settings may use too.
 
 pub(super) struct Content {
     pub path: PathBuf,
-    /// What is in it.
     pub text: String,
-    /// What it is for.
     pub why: &'static str,
-    /// The plugin works without it.
+    /// The plugin works without this file.
     pub spare: bool,
 }
 
-/// Directory of the plugin's commands.
 pub(super) fn commands(directory: &Path) -> PathBuf {
     directory.join(NAME).join(super::super::commands::DIRECTORY)
 }
 
-/// All files but the commands. Those that name the plugin to Claude Code are the last two.
+/// Returns all files except the commands. The two that make the plugin known to Claude Code come last.
 ///
 /// # Errors
 /// [`crate::error::Code::Io`] when a part of the package is missing.
@@ -144,7 +142,7 @@ pub(super) fn contents(
     ])
 }
 
-/// As settings have them, by event.
+/// Hook groups by event, as in a settings file.
 fn hooks() -> Value {
     let mut events = Map::new();
     for entry in plugin_entries() {

@@ -1,8 +1,8 @@
-//! The plugin: the same hooks and commands in the form that Claude Code installs by itself, as a marketplace with one plugin in
-//! a directory of the user's own. Claude Code (2.1.200, 2.1.250 and 2.1.329) reads it in place.
+//! The plugin: the same hooks and commands in the form that Claude Code installs by itself, as a marketplace
+//! with one plugin in a directory of the user. Claude Code (2.1.200, 2.1.250 and 2.1.329) reads it in place.
 //!
-//! Its hooks act in every project, as the user's own do. Where a settings file has hooks of ours that the client runs too, they
-//! leave the session to those: nothing is done twice.
+//! Its hooks act in every project, as the user's own do. Where a settings file has our hooks and the client
+//! runs them too, the plugin leaves the session to those, so that nothing is done twice.
 
 mod contents;
 mod module_off;
@@ -33,16 +33,14 @@ use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Name of the plugin and of its marketplace.
 pub const NAME: &str = "cc-session-recover";
-/// What Claude Code calls it: plugin and marketplace.
+/// Identifier of the plugin in Claude Code: plugin and marketplace.
 pub const ID: &str = "cc-session-recover@cc-session-recover";
-/// Directory of hooks in a plugin.
 pub const HOOKS: &str = "hooks";
-/// Option of the client that names the settings it reads.
+/// Client option that names the settings to read.
 const SOURCES: &str = "--setting-sources";
 
-/// The record that a person had the plugin written. Without it the plugin's hooks do nothing.
+/// Records that the user had the plugin written. Without it the plugin's hooks do nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PluginRecord {
@@ -51,18 +49,18 @@ struct PluginRecord {
     places: BTreeMap<PathBuf, PluginDirectory>,
 }
 
-/// A directory that the plugin was written to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PluginDirectory {
-    /// When it was written first.
+    /// Time at which it was first written.
     #[serde(serialize_with = "time")]
     at: DateTime<Utc>,
-    /// Its files, with the SHA-256 of their bytes in hex.
+    /// Files of the plugin, with the SHA-256 of their bytes in hex.
     files: BTreeMap<PathBuf, String>,
-    /// Directories that did not exist before, the outermost first.
+    /// Directories created for the plugin, outermost first.
     created: Vec<PathBuf>,
-    /// The same for what a run is about to write. Where one was killed, each file may be as it was or as it was to be.
+    /// The files that a run is about to write, in the same form. After a killed run each file may have its
+    /// old or its new contents.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     coming: BTreeMap<PathBuf, String>,
 }
@@ -82,7 +80,7 @@ impl PluginRecord {
         state.projects().join("plugin.json")
     }
 
-    /// What is there; a damaged one counts as none, and is set aside by the next change.
+    /// Reads the record. A damaged one counts as missing and is quarantined by the next change.
     ///
     /// # Errors
     /// [`Code::StateNewer`].
@@ -93,7 +91,7 @@ impl PluginRecord {
         }
     }
 
-    /// Writes it; one that names no directory is taken away.
+    /// Writes the record, or removes it if it names no directory.
     ///
     /// # Errors
     /// [`Code::Io`].
@@ -103,14 +101,14 @@ impl PluginRecord {
     }
 }
 
-/// The directories that the plugin was written to.
 #[must_use]
 pub fn written(state: &StateDir) -> Vec<PathBuf> {
     PluginRecord::look(state).map(|record| record.places.into_keys().collect()).unwrap_or_default()
 }
 
-/// The record under which the plugin's hooks work for a session: the project's own where it has one, else one that says nothing
-/// but that the plugin was written. `None` where hooks of a settings file do the work, and where no plugin was written.
+/// Returns the record under which the plugin's hooks work for a session: the project's own if there is one,
+/// else one that only shows that the plugin was written. `None` where hooks of a settings file do the work,
+/// and where no plugin was written.
 ///
 /// `event` is the name of the event and its session; without it, any hook of ours counts.
 #[must_use]
@@ -122,7 +120,7 @@ pub fn in_charge(
 ) -> Option<Enabled> {
     let at = PluginRecord::look(state).ok()?.places.values().map(|place| place.at).min()?;
     let project = env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
-    // The hooks of a project reach sessions below it only where they are in its local settings too.
+    // A project's hooks reach sessions below it only if they are in its local settings too.
     let project = project.and_then(|dir| {
         let owner = project_of(state, env, &dir)?;
         (owner == dir || is_covered(state, env, &owner)).then(|| find(state, env, Some(&owner))).flatten()
@@ -143,14 +141,14 @@ pub fn in_charge(
     Some(project.or(user).unwrap_or_else(|| Enabled::new(None, at)))
 }
 
-/// The launcher that was started, where the client tells hooks the directory of their plugin.
+/// Path of the launcher that was started, if the client passes the plugin's directory to hooks.
 #[must_use]
 pub fn launcher(env: &Environment) -> Option<PathBuf> {
     Some(env.absolute("CLAUDE_PLUGIN_ROOT")?.join(HOOKS).join(MARKER))
 }
 
-/// How the client of a session was started; empty when that is not known. Clients before 2.1.220 do not tell hooks their process,
-/// but register it.
+/// How the client of a session was started; empty if unknown. Clients before 2.1.220 do not pass their
+/// process id to hooks, but register it.
 fn command_line(env: &Environment, processes: &dyn Processes, session: Option<&str>) -> Vec<String> {
     let told = env.claude_pid();
     let pid = match (env.claude_config_dir().map(ClaudeHome::new), session) {
@@ -160,7 +158,7 @@ fn command_line(env: &Environment, processes: &dyn Processes, session: Option<&s
     pid.map(|pid| processes.command_line(pid)).unwrap_or_default()
 }
 
-/// Whether what the hooks start, which `init` put into settings, is still there.
+/// Whether the launcher that `init` installed for the hooks in settings still exists.
 fn has_launcher(enabled: &Enabled, env: &Environment) -> bool {
     let base = match &enabled.project {
         Some(project) => Some(project.join(".claude")),
@@ -169,15 +167,15 @@ fn has_launcher(enabled: &Enabled, env: &Environment) -> bool {
     base.is_some_and(|base| base.join(MARKER).is_file())
 }
 
-/// Whether the settings file, which may be a link, still has a hook of ours for this event, or for any. One that the client cannot
-/// read has none.
+/// Whether the settings file, which may be a link, still has a hook of ours for this event, or for any. A
+/// file that the client cannot read has none.
 fn has_hook(path: &Path, event: Option<&str>) -> bool {
     let Some(Ok(value)) = value_of(path) else { return false };
     ours(&value).iter().any(|entry| event.is_none_or(|event| entry.event == event))
 }
 
-/// Whether a client that was started so reads the settings of a scope (`--setting-sources user` keeps the plugin and leaves a
-/// project's settings out; seen with 2.1.329).
+/// Whether a client with this command line reads the settings of a scope (`--setting-sources user` keeps the
+/// plugin and leaves a project's settings out; seen with 2.1.329).
 fn reads(line: &[String], scope: HookScope) -> bool {
     let wanted = match scope {
         HookScope::Project => "project",
@@ -192,7 +190,7 @@ fn reads(line: &[String], scope: HookScope) -> bool {
             Some(rest) => rest.strip_prefix('='),
             None => None,
         };
-        // The last one counts.
+        // The last occurrence wins.
         if let Some(given) = given {
             read = given.split(',').any(|source| source.trim() == wanted);
         }
@@ -200,17 +198,17 @@ fn reads(line: &[String], scope: HookScope) -> bool {
     read
 }
 
-/// What Claude Code's own settings say about the plugin.
+/// What Claude Code's own settings contain about the plugin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct ClientPluginSettings {
-    /// Directory of the marketplace of our name.
+    /// Directory of the marketplace with our name.
     marketplace: Option<PathBuf>,
-    /// The plugin is on.
+    /// Whether the plugin is enabled.
     on: bool,
 }
 
 impl ClientPluginSettings {
-    /// For a project, or where no project has a say.
+    /// Reads the settings that apply to a project, or those that apply without one.
     fn of(config_dir: Option<&Path>, project: Option<&Path>) -> Self {
         let Some(home) = config_dir.map(ClaudeHome::new) else { return Self::default() };
         let settings = Settings::read(&home, project, &managed_dir());
@@ -218,25 +216,26 @@ impl ClientPluginSettings {
         let market = |value: &Value| {
             value["extraKnownMarketplaces"][NAME]["source"]["path"].as_str().map(PathBuf::from)
         };
-        // Each layer may say it, the highest that does decides.
+        // Every layer may set it; the highest that does decides.
         let on = values.clone().find_map(|value| value["enabledPlugins"][ID].as_bool());
         Self { marketplace: values.find_map(market), on: on == Some(true) }
     }
 }
 
-/// A plugin that was written, and what Claude Code does with it.
+/// A plugin that was written, and how Claude Code uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstalledPlugin {
-    /// Where it is: the directory that Claude Code reads, where it reads one.
+    /// Directory of the plugin: the one that Claude Code reads, if any.
     pub directory: PathBuf,
-    /// Claude Code reads it there, and has it on.
+    /// Whether Claude Code reads the plugin there and has it enabled.
     pub on: bool,
-    /// It is known here that it was written there. Otherwise its hooks do nothing.
+    /// Whether the state directory records that it was written there. Without that record its hooks do
+    /// nothing.
     pub recorded: bool,
 }
 
-/// The plugin as it stands for a project in a configuration directory of Claude Code; `None` when none was written and
-/// Claude Code has none on.
+/// Returns the plugin as it applies to a project under a configuration directory of Claude Code; `None` if
+/// none was written and Claude Code has none enabled.
 #[must_use]
 pub fn standing(
     state: &StateDir,

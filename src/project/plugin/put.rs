@@ -1,7 +1,7 @@
-//! Putting the plugin where Claude Code can read it, and taking it away: first a plan, as a value, then exactly that, all of it or
-//! nothing.
+//! Writes the plugin where Claude Code can read it, and removes it: first computes a plan as a value, then
+//! carries out exactly that, all of it or nothing.
 //!
-//! What stands under one of its names and is not ours stays as it is.
+//! A file under one of its names that is not ours is left as it is.
 
 use super::contents::{Content, commands, contents};
 use super::{ClientPluginSettings, HOOKS, ID, NAME, PluginDirectory, PluginRecord};
@@ -26,11 +26,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Largest file of the plugin, in bytes.
+/// Size limit of a plugin file, in bytes.
 const LIMIT: u64 = 1024 * 1024;
 /// A square PNG of 512 pixels, which the plugin directory of Claude Code asks for.
 const ICON: &str = "icon.png";
-/// Mode of the directories of a plugin.
 const PRIVATE_DIRECTORY: u32 = 0o700;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
@@ -42,7 +41,7 @@ pub struct PluginOptions {
     /// Absolute path of the directory; `plugin` in the state directory when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<PathBuf>,
-    /// Take it away again.
+    /// Removes the plugin instead of writing it.
     #[serde(default)]
     pub remove: bool,
     /// Root of the running package, from which the runtime is copied.
@@ -60,13 +59,12 @@ pub struct PluginOptions {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PluginPlan {
-    /// The directory: a marketplace with one plugin.
+    /// Directory of the marketplace with the one plugin.
     pub directory: PathBuf,
-    /// It is taken away.
+    /// Whether the plugin is removed.
     pub remove: bool,
-    /// Files, in the order in which they are done.
+    /// Files, in the order in which they are processed.
     pub files: Vec<FileStep>,
-    /// What a person should know.
     pub warnings: Vec<String>,
     /// Commands of Claude Code that are left to a person, one word each.
     pub next: Vec<Vec<String>>,
@@ -79,18 +77,17 @@ pub struct PluginPlan {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PluginReport {
     pub directory: PathBuf,
-    /// It was taken away.
+    /// Whether the plugin was removed.
     pub remove: bool,
     /// `false`: everything was already as it should be.
     pub changed: bool,
     pub files: Vec<FileStep>,
-    /// What a person should know.
     pub warnings: Vec<String>,
     /// Commands of Claude Code that are left to a person, one word each.
     pub next: Vec<Vec<String>>,
 }
 
-/// What planning finds out.
+/// Everything that planning reads.
 struct PluginPlanning {
     state: StateDir,
     directory: PathBuf,
@@ -157,7 +154,7 @@ impl PluginPlanning {
         Ok(Self { state, directory, record, runtime, contents, icon })
     }
 
-    /// What was written here before, by its hashes.
+    /// Hashes of what was written here earlier.
     fn known(&self) -> Vec<&BTreeMap<PathBuf, String>> {
         let place = self.record.places.get(&self.directory);
         place.into_iter().flat_map(|place| [&place.files, &place.coming]).collect()
@@ -167,7 +164,7 @@ impl PluginPlanning {
         Fence::around(&self.directory)
     }
 
-    /// The record says that these files were written here, and nothing else.
+    /// Whether the record already lists exactly these files, with no write pending.
     fn is_recorded(&self, files: &[FileStep]) -> bool {
         self.record.places.get(&self.directory).is_some_and(|place| {
             place.coming.is_empty() && hashes(files).all(|(path, hash)| place.files.get(path) == Some(&hash))
@@ -179,7 +176,7 @@ impl PluginPlanning {
     }
 }
 
-/// The directory with every link in it followed, as far as it is there.
+/// Resolves every link in the directory's path, as far as the path exists.
 fn directory(setup: SetupContext<'_>, state: &StateDir, to: Option<&Path>) -> Result<PathBuf> {
     let wanted = to.map_or_else(|| state.root().join("plugin"), Path::to_path_buf);
     let refused = |why: &str| {
@@ -194,7 +191,7 @@ fn directory(setup: SetupContext<'_>, state: &StateDir, to: Option<&Path>) -> Re
     }
     let there = wanted.ancestors().find_map(|dir| Some((dir, canonical(dir).ok()?)));
     let directory = match there {
-        // Part by part: joining nothing would add a slash.
+        // Appends component by component, because joining an empty path would add a slash.
         Some((dir, real)) => {
             wanted.strip_prefix(dir).map_or(real.clone(), |rest| real.iter().chain(rest).collect())
         }
@@ -207,11 +204,11 @@ fn directory(setup: SetupContext<'_>, state: &StateDir, to: Option<&Path>) -> Re
     Ok(directory)
 }
 
-/// Plans. Nothing is written.
+/// Computes the plan without writing anything.
 ///
 /// # Errors
-/// [`Code::PathRefused`] when something that is not ours is in the way, [`Code::StateNewer`], [`Code::StateDirUnknown`],
-/// [`Code::Io`].
+/// [`Code::PathRefused`] if a file that is not ours is in the way, [`Code::StateNewer`],
+/// [`Code::StateDirUnknown`], [`Code::Io`].
 pub fn plan(setup: SetupContext<'_>, options: PluginOptions) -> Result<PluginPlan> {
     plan_on(&PluginPlanning::read(setup, &options)?, setup, options)
 }
@@ -286,7 +283,7 @@ fn written(ground: &PluginPlanning, options: &PluginOptions) -> Result<(Vec<File
         let name = step.path.file_stem().unwrap_or_default().to_string_lossy();
         step.why = format!("/{NAME}:{name} in Claude Code");
     }
-    // Before the files by which Claude Code finds the plugin.
+    // Inserted before the two files by which Claude Code finds the plugin.
     let names = files.len() - 2;
     files.splice(names..names, commands);
     if !ground.is_recorded(&files) {
@@ -302,7 +299,7 @@ fn taken_away(ground: &PluginPlanning) -> Result<(Vec<FileStep>, Vec<String>)> {
     let fence = ground.fence();
     let mut files = Vec::new();
     let mut warnings = Vec::new();
-    // What Claude Code finds the plugin by goes first.
+    // The files by which Claude Code finds the plugin are removed first.
     for Content { path, text, .. } in ground.contents.iter().rev() {
         fence.check(path)?;
         match read_text(&fence, path, LIMIT) {
@@ -310,7 +307,7 @@ fn taken_away(ground: &PluginPlanning) -> Result<(Vec<FileStep>, Vec<String>)> {
                 files.push(removal(path, Some(before), "was part of the plugin"));
             }
             Ok(None) => {}
-            // What was never written here is somebody else's, whatever it is.
+            // A file that was never written here belongs to the user, whatever it contains.
             Ok(Some(_)) | Err(_) => {
                 if is_known(path, &known) {
                     warnings.push(format!(
@@ -349,12 +346,13 @@ fn flags(directory: &Path) -> Flags {
     Flags::beside(&directory.join(NAME).join(HOOKS).join(MARKER))
 }
 
-/// Does what was planned: all of it, or nothing.
+/// Carries out a plan: all of it, or nothing.
 ///
-/// The plan is made again from its options and must be the same, so that what a caller changed in it has no effect.
+/// The plan is computed again from its options and must be equal, so changes that a caller made to it have no
+/// effect.
 ///
 /// # Errors
-/// As [`plan`]; [`Code::ChangedMeanwhile`] when a file is no longer as it was planned for.
+/// As [`plan`]; [`Code::ChangedMeanwhile`] if a file has changed since the plan was made.
 pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginReport> {
     let state = StateDir::new(setup.env.state_dir()?);
     let _lock = Lock::wait(&state.project_lock("plugin"), LOCK_WAIT)?;
@@ -368,7 +366,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
     for path in own_files(&ground) {
         sweep(&path);
     }
-    // What is damaged is set aside here.
+    // This load quarantines a damaged record.
     let mut record =
         load::<PluginRecord>(&ground.state, &PluginRecord::path(&ground.state))?.found().unwrap_or_default();
     let before = record.clone();
@@ -413,7 +411,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
         flags.clear();
         let created = before.places.get(&plan.directory).map(|place| place.created.as_slice());
         clear_out(&ground, created.unwrap_or_default());
-        // Where there was none, nobody waits because of it.
+        // If no plugin was there, no session waits because of it.
         if changed {
             stop_waiting(setup, &state);
         }
@@ -427,7 +425,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
     Ok(PluginReport { directory, remove, changed, files, warnings, next })
 }
 
-/// What the record says while files are written, so that also a run that was killed is known by what it left.
+/// Records the files before they are written, so that the leftovers of a killed run are recognised.
 fn announce(record: &mut PluginRecord, plan: &PluginPlan, missing: &[PathBuf], clock: &dyn Clock) {
     let place = record.places.entry(plan.directory.clone()).or_insert_with(|| PluginDirectory {
         at: clock.now(),
@@ -435,7 +433,7 @@ fn announce(record: &mut PluginRecord, plan: &PluginPlan, missing: &[PathBuf], c
         created: Vec::new(),
         coming: BTreeMap::new(),
     });
-    // What is there now was found to be ours.
+    // Planning has established that the existing files are ours.
     for step in plan.files.iter().filter(|step| step.after.is_some()) {
         if let Some(text) = &step.before {
             place.files.insert(step.path.clone(), sha256_hex(text.as_bytes()));
@@ -453,7 +451,7 @@ fn announce(record: &mut PluginRecord, plan: &PluginPlan, missing: &[PathBuf], c
     }
 }
 
-/// What it says afterwards.
+/// Updates the record after the files were written or removed.
 fn settle(record: &mut PluginRecord, plan: &PluginPlan) {
     if plan.remove {
         record.places.remove(&plan.directory);
@@ -467,7 +465,7 @@ fn hashes(files: &[FileStep]) -> impl Iterator<Item = (&PathBuf, String)> {
     files.iter().filter_map(|step| Some((&step.path, sha256_hex(step.after.as_ref()?.as_bytes()))))
 }
 
-/// Does the steps and then `last`; when one of them fails, everything gets its earlier bytes back.
+/// Carries out the steps and then `last`. If one of them fails, restores the earlier bytes of every file.
 fn carry_out(
     fence: &Fence,
     steps: &[&FileStep],
@@ -490,7 +488,7 @@ fn carry_out(
         Err(error) => error,
     };
     for index in (0..tried).rev() {
-        // What cannot be taken back is found by the next run, by its bytes.
+        // A step that cannot be reverted is recognised by the next run from its bytes.
         let _ = put(index, steps[index].before.as_ref());
     }
     for dir in missing.iter().rev() {
@@ -499,13 +497,12 @@ fn carry_out(
     Err(error)
 }
 
-/// Every file of the plugin.
 fn own_files(ground: &PluginPlanning) -> Vec<PathBuf> {
     let files = ground.contents.iter().map(|content| content.path.clone());
     files.chain(NAMES.iter().map(|name| commands(&ground.directory).join(name))).collect()
 }
 
-/// Takes the directories away that are ours and empty, the innermost first.
+/// Removes the plugin's own empty directories, innermost first.
 fn clear_out(ground: &PluginPlanning, created: &[PathBuf]) {
     let own = own_files(ground).into_iter().flat_map(|path| {
         let dirs = path.ancestors().skip(1).take_while(|dir| *dir != ground.directory);
@@ -519,7 +516,7 @@ fn clear_out(ground: &PluginPlanning, created: &[PathBuf]) {
     }
 }
 
-/// Removes a directory that is empty. Those above the plugin's own were created for it.
+/// Removes an empty directory. Those above the plugin's own were created for it.
 fn remove_empty(fence: &Fence, dir: &Path) {
     if fence.holds(dir) {
         fence.remove_empty(dir);

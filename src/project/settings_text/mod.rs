@@ -1,8 +1,10 @@
-//! Edits of the text of a settings file. Every byte that is not ours stays: comments, key order, indentation, line ends,
-//! trailing commas, byte order mark, foreign hooks. What one edit adds, the opposite edit removes to the byte.
+//! Edits the text of a settings file. Every byte that is not ours is preserved: comments, key order,
+//! indentation, line ends, trailing commas, byte order mark, foreign hooks. The opposite edit reverts each
+//! edit exactly, byte for byte.
 //!
-//! The text is read as a tree with its white space and comments. The crate's own `append` and `remove` are not used: they open up
-//! objects that stand in one line, move a comment behind the last entry, and remove the comments beside an entry.
+//! The text is parsed into a tree that retains white space and comments. The crate's own `append` and
+//! `remove` are not used, because they expand objects written on one line, move a comment after the last
+//! entry, and remove the comments beside an entry.
 
 use super::hooks::HookEntry;
 use super::statusline::StatusLineEntry;
@@ -19,7 +21,7 @@ use std::ops::Range;
 const BOM: char = '\u{feff}';
 const LEFT_AS_IT_WAS: &str = "fix the file and run this again; it was left as it is";
 
-/// JSON with comments and trailing commas, which is what Claude Code reads.
+/// JSON with comments and trailing commas, as Claude Code accepts it.
 const SYNTAX: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
@@ -36,18 +38,20 @@ const SYNTAX: ParseOptions = ParseOptions {
 /// Warning for a file with `"disableAllHooks": true`.
 const HOOKS_ARE_OFF: &str = "\"disableAllHooks\": true in this settings file switches all hooks off, ours too: nothing is noticed or continued until it is removed";
 
-/// Adds our hooks. An entry that is there as wanted is left alone, one of ours with other fields is replaced where it stands, further
-/// ones of ours are removed. New entries go to the end of their event's list. A hook with `marker` in its command or arguments is ours.
+/// Adds our hooks. An entry that is already as wanted is left alone, one of ours with other fields is
+/// replaced in place, and further ones of ours are removed. New entries go to the end of their event's list.
+/// A hook with `marker` in its command or arguments is ours.
 ///
 /// # Errors
-/// [`Code::SettingsUnparsable`], [`Code::SettingsDuplicateKey`] or [`Code::SettingsShape`]; the file must not be touched then.
+/// [`Code::SettingsUnparsable`], [`Code::SettingsDuplicateKey`] or [`Code::SettingsShape`]; the file must not
+/// be touched then.
 pub fn with_hooks(text: Option<&str>, entries: &[HookEntry], marker: &str) -> Result<String> {
     let (bom, body) = split_bom(text.unwrap_or_default());
     let document = Document::read(body)?;
     let mut current = if document.root.is_some() { body.to_owned() } else { with_empty_root(&document) };
-    // Each step adds, replaces or removes one hook. More steps than hooks means that one had no effect.
+    // Each step adds, replaces or removes one hook. More steps than hooks mean that one had no effect.
     let mut left = 2 * (entries.len() + document.our_hooks(marker)?.len());
-    // One edit at a time, each on a new tree, so that no offset outlives its text.
+    // One edit at a time, each on a newly parsed tree, so that no offset outlives its text.
     while let Some(next) = one_step(&Document::read(&current)?, entries, marker)? {
         left = left.checked_sub(1).ok_or_else(uneditable)?;
         current = next;
@@ -56,7 +60,8 @@ pub fn with_hooks(text: Option<&str>, entries: &[HookEntry], marker: &str) -> Re
     Ok(format!("{bom}{current}"))
 }
 
-/// Removes our hooks, and the lists and objects that are empty only because ours left them; a comment in them keeps them.
+/// Removes our hooks, and the lists and objects that become empty only because of that. A comment inside
+/// preserves them.
 ///
 /// # Errors
 /// As [`with_hooks`].
@@ -78,8 +83,9 @@ pub fn without_hooks(text: &str, marker: &str) -> Result<String> {
     Ok(format!("{bom}{current}"))
 }
 
-/// Sets our status line: around the command that is there, whose other keys stay, or as a new one. Ours carries the command it wraps, so
-/// that the settings alone are enough to restore it. A status line with `marker` in its command is ours.
+/// Sets our status line: around the existing command, whose other keys are preserved, or as a new one. Our
+/// command contains the one it wraps, so that the settings alone are enough to restore it. A status line with
+/// `marker` in its command is ours.
 ///
 /// # Errors
 /// As [`with_hooks`].
@@ -108,7 +114,7 @@ pub fn with_status_line(text: Option<&str>, entry: &StatusLineEntry, marker: &st
     Ok(format!("{bom}{edited}"))
 }
 
-/// Removes our status line: the command that it wraps comes back, and where it wraps none the whole key goes.
+/// Removes our status line: restores the command that it wraps, or removes the whole key if it wraps none.
 ///
 /// # Errors
 /// As [`with_hooks`].
@@ -130,7 +136,7 @@ pub fn without_status_line(text: &str, marker: &str) -> Result<String> {
     Ok(format!("{bom}{edited}"))
 }
 
-/// The warning that the hooks of this file do not run.
+/// Returns a warning if the hooks of this file do not run.
 ///
 /// # Errors
 /// As [`with_hooks`].
@@ -151,7 +157,7 @@ fn wrapping(command: &str, own: &str) -> String {
     format!("ccsr_line='{}'; {own}", command.replace('\'', r"'\''"))
 }
 
-/// The command that a status line of ours wraps, which may be empty; `None` when it is not ours.
+/// Returns the command that a status line of ours wraps, which may be empty; `None` if it is not ours.
 fn wrapped_by(command: &str, marker: &str) -> Option<String> {
     let mut rest = command.strip_prefix("ccsr_line='").filter(|_| command.contains(marker))?;
     let mut wrapped = String::new();
@@ -166,14 +172,14 @@ fn wrapped_by(command: &str, marker: &str) -> Option<String> {
     }
 }
 
-/// A settings file without its byte order mark. `root` is its object; `None`: nothing is in it yet.
+/// A settings file without its byte order mark. `root` is its object; `None` if the file is still empty.
 struct Document {
     text: String,
     tree: CstRootNode,
     root: Option<CstObject>,
 }
 
-/// A hook of ours, and the entry of the event's list that has it.
+/// A hook of ours, and the entry of the event's list that contains it.
 struct OurHook {
     event: String,
     group: CstObject,
@@ -235,7 +241,8 @@ impl Document {
         hooks.as_object().map(Some).ok_or_else(|| self.misshapen(&hooks, "\"hooks\"", "an object"))
     }
 
-    /// The value of a key that must not stand twice: of two equal keys Claude Code takes the last, a careless edit the first.
+    /// Returns the value of a key that must not occur twice: of two equal keys Claude Code takes the last, a
+    /// careless edit the first.
     fn only_value(&self, object: &CstObject, key: &str) -> Result<Option<CstNode>> {
         let mut properties = object
             .properties()
@@ -293,7 +300,8 @@ impl Document {
     }
 }
 
-/// The first string with a line break, a tab or the like in it: the crate reads such a string, but JSON has none.
+/// Finds the first string that contains a raw control character such as a line break or a tab: the crate
+/// accepts such a string, but JSON does not.
 fn control_character_in(node: &CstNode) -> Option<CstNode> {
     match node.as_string_lit() {
         Some(string) => string.raw_value().contains(|char| char < ' ').then(|| node.clone()),
@@ -305,7 +313,7 @@ fn text_of(node: &CstNode) -> Option<String> {
     node.as_string_lit()?.decoded_value().ok()
 }
 
-/// The last value of a key, which is the one that Claude Code takes.
+/// Returns the last value of a key, which is the one that Claude Code takes.
 fn value_in(object: &CstObject, key: &str) -> Option<CstNode> {
     let property = object.properties().into_iter().rfind(|one| one.decoded_name().as_deref() == Some(key));
     property?.value()
@@ -317,12 +325,13 @@ fn is_ours(hook: &Value, marker: &str) -> bool {
     hook.is_object() && words.any(|word| word.contains(marker))
 }
 
-/// Refuses an edit that changed a value which is not ours, such as a hook that slipped behind a comment.
+/// Refuses an edit that changed a foreign value, such as a hook that ended up inside a comment.
 fn ensure_foreign_values(before: &str, after: &str, marker: &str) -> Result<()> {
     if foreign_in(before, marker)? == foreign_in(after, marker)? { Ok(()) } else { Err(uneditable()) }
 }
 
-/// Refuses an edit that changed anything but the command of the status line, or the whole status line where one file has none.
+/// Refuses an edit that changed anything but the command of the status line, or the whole status line if one
+/// of the files has none.
 fn ensure_values_beside_command(before: &str, after: &str) -> Result<()> {
     let values = |text| -> Result<_> {
         let mut rest = Document::read(text)?.values();
@@ -335,7 +344,7 @@ fn ensure_values_beside_command(before: &str, after: &str) -> Result<()> {
     if rest == new_rest && is_same_line { Ok(()) } else { Err(uneditable()) }
 }
 
-/// The values of a settings file without hooks of ours, and without lists in `hooks` that are empty.
+/// Returns the values of a settings file without our hooks, and without empty lists in `hooks`.
 fn foreign_in(text: &str, marker: &str) -> Result<(Map<String, Value>, Map<String, Value>)> {
     let mut rest = Document::read(text)?.values();
     let Some(Value::Object(mut events)) = rest.remove("hooks") else { return Ok((rest, Map::new())) };
@@ -352,7 +361,7 @@ fn foreign_in(text: &str, marker: &str) -> Result<(Map<String, Value>, Map<Strin
     Ok((rest, events))
 }
 
-/// The text after the first edit that is still needed; `None` when the file is as wanted.
+/// Returns the text after the next edit that is still needed; `None` if the file is as wanted.
 fn one_step(document: &Document, entries: &[HookEntry], marker: &str) -> Result<Option<String>> {
     let present = document.our_hooks(marker)?;
     let mut events: Vec<&str> = entries.iter().map(|entry| entry.event.as_str()).collect();
@@ -363,7 +372,7 @@ fn one_step(document: &Document, entries: &[HookEntry], marker: &str) -> Result<
         let mut missing = Vec::new();
         for entry in wanted {
             let fits = |hook: &&OurHook| hook.matcher == entry.matcher;
-            // An equal one first, so that a stale duplicate before it goes.
+            // Prefers an equal hook, so that a stale duplicate before it is removed.
             let equal = surplus.iter().position(|hook| fits(hook) && hook.value == entry.hook);
             match equal.or_else(|| surplus.iter().position(fits)) {
                 None => missing.push(entry),
@@ -381,7 +390,8 @@ fn one_step(document: &Document, entries: &[HookEntry], marker: &str) -> Result<
                 None => continue,
             }
         };
-        // An older entry of ours with another matcher: when the group is ours alone it is replaced where it stands.
+        // An older entry of ours with another matcher is replaced in place if the group contains nothing
+        // else.
         let is_alone = |hook: &&&OurHook| {
             value_in(&hook.group, "hooks")
                 .and_then(|list| list.as_array())
@@ -402,7 +412,7 @@ fn group_for(entry: &HookEntry) -> Value {
     }
 }
 
-/// Removes a hook, and with it the group, the event and `hooks` as far as nothing else is left in them.
+/// Removes a hook, and with it the group, the event and `hooks` if nothing else is left in them.
 fn without_hook(document: &Document, hook: &OurHook) -> String {
     let mut node = hook.node.clone();
     for depth in 0..3 {
@@ -416,13 +426,13 @@ fn without_hook(document: &Document, hook: &OurHook) -> String {
     document.taken(&node)
 }
 
-/// Whether an object or array holds exactly one value and no comment.
+/// Whether an object or array contains exactly one value and no comment.
 fn is_alone_in(holder: &CstContainerNode) -> bool {
     holder.children_exclude_trivia_and_tokens().len() == 1
         && !holder.children().iter().any(CstNode::is_comment)
 }
 
-/// A file in which nothing stands yet (empty, `null`, comments only) with an empty object in it.
+/// Adds an empty object to a file without any value (empty, `null`, or comments only).
 fn with_empty_root(Document { text, tree, .. }: &Document) -> String {
     if let Some(null) = tree.value() {
         let Range { start, end } = span(&null);
@@ -438,7 +448,7 @@ fn with_empty_root(Document { text, tree, .. }: &Document) -> String {
     }
 }
 
-/// Where in the text a node begins, in bytes.
+/// Byte offset at which a node begins.
 fn offset(node: &CstNode) -> usize {
     let before: usize = node.previous_siblings().map(|sibling| sibling.to_string().len()).sum();
     before + node.parent().map_or(0, |parent| offset(&parent.into()))
@@ -449,7 +459,7 @@ fn span(node: &CstNode) -> Range<usize> {
     start..start + node.to_string().len()
 }
 
-/// A child of an object or array, and where in the text it is.
+/// A child of an object or array, and its range in the text.
 type Child = (CstNode, Range<usize>);
 
 /// The commas and comments between two values.
@@ -461,7 +471,7 @@ fn is_line_comment((node, _): &Child) -> bool {
     node.as_comment().is_some_and(|comment| comment.is_line_comment())
 }
 
-/// The children of an object or array, brackets included, with their places.
+/// Children of an object or array, brackets included, with their ranges.
 fn placed(holder: &CstContainerNode) -> Vec<Child> {
     let mut at = offset(&holder.clone().into());
     let place = |child: CstNode| {
@@ -476,7 +486,7 @@ fn is_value(node: &CstNode) -> bool {
     !node.is_trivia() && !node.is_token()
 }
 
-/// Replaces places of a text, given from the first to the last.
+/// Replaces ranges of a text, which must be in ascending order.
 fn spliced(text: &str, edits: &[(Range<usize>, &str)]) -> String {
     let mut edited = text.to_owned();
     for (range, content) in edits.iter().rev() {
@@ -497,7 +507,7 @@ impl Document {
         })
     }
 
-    /// Adds a value behind everything else in an object or array. A comment stays with what it follows.
+    /// Adds a value after everything else in an object or array. A comment stays with what it follows.
     fn inserted(&self, holder: &CstContainerNode, key: Option<&str>, value: &Value) -> String {
         let text = self.text.as_str();
         let children = placed(holder);
@@ -551,7 +561,7 @@ impl Document {
         let (preceding, following) = (comma_in(&before), comma_in(&after));
         let comment_after = after.iter().any(|(mark, _)| mark.is_comment());
         if previous.is_none() && next.is_none() && before.is_empty() && !comment_after {
-            // Nothing is left: no white space between the brackets either.
+            // Nothing is left, so the white space between the brackets goes too.
             return spliced(text, &[(children[0].1.end..children[close].1.start, "")]);
         }
         if previous.is_none()
@@ -560,11 +570,12 @@ impl Document {
             && self.is_one_line(&holder.into())
             && let Some(following) = &following
         {
-            // First in a line of several: the space behind its comma goes with it, the one before it stays.
+            // First of several values on one line: removes the space after its comma and leaves the one
+            // before it.
             return spliced(text, &[(own.start..following.end + blanks(&text[following.end..]), "")]);
         }
-        // Behind a line comment the line break stays, unless the line of the node ends with it: what follows would become part of
-        // the comment.
+        // After a line comment the line break stays, unless the node ends its own line. Otherwise the
+        // following text would become part of the comment.
         let rest = match &following {
             Some(comma) => format!("{}{}", &text[own.end..comma.start], &text[comma.end..]),
             None => text[own.end..].to_owned(),
@@ -590,7 +601,7 @@ impl Document {
         spliced(&self.text, &[(place, &self.written(None, value, indent))])
     }
 
-    /// A value in the style of the file, in one line without an `indent`.
+    /// Formats a value in the style of the file; on one line if `indent` is `None`.
     fn written(&self, key: Option<&str>, value: &Value, indent: Option<&str>) -> String {
         let gap = if indent.is_none() { gap_of(&self.text) } else { " " };
         let value = match indent {
@@ -603,8 +614,8 @@ impl Document {
         key.map(|key| format!("{}:{gap}", json!(key))).unwrap_or_default() + &value
     }
 
-    /// Whether a value is in one line and the file means it so: an empty object in a file of several lines, and an empty file, are
-    /// opened up instead.
+    /// Whether a value should be written on one line. An empty object in a file of several lines, and an
+    /// empty file, are expanded instead.
     fn is_one_line(&self, node: &CstNode) -> bool {
         let is_root = node.parent().is_none_or(|parent| parent.is_root());
         let is_empty = !node.children().iter().any(is_value);
@@ -616,7 +627,7 @@ fn pretty(value: &Value, unit: &str) -> String {
     let mut bytes = Vec::new();
     let mut serializer =
         Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(unit.as_bytes()));
-    // Writing a value into memory does not fail.
+    // Serialising a value into memory cannot fail.
     let _ = value.serialize(&mut serializer);
     String::from_utf8(bytes).unwrap_or_default()
 }
@@ -635,7 +646,7 @@ fn in_one_line(value: &Value, gap: &str) -> String {
     }
 }
 
-/// A carriage return alone ends a line too, and with it a comment.
+/// A carriage return alone also ends a line, and with it a comment.
 fn has_break(text: &str) -> bool {
     text.contains(['\r', '\n'])
 }
@@ -648,7 +659,7 @@ fn eol_of(text: &str) -> &'static str {
     }
 }
 
-/// Spaces and tabs at the beginning of a text, in bytes.
+/// Length of the leading spaces and tabs of a text, in bytes.
 fn blanks(text: &str) -> usize {
     text.len() - text.trim_start_matches([' ', '\t']).len()
 }
@@ -659,7 +670,7 @@ fn unit_of(text: &str) -> &str {
     text.split(['\r', '\n']).find(|line| unit(line)).map_or("  ", |line| &line[..blanks(line)])
 }
 
-/// White space behind the colons and commas of what stands in one line.
+/// White space after colons and commas in one-line values.
 fn gap_of(text: &str) -> &'static str {
     let is_tight = |(at, _)| text[at + 2..].starts_with(|next: char| !next.is_whitespace());
     if text.match_indices("\":").any(is_tight) { "" } else { " " }
@@ -669,7 +680,7 @@ fn line_start(text: &str, offset: usize) -> usize {
     text[..offset].rfind(['\r', '\n']).map_or(0, |at| at + 1)
 }
 
-/// White space at the beginning of the line in which an offset lies.
+/// White space at the beginning of the line that contains an offset.
 fn indent_at(text: &str, offset: usize) -> &str {
     let line = &text[line_start(text, offset)..offset];
     &line[..blanks(line)]
@@ -679,7 +690,7 @@ fn starts_its_line(text: &str, offset: usize) -> bool {
     text[line_start(text, offset)..offset].trim().is_empty()
 }
 
-/// Line and column, both from 1.
+/// Line and column, both starting at 1.
 struct TextPosition {
     line: usize,
     column: usize,

@@ -1,4 +1,4 @@
-//! Edits of files made by hand (`fixtures/settings`) and of random ones.
+//! Tests edits of hand-made files (`fixtures/settings`) and of random ones.
 
 use super::*;
 use std::fs::read_to_string;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 const MARKER: &str = ".claude/cc-session-recover/hook.js";
 const LINE_MARKER: &str = "cc-session-recover/statusline.js";
 
-/// Random settings files of a test; a thousand take five seconds without optimisation.
+/// Number of random settings files per test; a thousand take five seconds without optimisation.
 const RANDOM_FILES: u32 = 1000;
 
 fn fixtures() -> PathBuf {
@@ -46,13 +46,13 @@ fn line() -> StatusLineEntry {
     StatusLineEntry { command: command.into(), refresh_interval: Some(60) }
 }
 
-/// The value of a settings file, read by the crate's other reader.
+/// Parses a settings file with the crate's other parser.
 fn parsed(text: &str) -> Value {
     let text = text.strip_prefix(BOM).unwrap_or(text);
     jsonc_parser::parse_to_serde_value::<Option<Value>>(text, &SYNTAX).unwrap().unwrap_or_default()
 }
 
-/// Whether one text can be made from the other by removing characters.
+/// Whether removing characters from `whole` can yield `part`.
 fn is_subsequence(part: &str, whole: &str) -> bool {
     let mut whole = whole.chars();
     part.chars().all(|wanted| whole.any(|char| char == wanted))
@@ -212,7 +212,7 @@ fn our_status_line_goes_in_once_and_comes_out_in_every_fixture() {
         }
         assert_eq!(with_status_line(Some(&after), &line(), LINE_MARKER).unwrap(), after, "{name}");
         let undone = without_status_line(&after, LINE_MARKER).unwrap();
-        // In a file that held nothing the braces stay, in their simplest form.
+        // A file without values keeps its braces, in their simplest form.
         if held.as_object().is_some_and(|held| !held.is_empty()) {
             assert_eq!(Some(&undone), before.as_ref(), "{name}");
         } else {
@@ -241,7 +241,7 @@ fn a_wrapped_command_comes_back_as_it_was_and_its_other_keys_stay() {
         let mut now = parsed(&after)["statusLine"].clone();
         now["command"] = json!(command);
         assert_eq!(now, status_line);
-        // An upgrade renews what is ours and keeps what it wraps.
+        // An upgrade replaces our part and preserves the command that it wraps.
         let newer = StatusLineEntry { command: format!("{} # newer", line().command), ..line() };
         let renewed = with_status_line(Some(&after), &newer, LINE_MARKER).unwrap();
         assert!(parsed(&renewed)["statusLine"]["command"].as_str().unwrap().ends_with("# newer"));
@@ -336,7 +336,7 @@ fn a_foreign_hook_stays_in_force_when_ours_before_it_on_the_line_goes() {
     }
 }
 
-/// A generator of numbers that gives the same ones for the same seed (mulberry32).
+/// Deterministic number generator (mulberry32): the same seed gives the same numbers.
 struct Numbers(u32);
 
 impl Numbers {
@@ -356,7 +356,6 @@ impl Numbers {
     }
 }
 
-/// The style of a random settings file.
 struct Style {
     numbers: Numbers,
     eol: &'static str,
@@ -366,8 +365,9 @@ struct Style {
     one_line: bool,
 }
 
-/// Text of a settings object that is not empty, without an empty `hooks` object and without anything of ours, so that what is added
-/// can be removed to the byte: nested values, comments in odd places, any indentation and line end, trailing commas, foreign hooks.
+/// Generates the text of a settings object that is not empty, without an empty `hooks` object and without our
+/// entries, so that additions can be removed to the byte: nested values, comments in odd places, any
+/// indentation and line end, trailing commas, foreign hooks.
 fn random_settings(seed: u32) -> String {
     let mut numbers = Numbers(seed);
     let eol = numbers.pick(&["\n", "\r\n"]);

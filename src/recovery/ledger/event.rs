@@ -1,4 +1,4 @@
-//! What a hook or the supervisor reports about a session, and what the report changes in its incident.
+//! Reports about a session from a hook or the supervisor, and how each changes the session's incident.
 
 use super::Ledger;
 use crate::recovery::incident::{Incident, Phase, StopReport};
@@ -7,25 +7,24 @@ use crate::session::Source;
 use crate::store::spool::SpooledEvent;
 use serde::{Deserialize, Serialize};
 
-/// Something that happened to a session.
+/// An event in a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum IncidentEvent {
     Stopped(Box<StopReport>),
     /// A fact without consequences.
     Seen {
-        /// Where it was seen.
         source: Source,
         fact: String,
     },
     WentOn {
         phase: Phase,
-        /// How that is known.
+        /// Evidence for it, in words.
         fact: String,
     },
-    /// Its client closed it or turned to another session.
+    /// The client closed the session or switched to another one.
     Left {
-        /// How that is known.
+        /// Evidence for it, in words.
         fact: String,
     },
 }
@@ -37,7 +36,7 @@ impl Ledger<'_> {
         }
     }
 
-    /// What an event makes of an incident.
+    /// Applies an event to an incident.
     pub(super) fn fold(&self, incident: &mut Option<Incident>, event: IncidentEvent) {
         let now = self.clock.now();
         match event {
@@ -61,7 +60,7 @@ impl Ledger<'_> {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
                     incident.saw(Source::Hook, fact);
                     incident.opened = None;
-                    // What comes of a run that is under way is for the one who made it.
+                    // The process that made an active run handles its outcome.
                     if incident.open_run().is_none() {
                         self.plan(incident, Terminal::Closed);
                     }

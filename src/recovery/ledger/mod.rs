@@ -1,7 +1,7 @@
-//! The ledger: incidents on disk, one file a session, changed only under the session's lock.
+//! The ledger: incidents on disk, one file per session, changed only under the session's lock.
 //!
-//! A hook that cannot get the lock at once leaves its event in the spool first, so that it survives whatever happens to
-//! the hook; the next holder folds it in.
+//! A hook that cannot get the lock at once first leaves its event in the spool, so that the event survives
+//! whatever happens to the hook. The next process that holds the lock folds it in.
 
 mod event;
 mod planning;
@@ -20,22 +20,22 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
-/// Longest wait for a session's lock; its holders keep it for milliseconds.
+/// Longest wait for a session's lock, which is normally held for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy)]
 pub struct Ledger<'a> {
     pub state: &'a StateDir,
-    /// Dates what is written.
+    /// Source of the recorded times.
     pub clock: &'a dyn Clock,
-    /// Decides what is planned.
+    /// Configuration that the policy plans by.
     pub config: &'a Config,
-    /// Configuration directory of Claude Code when nothing else is said.
+    /// Default configuration directory of Claude Code.
     pub default_home: Option<&'a Path>,
 }
 
 impl Ledger<'_> {
-    /// The incident of a session as it is on disk.
+    /// Reads the incident of a session from disk.
     ///
     /// # Errors
     /// [`Code::Io`] when it is damaged, [`Code::StateNewer`] when a newer program wrote it.
@@ -43,15 +43,16 @@ impl Ledger<'_> {
         peek(&self.state.incident(session))
     }
 
-    /// Folds every spooled event into its incident, and gives what could not be changed.
+    /// Folds every spooled event into its incident, and returns the errors of those that could not be
+    /// changed.
     #[must_use]
     pub fn fold_spool(&self) -> Vec<Error> {
         let sessions = spool::sessions(self.state).into_iter();
         sessions.filter_map(|session| self.change(&session, |_| {}).err()).collect()
     }
 
-    /// All incidents, by session, and those that could not be read. Spooled events count as if they were folded in. Changes
-    /// nothing.
+    /// Reads all incidents in the order of their sessions, and the errors of those that could not be read.
+    /// Spooled events count as if they were folded in. Changes nothing on disk.
     #[must_use]
     pub fn read_all(&self) -> (Vec<Incident>, Vec<Error>) {
         let mut problems = Vec::new();
@@ -86,10 +87,10 @@ impl Ledger<'_> {
         (incidents, problems)
     }
 
-    /// Enters an event. It is durable when this returns, in the incident or in the spool.
+    /// Records an event. It is durable in the incident or in the spool when this returns.
     ///
     /// # Errors
-    /// [`Code::Io`] when neither could be written; [`Code::StateLocked`] when it is only in the spool yet.
+    /// [`Code::Io`] when neither could be written; [`Code::StateLocked`] when it is only in the spool so far.
     pub fn enter(&self, session: &str, event: IncidentEvent) -> Result<Option<Incident>> {
         if let Some(lock) = Lock::try_take(&self.state.session_lock(session))? {
             return self.change_locked(&lock, session, |incident| self.fold(incident, event));
@@ -104,10 +105,11 @@ impl Ledger<'_> {
         self.change(session, |_| {})
     }
 
-    /// Changes an incident under its lock and returns what it then is.
+    /// Changes an incident under its lock and returns the result.
     ///
     /// # Errors
-    /// [`Code::StateLocked`] when the lock is held for too long, [`Code::Io`] when nothing could be written.
+    /// [`Code::StateLocked`] when the lock is held for too long, [`Code::Io`] when the incident could not be
+    /// written.
     pub fn change(
         &self,
         session: &str,
@@ -215,7 +217,7 @@ mod tests {
         assert_eq!(entered.unwrap_err().code, Code::StateLocked);
         assert_eq!(spool::sessions(&state), [SESSION]);
         drop(held);
-        // Reading sees it, and leaves everything as it is.
+        // Reading includes the spooled event but changes nothing.
         let (incidents, problems) = ledger.read_all();
         assert!(problems.is_empty());
         assert_eq!(incidents[0].stop.message, ClientMessage::of("first"));
@@ -224,7 +226,7 @@ mod tests {
         assert!(ledger.fold_spool().is_empty());
         assert_eq!(ledger.read(SESSION).unwrap().unwrap().stop.message, ClientMessage::of("first"));
         assert!(spool::sessions(&state).is_empty());
-        // Nor does it put a damaged file aside.
+        // Nor does it quarantine a damaged file.
         std::fs::write(state.incident(SESSION), "{").unwrap();
         std::fs::write(state.spool().join(format!("{SESSION}.0000000000001-1-1.json")), "{").unwrap();
         let (incidents, problems) = ledger.read_all();

@@ -1,4 +1,4 @@
-//! Plans an incident: gathers what the policy decides on, asks it, and stores its decision in the incident.
+//! Plans an incident: gathers the facts for the policy, asks it, and stores its decision in the incident.
 
 use super::Ledger;
 use crate::claude::home::ClaudeHome;
@@ -15,7 +15,7 @@ use crate::trust::enabled::unattended;
 use chrono::DateTime;
 
 impl Ledger<'_> {
-    /// Plans anew, by the policy.
+    /// Plans the incident again, by the policy.
     pub fn plan(&self, incident: &mut Incident, terminal: Terminal) {
         let PolicyDecision { plan, phase } = self.decision(incident, terminal);
         let boot = self.clock.boot_id();
@@ -28,7 +28,7 @@ impl Ledger<'_> {
         incident.other_account.clear();
     }
 
-    /// Leaves the session to the user, and says why.
+    /// Leaves the session to the user, and records the reason.
     pub fn hold(&self, incident: &mut Incident, source: Source, reason: Reason<'_>) {
         incident.phase = Phase::Held;
         incident.plan.action = Action::Resume;
@@ -56,7 +56,7 @@ impl Ledger<'_> {
         })
     }
 
-    /// What the policy says of an incident now.
+    /// Asks the policy for the current decision about an incident.
     #[must_use]
     pub fn decision(&self, incident: &Incident, terminal: Terminal) -> PolicyDecision {
         let now = self.clock.now();

@@ -23,8 +23,9 @@ fn state_of(path: &Path) -> Option<FileState> {
     Some((meta.modified().ok()?, meta.len()))
 }
 
-/// Since when a stop of this session would be one that nobody knows of; `None` when its incident is open, or its transcript
-/// was not written to since that ended. An incident that is damaged is put aside, and made anew from the transcript.
+/// Returns the time after which a stop of this session would be unknown to the ledger; `None` if its incident
+/// is still open, or the transcript was not written to since the incident ended. A damaged incident is
+/// quarantined and created anew from the transcript.
 fn unseen_since(
     ledger: &Ledger<'_>,
     session: &str,
@@ -41,7 +42,7 @@ fn unseen_since(
 }
 
 impl Supervisor {
-    /// Stops that no hook reported: killed hooks, one-shot runs, a loss of power.
+    /// Enters stops that no hook reported: killed hooks, one-shot runs, a power failure.
     pub(super) fn discover(&mut self, config: &Config) -> Vec<Error> {
         let mut problems = Vec::new();
         let now = self.ground.clock.now();
@@ -63,7 +64,7 @@ impl Supervisor {
             let mut newer_than = Vec::new();
             for one in found {
                 let Some(state) = state_of(&one.path) else { continue };
-                // What was not written to lately was looked at before, or is no business of ours.
+                // Older files were checked in an earlier pass, or predate the user's permission.
                 let written = DateTime::<Utc>::from(state.0);
                 if now - written >= RECENT || written <= since {
                     continue;
@@ -105,7 +106,7 @@ impl Supervisor {
                 let entered =
                     ledger.enter(found.id(), IncidentEvent::Stopped(Box::new(report))).and_then(|_| {
                         ledger.change(found.id(), |slot| {
-                            // The user may have cancelled it meanwhile.
+                            // The user may have cancelled it in the meantime.
                             if let Some(incident) = slot.as_mut().filter(|one| one.phase != Phase::Cancelled)
                             {
                                 incident.complete(&summary);

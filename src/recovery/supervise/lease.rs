@@ -14,7 +14,7 @@ use crate::trust::account::{AccountDifference, AccountFit, Provenance};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// A supervisor that a hook started gives its lease up within this time.
+/// Time within which a supervisor that a hook started releases its lease.
 const HANDED_OVER: std::time::Duration = std::time::Duration::from_secs(3);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Supervising {
     pub pid: u32,
     #[serde(serialize_with = "time")]
     pub since: DateTime<Utc>,
-    /// A hook started it: it gives the lease to one that the user starts.
+    /// Whether a hook started it, in which case it yields the lease to one that the user starts.
     #[serde(default)]
     pub by_hook: bool,
 }
@@ -33,7 +33,7 @@ impl Stored for Supervising {
     const VERSION: u32 = 1;
 }
 
-/// A supervisor that the user started, and that waits for the lease.
+/// A supervisor started by the user that waits for the lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LeaseRequest {
@@ -46,11 +46,11 @@ impl Stored for LeaseRequest {
 }
 
 impl Supervisor {
-    /// Takes the lease when nobody holds it, or when its holder gives it up for one that the user started.
+    /// Takes the lease if it is free, or if the current supervisor releases it for one that the user started.
     pub(super) fn lead(&mut self) -> Result<bool> {
         let by_user = self.ground.provenance == Provenance::User;
         if !by_user && self.wanted().is_some() {
-            // Runs that are under way keep their own leases.
+            // Active runs hold their own leases.
             self.lease = None;
             return Ok(false);
         }
@@ -76,14 +76,15 @@ impl Supervisor {
         peek(&self.state.supervisor()).ok().flatten()
     }
 
-    /// Another supervisor that the user started and that lives, when it waits for the lease.
+    /// Returns another live supervisor that the user started and that waits for the lease.
     fn wanted(&self) -> Option<StartedProcess> {
         let wanted = peek::<LeaseRequest>(&self.state.supervisor_wanted()).ok().flatten()?.process;
         let start = self.ground.processes.start_token(wanted.pid);
         (wanted.pid != self.ground.pid && start.is_some() && start == wanted.start).then_some(wanted)
     }
 
-    /// Asks a supervisor that a hook started for the lease. It looks up when that is written, or at its next pass.
+    /// Requests the lease from a supervisor that a hook started, which notices the request at once or in its
+    /// next pass.
     fn ask_for_lease(&self) -> Result<Option<Lock>> {
         let wanted = LeaseRequest { version: LeaseRequest::VERSION, process: self.this_process() };
         save(&self.state.supervisor_wanted(), &wanted)?;
@@ -99,7 +100,8 @@ impl Supervisor {
         process.start.is_some() && self.ground.processes.start_token(process.pid) == process.start
     }
 
-    /// Whether a run that this process starts reaches the provider and the account of the session.
+    /// Differences between the session's provider and account and those that a run started here would reach;
+    /// `None` if they match.
     pub(super) fn fits(&self, incident: &Incident) -> Option<Vec<AccountDifference>> {
         let SupervisorContext { env, provenance, .. } = self.ground.as_ref();
         let started = started_with(&self.state, incident);
@@ -109,8 +111,8 @@ impl Supervisor {
         }
     }
 
-    /// Whether this process looks after the session: the one that leads, unless another took it over because it has the
-    /// session's account.
+    /// Whether this process handles the session: the leading one does, unless another has claimed it because
+    /// it has the session's account.
     pub(super) fn serves(&self, incident: &Incident, leads: bool) -> bool {
         match &incident.claimed_by {
             Some(process) if self.lives(process) => process.pid == self.ground.pid,
@@ -118,8 +120,8 @@ impl Supervisor {
         }
     }
 
-    /// Takes a session over from the supervisor that leads: its own client's, or one that the leader does not reach the account
-    /// of, where this one does.
+    /// Claims a session from the leading supervisor: that of its own client, or one whose account this
+    /// process reaches and the leader does not.
     pub(super) fn claim(&self, incident: &Incident) -> Option<Incident> {
         let own =
             matches!(&self.ground.provenance, Provenance::ClientOf(session) if *session == incident.session);

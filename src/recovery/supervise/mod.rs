@@ -1,8 +1,9 @@
-//! Supervising: looking after closed sessions until nothing is owed to any of them.
+//! Supervises closed sessions until none of them has pending work.
 //!
-//! One supervisor a user works at a time (a kernel lock, so that it is free the moment it dies). A look reads the incidents
-//! and the transcripts of projects whose sessions may go on without a person, plans by the policy, and resumes what is
-//! due, one session of an account at a time. Nothing is kept in memory that a later supervisor would need.
+//! Only one supervisor per user works at a time (a kernel lock, which is released when the process dies). A
+//! pass reads the incidents and the transcripts of projects that allow unattended resumes, plans by the
+//! policy, and resumes what is due, one session of an account at a time. Nothing that a later supervisor
+//! would need is kept only in memory.
 
 mod discover;
 mod lease;
@@ -38,23 +39,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-/// Longest time between two looks.
+/// Longest time between two passes.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 const SHORTEST: std::time::Duration = std::time::Duration::from_millis(5);
 const NIGHT: Duration = Duration::hours(12);
-/// Stops older than this that nobody saw are left alone.
+/// Age above which a stop that no hook reported is left alone.
 const RECENT: Duration = Duration::days(2);
 
-/// What a supervisor takes from outside; shared with the threads of its runs.
+/// Context of a supervisor, shared with the threads of its runs.
 pub struct SupervisorContext {
     pub env: Environment,
     pub clock: Box<dyn Clock>,
-    /// Processes of this machine.
     pub processes: Box<dyn Processes>,
     pub pid: u32,
-    /// Whose variables they are.
+    /// Origin of the environment variables.
     pub provenance: Provenance,
-    /// Looks after what is kept of deleted sessions, about so many bytes at a time; what failed.
+    /// Compresses and removes retained copies of deleted sessions, about this many bytes at a time. Returns
+    /// the errors.
     pub tend_kept: fn(World<'_>, &StateDir, &RetentionConfig, u64) -> Vec<Error>,
 }
 
@@ -74,7 +75,7 @@ impl WatchOptions {
     }
 }
 
-/// A file as it was: when it was written to last, and its length.
+/// State of a file: time of the last write, and length.
 type FileState = (SystemTime, u64);
 
 pub struct Supervisor {
@@ -85,22 +86,22 @@ pub struct Supervisor {
     running: Arc<Mutex<BTreeSet<String>>>,
     waits: Arc<Mutex<BTreeMap<String, String>>>,
     due: BTreeMap<String, DueByBoot>,
-    /// Transcripts that were read and owe nothing, as they were then.
+    /// Transcripts that were read and have no pending work, with their state at that time.
     settled: BTreeMap<PathBuf, FileState>,
-    /// What a person was told by this supervisor.
+    /// Notices that this supervisor has already sent.
     told: BTreeSet<(String, u64, &'static str)>,
-    /// Notices on their way.
+    /// Threads that are still delivering notices.
     telling: Vec<std::thread::JoinHandle<()>>,
     early: EarlySearch,
-    /// At the last pass something was still to be done for a session that this process looks after.
+    /// Whether the last pass left pending work in a session that this process handles.
     serves_any: bool,
-    /// When kept sessions were last looked through.
+    /// Time of the last pass over the retained sessions.
     tended_at: Option<DateTime<Utc>>,
     tending: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Supervisor {
-    /// Becomes the supervisor, or a watcher of the one there is.
+    /// Becomes the leading supervisor, or observes the existing one.
     ///
     /// # Errors
     /// [`Code::StateDirUnknown`], [`Code::Io`].
@@ -126,7 +127,7 @@ impl Supervisor {
         Ok(supervisor)
     }
 
-    /// As after its death: another may lead.
+    /// Releases the lease as if this process had died, so that another supervisor can lead.
     #[cfg(all(test, unix))]
     pub(super) fn give_up_lease(&mut self) {
         self.lease = None;
@@ -152,7 +153,7 @@ impl Supervisor {
         }
         let (incidents, unreadable) = ledger.read_all();
         problems.extend(unreadable);
-        // Continuations of the last night, of any session.
+        // Continuations during the last night, of all sessions.
         let now = self.ground.clock.now();
         let cycles = incidents.iter().flat_map(|one| &one.cycles);
         let used = cycles.filter(|at| now - **at < NIGHT).count();
@@ -191,13 +192,13 @@ impl Supervisor {
         Ok(self.tell(&looked_after, problems, &config, leads))
     }
 
-    /// What tells that it should look again before it is time.
+    /// Notifications that call for a pass before it is due.
     #[must_use]
     pub fn changes(&self) -> Changes {
         Changes::of(&self.state)
     }
 
-    /// Looks again and again until nothing is owed.
+    /// Runs passes until no work is pending.
     ///
     /// # Errors
     /// The errors of [`Self::run_pass`].

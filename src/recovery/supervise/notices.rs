@@ -1,4 +1,4 @@
-//! Notifies the user of what happens to closed sessions.
+//! Notifies the user of events in closed sessions.
 
 use super::{RECENT, Supervisor, SupervisorContext};
 use crate::claude::transcript::Transcript;
@@ -14,11 +14,11 @@ use crate::world::World;
 use chrono::{DateTime, Duration, Utc};
 use std::sync::Arc;
 
-/// What changed longer ago is no news.
+/// Changes older than this are not reported.
 const NEWS: Duration = Duration::minutes(15);
 
-/// What the user is notified of. That a limit has reset concerns every session; the rest only those that may be resumed
-/// unattended, and only while it is news.
+/// Decides what to notify the user of. A limit that has reset concerns every session; everything else only
+/// those that may be resumed unattended, and only while it is recent.
 pub(super) fn notice_kind(incident: &Incident, agreed: bool, now: DateTime<Utc>) -> Option<NoticeKind> {
     let reset = incident.plan.notified_at().filter(|_| incident.phase == Phase::Held);
     if reset.is_some_and(|reset| (Duration::zero()..RECENT).contains(&(now - reset))) {
@@ -41,7 +41,7 @@ pub(super) fn notice_kind(incident: &Incident, agreed: bool, now: DateTime<Utc>)
 }
 
 impl Supervisor {
-    /// What a person is told about a closed session that may go on without one, once for each step.
+    /// Returns the notice for a session, at most once for each step.
     pub(super) fn notice(&mut self, incident: &Incident) -> Option<Notice> {
         let project = incident.project.as_deref()?;
         let kind = notice_kind(incident, unattended(&self.state, project), self.ground.clock.now())?;
@@ -55,7 +55,7 @@ impl Supervisor {
         Some(Notice::new(kind, &incident.session, incident.generation, title.as_deref(), Some(project)))
     }
 
-    /// Delivers in a thread of its own: a desktop that does not answer must not hold anything up.
+    /// Delivers the notices in a separate thread, because an unresponsive desktop must not delay anything.
     pub(super) fn tell_person(&mut self, notices: Vec<Notice>, config: &Config) {
         self.telling.retain(|thread| !thread.is_finished());
         if notices.is_empty() {

@@ -1,4 +1,4 @@
-//! What one pass of the supervisor reports, and when the next one is due.
+//! Report of one pass of the supervisor, and the time of the next one.
 
 use super::lease::Supervising;
 use super::start::under_way;
@@ -18,7 +18,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::PoisonError;
 
-/// While notices are on their way.
+/// Poll interval while notices are being delivered.
 const TELLING: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// One session that the supervisor looks after.
@@ -33,7 +33,7 @@ pub struct WatchedSession {
     pub project: Option<PathBuf>,
     /// Kind of the stop that interrupted it.
     pub stop: StopKind,
-    /// Where its incident stands.
+    /// Phase of its incident.
     #[cfg_attr(
         test,
         ts(
@@ -43,15 +43,14 @@ pub struct WatchedSession {
     pub phase: &'static str,
     /// What happens next, and why.
     pub next: RecoveryPlan,
-    /// A person paused it.
     pub paused: bool,
-    /// A run of it is under way.
+    /// Whether a run of the session is active.
     pub running: bool,
     /// What the last look came to, when nothing was started although it was due.
     pub waits: Option<String>,
-    /// Runs that were made for it.
+    /// Number of runs made for the session.
     pub runs: usize,
-    /// How the last of them ended.
+    /// How the last run ended.
     pub last: Option<String>,
 }
 
@@ -70,22 +69,22 @@ pub struct WatchReport {
     pub supervisor: u32,
     /// It is this process; else this one only shows what that one does.
     pub own: bool,
-    /// What is looked after.
+    /// Sessions that the supervisor watches.
     pub sessions: Vec<WatchedSession>,
-    /// When it looks again.
+    /// Time of the next pass. The next field is the wait until then, in milliseconds.
     #[serde(serialize_with = "time_or_null")]
     pub looks_again_at: Option<DateTime<Utc>>,
     /// Milliseconds until the next pass.
     pub looks_again_in: u64,
-    /// Something is still going to happen without a person.
+    /// Whether recovery still has pending work that does not need the user.
     pub owed: bool,
-    /// Of that, something is to be done at once, and nothing is known that speaks against it.
+    /// Whether any of it is due now, with no known obstacle.
     pub due: bool,
-    /// What could not be read.
+    /// Errors of records that could not be read.
     pub problems: Vec<Problem>,
 }
 
-/// Something is still going to be done for it without the user.
+/// Whether recovery will still act on the session without the user.
 pub(super) fn is_owed(incident: &Incident) -> bool {
     under_way(incident) || incident.phase == Phase::Waiting && incident.plan.action == Action::Run
 }

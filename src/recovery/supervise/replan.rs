@@ -1,4 +1,4 @@
-//! Brings incidents up to date with the transcript, consent, the account and the limits of the account.
+//! Updates incidents to match the transcript, the consent, the account and the limits of the account.
 
 use super::Supervisor;
 use crate::claude::transcript::Transcript;
@@ -18,10 +18,11 @@ use crate::trust::enabled::unattended;
 use chrono::{DateTime, Duration, Utc};
 use std::collections::BTreeMap;
 
-/// A supervisor that a client of the session started shows within this time.
+/// Time within which a supervisor started by the session's own client claims the session.
 const CLAIMED: Duration = Duration::seconds(5);
 
-/// A limit is one of the account: what the newest stop tells of its end holds for every session of it.
+/// Applies the newest known reset of a limit to all sessions of its account, because a limit belongs to the
+/// account.
 pub(super) fn align_resets(incidents: &mut [Incident]) {
     type Limit = (String, &'static str);
     let mut ends: BTreeMap<Limit, (DateTime<Utc>, DateTime<Utc>)> = BTreeMap::new();
@@ -47,12 +48,12 @@ pub(super) fn align_resets(incidents: &mut [Incident]) {
 }
 
 impl Supervisor {
-    /// Brings one incident up to date with what is true now.
+    /// Updates one incident to the current facts.
     pub(super) fn keep(&self, incident: &Incident) -> Option<Incident> {
         let config = in_force(&self.ground.env, incident.project.as_deref()).config;
         let default_home = self.default_home();
         let ledger = self.ledger(&config, default_home.as_deref());
-        // The waiting hook of an open client looks after it.
+        // The waiting hook of an open client handles the session.
         if Lock::is_held(&self.state.waiter_lease(&incident.session))
             || Lock::is_held(&self.state.run_lease(&incident.session))
             || incident.phase == Phase::Cancelled
@@ -74,12 +75,13 @@ impl Supervisor {
         }
         let now = seen(incident, summary.as_ref());
         let agreed = incident.project.as_deref().is_some_and(|project| unattended(&self.state, project));
-        // Its own client may have started a supervisor that has its account; that one shows within moments.
+        // The session's own client may have started a supervisor with its account, which claims the session
+        // within moments.
         let settled = self.ground.clock.now() - incident.updated_at > CLAIMED;
         let differences =
             if agreed && settled { self.fits(incident).unwrap_or_default() } else { Vec::new() };
         let waits_for_account = !incident.other_account.is_empty();
-        // Held for want of an agreement, or of an account, that there is now.
+        // Held for lack of consent or of an account that is available now.
         let replan = matches!(incident.phase, Phase::Open | Phase::Waiting)
             || agreed
                 && incident.phase == Phase::Held
@@ -125,7 +127,7 @@ impl Supervisor {
         changed.ok().flatten()
     }
 
-    /// Plans a closed session again where usage is available before its reset.
+    /// Plans a closed session again if usage is available before its reset.
     pub(super) fn plan_early(&mut self, incident: &Incident) -> Option<Incident> {
         let waits = incident.phase == Phase::Waiting && incident.plan.action == Action::Run
             || incident.phase == Phase::Held && incident.plan.notified_at().is_some();

@@ -1,4 +1,4 @@
-//! Compresses and removes kept sessions once a day.
+//! Compresses and removes retained sessions once a day.
 
 use super::Supervisor;
 use crate::config::Config;
@@ -8,15 +8,15 @@ use chrono::Duration;
 use serde_json::json;
 use std::sync::Arc;
 
-/// A night, for `nightlyCap`.
+/// Time between two passes over the retained sessions.
 const TEND_KEPT: Duration = Duration::days(1);
 
-/// Bytes that are compressed at once.
+/// Bytes that one pass compresses at most.
 const TEND_BYTES: u64 = 512 * 1024 * 1024;
 
 impl Supervisor {
-    /// Once a day: what Claude Code deleted is compressed, and goes by age and size. In a thread of its own, so that nothing that is due
-    /// waits for it.
+    /// Once a day, compresses the sessions that Claude Code deleted, and removes them by age and size. Runs
+    /// in a separate thread, so that it delays nothing that is due.
     pub(super) fn tend_kept(&mut self, config: &Config) {
         let now = self.ground.clock.now();
         let due = self.tended_at.is_none_or(|at| now - at >= TEND_KEPT || now < at);

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-/// A run of it is to be looked after.
+/// Whether the incident has a run that must be watched.
 pub(super) fn under_way(incident: &Incident) -> bool {
     incident.phase == Phase::Attempting || !incident.phase.is_over() && incident.open_run().is_some()
 }
@@ -62,7 +62,7 @@ impl Supervisor {
             })
             .collect();
         if spent {
-            // Runs that were made are still looked after.
+            // Existing runs are still watched.
             let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
             ready.retain(|one| {
                 let open_run = under_way(one);
@@ -72,7 +72,7 @@ impl Supervisor {
                 open_run
             });
         }
-        // One after the other for each account, the longest due first.
+        // One at a time for each account, the one with the earliest due time first.
         ready.sort_by_key(|one| one.plan.at);
         let mut accounts: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for one in ready {
@@ -80,7 +80,8 @@ impl Supervisor {
         }
         for sessions in accounts.into_values() {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            // One probe; the rest follows at the next looks, while what was probed did not stop again.
+            // Resumes one session per account first; the others follow in later passes once that one is seen
+            // to work.
             if sessions.iter().any(|one| running.contains(one)) {
                 continue;
             }
@@ -98,7 +99,7 @@ impl Supervisor {
         let state = self.state.clone();
         let default_home = self.default_home();
         std::thread::spawn(move || {
-            // One that has to wait, perhaps for hours, keeps no other from its turn.
+            // A session that has to wait, perhaps for hours, must not block the others.
             for session in &sessions {
                 let (told, next) = match resumed(&ground, &state, default_home.as_deref(), session) {
                     Ok(ResumeOutcome::NotYet(why)) => (Some(why.to_string()), true),
@@ -121,7 +122,7 @@ impl Supervisor {
         });
     }
 
-    /// Runs of this supervisor that are under way.
+    /// Whether this supervisor has active runs.
     #[must_use]
     pub fn busy(&self) -> bool {
         !self.running.lock().unwrap_or_else(PoisonError::into_inner).is_empty()

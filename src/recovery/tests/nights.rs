@@ -1,9 +1,9 @@
-//! Schedules: the whole supervisor in a world whose clocks, boots and limits are made up, with a client that is a real
-//! process. Nights are generated: the wall clock jumps, the machine sleeps, restarts or loses its supervisor, limits come
-//! again, the service is overloaded, runs do nothing. What must hold in each: nothing is started before its time on either
-//! clock, nothing is late, nothing is started twice, and there is an end.
+//! Schedules: the whole supervisor in a world with simulated clocks, boots and limits, and with a client that
+//! is a real process. Nights are generated: the wall clock jumps, the machine is suspended, restarts or loses
+//! its supervisor, limits recur, the service is overloaded, runs do nothing. Invariants in each night:
+//! nothing starts before its time on either clock, nothing is late, nothing starts twice, and the night ends.
 //!
-//! `CC_RECOVER_TEST_SCHEDULES` says how many; `TZ` moves the nights across a change of summer time.
+//! `CC_RECOVER_TEST_SCHEDULES` sets the number of nights; `TZ` moves them across a change of summer time.
 
 use crate::claude::process::{Processes, SystemProcesses};
 use crate::clock::{Clock, local_time, parse_rfc3339, rfc3339};
@@ -22,10 +22,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const SESSION: &str = "00000001-0000-4000-8000-000000000001";
-/// Looks of one night; more are a supervisor that never comes to an end.
+/// Maximum number of passes per night; a supervisor that needs more never finishes.
 const MOST_LOOKS: usize = 3000;
 
-/// Numbers that are the same for the same seed.
+/// Deterministic number generator: the same seed gives the same numbers.
 struct Dice(u64);
 
 impl Dice {
@@ -49,7 +49,7 @@ impl Dice {
     }
 }
 
-/// What the machine's clocks show.
+/// Readings of the machine's clocks.
 #[derive(Debug, Clone)]
 struct Time {
     wall: DateTime<Utc>,
@@ -57,11 +57,11 @@ struct Time {
     boots: u32,
 }
 
-/// The same for every thread of a night.
+/// A simulated clock, shared by all threads of a night.
 #[derive(Clone)]
 struct Virtual {
     time: Arc<Mutex<Time>>,
-    /// The control: what it calls the boot clock is the wall clock.
+    /// Control case: the wall clock also serves as the boot clock.
     one_clock: bool,
 }
 
@@ -70,7 +70,7 @@ impl Virtual {
         self.time.lock().unwrap().clone()
     }
 
-    /// Time goes by, awake or asleep.
+    /// Advances both clocks, as when time passes awake or suspended.
     fn pass(&self, time: TimeDelta) {
         let mut now = self.time.lock().unwrap();
         now.wall += time;
@@ -101,12 +101,12 @@ impl Clock for Virtual {
         Some(format!("boot-{}", self.read().boots))
     }
     fn sleep(&self, _duration: Duration) {
-        // Runs are real processes: they are waited for, and take no time of the night.
+        // Runs are real processes, so waiting for them takes no simulated time.
         std::thread::sleep(Duration::from_micros(300));
     }
 }
 
-/// Real processes, and nobody else's.
+/// Real processes, but only those of this test.
 struct Own;
 
 impl Processes for Own {
@@ -118,18 +118,18 @@ impl Processes for Own {
     }
 }
 
-/// What the next run does.
+/// Behaviour of the next run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Does {
-    /// The task is finished.
+    /// The task gets finished.
     Works,
-    /// A limit again, that ends after so many seconds.
+    /// Another limit, which resets after this many seconds.
     Limit(i64),
     Overloaded,
     Nothing,
 }
 
-/// Around changes of summer time in Europe and in America, and a plain night.
+/// Nights around changes of summer time in Europe and in America, and a plain one.
 const STARTS: [&str; 5] = [
     "2026-03-28T22:00:00Z",
     "2026-10-24T21:30:00Z",
@@ -148,11 +148,11 @@ struct Night {
     transcript: PathBuf,
     config: Config,
     records: u32,
-    /// When the last limit is over.
+    /// Time at which the last limit resets.
     reset: Option<DateTime<Utc>>,
     quiet: bool,
     notes: Vec<String>,
-    /// What the last look came to.
+    /// What the last pass reported as waiting.
     waits: Option<String>,
 }
 
@@ -160,7 +160,7 @@ impl Night {
     fn new(seed: u64, one_clock: bool) -> Self {
         let start = parse_rfc3339(STARTS[usize::try_from(seed % 5).unwrap()]).unwrap();
         let mut dice = Dice(seed);
-        // Memory, where there is some: thousands of nights are written durably.
+        // In memory where possible, because thousands of nights are written durably.
         let memory = Path::new("/dev/shm");
         let root = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let at = |name: &str| root.path().join(name);
@@ -295,7 +295,7 @@ impl Night {
         self.record(at, fields)
     }
 
-    /// What a run that is made about now adds.
+    /// Prepares the records that the next run appends.
     fn prepare(&mut self, does: Does) -> (u32, Option<DateTime<Utc>>) {
         let at = self.clock.now() + TimeDelta::seconds(1);
         let before = self.records;
@@ -315,7 +315,7 @@ impl Night {
         };
         std::fs::write(self.root.path().join("next"), text).unwrap();
         let after = self.records;
-        // What is not run is prepared again.
+        // If no run starts, the next pass prepares its records again.
         self.records = before;
         (after, reset)
     }
@@ -345,7 +345,7 @@ impl Night {
         );
     }
 
-    /// The local time of day, in minutes, is one of rest.
+    /// Whether a time falls into the quiet hours, by local time.
     fn rests(&self, at: DateTime<Utc>) -> bool {
         let local = local_time(at);
         let minutes = local.hour() * 60 + local.minute();
@@ -361,7 +361,7 @@ impl Night {
         std::fs::write(&self.transcript, text).unwrap();
         let mut supervisor = self.supervisor();
         let mut made = 0;
-        // The clocks when a supervisor saw this stop first, in this boot.
+        // Readings of the clocks when a supervisor first saw this stop in this boot.
         let mut first_seen: Option<Time> = None;
         let mut overdue_since: Option<DateTime<Utc>> = None;
         for look in 0..MOST_LOOKS {
@@ -374,7 +374,7 @@ impl Night {
             let (records, reset) = self.prepare(does);
             let before = self.clock.read();
             if overdue_since.is_some() {
-                // A process that is being started holds for a moment what its parent had open, locks too.
+                // A child process briefly holds its parent's open files, including locks.
                 std::thread::sleep(Duration::from_millis(50));
             }
             let looked = supervisor.run_pass().unwrap();
@@ -426,7 +426,7 @@ impl Night {
         self.fail("no end");
     }
 
-    /// Nothing is started before its time on either clock.
+    /// Checks that nothing is started before its time on either clock.
     fn check_start(&self, at: &Time, seen: Option<&Time>) {
         if let Some(reset) = self.reset {
             if at.wall < reset + TimeDelta::seconds(60) {
@@ -444,7 +444,7 @@ impl Night {
         }
     }
 
-    /// A session that is due by both clocks is not left waiting: since when it is.
+    /// Checks that a session due by both clocks is not left waiting, and returns since when it has been due.
     fn check_late(
         &self,
         due: DateTime<Utc>,
@@ -504,7 +504,7 @@ impl Night {
                 *supervisor = self.fresh(supervisor);
                 self.note("another supervisor");
             }
-            // Nothing happens between two looks that find nothing to do.
+            // Passes that find nothing to do are skipped.
             4..=20 if due - now > TimeDelta::minutes(3) => {
                 let most = (due - now - TimeDelta::minutes(1)).num_seconds();
                 let wait = self.dice.seconds(60, most.max(61));
@@ -514,7 +514,7 @@ impl Night {
         }
     }
 
-    /// One dies, another comes.
+    /// Replaces a supervisor that died by a new one.
     fn fresh(&self, old: &mut Supervisor) -> Supervisor {
         old.give_up_lease();
         self.supervisor()

@@ -1,4 +1,4 @@
-//! When a session was last active, as far as recorded times can be believed.
+//! Last activity of sessions, corrected for timestamps in the future.
 
 use super::{CLOCK_SKEW, Inventory, InventoryRow, RECENT};
 use crate::claude::glance::{glance, kind_of};
@@ -7,10 +7,10 @@ use crate::session::StopKind;
 use chrono::{DateTime, Utc};
 use std::path::Path;
 
-/// Bytes from the end of a transcript in which a time that is not ahead of the clock is looked for.
+/// Bytes at the end of a transcript that are searched for a timestamp not ahead of the clock.
 const BELIEVED_TAIL: u64 = 1024 * 1024;
 
-/// Time of the newest record that was not written after `limit`.
+/// Returns the time of the newest record written no later than `limit`.
 fn newest_before(path: &Path, limit: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let transcript = Transcript::open(path).ok()?;
     let mut lines = Backwards::default();
@@ -31,14 +31,15 @@ fn newest_before(path: &Path, limit: DateTime<Utc>) -> Option<DateTime<Utc>> {
 }
 
 impl Inventory<'_> {
-    /// When a session was active last, as far as that can be believed: where a record is from the future, the time its file was
-    /// written counts. What is shown is what is recorded.
+    /// Returns when a session was last active. If a record's time is in the future, the modification time of
+    /// its file counts. Reports still show the recorded time.
     #[must_use]
     pub fn active_at(&self, row: &InventoryRow) -> Option<DateTime<Utc>> {
         self.believed(row.summary.last_activity, &row.found.path)
     }
 
-    /// The order of "the latest": a session whose newest message is ahead of the clock comes behind all others.
+    /// Sort key of "the latest": a session whose newest message is ahead of the clock sorts behind all
+    /// others.
     #[must_use]
     pub fn recency(&self, row: &InventoryRow) -> (bool, Option<DateTime<Utc>>) {
         let told = row.summary.last_activity.is_none_or(|at| at <= self.taken_at + CLOCK_SKEW);
@@ -56,7 +57,8 @@ impl Inventory<'_> {
         Some(earlier.or_else(|| modified().map(DateTime::from)).map_or(now, |at| at.min(now)))
     }
 
-    /// Whether `status` shows a session: it has unfinished work, or a process has it open. Reads no file.
+    /// Returns whether `status` shows a session: it has unfinished work, or a process has it open. Reads no
+    /// file.
     #[must_use]
     pub fn matters(&self, row: &InventoryRow) -> bool {
         let id = row.found.id();

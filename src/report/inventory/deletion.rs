@@ -1,4 +1,4 @@
-//! When Claude Code deletes the transcripts that were found.
+//! Deletion dates: when Claude Code deletes the transcripts that were found.
 
 use super::{Inventory, InventoryRow};
 use crate::claude::retention::{RetentionLimit, is_exempt};
@@ -9,7 +9,8 @@ use chrono::{DateTime, Duration, Utc};
 use std::path::PathBuf;
 
 impl Inventory<'_> {
-    /// When Claude Code deletes the transcript of a session, and what decides that; `None` when it never does.
+    /// Returns when Claude Code deletes the transcript of a session, and which setting decides that; `None`
+    /// when it never does.
     pub(super) fn retention(
         &self,
         row: &InventoryRow,
@@ -28,7 +29,7 @@ impl Inventory<'_> {
         })
     }
 
-    /// Sessions that the next sweep deletes, and how many of them are not kept.
+    /// Returns the number of sessions that the next sweep deletes, and how many of them are not kept.
     #[must_use]
     pub fn overdue(&self) -> (usize, usize) {
         let overdue = self.rows.iter().filter(|row| {
@@ -40,7 +41,8 @@ impl Inventory<'_> {
         overdue.fold((0, 0), |(all, lost), row| (all + 1, lost + usize::from(unkept(&row))))
     }
 
-    /// The retention limit of a configuration directory, over every directory in which a client is known to have been started.
+    /// Returns the retention limit of a configuration directory, over every directory in which a client is
+    /// known to have been started.
     #[must_use]
     pub fn retention_limit(&self, home: usize) -> Option<&RetentionLimit> {
         let limit = self.retention[home].get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Makes the session objects that reports print.
+//! Builds the session objects that reports print.
 
 use super::liveness::is_ours;
 use super::next::shown;
@@ -16,10 +16,10 @@ use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Processes that are named of a client that is gone.
+/// Maximum number of leftover processes of a gone client that are listed.
 const MOST_LEFT: usize = 5;
 
-/// What a report takes from a session's files besides the end of its transcript.
+/// Facts that a report reads from a session's files, beyond the end of its transcript.
 struct SessionFileFacts {
     started_at: Option<DateTime<Utc>>,
     modified: Option<DateTime<Utc>>,
@@ -39,7 +39,7 @@ impl SessionFileFacts {
 }
 
 impl Inventory<'_> {
-    /// A session as a report, with all that costs more than its transcript's end.
+    /// Describes a session in full, including everything that costs more than reading its transcript's end.
     #[must_use]
     pub fn report(&self, row: &InventoryRow) -> Session {
         let mut session = self.report_with(row, SessionFileFacts::of(row));
@@ -47,7 +47,7 @@ impl Inventory<'_> {
         session
     }
 
-    /// Describes several sessions in the order of `rows`; their files are read on several threads.
+    /// Describes several sessions in the order of `rows`, reading their files on several threads.
     pub fn reports<'r>(&'r self, rows: &'r [&'r InventoryRow]) -> impl Iterator<Item = Session> + 'r {
         self.reports_without_processes(rows).map(|mut session| {
             self.add_left_running(&mut session);
@@ -84,7 +84,7 @@ impl Inventory<'_> {
             let table = self.table();
             session.add_processes(owner, table, self.ground.world.processes);
         } else {
-            // Opening it again writes to it, so the time of an open session says nothing yet.
+            // Each write postpones the deletion, so the date of an open session is not meaningful yet.
             session.retention = self.retention(row, files.modified);
             session.deleted_after = session.retention.as_ref().map(|retention| retention.deleted_after);
         }
@@ -105,12 +105,12 @@ impl Inventory<'_> {
             session.next.argv = None;
         }
         if session.stop.kind == StopKind::Empty && session.live.is_none() {
-            // The client refuses a session without a conversation.
+            // The client refuses to resume a session without a conversation.
             session.next.argv = None;
         }
         if let Some(plan) = self.continued_elsewhere(row).filter(|_| session.live.is_none()) {
             if plan.reason == PlanReason::PromptRepeated {
-                // So will the supervisor, at the planned time.
+                // The supervisor will do the same at the planned time.
                 let known = self.incidents.get(&session.id).filter(|one| one.transcript == row.found.path);
                 session.incident =
                     known.map(|one| Incident { phase: Phase::Superseded, plan: plan.clone(), ..shown(one) });
@@ -140,7 +140,8 @@ impl Inventory<'_> {
         }
     }
 
-    /// Programs that a client started for this session and that outlived it, by the session's id in their environment.
+    /// Returns the programs that a client started for this session and that outlived it, identified by the
+    /// session id in their environment.
     fn left_running(&self, session: &str) -> Vec<String> {
         let processes = self.ground.world.processes;
         let of_session = self.started_for().get(session).map_or(&[][..], Vec::as_slice);
@@ -153,8 +154,8 @@ impl Inventory<'_> {
             .collect()
     }
 
-    /// Processes of the table by the session that they were started for. The environment of every process is read once: a report of
-    /// hundreds of closed sessions asks for each of them.
+    /// Returns processes grouped by the session they were started for. Reads the environment of every process
+    /// once, because a report asks for each of hundreds of closed sessions.
     fn started_for(&self) -> &HashMap<String, Vec<usize>> {
         const NAME: &str = "CLAUDE_CODE_SESSION_ID";
         self.started_for.get_or_init(|| {
@@ -170,14 +171,14 @@ impl Inventory<'_> {
         })
     }
 
-    /// The session of an incident as a report.
+    /// Describes the session of an incident.
     #[must_use]
     pub fn report_of(&self, incident: &Incident) -> Session {
         let row = self.rows.iter().find(|row| row.found.is_at(&incident.transcript));
         row.map_or_else(|| self.report_lost(incident), |row| self.report(row))
     }
 
-    /// A session whose transcript is gone, as far as its incident tells.
+    /// Describes a session whose transcript is gone, from its incident alone.
     #[must_use]
     pub fn report_lost(&self, incident: &Incident) -> Session {
         let owners = self.owners.of_session(&incident.session);

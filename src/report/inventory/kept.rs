@@ -1,4 +1,4 @@
-//! Sessions whose transcript is gone or shorter, and what was kept of them.
+//! Kept copies of sessions whose transcript is gone or shorter.
 
 use super::{Inventory, InventoryRow, thorough};
 use crate::claude::home::ClaudeHome;
@@ -13,16 +13,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 impl Inventory<'_> {
-    /// Whether no configuration directory has a transcript of a session, also beyond the project that was asked about.
+    /// Returns whether no configuration directory has a transcript of the session, even outside the project
+    /// of this inventory.
     #[must_use]
     pub fn is_gone(&self, session: &str) -> bool {
         let known = self.rows.iter().any(|row| row.found.id() == session);
         !known && !self.present().contains(session)
     }
 
-    /// A session whose transcript is gone, as a row that is read from what is kept of it. One is read in the life of an inventory.
+    /// Reads a session whose transcript is gone from its kept copy, as a row. An inventory holds one such
+    /// session at a time.
     ///
     /// # Errors
+    ///
     /// Those of [`OpenedSession::open`] and of opening the transcript.
     pub fn read_kept(&self, kept: KeptSession) -> Result<&InventoryRow> {
         if let Some(opened) = self.opened.get() {
@@ -38,21 +41,23 @@ impl Inventory<'_> {
         Ok(&self.opened.get_or_init(|| Box::new((opened, InventoryRow { found, summary }))).1)
     }
 
-    /// The same, of a session by its id.
+    /// Reads a kept session by its id, as [`read_kept`](Self::read_kept) does.
     ///
     /// # Errors
-    /// [`Code::SessionNotFound`] for one that is not kept, and those of [`read_kept`](Self::read_kept).
+    ///
+    /// [`Code::SessionNotFound`] if it is not kept, and those of [`read_kept`](Self::read_kept).
     pub fn read_kept_of(&self, session: &str) -> Result<&InventoryRow> {
         let gone = || Error::new(Code::SessionNotFound, format!("session {session} is no longer kept"));
         self.read_kept(kept_of(&self.ground.state, session)?.ok_or_else(gone)?)
     }
 
-    /// Removes what [`read_kept`](Self::read_kept) unpacked, so that the next kept session can be read.
+    /// Removes the files that [`read_kept`](Self::read_kept) unpacked, so that the next kept session can be
+    /// read.
     pub fn close_kept(&mut self) {
         self.opened = OnceCell::new();
     }
 
-    /// Kept sessions of this inventory's project whose transcript is gone.
+    /// Returns the kept sessions of this inventory's project whose transcript is gone.
     #[must_use]
     pub fn gone_kept(&self) -> Vec<KeptEntry> {
         let present = self.present();
@@ -65,26 +70,26 @@ impl Inventory<'_> {
         kept
     }
 
-    /// Ids of all transcripts in all configuration directories.
+    /// Returns the ids of all transcripts in all configuration directories.
     pub(super) fn present(&self) -> BTreeSet<String> {
         let found = scan::find(&project_directories(&self.homes, &mut Vec::new())).found;
         found.iter().map(|one| one.id().to_owned()).collect()
     }
 
-    /// The kept session that a row is read from; `None` for one whose transcript is there.
+    /// Returns the kept session that a row was read from; `None` if its transcript exists.
     #[must_use]
     pub fn opened(&self, found: &Found) -> Option<&OpenedSession> {
         let (opened, row) = &**self.opened.get()?;
         (row.found.path == found.path).then_some(opened)
     }
 
-    /// The configuration directory that holds the files of a row.
+    /// Returns the configuration directory that contains the files of a row.
     #[must_use]
     pub fn files_of(&self, row: &InventoryRow) -> &ClaudeHome {
         self.opened(&row.found).map_or(&self.homes[row.found.home], |opened| &opened.home)
     }
 
-    /// What the transcript of a session lost, and whether what was kept has it.
+    /// Returns what the transcript of a session lost, and whether the kept copy still has it.
     #[must_use]
     pub fn loss(&self, found: &Found) -> Option<TranscriptLoss> {
         if self.opened(found).is_some() {
@@ -92,7 +97,7 @@ impl Inventory<'_> {
         }
         let kept = kept_of(&self.ground.state, found.id()).ok().flatten();
         let lost = loss_of(&found.path, kept.as_ref())?;
-        // A link to a file that became shorter has become shorter with it.
+        // A link becomes shorter together with the client's file.
         let restorable = kept.is_some_and(|kept| {
             let newest = kept.transcripts().last().map(|file| file.kept_as);
             kept.transcript == found.path && (lost != Loss::Shorter || newest == Some(KeptAs::Frames))

@@ -1,4 +1,5 @@
-//! Whether a session is open, works or hangs, and whether it was open when its client or the machine crashed.
+//! Liveness: whether a session is open, working or hung, and whether it was open when its client or the
+//! machine crashed.
 
 use super::{CLOCK_SKEW, Inventory, InventoryRow, RECENT};
 use crate::claude::glance::{glance, kind_of, text_after};
@@ -18,16 +19,16 @@ use compact_str::CompactString;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Between two looks at the processor time of a client that may hang.
+/// Interval between two samples of the processor time of a client that may be hung.
 const SAMPLE: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// Messages of a turn that are looked through for open calls.
+/// Maximum number of messages of a turn that are searched for open calls.
 const MOST_MESSAGES: usize = 400;
 
-/// What a tool's program may be older than the record of its call.
+/// Tolerance by which a tool's process may be older than the record of its call.
 const CALL_SLACK: Duration = Duration::seconds(2);
 
-/// Whether a session lives, as far as it decides how its end is read.
+/// Returns whether a session is live, which decides how its end is interpreted.
 pub(super) fn liveness<'a>(owners: &'a Owners, own: Option<&str>, found: &Found) -> Liveness<'a> {
     let owners = owners.of(found);
     match owners.first() {
@@ -47,8 +48,8 @@ pub(super) fn is_ours(command_line: &[String]) -> bool {
     native || command_line.iter().any(launched)
 }
 
-/// The oldest call of the present turn that has no result, and when it was made. Calls run side by side: a result of one
-/// says nothing of the others.
+/// Returns the oldest call of the current turn without a result, and when it was made. Calls run in parallel,
+/// so the result of one says nothing about the others.
 fn open_call(path: &Path) -> Option<(DateTime<Utc>, CompactString)> {
     let transcript = Transcript::open(path).ok()?;
     let mut lines = Backwards::default();
@@ -81,7 +82,7 @@ fn open_call(path: &Path) -> Option<(DateTime<Utc>, CompactString)> {
     open
 }
 
-/// Requests logged since the newest message, and when the newest of them was.
+/// Returns the number of requests logged since the newest message, and the time of the newest one.
 fn requests_since(path: &Path) -> (usize, Option<DateTime<Utc>>) {
     let Ok(transcript) = Transcript::open(path) else { return (0, None) };
     let mut lines = Backwards::default();
@@ -103,25 +104,26 @@ fn requests_since(path: &Path) -> (usize, Option<DateTime<Utc>>) {
 }
 
 impl Inventory<'_> {
-    /// Whether a session lives, as far as it decides how its end is read.
+    /// Returns whether a session is live, which decides how its end is interpreted.
     #[must_use]
     pub fn liveness(&self, row: &InventoryRow) -> Liveness<'_> {
         liveness(&self.owners, self.ground.world.env.text("CLAUDE_CODE_SESSION_ID"), &row.found)
     }
 
-    /// Every process that has a session open, or may have.
+    /// Returns every process that has or may have a session open.
     #[must_use]
     pub fn owners_of(&self, found: &Found) -> &SessionOwners {
         self.owners.of(found)
     }
 
-    /// The live client of a session; of several, the one that works.
+    /// Returns the live client of a session; if there are several, the one that is working.
     #[must_use]
     pub fn owner(&self, found: &Found) -> Option<&OwnerProcess> {
         self.owners.of(found).first()
     }
 
-    /// Whether it is open and active. Determined once per report, because a second check could differ.
+    /// Returns whether the session is open and active. Determined once per report, because a second check
+    /// could differ.
     #[must_use]
     pub fn verdict(&self, row: &InventoryRow) -> Verdict {
         if let Some(known) = self.verdicts.borrow().get(&row.found.path) {
@@ -162,7 +164,7 @@ impl Inventory<'_> {
         )
     }
 
-    /// What can be seen of a live client; the costly parts only when it may hang.
+    /// Collects signs of activity of a live client. Takes the costly samples only if it may be hung.
     fn signs(&self, row: &InventoryRow, owner: &OwnerProcess) -> Signs {
         use crate::claude::process::Reception;
         let now = self.clock().now();
@@ -225,7 +227,8 @@ impl Inventory<'_> {
         (!elapsed.is_zero()).then(|| 100.0 * used.as_secs_f64() / elapsed.as_secs_f64())
     }
 
-    /// Whether the session was open when its client or the machine died, and was not opened since.
+    /// Returns whether the session was open when its client or the machine died, and has not been opened
+    /// since.
     #[must_use]
     pub fn open_at_crash(&self, row: &InventoryRow) -> Option<OpenAtCrash> {
         let own = self.ground.world.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());
@@ -242,7 +245,7 @@ impl Inventory<'_> {
         let newest = self.owners_of(&row.found).left.iter().max_by_key(|record| record.started_at);
         let started = newest.and_then(|record| record.started_at).and_then(from_epoch_millis);
         if let Some(record) = newest {
-            // A graceful end takes the record away; one that is older than that end belongs to an earlier client.
+            // A graceful exit removes the record; a record older than that exit belongs to an earlier client.
             let reopened = || {
                 let modified = std::fs::metadata(&row.found.path).ok()?.modified().ok()?;
                 Some(started? > DateTime::<Utc>::from(modified))

@@ -1,5 +1,5 @@
-//! An inventory: every session of the configuration directories that are looked at, with the process that holds it and
-//! the incident that looks after it. Verbs ask it for rows and have those they show made into reports.
+//! Inventory: every session of the configuration directories in use, with the process that has it open and
+//! its incident. Commands ask it for rows and have those they show described.
 
 mod activity;
 mod deletion;
@@ -38,22 +38,20 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Stops that no hook of ours saw are somebody's business for this long.
+/// Period during which stops that no hook observed are still reported.
 const RECENT: Duration = Duration::days(14);
-/// A time that is further ahead of the clock than this was written by a clock that was wrong, or ours is.
+/// Tolerance for clock differences. A timestamp further in the future comes from a wrong clock, or ours is
+/// wrong.
 const CLOCK_SKEW: Duration = Duration::minutes(1);
 
-/// What is needed to make an inventory; it outlives it.
+/// Input of an inventory, which it outlives.
 pub struct ReportContext<'a> {
-    /// What is taken from outside.
     pub world: World<'a>,
-    /// Where our own files are.
+    /// Directory of this tool's own files.
     pub state: StateDir,
-    /// The configuration in force.
     pub config: Config,
-    /// Claude Code's default configuration directory.
     default_home: Option<PathBuf>,
-    /// What is wrong with the configuration.
+    /// Error in the configuration, if any.
     pub problem: Option<Error>,
 }
 
@@ -61,6 +59,7 @@ impl<'a> ReportContext<'a> {
     /// Reads the configuration.
     ///
     /// # Errors
+    ///
     /// [`crate::error::Code::StateDirUnknown`].
     pub fn read(world: World<'a>, project: Option<&Path>) -> Result<Self> {
         let in_force = in_force(world.env, project);
@@ -73,7 +72,7 @@ impl<'a> ReportContext<'a> {
         })
     }
 
-    /// The incidents on disk.
+    /// Returns the ledger of incidents on disk.
     #[must_use]
     pub fn ledger(&self) -> Ledger<'_> {
         Ledger {
@@ -85,63 +84,59 @@ impl<'a> ReportContext<'a> {
     }
 }
 
-/// One session that was found.
 pub struct InventoryRow {
     pub found: Found,
-    /// What its transcript tells.
+    /// Summary of its transcript.
     pub summary: Box<Summary>,
 }
 
-/// Everything that was found.
 pub struct Inventory<'a> {
     ground: &'a ReportContext<'a>,
     ledger: Ledger<'a>,
-    /// When everything was looked at.
+    /// Time of the inventory.
     taken_at: DateTime<Utc>,
     pub homes: Vec<ClaudeHome>,
-    /// Live clients and what dead ones left.
+    /// Live clients, and leftover records of dead ones.
     pub owners: Owners,
-    /// Stops that are looked after, by session.
+    /// Incidents, keyed by session id.
     pub incidents: BTreeMap<String, Incident>,
     pub rows: Vec<InventoryRow>,
-    /// Transcripts that cannot be read, and why; `problems` has these errors too.
+    /// Unreadable transcripts with their errors, which are in `problems`, too.
     pub unread: Vec<(Found, Error)>,
-    /// Directories of transcripts that cannot be read, and why; `problems` has these errors too.
+    /// Errors of unreadable transcript directories, which are in `problems`, too.
     pub unlisted: Vec<Error>,
-    /// What stands beside the transcripts in their directories.
+    /// Other files in the transcript directories.
     pub beside: Vec<Arc<Beside>>,
-    /// Sessions with an incident whose transcript cannot be read any more.
+    /// Incidents whose transcript can no longer be read.
     pub lost: Vec<Incident>,
-    /// What could not be read.
     pub problems: Vec<Error>,
-    /// What the user paused.
     paused: Paused,
-    /// Context windows that clients told, by model.
+    /// Context window sizes reported by clients, by model.
     windows: BTreeMap<String, u64>,
     table: OnceCell<Vec<Process>>,
     retention: Vec<OnceCell<Option<RetentionLimit>>>,
     verdicts: RefCell<HashMap<PathBuf, Verdict>>,
-    /// Processes by the session that their environment names; read when first asked for.
+    /// Processes by the session named in their environment; read on first use.
     started_for: OnceCell<HashMap<String, Vec<usize>>>,
-    /// Working directories of sessions by the directory of their transcripts; made when first asked for.
+    /// Working directories of sessions by their transcript directory; built on first use.
     neighbours: OnceCell<HashMap<PathBuf, BTreeSet<String>>>,
     booted_at: OnceCell<Option<DateTime<Utc>>>,
-    /// Directories that clients remember, by configuration directory; read when first asked for.
+    /// Projects remembered by clients, per configuration directory; read on first use.
     known_projects: Vec<OnceCell<Vec<String>>>,
-    /// Where transcripts were relocated to; read when first asked for.
+    /// Destinations of relocated transcripts; read on first use.
     moves: OnceCell<Moves>,
-    /// A conflict copy that was asked for by its path.
+    /// A conflict copy that was requested by path.
     copy: OnceCell<Box<InventoryRow>>,
-    /// A kept session without a transcript that was asked for, and its row.
+    /// A kept session without a transcript that was requested, with its row.
     opened: OnceCell<Box<(OpenedSession, InventoryRow)>>,
-    /// Only sessions of this directory are here.
+    /// Restricts the inventory to sessions of this directory.
     project: Option<PathBuf>,
-    /// Enabled projects by working directory: many sessions share one.
+    /// Set-up projects by working directory, cached because many sessions share one.
     enclosing: RefCell<BTreeMap<String, Option<PathBuf>>>,
 }
 
 impl<'a> Inventory<'a> {
-    /// Looks at everything, or at what belongs to one project.
+    /// Takes an inventory of all sessions, or of those of one project.
     #[must_use]
     pub fn take(ground: &'a ReportContext<'a>, project: Option<&Path>) -> Self {
         let mut inventory = Self::open(ground);
@@ -155,7 +150,7 @@ impl<'a> Inventory<'a> {
         inventory
     }
 
-    /// Everything but the transcripts.
+    /// Reads everything except the transcripts.
     #[must_use]
     pub fn open(ground: &'a ReportContext<'a>) -> Self {
         let further: Vec<PathBuf> = ground.config.config_dirs.iter().map(PathBuf::from).collect();
@@ -194,7 +189,7 @@ impl<'a> Inventory<'a> {
         }
     }
 
-    /// Transcripts by name: all, or those of a project and of directories below it.
+    /// Lists transcripts by name: all, or those of a project and the directories below it.
     pub fn find(&mut self, project: Option<&Path>) -> Vec<Found> {
         let mut dirs = project_directories(&self.homes, &mut self.problems);
         if let Some(project) = project {
@@ -207,7 +202,7 @@ impl<'a> Inventory<'a> {
         self.beside = beside;
         self.unlisted.clone_from(&problems);
         self.problems.extend(problems);
-        // A session that was resumed elsewhere, or whose project has moved, is found by its incident.
+        // A session that was resumed elsewhere, or whose project has moved, is found through its incident.
         for incident in
             self.incidents.values().filter(|one| project.is_none() || one.project.as_deref() == project)
         {
@@ -219,7 +214,7 @@ impl<'a> Inventory<'a> {
         found
     }
 
-    /// Reads what was found.
+    /// Reads the transcripts that were found.
     pub fn read(&mut self, found: Vec<Found>, depth: Depth) {
         let processes = self.ground.world.processes;
         let table = self.table.get_or_init(|| processes.table());
@@ -254,10 +249,11 @@ impl<'a> Inventory<'a> {
         self.table.get_or_init(|| self.ground.world.processes.table())
     }
 
-    /// A conflict copy as a row; one copy is read in the life of an inventory.
+    /// Reads a conflict copy as a row. An inventory reads only one copy.
     ///
     /// # Errors
-    /// Those of opening it; [`Code::SessionNotFound`] where it is not in a configuration directory.
+    ///
+    /// Those of opening it; [`Code::SessionNotFound`] if it is not in a configuration directory.
     pub fn read_copy(&self, path: &Path) -> Result<&InventoryRow> {
         if let Some(row) = self.copy.get() {
             return Ok(row);
@@ -271,7 +267,7 @@ impl<'a> Inventory<'a> {
         Ok(self.copy.get_or_init(|| Box::new(InventoryRow { found, summary: Box::new(summary) })))
     }
 
-    /// The other transcripts of the same session, in other projects or configuration directories.
+    /// Returns the other transcripts of the same session, in other projects or configuration directories.
     #[must_use]
     pub fn copies(&self, row: &InventoryRow) -> Vec<PathBuf> {
         let same =
@@ -284,7 +280,6 @@ impl<'a> Inventory<'a> {
         self.taken_at
     }
 
-    /// What the user paused.
     #[must_use]
     pub const fn paused(&self) -> &Paused {
         &self.paused
@@ -294,16 +289,17 @@ impl<'a> Inventory<'a> {
         self.ground.default_home.as_deref()
     }
 
-    /// The incidents on disk, as the configuration in force plans them.
+    /// Returns the ledger of incidents on disk, planned with the configuration in force.
     #[must_use]
     pub const fn ledger(&self) -> Ledger<'_> {
         self.ledger
     }
 }
 
-/// Reads one transcript as thoroughly as it can be.
+/// Reads one transcript at full depth.
 ///
 /// # Errors
+///
 /// Those of opening the file.
 pub fn thorough(path: &Path, liveness: Liveness<'_>) -> Result<Summary> {
     Transcript::open(path).map(|transcript| summarize(&transcript, liveness))

@@ -1,4 +1,4 @@
-//! What happens next to a session, by what is true now and not by what was planned at the stop.
+//! Next step of a session, based on the current situation rather than on the plan made at the stop.
 
 use super::{Inventory, InventoryRow, RECENT};
 use crate::config::in_force;
@@ -16,14 +16,14 @@ use crate::store::lock::Lock;
 use chrono::{DateTime, Utc};
 use std::path::Path;
 
-/// What the user cancelled was an earlier stop than the one the session has now.
+/// Returns whether the user cancelled an earlier stop than the session's current one.
 fn is_dismissed_earlier(incident: &Incident, stop: &Stop) -> bool {
     incident.phase == Phase::Cancelled
         && stop.record != incident.stop.record
         && stop.at.zip(incident.stop.at).is_some_and(|(now, then)| now > then)
 }
 
-/// An incident without what decides what runs, which is remembered for us and not for readers.
+/// Returns an incident without internal fields that decide what is started.
 pub(super) fn shown(incident: &Incident) -> Incident {
     Incident {
         fingerprint: None,
@@ -38,7 +38,7 @@ pub(super) fn shown(incident: &Incident) -> Incident {
     }
 }
 
-/// An attempt as readers see it.
+/// Returns an attempt without its internal fields.
 fn without_takeover(mut attempt: Attempt) -> Attempt {
     if let Some(run) = &mut attempt.run {
         run.taken_over = None;
@@ -47,7 +47,7 @@ fn without_takeover(mut attempt: Attempt) -> Attempt {
 }
 
 impl Inventory<'_> {
-    /// What is left to do for a session whose work continued in another one: nothing.
+    /// Returns an empty plan for a session whose work continued in another session.
     #[must_use]
     pub fn continued_elsewhere(&self, row: &InventoryRow) -> Option<RecoveryPlan> {
         if let Some(session) = &row.summary.continued_in {
@@ -58,10 +58,10 @@ impl Inventory<'_> {
         Some(RecoveryPlan::nothing(Reason::PromptRepeated { session: &later }))
     }
 
-    /// Its incident, and what happens next.
+    /// Adds the incident of a session and its next step.
     pub(super) fn add_next(&self, session: &mut Session, owners: &SessionOwners) {
         if session.conflict_copy_of.is_some() {
-            // No client opens it.
+            // No client opens a conflict copy.
             return self.add_project(session);
         }
         let live = session.live.is_some();
@@ -70,7 +70,7 @@ impl Inventory<'_> {
         if let Some(incident) = incident.filter(|incident| !is_dismissed_earlier(incident, &session.stop)) {
             let mut known = incident.clone();
             if known.stop.record.is_none() && session.stop.kind.is_failure() {
-                // The hook was ended before it could read what the transcript tells.
+                // The hook was killed before it could read the transcript.
                 known.stop = session.stop.clone();
             }
             session.next = self.next_of(&known, owners);
@@ -104,18 +104,18 @@ impl Inventory<'_> {
         }
     }
 
-    /// The stop of this transcript that is looked after; a copy of a session elsewhere has none.
+    /// Returns the incident of this transcript. A copy of the session elsewhere has none.
     pub(super) fn incident_of(&self, id: &str, transcript: &Path) -> Option<&Incident> {
         let incident = self.incidents.get(id).filter(|incident| !incident.phase.is_over())?;
         if incident.transcript == transcript {
             return Some(incident);
         }
-        // The hook may have named it by a linked directory.
+        // The hook may have named it through a symbolic link.
         let named = self.rows.iter().find(|row| row.found.is_at(&incident.transcript));
         named.is_none_or(|row| row.found.path == transcript).then_some(incident)
     }
 
-    /// What happens next by what is true now, not by what was planned at the stop.
+    /// Plans the next step from the current situation, not from the plan made at the stop.
     fn next_of(&self, incident: &Incident, owners: &SessionOwners) -> RecoveryPlan {
         match owners.places() {
             Some(place) if !owners.live.is_empty() => self.next_of_open(incident, owners, &place),
@@ -123,7 +123,8 @@ impl Inventory<'_> {
         }
     }
 
-    /// When Claude Code continues an open session by itself, which is before this tool does, and also while that is paused.
+    /// Returns when Claude Code continues an open session by itself. It does so before this tool does, even
+    /// while this tool is paused.
     fn client_continues_at(
         &self,
         incident: &Incident,
@@ -162,7 +163,7 @@ impl Inventory<'_> {
             return RecoveryPlan::new(Action::Resume, plan.at, Reason::RecoveryDisabled)
                 .with_command(command());
         }
-        // The supervisor holds its lease for as long as it lives.
+        // The supervisor holds its lease while it is alive.
         if incident.plan.action == Action::Run
             && incident.phase == Phase::Waiting
             && !Lock::is_held(&self.ground.state.supervisor_lease())
@@ -173,8 +174,8 @@ impl Inventory<'_> {
         plan
     }
 
-    /// What happens next to a session that is open. No command is part of it: opening the session a second time would fork its
-    /// conversation, so the report names the window to use.
+    /// Plans the next step of an open session. The plan has no command: opening the session a second time
+    /// would fork its conversation, so the report names the window to use.
     fn next_of_open(&self, incident: &Incident, owners: &SessionOwners, place: &str) -> RecoveryPlan {
         match incident.phase {
             Phase::Cancelled | Phase::Recovered | Phase::MovedOn | Phase::Superseded => {
@@ -184,7 +185,7 @@ impl Inventory<'_> {
             Phase::GivenUp => incident.plan.clone().in_window(incident.phase, place),
             Phase::Open => incident.plan.clone(),
             Phase::Waiting | Phase::Held => {
-                // The waiter holds its lease for as long as it lives.
+                // The waiter holds its lease while it is alive.
                 let waited_for = incident.module_waits(self.taken_at)
                     || Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
                 let plan = self.ledger.decision(incident, Terminal::Open).plan;
@@ -193,7 +194,7 @@ impl Inventory<'_> {
                     return RecoveryPlan::new(Action::Notify, at, Reason::WrappedUp { kind, at, place });
                 }
                 if plan.action != Action::Wake {
-                    // The user has to do something first, wherever the session is.
+                    // The user has to act first, wherever the session is open.
                     return plan.in_window(incident.phase, place);
                 }
                 if incident.plan.action == Action::Wake && incident.phase == Phase::Waiting && waited_for {
@@ -209,7 +210,8 @@ impl Inventory<'_> {
         }
     }
 
-    /// A hook waits for the session. What keeps it from continuing is checked now, as it is when the time has come.
+    /// Plans the next step of a session for which a hook waits. Checks the obstacles now, in the same way as
+    /// at the planned time.
     fn next_of_waiting(&self, incident: &Incident, owners: &SessionOwners, place: &str) -> RecoveryPlan {
         let stopped = incident
             .claude_pid

@@ -1,4 +1,4 @@
-//! Which project and which directory a session belongs to.
+//! Resolves the project and the directories of a session.
 
 use super::{Inventory, InventoryRow};
 use crate::claude::home::encode_project_path;
@@ -13,10 +13,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Largest `.claude.json` that is read, in bytes.
+/// Size limit of `.claude.json`, in bytes.
 const LARGEST_CLIENT_FILE: u64 = 16 * 1024 * 1024;
 
-/// The directories that a client's own file names as projects.
+/// Returns the project directories listed in a client's own file.
 fn projects_in(path: &Path) -> Vec<String> {
     let value: Option<serde_json::Value> = read_small(path, LARGEST_CLIENT_FILE)
         .ok()
@@ -27,7 +27,7 @@ fn projects_in(path: &Path) -> Vec<String> {
 }
 
 impl Inventory<'_> {
-    /// Working directories of the sessions whose transcripts stand beside this one.
+    /// Returns the working directories of the sessions whose transcripts are in the same directory.
     #[must_use]
     pub fn neighbours(&self, row: &InventoryRow) -> &BTreeSet<String> {
         static NONE: BTreeSet<String> = BTreeSet::new();
@@ -49,21 +49,22 @@ impl Inventory<'_> {
         row.found.path.parent().and_then(|dir| known.get(dir)).unwrap_or(&NONE)
     }
 
-    /// Whether a session is in the configuration directory that a client started here would use.
+    /// Returns whether a session is in the configuration directory that a client started here would use.
     #[must_use]
     pub fn is_in_force(&self, row: &InventoryRow) -> bool {
         let in_force = self.ground.world.env.claude_config_dir();
         in_force.is_some_and(|dir| self.homes[row.found.home].dir() == dir)
     }
 
-    /// The directory that was asked about, where only its sessions are here.
+    /// Returns the directory to which this inventory is restricted.
     #[must_use]
     pub fn project(&self) -> Option<&Path> {
         self.project.as_deref()
     }
 
-    /// Whether a session belongs to a project: its newest message was written there or below, it was started there, or it was
-    /// relocated to it. The name of its directory alone does not tell, for different paths have the same encoded name.
+    /// Returns whether a session belongs to a project: its newest message was written in or below it, it was
+    /// started there, or it was relocated to it. The name of its transcript directory is not sufficient,
+    /// because different paths have the same encoded name.
     #[must_use]
     pub fn belongs(&self, row: &InventoryRow, project: &Path) -> bool {
         let within = |dir: &str| Path::new(dir).starts_with(project);
@@ -81,7 +82,7 @@ impl Inventory<'_> {
         Self::is_of(row, project)
     }
 
-    /// Whether a client started in the working directory opens this session by its id.
+    /// Returns whether a client started in the working directory can open this session by its id.
     #[must_use]
     pub fn is_here(&self, row: &InventoryRow) -> bool {
         let here = self.ground.world.env.cwd();
@@ -91,26 +92,25 @@ impl Inventory<'_> {
         }
     }
 
-    /// Whether the directory in which a session is resumed is there.
+    /// Returns whether the directory in which a session is resumed exists.
     #[must_use]
     pub fn is_there(&self, row: &InventoryRow) -> bool {
         start_directory(self.ground.world, self, row).0.is_some_and(|dir| Path::new(&dir).is_dir())
     }
 
-    /// The directory in which this command runs.
     #[must_use]
     pub fn working_directory(&self) -> &Path {
         self.ground.world.env.cwd()
     }
 
-    /// Where our own files are.
     #[must_use]
     pub fn state_directory(&self) -> &StateDir {
         &self.ground.state
     }
 
-    /// Whether a session was started in a directory, as far as its files tell: only a recorded directory with the same encoded
-    /// name rules that out. Where the directory of its transcripts has several names, all of them count.
+    /// Returns whether a session was started in a directory, according to its files. Only a different
+    /// recorded directory with the same encoded name rules that out. If its transcript directory has several
+    /// names, all of them count.
     fn is_of(row: &InventoryRow, dir: &Path) -> bool {
         let encoded = encode_project_path(&dir.to_string_lossy());
         let named = row.found.directories().any(|dir| dir.file_name() == Some(OsStr::new(&encoded)));
@@ -118,7 +118,8 @@ impl Inventory<'_> {
         named && !start_of(&row.found, row.summary.cwd.as_deref()).is_some_and(|start| twin(&start))
     }
 
-    /// Directories in which clients of a session's configuration directory were used, as the client itself remembers them.
+    /// Returns the directories in which clients of a session's configuration directory were used, as the
+    /// client remembers them.
     #[must_use]
     pub fn known_projects(&self, row: &InventoryRow) -> &[String] {
         self.projects_of(row.found.home)
@@ -137,7 +138,7 @@ impl Inventory<'_> {
         })
     }
 
-    /// Where the transcript of a session was relocated to.
+    /// Returns the directory that the transcript of a session was relocated to.
     #[must_use]
     pub fn moved_to(&self, found: &Found) -> Option<&str> {
         let moves = self.moves.get_or_init(|| Moves::read(&self.ground.state));

@@ -1,4 +1,4 @@
-//! An ending: a held process is looked at once more, asked to end, waited for, and ended by force only where that was said.
+//! Ends a process: checks it once more, asks it to end, waits, and kills it only if the caller allows force.
 
 use super::guard::{KillCaller, Suspect, refusal};
 use crate::clock::Clock;
@@ -8,11 +8,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::time::Duration;
 
-/// How long a client has to end: it closes its session and writes what it has (143 ms to 2 s were seen with 2.1.329).
+/// Time a client has to end; it closes its session and writes pending data (143 ms to 2 s observed with
+/// 2.1.329).
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a tool has.
+/// Time a tool process has to end.
 pub const TOOL_PATIENCE: Duration = Duration::from_secs(3);
-/// What the system needs to take a killed process away.
+/// Time the system has to remove a killed process.
 const AFTER_KILL: Duration = Duration::from_secs(3);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
@@ -22,17 +23,15 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum KillOutcome {
     Planned,
-    /// It ended when it was asked to.
+    /// Ended after a termination signal.
     Ended,
-    /// It was ended by force.
     Killed,
-    /// It was asked to, and lives.
+    /// Still alive after a termination or kill signal.
     StillAlive,
-    /// It had ended before anything was sent.
+    /// Had ended before any signal was sent.
     Gone,
 }
 
-/// A signal that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SentSignal {
@@ -45,31 +44,32 @@ pub struct SentSignal {
     pub at: DateTime<Utc>,
 }
 
-/// How far it may go.
+/// Which signals may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KillForce {
     Ask,
-    /// Ask, wait, and end it by force.
+    /// Ask, wait, then kill.
     AskThenForce,
-    /// It was asked before: by force, at once.
+    /// Kill at once, because it was asked before.
     Force,
 }
 
-/// What an ending needs besides the process.
+/// What ending a process needs besides the process.
 pub struct KillContext<'a> {
     pub clock: &'a dyn Clock,
     pub caller: &'a KillCaller,
-    /// Takes down every signal, before it is sent.
+    /// Records every signal before it is sent.
     pub note: &'a mut dyn FnMut(u32, Signal),
     pub sent: Vec<SentSignal>,
 }
 
 impl KillContext<'_> {
-    /// Ends it. `look` tells what is true of it now; `changed` why it is not what was shown any more, if so.
+    /// Ends the process. `look` returns its current state.
     ///
     /// # Errors
-    /// [`Code::KillRefused`] when it may not be ended (any more), or the system does not allow it; then nothing was sent that is
-    /// not in `sent`.
+    ///
+    /// [`Code::KillRefused`] if it may not be ended (any more) or the system does not allow it. Signals sent
+    /// up to then are in `sent`.
     pub fn end(
         &mut self,
         held: &dyn Held,
@@ -84,7 +84,7 @@ impl KillContext<'_> {
                 return Ok(KillOutcome::Gone);
             }
             if stopped {
-                // It hears the other only when it runs.
+                // A stopped process handles the termination signal only once it runs again.
                 self.send(held, pid, Signal::Cont)?;
             }
             if self.wait(held, patience) {
@@ -103,10 +103,10 @@ impl KillContext<'_> {
         Ok(if self.wait(held, AFTER_KILL) { KillOutcome::Killed } else { KillOutcome::StillAlive })
     }
 
-    /// Its id while it lives and may be ended.
+    /// Returns the process id if the process is alive and may be ended.
     fn check(&self, held: &dyn Held, look: &dyn Fn() -> Suspect) -> Result<Option<u32>> {
         let suspect = look();
-        // What is held is what was looked at only while it lives.
+        // The handle and the state belong to the same process only while that process is alive.
         if held.is_gone() || suspect.is_gone() {
             return Ok(None);
         }
@@ -129,7 +129,7 @@ impl KillContext<'_> {
         }
     }
 
-    /// True once it is gone.
+    /// Returns whether the process ended within `limit`.
     pub fn wait(&self, held: &dyn Held, limit: Duration) -> bool {
         let began = self.clock.since_boot();
         loop {

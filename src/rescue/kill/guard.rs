@@ -1,5 +1,5 @@
-//! A guard: whether a process may be ended by whoever asks. Pure: what is known about both comes in as values, and the answer
-//! is yes, or why not.
+//! Guard: decides whether a caller may end a process. Pure: all facts about both are passed in as values; the
+//! result is a refusal with its reason, or none.
 
 use crate::claude::process::{Process, Processes};
 use crate::claude::role::{Role, role_of};
@@ -9,21 +9,22 @@ use crate::error::{Code, Error};
 #[derive(Debug, Clone, Default)]
 pub struct KillCaller {
     pub pid: u32,
-    /// The user it acts for.
+    /// User id of the caller.
     pub owner: Option<u32>,
-    /// What it runs below: its parents, the client that started it, and that one's parents.
+    /// Ancestors of this process, the client that started it, and the ancestors of that client.
     pub above: Vec<u32>,
     pub terminal: Option<String>,
-    /// The session it runs in.
+    /// Session that the caller runs in.
     pub session: Option<String>,
 }
 
 impl KillCaller {
-    /// The process that runs this.
+    /// Describes the current process as the caller.
     #[must_use]
     pub fn of(env: &Environment, table: &[Process], pid: u32, owner: Option<u32>) -> Self {
         let mut above = parents(table, pid);
-        // What was started in the background has lost its parents, and still has the client's word.
+        // A background process has lost its ancestors, but the client's environment variables still name the
+        // client.
         if let Some(client) = env.claude_pid() {
             above.push(client);
             above.extend(parents(table, client));
@@ -38,7 +39,8 @@ impl KillCaller {
     }
 }
 
-/// Processes above one, the nearest first. A table that was read while processes came and went may have a circle in it.
+/// Ancestors of a process, nearest first. The table may contain a cycle if it was read while processes
+/// started and ended.
 fn parents(table: &[Process], pid: u32) -> Vec<u32> {
     let mut found = Vec::new();
     let mut below = pid;
@@ -52,26 +54,26 @@ fn parents(table: &[Process], pid: u32) -> Vec<u32> {
     found
 }
 
-/// A process that may be ended.
+/// Process that is a candidate for being ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspect {
     pub pid: u32,
-    /// Start token of the process that is meant.
+    /// Start token of the intended process.
     pub meant: String,
-    /// Start token of the process that has the id now; `None` when there is none.
+    /// Start token of the process that has the id now; `None` if no process has it.
     pub token: Option<String>,
-    /// The user it runs as.
+    /// User id it runs as.
     pub owner: Option<u32>,
     pub role: Role,
     pub terminal: Option<String>,
-    /// The session it holds.
+    /// Session that it has open.
     pub session: Option<String>,
-    /// It is a background session by its own record, and is ended by its daemon: no signal goes to it.
+    /// Its record says that it is a background session. Its daemon ends it; it gets no signal.
     pub background: bool,
 }
 
 impl Suspect {
-    /// What is true of it now.
+    /// Reads the current state of a process.
     #[must_use]
     pub fn look(
         pid: u32,
@@ -91,19 +93,19 @@ impl Suspect {
             terminal: own.tty.clone(),
             session: session.map(str::to_owned),
             background: false,
-            // Last: what was told above is true of the process with this token.
+            // Read last: if the token still matches, the facts above describe this process.
             token: processes.start_token(pid),
         }
     }
 
-    /// The process that was meant has ended.
+    /// Returns whether the intended process has ended.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.token.as_deref() != Some(&self.meant)
     }
 }
 
-/// Why this one may not be ended; `None` when it may.
+/// Returns why this process may not be ended; `None` if it may be.
 #[must_use]
 pub fn refusal(suspect: &Suspect, caller: &KillCaller) -> Option<Error> {
     let pid = suspect.pid;
@@ -127,7 +129,7 @@ pub fn refusal(suspect: &Suspect, caller: &KillCaller) -> Option<Error> {
         }
         _ => return refuse(format!("whose process {pid} is cannot be told"), "end it by hand"),
     }
-    // A spare that has become a worker keeps its command line (2.1.329).
+    // A spare that has become a worker keeps the command line of a spare (2.1.329).
     let worker = suspect.background && suspect.role == Role::Spare;
     if suspect.role != Role::Client && !worker {
         return refuse(
@@ -163,7 +165,7 @@ mod tests {
     const CLIENT: u32 = 100;
     const SESSION: &str = "3f2a9c1d-0000-4000-8000-000000000001";
 
-    /// Name, pairs of processes and their parents, who asks, and its variables.
+    /// Name of the case, pairs of process and parent, the caller, and its environment variables.
     type Shape<'s> = (&'s str, &'s [(u32, u32)], u32, &'s [(&'s str, &'s str)]);
 
     fn table(pairs: &[(u32, u32)]) -> Vec<Process> {
@@ -235,7 +237,7 @@ mod tests {
             let error = asked(pairs, own, vars).unwrap_or_else(|| panic!("{shape}"));
             assert_eq!(error.code, Code::KillRefused, "{shape}");
         }
-        // What looks like those and is none of them may.
+        // Similar shapes that may be ended.
         for (shape, pairs, own) in [
             ("beside it", &[(100, 1), (200, 1)][..], 200),
             ("above it", &[(200, 1), (100, 200)], 200),
@@ -276,7 +278,7 @@ mod tests {
         );
         said(&|one| (one.role, one.background) = (Role::PtyHost, true), "terminal host");
         said(&|one| (one.role, one.background) = (Role::Daemon, true), "daemon");
-        // Root is a user like any other.
+        // Root is no exception to the ownership rule.
         let root = KillCaller { owner: Some(0), ..caller.clone() };
         assert!(refusal(&suspect(), &root).unwrap().message.contains("another user"));
         let unknown = KillCaller { owner: None, ..caller.clone() };

@@ -1,8 +1,9 @@
-//! A kill: the client of a session is ended, and nothing else. What will be ended is told first, with what may be lost; the
-//! session is exported; and right before a signal everything that makes it the right process is looked at once more.
+//! A kill ends the client of a session and nothing else. It first reports what will be ended and what may be
+//! lost, then exports the session, and checks the identity of the process once more right before each signal.
 //!
-//! The process is held from before the export on, so that its id cannot come to mean another one meanwhile. Background
-//! sessions are ended through `claude stop`: their daemon would start a worker anew that just vanished.
+//! It holds a handle to the process from before the export on, so that a reused process id cannot be hit.
+//! Background sessions are ended with `claude stop`, because their daemon would restart a worker that
+//! disappears.
 
 pub mod ending;
 pub mod guard;
@@ -39,11 +40,10 @@ use std::process::Command;
 use std::time::Duration;
 use target::{KillableClient, clients, meant};
 
-/// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/kill@1";
-/// How long `claude stop` may take.
+/// Time limit for `claude stop`.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// Tool processes that are told.
+/// Maximum number of tool processes reported.
 const MOST_CHILDREN: usize = 50;
 
 /// One process at one time: its id, and what tells it from a later one with the same id.
@@ -67,7 +67,7 @@ pub struct Expected {
 pub struct KillOptions {
     /// A terminal (`pts/3`), a process id, or a session by id, at least 3 characters of it, name or title.
     pub target: String,
-    /// Only sessions of this project.
+    /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
     /// What a person agreed to; anything else is refused.
     pub expected: Option<Expected>,
@@ -79,9 +79,9 @@ pub struct KillOptions {
     pub to: Option<PathBuf>,
     /// Directory of the session log; that of the state when absent.
     pub log: Option<PathBuf>,
-    /// By force when it does not end within 10 s.
+    /// Kill the process if it does not end within 10 s.
     pub force: bool,
-    /// It was asked before: by force, at once.
+    /// Kill at once, because it was asked before.
     pub asked: bool,
     /// The processes of its tools too.
     pub tree: bool,
@@ -107,14 +107,12 @@ impl Default for KillOptions {
     }
 }
 
-/// How a client is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum KillWay {
-    /// By a signal to its process.
     Signal,
-    /// By `claude stop`: it is a background session.
+    /// With `claude stop`, because it is a background session.
     Stop,
 }
 
@@ -124,10 +122,10 @@ pub enum KillWay {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ChildFate {
     Running,
-    /// It belongs to Claude Code itself, or holds a session of its own, or belongs to somebody else: it is left alone.
+    /// Left alone: it belongs to Claude Code itself or to another user, has its own session, or is above this
+    /// command.
     Kept,
     Ended,
-    /// It was ended by force.
     Killed,
     Left,
 }
@@ -142,9 +140,7 @@ pub struct KillChild {
     pub pid: u32,
     /// Its start time as the system counts it.
     pub start_token: String,
-    /// Name of its program.
     pub command: String,
-    /// When it was started.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// What became of it.
@@ -164,11 +160,9 @@ pub struct KillReport {
     pub generated_at: DateTime<Utc>,
     /// `true`: this is the plan, and no signal was sent.
     pub dry_run: bool,
-    /// The process that is meant.
     pub expected: Expected,
     /// Terminal of the process.
     pub tty: Option<String>,
-    /// When it was started.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// By a signal, or by `claude stop` for a background session.
@@ -183,26 +177,26 @@ pub struct KillReport {
     pub outcome: KillOutcome,
     /// Signals that were sent, in order.
     pub signals: Vec<SentSignal>,
-    /// What was saved before.
+    /// Exports made before the kill.
     pub exports: Vec<Exported>,
-    /// An export of an earlier try that still holds everything.
+    /// Export of an earlier attempt that is still complete.
     #[serde(serialize_with = "lossy_or_null")]
     pub exported: Option<PathBuf>,
     /// How it is opened again; `null` while it lives, and when nothing of it is on disk.
     pub commands: Option<Commands>,
-    /// What else to know.
     pub notes: Vec<String>,
     /// The session log that tells it; `null` when nothing was done, or it could not be written.
     #[serde(serialize_with = "lossy_or_null")]
     pub log: Option<PathBuf>,
 }
 
-/// Ends the client that is meant, or with `dry_run` tells what would be ended.
+/// Ends the client that matches the target, or with `dry_run` reports what would be ended.
 ///
 /// # Errors
-/// Those of finding it ([`meant`]); [`Code::KillRefused`] when it may not be ended; [`Code::ChangedMeanwhile`] when it is not what
-/// was shown any more; those of [`export`], and then nothing was sent; [`Code::ClientNotFound`] when there is no `claude` to stop a
-/// background session with.
+///
+/// Those of [`meant`]; [`Code::KillRefused`] if the process may not be ended; [`Code::ChangedMeanwhile`] if
+/// it is no longer the process that was shown; those of [`export`], in which case no signal was sent;
+/// [`Code::ClientNotFound`] if there is no `claude` to stop a background session with.
 pub fn kill(
     world: World<'_>,
     hands: &dyn ProcessControl,
@@ -215,7 +209,8 @@ pub fn kill(
     }
     let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
-    // A project narrows what is found by name. What is saved is all there is, wherever it lies.
+    // A project narrows the search by name only. The export covers every transcript of the session, wherever
+    // it is.
     let inventory = Inventory::take(&ground, None);
     let narrowed = project.as_deref().map(|project| Inventory::take(&ground, Some(project)));
     let table = world.processes.table();
@@ -233,7 +228,6 @@ pub fn kill(
     kill.run(&table, progress)
 }
 
-/// One client that is to be ended.
 struct Kill<'a> {
     world: World<'a>,
     hands: &'a dyn ProcessControl,
@@ -242,7 +236,7 @@ struct Kill<'a> {
     inventory: &'a Inventory<'a>,
     client: &'a KillableClient,
     caller: KillCaller,
-    /// Its transcripts; more than one when there are copies.
+    /// Transcripts of the session; several if there are copies.
     rows: Vec<&'a InventoryRow>,
 }
 
@@ -259,7 +253,7 @@ impl Kill<'_> {
             .hold(pid, &self.client.token, processes)
             .map_err(|why| Error::new(Code::KillRefused, format!("process {pid} cannot be held: {why}")))?;
         let Some(held) = held else { return Ok(self.finish(report, KillOutcome::Gone)) };
-        // Held before anything is sent: an id of a tool may be another's by then.
+        // Held before anything is sent, because a tool's process id may be reused later.
         let tools = if self.options.tree { self.hold_tools(&report.children) } else { Vec::new() };
         match self.save(progress) {
             Ok((exports, exported)) => (report.exports, report.exported) = (exports, exported),
@@ -282,7 +276,7 @@ impl Kill<'_> {
         Ok(self.finish(report, outcome))
     }
 
-    /// What would be ended. Only looks.
+    /// Plans the kill without side effects.
     fn plan(&self, table: &[Process]) -> Result<KillReport> {
         let client = self.client;
         if let Some(expected) = &self.options.expected
@@ -341,12 +335,12 @@ impl Kill<'_> {
         Expected { pid: *pid, start_token: token.clone(), session: session.clone() }
     }
 
-    /// The transcript that was written to last.
+    /// Returns the most recently active transcript.
     fn row(&self) -> Option<&InventoryRow> {
         self.rows.iter().copied().max_by_key(|row| row.summary.last_activity)
     }
 
-    /// What is true of the client now.
+    /// Reads the current state of the client.
     fn look(&self) -> Suspect {
         let table = self.world.processes.table();
         let KillableClient { pid, token, session, background, .. } = self.client;
@@ -354,7 +348,8 @@ impl Kill<'_> {
         Suspect { background: *background, ..suspect }
     }
 
-    /// Nothing of it is on disk. That is fine when nothing was said yet.
+    /// Checks whether the client may be ended although no transcript was found. It may if the session is
+    /// still empty.
     fn may_be_lost(&self) -> Result<()> {
         let named =
             |path: &Path| path.file_stem().and_then(std::ffi::OsStr::to_str) == Some(&self.client.session);
@@ -384,7 +379,7 @@ impl Kill<'_> {
         for process in below(table, self.client.pid) {
             let line = processes.command_line(process.pid);
             if line.iter().any(|word| word.contains("cc-session-recover/hook.js")) {
-                // It ends by itself when its client does.
+                // This process ends by itself together with its client.
                 continue;
             }
             let own = role_of(process, processes) != Role::Other
@@ -408,7 +403,8 @@ impl Kill<'_> {
         children
     }
 
-    /// Saves every transcript of it. What an earlier try has saved is taken for it when nothing was written since.
+    /// Exports every transcript of the session. Reuses the export of an earlier attempt if nothing was
+    /// written since.
     fn save(&self, progress: &Progress) -> Result<(Vec<Exported>, Option<PathBuf>)> {
         if !self.options.export || self.rows.is_empty() {
             return Ok((Vec::new(), None));
@@ -455,7 +451,7 @@ impl Kill<'_> {
     }
 
     fn end(&self, held: &dyn Held, stopped: bool) -> (Result<KillOutcome>, Vec<SentSignal>) {
-        // With `/clear` and `/resume` a client goes over to another session.
+        // With `/clear` and `/resume` a client switches to another session.
         if let Some(now) = self.session_now().filter(|now| *now != self.client.session) {
             let error = Error::new(
                 Code::ChangedMeanwhile,
@@ -482,14 +478,14 @@ impl Kill<'_> {
         (outcome, ending.sent)
     }
 
-    /// The session that the client's own record names; `None` when it keeps none.
+    /// Returns the session that the client's own record names; `None` if there is no record.
     fn session_now(&self) -> Option<String> {
         let records = self.inventory.homes.iter().filter_map(|home| read_record(home, self.client.pid));
         let mut own = records.filter(|record| record.proc_start.as_ref() == Some(&self.client.token));
         own.next().map(|record| record.session_id)
     }
 
-    /// Has the daemon end it.
+    /// Has the daemon end the background session.
     fn stop(&self, ending: &KillContext<'_>, held: &dyn Held) -> Result<KillOutcome> {
         let suspect = self.look();
         if held.is_gone() || suspect.is_gone() {
@@ -532,14 +528,15 @@ impl Kill<'_> {
         wanted
             .filter_map(|child| {
                 let held = self.hands.hold(child.pid, &child.start_token, processes).ok()??;
-                // Held: what has the id now is the one that was told, or it never will be.
+                // If the token matches now that the handle is open, the handle belongs to the reported
+                // process.
                 let same = processes.start_token(child.pid).as_ref() == Some(&child.start_token);
                 same.then_some((child.pid, held))
             })
             .collect()
     }
 
-    /// Ends what is held, and tells of all what became of them.
+    /// Ends the held tool processes and records the fate of each child.
     fn end_tools(&self, report: &mut KillReport, tools: &[(u32, Box<dyn Held + '_>)]) {
         use super::signal::{Signal, SignalResult};
         let clock = self.world.clock;
@@ -583,7 +580,7 @@ impl Kill<'_> {
         }
     }
 
-    /// Tells how it went, everywhere it is told.
+    /// Records the outcome in the report, the journal and the session log.
     fn finish(&self, mut report: KillReport, outcome: KillOutcome) -> KillReport {
         report.outcome = outcome;
         if outcome != KillOutcome::StillAlive {
@@ -630,7 +627,7 @@ impl Kill<'_> {
         report
     }
 
-    /// How it is opened again, as it is now.
+    /// Returns the commands that reopen the session, from a fresh inventory.
     fn commands_now(&self) -> Option<Commands> {
         let path = &self.row()?.found.path;
         let inventory = Inventory::take(self.ground, None);
@@ -639,7 +636,7 @@ impl Kill<'_> {
     }
 }
 
-/// What may be lost, each as a sentence.
+/// Describes what may be lost, one sentence each.
 fn risks(
     session: Option<&Session>,
     client: &KillableClient,
@@ -684,7 +681,7 @@ fn risks(
     risks
 }
 
-/// What else to know.
+/// Notes about the session for the user.
 fn notes(session: Option<&Session>, client: &KillableClient) -> Vec<String> {
     let mut notes = Vec::new();
     let Some(session) = session else { return notes };

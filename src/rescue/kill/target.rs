@@ -1,4 +1,4 @@
-//! A target: the client that is meant by a terminal, a process id or a session.
+//! Finds the client that a terminal, process id or session names.
 
 use crate::claude::home::begins;
 use crate::claude::home::stores;
@@ -14,26 +14,25 @@ use crate::session::owners::HeldBy;
 pub struct KillableClient {
     pub pid: u32,
     pub token: String,
-    /// The session it holds.
     pub session: String,
-    /// Index of the configuration directory of that session.
+    /// Index of the configuration directory that contains the session.
     pub home: usize,
-    /// Job of a background session.
+    /// Job id of a background session.
     pub job: Option<String>,
-    /// It is held by the daemon.
+    /// It is run by the daemon.
     pub background: bool,
-    /// The client's own word.
+    /// Status from the client's own record.
     pub status: Option<String>,
 }
 
-/// The clients that are known to live: those of the registries, and those the process table alone tells of.
+/// Returns the live clients: those in the registries, and those found only in the process table.
 #[must_use]
 pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<KillableClient> {
     let stores = stores(&inventory.homes);
     let mut clients: Vec<KillableClient> = Vec::new();
     for (at, home) in inventory.homes.iter().enumerate() {
         for record in read_records(home) {
-            // What was proved is true of the process that had this token before and after.
+            // The proof is valid for this process only if the token is the same before and after it.
             let Some(token) = processes.start_token(record.pid) else { continue };
             let daemon = record.kind.as_deref().is_some_and(|kind| kind.starts_with("daemon"));
             let live = record.proof(processes) == Proof::Live
@@ -70,11 +69,12 @@ pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<Kill
     clients
 }
 
-/// The client that is meant.
+/// Returns the client that matches the name.
 ///
 /// # Errors
-/// [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::NothingToDo`] for a session that nobody holds,
-/// [`Code::KillRefused`] for a process that is no client, and those of [`find`].
+///
+/// [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::NothingToDo`] for a session that no process
+/// has open, [`Code::KillRefused`] for a process that is not a client, and those of [`find`].
 pub fn meant(
     name: &str,
     inventory: &Inventory<'_>,
@@ -104,7 +104,7 @@ pub fn meant(
     of_session(name, inventory, clients)
 }
 
-/// `pts/3`, `/dev/pts/3`, `tty1`, `ttys004`.
+/// Parses a terminal name: `pts/3`, `/dev/pts/3`, `tty1`, `ttys004`.
 fn terminal(name: &str) -> Option<&str> {
     let bare = name.strip_prefix("/dev/").unwrap_or(name);
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -158,7 +158,7 @@ fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[KillableClient])
     let wanted = SessionOptions { session: Some(name.to_owned()), ..SessionOptions::default() };
     let row = match find(inventory, &wanted) {
         Ok(row) => row,
-        // A session without a transcript yet is known by its client alone.
+        // A session without a transcript yet is known only from its client.
         Err(error) if error.code == Code::SessionNotFound && !by_id.is_empty() => {
             return one_of(&by_id);
         }

@@ -1,4 +1,4 @@
-//! Kills on a machine that is made up: its processes end, and their ids come to mean others, between any two looks at it.
+//! Kills on a simulated machine: processes end, and their ids are reused, between any two accesses.
 
 use super::*;
 use crate::claude::process::Processes;
@@ -43,23 +43,23 @@ impl Running {
 #[derive(Default)]
 struct State {
     running: BTreeMap<u32, Running>,
-    /// Looks at the machine so far.
+    /// Number of accesses to the machine so far.
     looks: usize,
-    /// At this look the process under [`PID`] is another one.
+    /// Access at which another process takes over [`PID`].
     reused_at: Option<(usize, Running)>,
-    /// What else happens then.
+    /// Additional action at that access.
     then: Option<Box<dyn FnOnce() + Send>>,
-    /// Signals, by the serial of the process they reached.
+    /// Delivered signals, with the serial of the process that received them.
     hits: Vec<(u64, Signal)>,
     time: Duration,
 }
 
-/// A machine; a clone is the same one.
+/// Simulated machine; clones share one state.
 #[derive(Clone, Default)]
 struct Machine(Arc<Mutex<State>>);
 
 impl Machine {
-    /// Every look may find it changed.
+    /// Locks the state. Every access may find it changed.
     fn look(&self) -> MutexGuard<'_, State> {
         let mut state = self.0.lock().unwrap();
         state.looks += 1;
@@ -140,7 +140,7 @@ impl Clock for Machine {
     }
 }
 
-/// A descriptor of a process: it means the one that had the id when it was made.
+/// Process handle: refers to the process that had the id when the handle was opened.
 struct Descriptor {
     machine: Machine,
     pid: u32,
@@ -173,7 +173,7 @@ impl ProcessControl for Machine {
     }
 }
 
-/// A home with one session, which [`PID`] holds.
+/// Home with one session that [`PID`] has open.
 struct Home {
     dir: tempfile::TempDir,
     env: Environment,
@@ -247,7 +247,7 @@ fn target(name: &str) -> KillOptions {
     KillOptions { target: name.to_owned(), ..KillOptions::default() }
 }
 
-/// Shown, agreed to, done, as a person does it.
+/// Runs a dry run, then the kill that confirms its result, as a user would.
 fn shown_and_killed(home: &Home, machine: &Machine, name: &str, force: bool) -> Result<KillReport> {
     let shown = home.kill(machine, &KillOptions { dry_run: true, ..target(name) })?;
     home.kill(machine, &KillOptions { expected: Some(shown.expected), force, ..target(name) })
@@ -278,7 +278,7 @@ fn the_session_that_is_meant_is_saved_and_then_asked_to_end() {
 
 #[test]
 fn in_five_hundred_rounds_of_reused_ids_nothing_else_is_hit() {
-    // How often the machine is looked at when nothing happens, up to the signal and in all.
+    // Number of accesses without any incident, up to the signal and in total.
     let looks = |deaf| {
         let quiet = machine(Running { deaf, ..Running::client(1) });
         shown_and_killed(&Home::new(), &quiet, ID, true).unwrap();
@@ -290,7 +290,7 @@ fn in_five_hundred_rounds_of_reused_ids_nothing_else_is_hit() {
     let mut naive = 0;
     for round in 0..500 {
         let home = Home::new();
-        // Most of them before the signal, where it decides; the others while the client is waited for and after.
+        // Most reuses happen before the signal, where they matter; the others during the wait and afterwards.
         let at = if round % 5 == 4 { before + round % (all - before) } else { 1 + round % before };
         let (bystander, session) = match round % 4 {
             0 => (Running::client(2), Some(OTHER)),
@@ -307,14 +307,14 @@ fn in_five_hundred_rounds_of_reused_ids_nothing_else_is_hit() {
         {
             let mut state = machine.0.lock().unwrap();
             state.reused_at = Some((at, bystander.clone()));
-            // A new client writes its own record in the place of the old one.
+            // The new client overwrites the record of the old one.
             state.then = session.map(|session| {
                 Box::new(move || std::fs::write(&path, record(PID, 2, session, "interactive")).unwrap())
                     as Box<dyn FnOnce() + Send>
             });
         }
         let outcome = match shown_and_killed(&home, &machine, ID, true) {
-            // A client that holds the session from the first look on is the one that was shown.
+            // A client that has the session open from the first access on is the one that was shown.
             Ok(report) if report.expected.start_token == "2" => "shown".to_owned(),
             Ok(report) => format!("{:?}", report.outcome),
             Err(error) => error.code.as_str().to_owned(),
@@ -328,7 +328,8 @@ fn in_five_hundred_rounds_of_reused_ids_nothing_else_is_hit() {
         }
         *outcomes.entry(outcome).or_default() += 1;
 
-        // Whoever remembers an id and signals it hits whatever has it by then.
+        // Negative control: a program that remembers an id and signals it hits whatever process has it by
+        // then.
         let control = Machine::default();
         control.put(PID, Running::client(1));
         control.0.lock().unwrap().reused_at = Some((2 + round % 2, bystander));
@@ -340,7 +341,7 @@ fn in_five_hundred_rounds_of_reused_ids_nothing_else_is_hit() {
         naive += usize::from(state.hits.iter().any(|(serial, _)| *serial == 2));
     }
     assert!(naive >= 200, "the negative control hit another process in {naive} rounds only");
-    // It was ended, it was gone, and it was noticed: all of them came up.
+    // Every outcome occurred: ended, already gone, and change detected.
     for known in ["Ended", "Gone", "KILL_REFUSED", "CHANGED_MEANWHILE"] {
         assert!(outcomes.contains_key(known), "{outcomes:?}");
     }
@@ -358,7 +359,7 @@ fn in_a_hundred_tries_no_other_users_client_is_signalled() {
             home.kill(&machine, &KillOptions { force: true, tree: true, ..target(name) }).unwrap_err();
         assert_eq!(error.code, Code::KillRefused);
         assert_eq!((machine.hits(), home.exports()), (vec![], 0));
-        // The process would have taken it: only the look at its owner kept it.
+        // Control: the process would have accepted the signal; only the owner check prevented it.
         machine.hold(PID, "1", &machine).unwrap().unwrap().signal(Signal::Kill);
         naive += machine.hits().len();
     }
@@ -390,24 +391,24 @@ fn what_only_looks_like_a_client_is_never_signalled() {
             let error = home.kill(&machine, &KillOptions { force: true, ..target(name) }).unwrap_err();
             assert_eq!(error.code, Code::KillRefused, "{what} {name}");
         }
-        // Nobody's record names it.
+        // No record names the process.
         std::fs::remove_file(home.record(PID)).unwrap();
         let error = home.kill(&machine, &KillOptions { force: true, ..target("4711") }).unwrap_err();
         assert_eq!(error.code, Code::KillRefused, "{what}");
-        // The daemon keeps a record of its own.
+        // The daemon has its own record.
         home.register(PID, 1, OTHER, "daemon");
         let error = home.kill(&machine, &KillOptions { force: true, ..target("4711") }).unwrap_err();
         assert_eq!(error.code, Code::KillRefused, "{what}");
         assert_eq!(machine.hits(), vec![], "{what}");
     }
-    // The control: the same place with a client in it.
+    // Control: the same setup with a real client.
     let home = Home::new();
     let machine = machine(Running::client(1));
     home.kill(&machine, &target("4711")).unwrap();
     assert_eq!(machine.hits(), [(1, Signal::Term)]);
 }
 
-/// Puts something in the way of an export.
+/// Makes an export fail.
 type Make<'a> = &'a dyn Fn(&Home) -> KillOptions;
 
 #[test]
@@ -433,11 +434,11 @@ fn an_export_that_fails_sends_nothing() {
         assert!(error.message.starts_with("it could not be saved, so it was not ended"), "{what}: {error}");
         assert!(error.hint.unwrap().contains("--no-export"), "{what}");
         assert_eq!(machine.hits(), vec![], "{what}");
-        // The control: it is the export that keeps it.
+        // Control: without the export it is ended.
         let report = home.kill(&machine, &KillOptions { export: false, ..options }).unwrap();
         assert_eq!((report.outcome, machine.hits()), (KillOutcome::Ended, vec![(1, Signal::Term)]), "{what}");
     }
-    // One that is not on disk cannot be saved, unless nothing was said in it yet.
+    // A session that is not on disk cannot be saved, unless it is still empty.
     let home = Home::new();
     std::fs::remove_file(home.transcript()).unwrap();
     let idle = machine(Running::client(1));
@@ -470,7 +471,7 @@ fn a_client_that_does_not_listen_is_ended_by_force_only() {
     assert_eq!((first.outcome, machine.hits()), (KillOutcome::StillAlive, vec![(1, Signal::Term)]));
     assert_eq!(machine.since_boot().as_secs(), PATIENCE.as_secs(), "it was waited for");
     assert!(first.commands.is_none());
-    // The second yes: what was saved is good as long as nothing was written since.
+    // Second confirmation: the earlier export is reused only if nothing was written since.
     let again = KillOptions {
         expected: Some(first.expected.clone()),
         exported: Some(first.exports[0].path.clone()),

@@ -9,10 +9,11 @@ use crate::store::lock::Lock;
 use crate::store::replace::sync_dir;
 use std::path::{Path, PathBuf};
 
-/// Ending of the file beside a snapshot that holds its SHA-256.
+/// Suffix of the file that holds the SHA-256 of a snapshot.
 const NOTED: &str = ".sha256";
 
-/// Deletes one of those that were found. An export loses its name first, so that a half of it is none.
+/// Deletes one candidate. An export is first renamed to an unfinished name, so that a partly deleted one is
+/// never taken for complete.
 pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
     let dir = one.path.parent().unwrap_or(Path::new("/"));
     let places = [
@@ -26,14 +27,14 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
     if !places.iter().any(|place| one.path.starts_with(place)) {
         return Err(Error::new(Code::PathRefused, "was not made by cc-session-recover").at(&one.path));
     }
-    // A run takes its snapshot under this lock, and a restore reads one under it. A run whose supervisor is gone holds it no more;
-    // what it writes is kept because it has no result.
+    // A run takes its snapshot under this lease, and a restore reads one under it. A run whose supervisor
+    // died no longer holds the lease; its files are retained because it has no result.
     let run = (state.run_lease(&one.session), "a run or a restore of its session is under way");
     let leases = match one.kind {
         PruneKind::Snapshot | PruneKind::Output | PruneKind::Kept => vec![run],
         PruneKind::Leftover if one.path.starts_with(state.all_snapshots()) => vec![run],
         PruneKind::Export | PruneKind::Page | PruneKind::Leftover => Vec::new(),
-        // A lease file that does not exist has no owner. The last lease is the one of the hooks at the end of a turn.
+        // A lease file that does not exist has no owner. The hooks hold the last lease at the end of a turn.
         PruneKind::Record => vec![
             run,
             (state.waiter_lease(&one.session), "a hook waits for its session"),
@@ -69,7 +70,7 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
         if gone != one.path {
             std::fs::rename(&one.path, &gone).doing("delete", &one.path)?;
         }
-        // Follows no link.
+        // Does not follow symbolic links.
         std::fs::remove_dir_all(&gone).doing("delete", &gone)?;
     } else {
         std::fs::remove_file(&one.path).doing("delete", &one.path)?;
@@ -79,7 +80,7 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
             crate::store::replace::remove(Path::new(&noted))?;
         }
         if matches!(one.kind, PruneKind::Snapshot | PruneKind::Output) {
-            // Only one that is empty goes.
+            // Removes the directory only if it is empty.
             let _ = std::fs::remove_dir(dir);
         }
     }
@@ -89,7 +90,7 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the files of a record; its directory goes when nothing else is in it.
+/// Deletes the files of a record, and its directory if that is empty afterwards.
 fn delete_record(state: &StateDir, one: &PrunedCopy) -> Result<()> {
     if record_size(state, &one.session).is_some_and(|(_, at)| at != one.made_at) {
         return Err(Error::new(
@@ -108,7 +109,7 @@ fn delete_record(state: &StateDir, one: &PrunedCopy) -> Result<()> {
     Ok(())
 }
 
-/// The name of an export that is being deleted: that of one which was never finished.
+/// Returns the name of an export during its deletion: that of an unfinished export.
 fn nameless(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.starts_with('.') {

@@ -1,4 +1,4 @@
-//! Finds the files of this program that the rules apply to.
+//! Finds the files of this tool that the rules apply to.
 
 use super::{PruneCandidate, PruneKind};
 use crate::claude::home::is_session_id;
@@ -13,16 +13,16 @@ use crate::trust::registration::Registration;
 use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
 
-/// Ending of the name of a snapshot.
+/// Suffix of a snapshot file.
 const SNAPSHOT: &str = ".jsonl";
 
-/// Ending of a run's output.
+/// Suffix of a run's output file.
 const OUTPUT: &str = ".log";
 
-/// A half-written snapshot of a process that is gone.
+/// Suffix of an unfinished snapshot.
 const PART: &str = ".part";
 
-/// Entries of a directory in the state directory, each with its name; refused when the directory is a link.
+/// Lists the named entries of a directory in the state directory. Fails if the directory is a symbolic link.
 fn listed(dir: &Path) -> Result<Vec<(String, PathBuf, std::fs::Metadata)>> {
     match std::fs::symlink_metadata(dir) {
         Ok(meta) if meta.is_dir() => {}
@@ -70,7 +70,7 @@ pub(super) fn exports(state: &StateDir, problems: &mut Vec<Problem>) -> Result<V
     Ok(found)
 }
 
-/// The time in the name of an export.
+/// Parses the time in the name of an export.
 fn named_time(name: &str) -> Option<DateTime<Utc>> {
     let text = name.get(..16)?;
     chrono::NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ").ok().map(|at| at.and_utc())
@@ -87,7 +87,7 @@ pub(super) fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result
     })
 }
 
-/// Kept sessions that Claude Code deleted: the kept files are the only ones.
+/// Kept sessions that Claude Code deleted; the kept files are the only copies.
 pub(super) fn gone_sessions(state: &StateDir, problems: &mut Vec<Error>) -> Vec<PruneCandidate> {
     let gone = kept_register(state, problems).into_iter().filter(KeptEntry::is_gone);
     gone.map(|kept| PruneCandidate {
@@ -104,7 +104,7 @@ pub(super) fn outputs(state: &StateDir, problems: &mut Vec<Problem>) -> Result<V
     by_session(&state.all_runs(), problems, |name| name.ends_with(OUTPUT).then_some(PruneKind::Output))
 }
 
-/// Files in directories that are called after sessions.
+/// Finds files in directories named after sessions.
 fn by_session(
     dir: &Path,
     problems: &mut Vec<Problem>,
@@ -148,16 +148,15 @@ pub(super) fn pages(state: &StateDir) -> Result<Vec<PruneCandidate>> {
     Ok(found)
 }
 
-/// What was noted about a session.
+/// The record of a session and what it says.
 pub(super) struct SessionRecord {
     pub(super) thing: PruneCandidate,
-    /// How it was started.
     pub(super) registration: Option<Registration>,
-    /// What was said is in it, because Claude Code did not save it.
+    /// The record contains the conversation, because Claude Code did not save it.
     pub(super) shadow: bool,
 }
 
-/// The files that are a record. What a person wrote into a note, which is kept beside them, is none.
+/// Files that form a record. Edited notes that were set aside next to them do not count.
 pub(super) fn record_files(state: &StateDir, session: &str) -> [PathBuf; 5] {
     [
         state.given(session),
@@ -168,7 +167,7 @@ pub(super) fn record_files(state: &StateDir, session: &str) -> [PathBuf; 5] {
     ]
 }
 
-/// Size of a record, and when something was noted in it last; `None` when there is none.
+/// Returns the size of a record and the time of its last change; `None` if there is no record.
 pub(super) fn record_size(state: &StateDir, session: &str) -> Option<(u64, Option<DateTime<Utc>>)> {
     let files = record_files(state, session);
     let metas = files
@@ -190,7 +189,7 @@ pub(super) fn records(state: &StateDir, problems: &mut Vec<Error>) -> Result<Vec
         let registered = state.session(&session);
         let registration = match peek::<Registration>(&registered) {
             Ok(registration) => registration,
-            // What a newer version noted is not judged by this one, nor what cannot be read.
+            // Never judge a record that a newer version wrote, or that cannot be read.
             Err(error) if error.code == Code::StateNewer || std::fs::read(&registered).is_err() => {
                 problems.push(error);
                 continue;
@@ -204,12 +203,12 @@ pub(super) fn records(state: &StateDir, problems: &mut Vec<Error>) -> Result<Vec
     Ok(found)
 }
 
-/// The process that began a snapshot it did not finish: `<name>.<pid>.part`.
+/// Parses the process id in the name of an unfinished snapshot: `<name>.<pid>.part`.
 fn pid_of_part(name: &str) -> Option<u32> {
     name.strip_suffix(PART)?.rsplit_once('.')?.1.parse().ok()
 }
 
-/// Bytes of a file, or of all files below a directory.
+/// Returns the size of a file, or of all files below a directory, in bytes.
 fn size(path: &Path, meta: &std::fs::Metadata, problems: &mut Vec<Problem>) -> u64 {
     if !meta.is_dir() {
         return meta.len();

@@ -1,10 +1,12 @@
-//! Pruning: exports, snapshots, pages and outputs of runs of ours that are old, many or large are deleted, and records of sessions
-//! that are old, or whose transcript is gone; all of it after it was shown.
+//! Pruning: deletes exports, snapshots, pages and run outputs that are too old, too many or too large, and
+//! records of sessions that are old or have lost their transcript.
 //!
-//! Only what this tool made, and knows by its name, in its own directories of the state: nothing of Claude Code's own, no export
-//! that was put elsewhere, nothing behind a link. Of every session the newest export, snapshot, page and output stay, unless a
-//! person asks otherwise; what a run that has not ended was started from and writes stays too, and every page and record of a
-//! session that is open or to which something is owed. What cannot be read does not count as over: what may depend on it stays.
+//! Only files that this tool made, in its own state directory and with a name it knows, are deleted: never a
+//! file of Claude Code, an export written elsewhere, or anything behind a symbolic link. The newest export,
+//! snapshot, page and output of every session are retained unless the user asks otherwise. Also retained are
+//! the snapshot and the output of a run that has not ended, and every page and record of a session that is
+//! open or has unfinished work. Whatever cannot be read counts as unfinished, so files that may depend on it
+//! are retained.
 
 mod delete;
 mod find;
@@ -30,7 +32,6 @@ use serde_json::json;
 use std::path::PathBuf;
 use wanted::{RetainedFiles, open_or_unfinished};
 
-/// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/prune@1";
 
 /// What `prune` may delete.
@@ -55,7 +56,7 @@ pub struct PruneOptions {
     pub kept_max_total: Option<u64>,
     /// Of every session so many exports, snapshots, pages and outputs stay in any case; 1 when absent.
     pub keep: Option<usize>,
-    /// Of every session at most so many of each.
+    /// Maximum number of each kind per session.
     pub most: Option<usize>,
     /// All together at most so many bytes: the oldest go first. Records do not count: they are small.
     pub max_bytes: Option<u64>,
@@ -70,17 +71,15 @@ pub struct PruneOptions {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum PruneKind {
     Export,
-    /// A snapshot of a transcript.
     Snapshot,
-    /// A page for people.
     Page,
-    /// What a run wrote on its outputs.
+    /// Output file of a run.
     Output,
-    /// The small files in which things are noted about a session.
+    /// Small state files about a session.
     Record,
-    /// The kept files of a session that Claude Code deleted.
+    /// Kept files of a session that Claude Code deleted.
     Kept,
-    /// What an export, snapshot or page that was killed has left.
+    /// Leftover of an export, snapshot or page whose process was killed.
     Leftover,
 }
 
@@ -115,7 +114,6 @@ pub struct PruneReport {
     /// Name and version of this form.
     #[cfg_attr(test, ts(type = "'cc-session-recover/prune@1'"))]
     pub schema: &'static str,
-    /// When it was made.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// `true`: this is the plan, and nothing was deleted.
@@ -149,14 +147,15 @@ pub struct PackedBytes {
     pub after: u64,
 }
 
-/// Deletes what the rules let go, or with `dry_run` tells it.
+/// Deletes what the rules select, or with `dry_run` reports it.
 ///
 /// # Errors
-/// [`Code::ConfigInvalid`] for a configuration that is none; [`Code::PathRefused`] when one of the directories is a link;
-/// [`Code::Io`] when one cannot be read.
+///
+/// [`Code::ConfigInvalid`] for an invalid configuration; [`Code::PathRefused`] if one of the directories is a
+/// symbolic link; [`Code::Io`] if one cannot be read.
 pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
     let mut ground = ReportContext::read(world, None)?;
-    // What a person wanted to be kept is then not known.
+    // With an invalid configuration, the user's retention settings are unknown.
     if let Some(problem) = ground.problem.take() {
         return Err(Error { hint: Some("mend the configuration; nothing was deleted".into()), ..problem });
     }
@@ -217,7 +216,7 @@ pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
     })
 }
 
-/// Something that was found.
+/// A file or directory that the rules apply to.
 #[derive(Debug, Clone)]
 struct PruneCandidate {
     kind: PruneKind,
@@ -227,8 +226,8 @@ struct PruneCandidate {
     bytes: u64,
 }
 
-/// Packs what Claude Code deleted, about `most` bytes, and removes deleted sessions by age and size; what failed. A pass of the
-/// supervisor.
+/// Compresses about `most` bytes of sessions that Claude Code deleted, and removes deleted sessions by age
+/// and size. Returns the failures. Part of a supervisor pass.
 #[must_use]
 pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig, most: u64) -> Vec<Error> {
     let clock = world.clock;
@@ -243,7 +242,7 @@ pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig
         }
     };
     let found = gone_sessions(state, &mut packed.failures);
-    // What was packed only in part takes more room than it will.
+    // Partly compressed sessions still take more space than they will, so the size limit must wait.
     let rules = if packed.more { PruneRules { kept_max_total: u64::MAX, ..rules } } else { rules };
     for one in kept_sessions_out(found, &rules, clock.now(), &wanted).0 {
         match delete(state, &one) {

@@ -1,4 +1,4 @@
-//! Decides by the rules which files are deleted. Reads and deletes nothing.
+//! Applies the rules that select files for deletion. Reads and deletes nothing.
 
 use super::wanted::RetainedFiles;
 use super::{PruneCandidate, PruneKind, PruneOptions, PrunedCopy};
@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Of every session so many stay, however old.
+/// Default minimum number retained per session, whatever the age.
 const KEEP: usize = 1;
 
-/// A session without a transcript may have been started just now: so long its record stays.
+/// A session may have started without a transcript yet, so its record is retained for this long.
 const FRESH: TimeDelta = TimeDelta::days(1);
 
 /// The rules by which copies go.
@@ -19,19 +19,14 @@ const FRESH: TimeDelta = TimeDelta::days(1);
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PruneRules {
-    /// Days for which exports are kept.
     pub exports_days: f64,
-    /// Days for which snapshots are kept.
     pub snapshots_days: f64,
-    /// Days for which pages are kept.
     pub pages_days: f64,
-    /// Days for which outputs of runs are kept.
     pub outputs_days: f64,
-    /// Days for which records of sessions are kept.
     pub records_days: f64,
-    /// Days for which sessions that Claude Code deleted are kept.
+    /// Retention in days for kept sessions that Claude Code deleted.
     pub kept_days: f64,
-    /// Bytes that sessions which Claude Code deleted may take together.
+    /// Maximum total size in bytes of kept sessions that Claude Code deleted.
     pub kept_max_total: u64,
     /// Of every session so many exports, snapshots, pages and outputs stay in any case.
     pub keep: usize,
@@ -77,21 +72,22 @@ impl PruneRules {
     }
 }
 
-/// What goes and what stays, in this order: left over; of no use; too old; too many; too large together.
+/// Splits the candidates into deleted and retained ones. The rules apply in this order: leftovers, useless
+/// records, age, number per session, total size.
 pub(super) fn sorted_out(
     mut found: Vec<PruneCandidate>,
     rules: &PruneRules,
     now: DateTime<Utc>,
     wanted: &RetainedFiles,
 ) -> (Vec<PrunedCopy>, Vec<PruneCandidate>) {
-    // The newest first. What has no time is taken for new.
+    // Newest first. A candidate without a time counts as new.
     found.sort_by(|one, other| {
         let key = |thing: &PruneCandidate| (thing.made_at.is_none(), thing.made_at);
         key(other).cmp(&key(one)).then_with(|| other.path.cmp(&one.path))
     });
     let mut seen: BTreeMap<(PruneKind, String), usize> = BTreeMap::new();
     let mut removed = Vec::new();
-    // With whether it may not go, however large all are together.
+    // The flag marks candidates exempt from the total size limit.
     let mut kept: Vec<(PruneCandidate, bool)> = Vec::new();
     for thing in found {
         if thing.kind == PruneKind::Leftover {
@@ -101,7 +97,7 @@ pub(super) fn sorted_out(
         let record = thing.kind == PruneKind::Record;
         let before = seen.entry((thing.kind, thing.session.clone())).or_default();
         *before += 1;
-        // A session has one record, and its newest copy tells nothing that is not in it.
+        // `keep` does not apply to records: a session has only one.
         let held = !record && *before <= rules.keep || wanted.holds(&thing);
         let days = rules.days(thing.kind);
         let old = thing.made_at.is_some_and(|at| older(at, now, days));
@@ -113,14 +109,14 @@ pub(super) fn sorted_out(
         } else if !held && !record && rules.most.is_some_and(|most| *before > most) {
             removed.push(thing.goes("there are more of this session"));
         } else {
-            // Records are small: they make no room.
+            // Records are small; deleting them would not free any space.
             kept.push((thing, held || record));
         }
     }
     if let Some(most) = rules.max_bytes {
         let counted = kept.iter().filter(|(thing, _)| thing.kind != PruneKind::Record);
         let mut total: u64 = counted.map(|(thing, _)| thing.bytes).sum();
-        // The oldest are last.
+        // The oldest are at the end.
         for at in (0..kept.len()).rev() {
             if total <= most {
                 break;
@@ -141,8 +137,8 @@ fn older(at: DateTime<Utc>, now: DateTime<Utc>, days: f64) -> bool {
     length.and_then(|length| now.checked_sub_signed(length)).is_some_and(|limit| at < limit)
 }
 
-/// Which of the deleted sessions that are kept go: those that are too old, then the oldest until the others have room. A session that
-/// is open or has unfinished work stays.
+/// Selects the kept sessions to remove: first those that are too old, then the oldest until the others fit. A
+/// session that is open or has unfinished work is retained.
 pub(super) fn kept_sessions_out(
     mut found: Vec<PruneCandidate>,
     rules: &PruneRules,

@@ -15,17 +15,18 @@ use std::path::{Path, PathBuf};
 /// Sessions whose files are retained regardless of the rules.
 #[derive(Debug, Default)]
 pub(super) struct RetainedFiles {
-    /// Snapshots and outputs that are needed for runs.
+    /// Snapshots and outputs that runs need.
     pub(super) runs: BTreeSet<PathBuf>,
-    /// Sessions that are open, or to which something is owed.
+    /// Sessions that are open or have unfinished work.
     pub(super) sessions: BTreeSet<String>,
-    /// Sessions of which cannot be read whether something is owed to them.
+    /// Sessions whose pending work cannot be determined.
     pub(super) unread: BTreeSet<String>,
-    /// What could not be read may be about any session.
+    /// Something unreadable may belong to any session.
     pub(super) any_unread: bool,
-    /// Sessions without a transcript whose record tells what was said.
+    /// Sessions without a transcript whose record contains the conversation.
     pub(super) unsaved: BTreeSet<String>,
-    /// Sessions whose transcript is gone and of which nothing else tells what was said: their records are of no use.
+    /// Sessions whose transcript is gone and whose record does not contain the conversation; the record is
+    /// useless.
     pub(super) gone: BTreeSet<String>,
 }
 
@@ -37,7 +38,8 @@ pub(super) fn open_or_unfinished(inventory: &Inventory<'_>) -> BTreeSet<String> 
 }
 
 impl RetainedFiles {
-    /// Every problem of the inventory counts, and says afterwards what stays because of it.
+    /// Determines what is retained. Each problem of the inventory retains files, and its hint is extended to
+    /// say which.
     pub(super) fn of(
         inventory: &mut Inventory<'_>,
         state: &StateDir,
@@ -77,7 +79,7 @@ impl RetainedFiles {
         }
         for dir in inventory.homes.iter().map(ClaudeHome::sessions).chain([state.incidents(), state.spool()])
         {
-            // Only whether it can be listed.
+            // Only records whether the directory can be listed.
             drop(entries(&dir, &mut inventory.problems));
         }
         for problem in &mut inventory.problems {
@@ -94,7 +96,7 @@ impl RetainedFiles {
         wanted
     }
 
-    /// Whether something stays in any case.
+    /// Returns whether a candidate is retained regardless of the rules.
     pub(super) fn holds(&self, thing: &PruneCandidate) -> bool {
         let unread = self.any_unread || self.unread.contains(&thing.session);
         match thing.kind {
@@ -108,20 +110,21 @@ impl RetainedFiles {
     }
 }
 
-/// Whether a directory of transcripts shows what is in it. An empty one may be where nothing is mounted.
+/// Returns whether a directory of transcripts has entries. An empty one may be a missing mount.
 fn is_listed(dir: &Path) -> bool {
     std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some_and(|entry| entry.is_ok()))
 }
 
-/// The session that a file of the state is about, by its path.
+/// Returns the session that a path in the state directory belongs to.
 fn session_in(state: &StateDir, path: &Path) -> Option<String> {
     let mut parts = path.strip_prefix(state.root()).ok()?.iter().filter_map(std::ffi::OsStr::to_str);
     let session = parts.find_map(|part| part.split('.').next().filter(|name| is_session_id(name)))?;
     Some(session.to_owned())
 }
 
-/// The snapshots of incidents that are not over, from which is read what a person asked for; and what runs without a result were
-/// started from and write: they may be under way, whoever looks after them, and whatever became of the incident since.
+/// Returns the files that runs need. Snapshots of incidents that are not over contain what the user asked
+/// for. Runs without a result may still be active, whoever supervises them and whatever happened to the
+/// incident since, so their snapshots and outputs are needed too.
 fn needed<'i>(incidents: impl Iterator<Item = &'i Incident>) -> BTreeSet<PathBuf> {
     let mut needed = BTreeSet::new();
     for incident in incidents {
@@ -150,7 +153,7 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000;
 
-    /// An incident with a run that has ended and one without a result.
+    /// An incident with one finished run and one without a result.
     fn with_runs(phase: Phase) -> Incident {
         let at = DateTime::from_timestamp(NOW, 0).unwrap();
         let run = |name: &str, result: Option<RunResult>| Attempt {

@@ -1,8 +1,8 @@
-//! A conversation as it is read: the records of a transcript from the first to the last, turned into entries.
+//! A conversation: turns the records of a transcript, first to last, into entries.
 //!
-//! One record is held at a time, and beside it only the calls whose results have not come yet: a call is shown together with
-//! its result, which stands in a later record. What waits for one that never comes goes on when it becomes too much. The
-//! transcript of a subagent is read where its call is shown.
+//! Only one record is in memory at a time, plus the entries that wait for a result: a call is shown together
+//! with its result, which is in a later record. When too many entries wait, they are shown without a result.
+//! The transcript of a subagent is read where its call is shown.
 
 use super::PageFacts;
 use super::entry::{
@@ -31,38 +31,41 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// Bytes of a line that is read; longer ones are told and passed over.
+/// Longest line that is read, in bytes; longer ones are reported and skipped.
 const LONGEST: usize = 16 * 1024 * 1024;
-/// Bytes of lines whose entries wait for a result.
+/// Maximum size of the lines whose entries wait for a result, in bytes.
 const HELD: usize = 16 * 1024 * 1024;
 const WAITING: usize = 1_000;
-/// Nothing for so long is told.
+/// Shortest gap that is reported.
 const LONG: TimeDelta = TimeDelta::minutes(10);
-/// Subagents of subagents that are followed.
+/// Maximum nesting depth of subagents.
 const DEEPEST: usize = 8;
 
-/// Where entries go, in their order.
+/// Receives entries in order.
 pub trait Page {
     /// Shows an entry.
     ///
     /// # Errors
-    /// What writing fails with.
+    ///
+    /// The error of the underlying writer.
     fn entry(&mut self, entry: &Entry) -> io::Result<()>;
 
-    /// What follows belongs to a subagent, until [`Self::end_agent`].
+    /// Starts the part of a subagent, which ends with [`Self::end_agent`].
     ///
     /// # Errors
-    /// What writing fails with.
+    ///
+    /// The error of the underlying writer.
     fn begin_agent(&mut self, agent: &Agent) -> io::Result<()>;
 
-    /// The subagent's transcript is over.
+    /// Ends the part of a subagent.
     ///
     /// # Errors
-    /// What writing fails with.
+    ///
+    /// The error of the underlying writer.
     fn end_agent(&mut self) -> io::Result<()>;
 }
 
-/// Tokens by kind, as the API charged them.
+/// Tokens by kind, as charged by the API.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenTotals {
     pub input: u64,
@@ -73,36 +76,35 @@ pub struct TokenTotals {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Prompts of the main conversation.
+    /// Prompts in the main conversation.
     pub turns: u64,
-    /// Tool calls, those of subagents too.
+    /// Tool calls, including those of subagents.
     pub calls: u64,
-    /// Limits and errors that broke a turn off.
+    /// Limits and errors that interrupted a turn.
     pub stops: u64,
     /// Subagents whose transcript was read.
     pub subagents: u64,
     /// Lines that could not be read.
     pub damaged: u64,
-    /// When the first and the last thing happened.
+    /// Time of the first record in the main conversation.
     pub from: Option<DateTime<Utc>>,
-    /// When the last thing happened.
+    /// Time of the last record in the main conversation.
     pub to: Option<DateTime<Utc>>,
-    /// Gaps of ten minutes and more in the main conversation, and their sum.
+    /// Number of gaps of ten minutes or more in the main conversation.
     pub waits: u64,
     pub waited: TimeDelta,
-    /// Calls whose result is an error.
     pub failed_calls: u64,
-    /// Calls of a shell, and those of them that failed.
+    /// Shell commands, including failed ones.
     pub commands: u64,
     pub failed_commands: u64,
     /// Lines added to and removed from each changed file.
     pub files: BTreeMap<String, (u64, u64)>,
-    /// By message: a client writes the usage of a message once for each block of its content.
+    /// By message id: a client repeats the usage of a message for each block of its content.
     usage: HashMap<String, TokenTotals>,
 }
 
 impl Totals {
-    /// Tokens of all messages, those of subagents too.
+    /// Returns the tokens of all messages, including those of subagents.
     #[must_use]
     pub fn tokens(&self) -> TokenTotals {
         self.usage.values().fold(TokenTotals::default(), |sum, one| TokenTotals {
@@ -123,7 +125,7 @@ impl Totals {
             cache_read: tokens("cache_read_input_tokens"),
             cache_write: tokens("cache_creation_input_tokens"),
         };
-        // The newest record of a message has its final number of output tokens.
+        // The last record of a message has the final number of output tokens.
         self.usage.insert(id.to_owned(), tokens);
     }
 
@@ -141,23 +143,22 @@ impl Totals {
     }
 }
 
-/// Reads transcripts onto a page.
+/// Reads transcripts and writes their entries to a page.
 pub struct Conversation<'r, P> {
     page: &'r mut P,
-    /// Subagents that were not shown yet, by the call that began them.
+    /// Subagents not shown yet, by the id of the call that started them.
     agents: BTreeMap<String, Agent>,
-    /// The page's path, for what is said when it cannot be written.
+    /// Path of the page, for error messages.
     to: &'r Path,
     progress: &'r Progress,
-    /// Secrets are replaced before an entry goes onto the page.
+    /// Whether secrets are redacted before an entry is shown.
     redacts: bool,
     /// Directory of the session.
     cwd: Option<&'r str>,
-    /// What was read so far.
     pub totals: Totals,
 }
 
-/// What is known between two records of one transcript.
+/// State between two records of one transcript.
 #[derive(Default)]
 struct Thread {
     queue: VecDeque<Entry>,
@@ -165,21 +166,22 @@ struct Thread {
     /// Id of the newest record of the conversation.
     last: Option<String>,
     at: Option<DateTime<Utc>>,
-    /// What the work has to go on from.
+    /// Title of the event to add when the work resumes.
     paused: Option<&'static str>,
     mode: Option<String>,
-    /// The newest prompt that was sent during a turn: some clients write it again as a prompt of its own.
+    /// Latest prompt sent during a turn; some clients write it again as a separate prompt.
     meanwhile: Option<String>,
     side: bool,
     depth: usize,
-    /// Ids of the records that were shown: a record that comes again is a replay.
+    /// Ids of the records seen so far; a repeated record is a replay.
     seen: HashSet<String>,
-    /// Prompts that wait in the client's queue, the oldest first.
+    /// Prompts in the client's queue, oldest first.
     queued: VecDeque<(String, Option<DateTime<Utc>>)>,
 }
 
 impl<'r, P: Page> Conversation<'r, P> {
-    /// Reads onto this page; `agents` by the call that began each.
+    /// Creates a reader that writes to `page`. `agents` is keyed by the id of the call that started each
+    /// subagent.
     pub fn new(
         page: &'r mut P,
         agents: BTreeMap<String, Agent>,
@@ -191,11 +193,13 @@ impl<'r, P: Page> Conversation<'r, P> {
         Self { page, agents, to, progress, redacts: facts.redacted, cwd: facts.cwd.as_deref(), totals }
     }
 
-    /// Reads a transcript as far as it is long now, and behind it the subagents whose calls are not in it. Gives the bytes
-    /// that were read of the transcript.
+    /// Reads a transcript up to its current length, then the subagents whose calls are not in it. Returns the
+    /// number of bytes read from the transcript.
     ///
     /// # Errors
-    /// [`Code::VerificationFailed`] when it becomes shorter meanwhile, [`Code::PathRefused`] and [`Code::Io`].
+    ///
+    /// [`Code::VerificationFailed`] if the transcript is truncated meanwhile, [`Code::PathRefused`] and
+    /// [`Code::Io`].
     pub fn read(&mut self, path: &Path) -> Result<u64> {
         let bytes = self.transcript(path, 0)?;
         while let Some((_, agent)) = self.agents.pop_first() {
@@ -260,7 +264,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         self.page.end_agent().doing("write", self.to)
     }
 
-    /// Shows what need not wait any longer.
+    /// Shows the entries that no longer have to wait.
     fn pass_on(&mut self, thread: &mut Thread, all: bool) -> Result<()> {
         let all = all || thread.held > HELD || thread.queue.len() > WAITING;
         while let Some(entry) = thread.queue.front() {
@@ -296,7 +300,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         if found.whole {
             return;
         }
-        // What cannot be read at once may be mended; what was read of it already is not read again.
+        // The line may be repairable. Records already read from it are skipped then.
         let rest = mended(line).map(|line| self.records_after(thread, &line, found.records));
         if !rest.is_some_and(|found| found.whole) {
             self.damaged(thread, number, &format!("{} of it are no whole record", size(line.len() as u64)));
@@ -330,7 +334,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         thread.push(event(EventKind::Damage, &title, detail.to_owned(), None), 0);
     }
 
-    /// Takes up one record; `None` when it cannot be decoded.
+    /// Processes one record; `None` if it cannot be decoded.
     fn record(&mut self, thread: &mut Thread, raw: &str, record: &Record<'_>) -> Option<()> {
         let weight = raw.len();
         let at = text(record.timestamp).and_then(|at| parse_rfc3339(&at));
@@ -355,7 +359,7 @@ impl<'r, P: Page> Conversation<'r, P> {
                 note_chain(thread, record);
             }
             "attachment" => {
-                // Kept small: only one kind of it was said by somebody.
+                // Only attachments of this kind contain a prompt, so the others are not decoded.
                 if record.attachment.is_some_and(|raw| raw.get().contains("queued_command")) {
                     self.attachment(thread, record, at);
                 }
@@ -370,7 +374,7 @@ impl<'r, P: Page> Conversation<'r, P> {
                 }
                 thread.mode = mode.or(thread.mode.take());
             }
-            // Written when a process ends gracefully.
+            // Written when a client exits gracefully.
             "cost-state" if thread.paused.is_none() && thread.at.is_some() => {
                 thread.paused = Some("The client was closed");
             }
@@ -379,7 +383,8 @@ impl<'r, P: Page> Conversation<'r, P> {
         Some(())
     }
 
-    /// Time passes, and the conversation goes on or branches off.
+    /// Updates times and adds the events before a record: waits, resumptions, branches, and switches to or
+    /// from a subagent.
     fn moved(
         &mut self,
         thread: &mut Thread,
@@ -596,7 +601,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         }
     }
 
-    /// A limit or an error of the API.
+    /// Adds a limit or an API error.
     fn stopped(&mut self, thread: &mut Thread, raw: &str, at: Option<DateTime<Utc>>) {
         self.totals.stops += 1;
         for record in parse_line(0, raw.as_bytes()) {
@@ -634,7 +639,7 @@ impl Thread {
 
     fn push(&mut self, entry: Entry, weight: usize) {
         self.held += weight;
-        // Retries come in tens.
+        // Retries come in large numbers, so only the latest one is shown.
         if let (Some(Entry::Event(before)), Entry::Event(event)) = (self.queue.back_mut(), &entry)
             && before.kind == EventKind::Retry
             && event.kind == EventKind::Retry
@@ -653,7 +658,7 @@ struct Found {
     whole: bool,
 }
 
-/// Counts what is read.
+/// Reader that counts its bytes.
 struct Counted<R> {
     inner: R,
     bytes: u64,
@@ -672,7 +677,7 @@ fn event(kind: EventKind, title: &str, detail: String, at: Option<DateTime<Utc>>
 }
 
 fn note_chain(thread: &mut Thread, record: &Record<'_>) {
-    // Records of a subagent told within the conversation are a chain of their own.
+    // Records of a subagent inside the main transcript form a chain of their own.
     let aside = thread.depth == 0 && truth(record.is_sidechain);
     if let Some(uuid) = text(record.uuid).filter(|_| !aside) {
         thread.last = Some(uuid);
@@ -747,7 +752,7 @@ fn system(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
     }
 }
 
-/// Members of a record, none of them looked into: what has another form than known never costs the rest.
+/// Undecoded fields of a record, so that an unknown form of one field does not affect the others.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
@@ -809,7 +814,7 @@ fn truth(raw: Option<&RawValue>) -> bool {
     raw.is_some_and(|raw| raw.get() == "true")
 }
 
-/// A value; one that is not there is `null`.
+/// Decodes a value; a missing one becomes `null`.
 fn decoded(raw: Option<&RawValue>) -> Option<Value> {
     raw.map_or(Some(Value::Null), |raw| serde_json::from_str(raw.get()).ok())
 }
@@ -822,7 +827,7 @@ fn text_of_origin(record: &Record<'_>) -> Option<String> {
     serde_json::from_str::<Origin>(record.origin?.get()).ok()?.kind
 }
 
-/// Who wrote a record of the user's role that says this.
+/// Returns who wrote a record with the user role and this text.
 fn author_of(record: &Record<'_>, said: &str) -> Author {
     let origin = text_of_origin(record);
     let (source, turn) = (text(record.prompt_source), text(record.turn_origin));
@@ -837,7 +842,7 @@ fn author_of(record: &Record<'_>, said: &str) -> Author {
     author(marks, said)
 }
 
-/// The name of the plugin that submitted a prompt, and its own words.
+/// Returns the name of the plugin that submitted a prompt, and the plugin's text.
 fn plugin_prompt(record: &Record<'_>) -> (String, Option<String>) {
     let value = |raw: Option<&RawValue>, key: &str| {
         let value = decoded(raw)?;
@@ -847,13 +852,13 @@ fn plugin_prompt(record: &Record<'_>) -> (String, Option<String>) {
     (name.unwrap_or_default(), value(record.plugin_prompt, "text"))
 }
 
-/// Prompts that are queued during a turn. Those that are still there at the end were never sent.
+/// Tracks the prompts queued during a turn. Those left at the end were never sent.
 fn queue_operation(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
     let content = text(record.content).unwrap_or_default();
     match text(record.operation).as_deref() {
         Some("enqueue") => {
             let by_client = content.trim().is_empty() || client_text(&content).is_some();
-            // What the client itself queues is taken out again as well.
+            // An entry that the client queued itself is dequeued as well, so it needs a place in the queue.
             thread.queued.push_back((if by_client { String::new() } else { content }, at));
         }
         Some("popAll") => thread.queued.clear(),
@@ -869,12 +874,12 @@ fn prompt(by: By, text: String, pictures: Vec<Picture>, at: Option<DateTime<Utc>
     Entry::Prompt(PagePrompt { by, text, pictures, at })
 }
 
-/// Whether this tool continued the session with it.
+/// Returns whether this tool wrote the prompt to continue the session.
 fn is_ours(record: &Record<'_>) -> bool {
     record.message.is_some_and(|raw| [AUTOMATED, STATUS_REPORT].iter().any(|ours| raw.get().contains(ours)))
 }
 
-/// How the tool changed a file.
+/// Returns the changes that a tool made to a file.
 fn patch(record: &Record<'_>) -> Option<Vec<Hunk>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -884,7 +889,6 @@ fn patch(record: &Record<'_>) -> Option<Vec<Hunk>> {
     serde_json::from_str::<Result>(record.tool_use_result?.get()).ok().map(|result| result.structured_patch)
 }
 
-/// A block of a message.
 enum Block {
     Text(String),
     Thinking(String),
@@ -952,7 +956,7 @@ fn block(mut block: Value) -> Option<Block> {
     })
 }
 
-/// Content of a result: as that of a message, and never a result itself, so that nothing is nested without end.
+/// Parses the content of a tool result. A result inside a result is not parsed, which bounds the nesting.
 fn of_result(content: Value) -> Vec<Block> {
     match content {
         Value::Array(blocks) => blocks
@@ -986,7 +990,7 @@ fn picture(block: &mut Value) -> Picture {
     Picture { media: take("/source/media_type"), data: take("/source/data") }
 }
 
-/// What stands within a tag.
+/// Returns the text inside a tag.
 fn inside<'t>(text: &'t str, tag: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(&format!("<{tag}>"))?;
     rest.split_once(&format!("</{tag}>")).map(|(inner, _)| inner)
@@ -997,13 +1001,13 @@ fn capitalised(words: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// A time as pages show it.
+/// Formats a time for display.
 #[must_use]
 pub fn clock(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// A time as programs read it.
+/// Formats a time as RFC 3339 for programs.
 #[must_use]
 pub fn machine(at: DateTime<Utc>) -> String {
     rfc3339(at)

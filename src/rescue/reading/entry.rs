@@ -4,28 +4,23 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// One thing on a page.
 #[derive(Debug)]
 pub enum Entry {
     Prompt(PagePrompt),
-    /// What the model wrote.
     Answer {
         text: String,
         at: Option<DateTime<Utc>>,
     },
-    /// What the model thought.
     Thinking(String),
-    /// What the model asked a tool to do.
     Call(PageToolCall),
-    /// A result whose call was shown long before, or is not there.
+    /// Result whose call was shown long before or is missing.
     Result(PageToolResult),
-    /// What the client put into the conversation.
+    /// Text that the client added to the conversation.
     Client {
         label: String,
-        /// Its text; may be empty.
+        /// Text of the note; may be empty.
         text: String,
     },
-    /// Something that happened to the conversation.
     Event(PageEvent),
 }
 
@@ -40,13 +35,13 @@ pub struct PagePrompt {
 /// Who wrote a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
-    /// A person, or a program that a person started.
+    /// The user, or a program that the user started.
     Person,
-    /// A person, while a turn was going on.
+    /// The user, during a turn.
     Meanwhile,
-    /// A person, who queued it during a turn; it was never sent.
+    /// The user queued it during a turn; it was never sent.
     Unsent,
-    /// The client, which went on by itself after a limit.
+    /// The client, which continued by itself after a limit.
     Client,
     /// This tool, which continued the session.
     Recovery,
@@ -83,28 +78,25 @@ impl Picture {
 
 #[derive(Debug)]
 pub struct PageToolCall {
-    /// By which its result and its subagent name it.
+    /// Id that its result and its subagent refer to.
     pub id: String,
     pub name: String,
-    /// What it was given.
     pub input: Value,
-    /// What it gave; `None` when no result was recorded in time.
+    /// Result of the call; `None` if none was recorded in time.
     pub outcome: Option<PageToolResult>,
 }
 
-/// What a tool gave.
 #[derive(Debug)]
 pub struct PageToolResult {
     pub id: String,
     pub text: String,
     pub pictures: Vec<Picture>,
-    /// It failed, or was refused.
+    /// The call failed or was denied.
     pub failed: bool,
-    /// How a file was changed.
     pub patch: Option<Vec<Hunk>>,
 }
 
-/// A changed place of a file.
+/// A changed section of a file.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Hunk {
@@ -112,38 +104,31 @@ pub struct Hunk {
     pub old_lines: u64,
     pub new_start: u64,
     pub new_lines: u64,
-    /// Lines, each with a blank, `+` or `-` before it.
+    /// Lines, each prefixed with a space, `+` or `-`.
     pub lines: Vec<String>,
 }
 
-/// Something that happened to the conversation.
 #[derive(Debug)]
 pub struct PageEvent {
     pub kind: EventKind,
-    /// In a few words.
     pub title: String,
-    /// More about it; may be empty.
+    /// More details; may be empty.
     pub detail: String,
     pub at: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
-    /// A limit or an error of the API broke the turn off.
+    /// A limit or an API error interrupted the turn.
     Stop,
-    /// A request is sent again.
     Retry,
-    /// The work went on.
     Resumed,
     /// Nothing happened for a while.
     Wait,
-    /// The conversation was made shorter.
     Compacted,
-    /// A person interrupted the turn.
     Interrupted,
-    /// It branches off from an earlier point.
+    /// The conversation branches off from an earlier point.
     Branch,
-    /// A notice of the client.
     Notice,
     /// Something cannot be read or shown.
     Damage,
@@ -151,7 +136,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// A word for programs and style sheets.
+    /// Returns the name used by programs and style sheets.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -168,7 +153,6 @@ impl EventKind {
         }
     }
 
-    /// Whether it is in the list of what happened when.
     #[must_use]
     pub const fn is_in_timeline(self) -> bool {
         matches!(
@@ -183,7 +167,7 @@ impl EventKind {
 pub struct Agent {
     pub path: PathBuf,
     pub kind: Option<String>,
-    /// What it is for.
+    /// Task of the subagent.
     pub description: Option<String>,
     /// Size of its transcript.
     pub bytes: u64,

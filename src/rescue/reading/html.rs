@@ -1,8 +1,8 @@
-//! A page: a conversation as one HTML file that needs nothing else, asks nobody for anything and runs nothing but its own
-//! script. It is written while the transcript is read.
+//! A page: a conversation as a single HTML file that loads nothing, runs only its own script, and is written
+//! while the transcript is read.
 //!
-//! Its security does not rest on one thing: every text is escaped; the policy in its head allows the style and the script of
-//! this file by their hashes, and pictures in it, and nothing else; no address in it leads anywhere.
+//! Several layers protect the reader: every text is escaped; the content security policy allows only this
+//! file's own style and script, by their hashes, and embedded pictures; no address is a link.
 
 use super::PageFacts;
 use super::conversation::{Page, Totals, clock, machine};
@@ -21,42 +21,40 @@ use std::io::{self, Write};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-/// Entries that a browser lays out together, once they come into view.
+/// Number of entries per part; a browser lays out a part once it scrolls into view.
 const TOGETHER: usize = 40;
-/// Bytes of the timeline; what does not fit is counted.
+/// Maximum size of the timeline in bytes; further entries are only counted.
 const TIMELINE: usize = 4 * 1024 * 1024;
-/// Lines of a prompt that are shown at once.
+/// Lines of a prompt shown before it is folded.
 const PROMPT_LINES: usize = 30;
 const PROMPT_BYTES: usize = 3_000;
-/// Lines of a diff or of an output that are shown before "show all".
+/// Lines of a diff or an output shown before "show all".
 const SHOWN_LINES: usize = 60;
-/// Fewer lines than this are not worth folding away.
+/// Minimum number of lines worth folding.
 const FEW_LINES: usize = 12;
-/// Markdown of more bytes is shown as it is written.
+/// Largest Markdown text that is rendered, in bytes; a longer one is shown as plain text.
 const RENDERED: usize = 256 * 1024;
 
-/// A page that is being written.
 pub struct Html<W> {
     out: W,
     buffer: String,
     timeline: String,
-    /// What did not fit into it.
+    /// Number of entries that did not fit into the timeline.
     timeline_left: u64,
     day: Option<NaiveDate>,
     turn: u64,
     marks: u64,
-    /// Entries in the part that is open; `None`: no part is.
+    /// Number of entries in the open part; `None` if no part is open.
     together: Option<usize>,
     in_turn: bool,
     depth: usize,
-    /// The label of the model stands above what comes next.
+    /// The label of the model has been written for the current entries.
     model_speaks: bool,
     cwd: Option<String>,
     kept: PageMemory,
 }
 
 impl<W: Write> Html<W> {
-    /// Begins the body of the page.
     pub fn begin(out: W, facts: &PageFacts) -> Self {
         Self {
             out,
@@ -75,10 +73,11 @@ impl<W: Write> Html<W> {
         }
     }
 
-    /// Ends the body, and gives what it was written to and what stands around it.
+    /// Ends the body. Returns the writer and the frame around the body.
     ///
     /// # Errors
-    /// What writing fails with.
+    ///
+    /// The error of the underlying writer.
     pub fn end(mut self, facts: &PageFacts, totals: &Totals) -> io::Result<(W, PageFrame)> {
         self.close_turn();
         self.flush()?;
@@ -172,7 +171,7 @@ impl<W: Write> Html<W> {
         }
     }
 
-    /// Makes sure that there is a part of a turn for the next entry.
+    /// Opens a part of a turn for the next entry if necessary.
     fn open_part(&mut self) {
         if self.depth > 0 {
             return;
@@ -223,7 +222,7 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</div>");
     }
 
-    /// Words as they were typed, the rest of long ones folded away.
+    /// Writes text as it was typed, and folds the rest of a long one.
     fn words(&mut self, shown: &ShortenedText) {
         let at = shown.head.char_indices().scan(0, |lines, (at, char)| {
             *lines += usize::from(char == '\n');
@@ -233,7 +232,7 @@ impl<W: Write> Html<W> {
             .into_iter()
             .find(|(at, lines)| *lines >= PROMPT_LINES || *at >= PROMPT_BYTES)
             .map(|(at, _)| at);
-        // Not worth a click.
+        // A short rest is not worth folding.
         let end = end.filter(|end| shown.head.len() - end > 400 || shown.left.is_some());
         let (first, rest) = shown.head.split_at(end.unwrap_or(shown.head.len()));
         self.buffer.push_str("<div class=\"words\">");
@@ -259,7 +258,7 @@ impl<W: Write> Html<W> {
         self.kept.note(shown);
     }
 
-    /// Says what is left out between the beginning and the end.
+    /// Reports what is left out between the beginning and the end.
     fn left(&mut self, shown: &ShortenedText) {
         if let Some(left) = shown.left {
             let _ = write!(
@@ -293,13 +292,13 @@ impl<W: Write> Html<W> {
     }
 
     fn fixed_width(&mut self, class: &str, grammar: Option<&Grammar>, text: &str) {
-        // A browser drops a line end directly behind the tag.
+        // A browser ignores a line break directly after the tag.
         let _ = writeln!(self.buffer, "<pre class=\"{class}\">");
         write_code(grammar, text, &mut self.buffer);
         self.buffer.push_str("</pre>");
     }
 
-    /// Begins what is folded away behind the first lines.
+    /// Opens the folded part after the first lines.
     fn begin_rest(&mut self, lines: usize) {
         let _ = write!(
             self.buffer,
@@ -336,8 +335,8 @@ impl<W: Write> Html<W> {
             return;
         }
         let _ = write!(self.buffer, "<div class=\"{class}\">");
-        // No line of it is cut: it wraps, and a cut could fall into its marks.
-        // Before its marks are read: a sequence of a terminal holds what could be one.
+        // Lines are not cut, because they wrap and a cut could break the markup. Control characters are
+        // replaced first, because a terminal sequence may contain markup.
         render(&made_visible(markdown), &mut self.buffer);
         self.buffer.push_str("</div>");
     }
@@ -376,7 +375,7 @@ impl<W: Write> Html<W> {
             self.part(part, grammar);
         }
         match &call.outcome {
-            // The change above says it all: the result of a successful edit only repeats it.
+            // The result of a successful edit only repeats the diff above.
             Some(outcome) if changed.is_some() && !failed => {
                 self.buffer.push_str("<details class=\"more\"><summary>Result</summary>");
                 self.outcome(outcome);
@@ -461,7 +460,7 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</pre>");
     }
 
-    /// Names the model above its words, once until somebody else speaks.
+    /// Writes the label of the model, once until someone else writes.
     fn speaker(&mut self, at: Option<DateTime<Utc>>) {
         if self.depth > 0 || std::mem::replace(&mut self.model_speaks, true) {
             return;
@@ -510,7 +509,6 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</div>");
     }
 
-    /// Adds a line to the timeline.
     fn tell(&mut self, id: &str, class: &str, number: &str, words: &str, at: Option<DateTime<Utc>>) {
         if self.timeline.len() > TIMELINE {
             self.timeline_left += 1;
@@ -628,7 +626,6 @@ fn time(at: Option<DateTime<Utc>>, to: &mut String) {
     }
 }
 
-/// The summary of what is on the page.
 fn summarise(totals: &Totals, to: &mut String) {
     to.push_str("<h2 class=\"hush\">Summary</h2><dl class=\"facts summary\">");
     for (name, value) in super::summary(totals) {
@@ -657,7 +654,7 @@ fn summarise(totals: &Totals, to: &mut String) {
     to.push_str("</ul></details>");
 }
 
-/// What a page holds.
+/// Describes what the page contains.
 fn said(totals: &Totals) -> String {
     let mut words = vec![count(totals.turns, "turn"), count(totals.calls, "tool call")];
     if totals.stops > 0 {

@@ -1,4 +1,5 @@
-//! The list of the pages that `export --all --format html` wrote: one HTML file that filters its rows and asks nobody for anything.
+//! The index of the pages that `export --all --format html` writes: one HTML file that filters its rows and
+//! loads nothing.
 
 use super::prose::{escape, escape_visible};
 use super::shown::{count, line_of, size};
@@ -9,30 +10,27 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Name of the file.
 pub const INDEX: &str = "index.html";
-/// How it begins. A file of that name that begins otherwise is somebody else's.
+/// First bytes of the index. A file of that name without them belongs to someone else.
 pub const INDEX_MARK: &str = "<!doctype html>\n<!-- Pages of cc-session-recover -->\n";
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("index.js");
 
-/// A page in the list.
 #[derive(Debug)]
 pub struct IndexRow {
     pub title: String,
     pub session: String,
-    /// Directory of the session.
     pub project: Option<String>,
-    /// The newest prompt, where the title is something else.
+    /// Latest prompt, if the title is something else.
     pub prompt: Option<String>,
     pub state: String,
     pub last_active: Option<DateTime<Utc>>,
-    /// Size of the transcript.
+    /// Size of the transcript, in bytes.
     pub bytes: u64,
 }
 
-/// The list, with the most recently active session first.
+/// Builds the index, most recently active session first.
 #[must_use]
 pub fn index_page(now: DateTime<Utc>, rows: &[(PathBuf, IndexRow)], redacted: bool) -> String {
     let mut rows: Vec<_> = rows.iter().collect();
@@ -66,7 +64,7 @@ pub fn index_page(now: DateTime<Utc>, rows: &[(PathBuf, IndexRow)], redacted: bo
     );
     for (path, row) in rows {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        // Names of pages are made of times and ids, and need no encoding.
+        // Page names consist of times and ids, so they need no URL encoding.
         to.push_str("<li><a href=\"./");
         escape(name, &mut to);
         to.push_str("\">");

@@ -1,6 +1,6 @@
 //! A conversation as Markdown, for an editor. It is written while the transcript is read.
 //!
-//! Everything that was said stands in a fence that is longer than any in it, so that nothing in it becomes a part of the page.
+//! Every text is put into a fence longer than any fence in it, so that none of it becomes markup.
 
 use super::conversation::{Page, Totals, clock};
 use super::entry::{Agent, Entry, PageToolCall, PageToolResult, Picture};
@@ -10,7 +10,6 @@ use super::{LeftOut, PageFacts, PageFrame, PageMemory};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// A page that is being written.
 pub struct Markdown<W> {
     out: W,
     buffer: String,
@@ -21,16 +20,16 @@ pub struct Markdown<W> {
 }
 
 impl<W: Write> Markdown<W> {
-    /// Begins the body of the page.
     pub fn begin(out: W, facts: &PageFacts) -> Self {
         let (cwd, kept) = (facts.cwd.clone(), PageMemory::of(facts));
         Self { out, buffer: String::new(), turn: 0, depth: 0, cwd, kept }
     }
 
-    /// Ends the body, and gives what it was written to and what stands around it.
+    /// Ends the body. Returns the writer and the frame around the body.
     ///
     /// # Errors
-    /// What writing fails with.
+    ///
+    /// The error of the underlying writer.
     pub fn end(mut self, facts: &PageFacts, totals: &Totals) -> io::Result<(W, PageFrame)> {
         self.flush()?;
         let mut tail = format!(
@@ -228,19 +227,19 @@ fn head(facts: &PageFacts, totals: &Totals) -> String {
     to
 }
 
-/// The longest run of backticks.
+/// Returns the length of the longest run of backticks.
 fn longest_run(text: &str) -> usize {
     text.split(|char| char != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// A text within a line of code that nothing in it ends.
+/// Formats text as inline code that nothing in it can end.
 fn code(text: &str) -> String {
     let fence = "`".repeat(longest_run(text) + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// A text within a line, in which nothing is a mark.
+/// Escapes text so that nothing in it is markup.
 fn words(text: &str) -> String {
     let mut shown = String::new();
     for char in made_visible(text).chars() {

@@ -1,7 +1,8 @@
-//! A reading export: a session as one page for people, in HTML or Markdown. It is made while the transcript is read, holds
-//! no more of it than a record or two, and is no copy: what is long is cut, and says so. The lossless export is the whole.
+//! A reading export: a session as a page for people, in HTML or Markdown. It is written while the transcript
+//! is read, with only a record or two in memory. It is not a copy: long texts are cut, with a note. The
+//! lossless export contains everything.
 //!
-//! The body of a page is written first: its head has a summary, which is known only at the end.
+//! The body of a page is written first, because the summary in its head is known only at the end.
 
 pub mod conversation;
 pub mod entry;
@@ -23,36 +24,36 @@ use entry::Picture;
 use serde::Serialize;
 use shown::{ShortenedText, count, grouped, size};
 
-/// Said at the top of every page.
+/// Privacy notice at the top of every page.
 const PRIVATE_WORDS: &str = "Nothing on this page is redacted. It shows what was said, read and run in this session, with every password \
                              and key that was in it. Keep it private.";
-/// The same on a page that was made with `--redact`.
+/// Privacy notice of a page made with `--redact`.
 const REDACTED_WORDS: &str = "Passwords and keys that were recognised are replaced on this page by the name of their kind, and pictures \
                               are left out. No redactor finds every secret: read the page before you share it.";
-/// Zone of the times on a page. The script of an HTML page shows them in the zone of the reader instead.
+/// Time zone of a page. The script of an HTML page converts times to the zone of the reader.
 const ZONE: &str = "All times are UTC.";
-/// How a page is to be read.
+/// Note on how the page shows texts.
 const HOW: &str = "Long texts are cut, each with a count of what is left out; the lossless export holds every byte. \
                    Colours of terminals are left out, and control and direction-changing characters are shown by their number, such as \
                    ⟨U+202E⟩.";
 
-/// Bytes of a picture, in base64, that goes into a page.
+/// Largest picture included in a page, in bytes of base64.
 const PICTURE: usize = 96 * 1024;
-/// Bytes of all of them.
+/// Largest total of the pictures in a page, in bytes of base64.
 const PICTURES: usize = 2 * 1024 * 1024;
 
-/// What a page says about its session at the top.
+/// Facts about the session for the top of a page.
 #[derive(Debug, Clone, Default)]
 pub struct PageFacts {
-    /// Name, title or newest prompt.
+    /// Name, title or latest prompt.
     pub title: String,
-    /// What, its value, and whether that is one for programs.
+    /// Name, value, and whether the value is code.
     pub rows: Vec<(&'static str, String, bool)>,
-    /// How the session stood.
+    /// Sentence about the state of the session, for the end of the page.
     pub ending: String,
-    /// Directory of the session: paths below it are shown relative to it.
+    /// Directory of the session; paths below it are shown relative to it.
     pub cwd: Option<String>,
-    /// Secrets are replaced, and pictures left out.
+    /// Secrets are redacted and pictures left out.
     pub redacted: bool,
 }
 
@@ -62,17 +63,17 @@ impl PageFacts {
     }
 }
 
-/// What stands around the body of a page, which was written already.
+/// Head and tail around the body of a page.
 pub struct PageFrame {
     pub head: String,
     pub tail: String,
     pub left: LeftOut,
 }
 
-/// Files that a summary names.
+/// Maximum number of files in a summary.
 const FILES: usize = 40;
 
-/// The summary at the top of a page: names and values.
+/// Returns the names and values of the summary at the top of a page.
 fn summary(totals: &Totals) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if let (Some(from), Some(to)) = (totals.from, totals.to) {
@@ -106,7 +107,7 @@ fn summary(totals: &Totals) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// The changed files with the most changed lines first, and how many more there are.
+/// Returns the changed files, those with the most changed lines first, and the number of files left out.
 fn changed_files(totals: &Totals) -> (Vec<(&str, u64, u64)>, usize) {
     let mut files: Vec<_> =
         totals.files.iter().map(|(path, (added, removed))| (path.as_str(), *added, *removed)).collect();
@@ -116,12 +117,12 @@ fn changed_files(totals: &Totals) -> (Vec<(&str, u64, u64)>, usize) {
     (files, more)
 }
 
-/// What is not on a page.
+/// What a page leaves out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// Texts that were cut.
+    /// Number of texts that were cut.
     pub texts: u64,
-    /// Bytes of them that are not shown.
+    /// Bytes of text that are not shown.
     pub bytes: u64,
     pub pictures: u64,
 }
@@ -143,12 +144,12 @@ impl LeftOut {
     }
 }
 
-/// What was shown so far, for what is bounded over a whole page.
+/// State for limits that apply to a whole page.
 #[derive(Debug, Default)]
 struct PageMemory {
     left: LeftOut,
     pictures: usize,
-    /// No picture goes into the page, because none can be redacted.
+    /// Leaves out all pictures, because they cannot be redacted.
     without_pictures: bool,
 }
 
@@ -165,7 +166,7 @@ impl PageMemory {
         }
     }
 
-    /// Whether a picture goes into the page: a small one, of a kind that cannot act, in sound base64.
+    /// Returns whether a picture is included: it is small, of a harmless type, and valid base64.
     fn take_picture(&mut self, picture: &Picture) -> bool {
         let kind = ["image/png", "image/jpeg", "image/gif", "image/webp"].contains(&picture.media.as_str());
         let sound = !picture.data.is_empty()

@@ -1,23 +1,22 @@
-//! Prose: Markdown of a model as HTML in which nothing acts.
+//! Prose: renders Markdown of a model as inert HTML.
 //!
-//! Raw HTML in it is shown as the text it is. Addresses are shown and never linked: a page that leads nowhere can be opened
-//! without a thought.
+//! Raw HTML is shown as text. Addresses are shown but never linked, so that a page is safe to open.
 
 use super::shown::visible;
 use super::syntax::Grammar;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-/// Tags within tags that are written; deeper ones are left out, their text is not.
+/// Maximum nesting of tags; deeper tags are dropped, their text is kept.
 const DEEPEST: usize = 24;
 
-/// Appends the text so that it is nothing but text to a browser, within an element or a quoted attribute.
+/// Appends text escaped for an element or a quoted attribute.
 pub fn escape(text: &str, to: &mut String) {
     let mut shown = String::new();
     visible(text, &mut shown);
     escape_visible(&shown, to);
 }
 
-/// As [`escape`], of a text that is visible already.
+/// Like [`escape`], for text whose control characters are already visible.
 pub fn escape_visible(text: &str, to: &mut String) {
     let mut from = 0;
     for (at, byte) in text.bytes().enumerate() {
@@ -36,7 +35,6 @@ pub fn escape_visible(text: &str, to: &mut String) {
     to.push_str(&text[from..]);
 }
 
-/// Appends Markdown as HTML.
 pub fn render(markdown: &str, to: &mut String) {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     let mut prose = Prose { to, depth: 0, head: false, addresses: Vec::new(), code: None };
@@ -48,9 +46,9 @@ pub fn render(markdown: &str, to: &mut String) {
 struct Prose<'t> {
     to: &'t mut String,
     depth: usize,
-    /// In the head of a table.
+    /// Inside the head of a table.
     head: bool,
-    /// Where the links lead that are open.
+    /// Targets of the open links.
     addresses: Vec<String>,
     /// The block of code that is open, and its text so far: a string in it may have several lines.
     code: Option<(&'static Grammar, String)>,
@@ -159,7 +157,7 @@ impl Prose<'_> {
             TagEnd::Table => "</table></div>",
             TagEnd::TableHead => "</tr></thead>",
             TagEnd::TableRow => "</tr>",
-            // The head's flag is down only behind its cells.
+            // The flag is still set for the cells of the head.
             TagEnd::TableCell if self.head => "</th>",
             TagEnd::TableCell => "</td>",
             TagEnd::Emphasis => "</em>",
@@ -172,7 +170,7 @@ impl Prose<'_> {
     }
 }
 
-/// The page's own headings are above those of an answer.
+/// Maps headings to lower levels, below the page's own headings.
 fn opened(level: HeadingLevel) -> &'static str {
     match level {
         HeadingLevel::H1 => "<h3>",
@@ -227,7 +225,7 @@ mod tests {
         assert!(shown.matches("<blockquote>").count() <= DEEPEST && shown.contains("deep"));
     }
 
-    /// Every tag of the page is one of ours, closed in its order.
+    /// Checks that all tags are known and closed in order.
     fn is_sound(html: &str) -> bool {
         let mut open = Vec::new();
         let mut rest = html;

@@ -1,7 +1,8 @@
-//! Publishing: which sessions become pages, where each page goes, and that it is whole when it bears its name.
+//! Publishing: selects the sessions that become pages, chooses the path of each page, and publishes only
+//! complete pages.
 //!
-//! A page is written under another name, made durable, and only then gets its own. Nothing is overwritten unless a person
-//! asks for it, and then the old page is there until the new one is whole.
+//! A page is written under a temporary name, synced to disk, and then renamed. Nothing is overwritten unless
+//! the user asks for it, and then the old page remains until the new one is complete.
 
 use super::conversation::{Conversation, Totals};
 use super::entry::Agent;
@@ -35,13 +36,12 @@ use std::fs::File;
 use std::io::{BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/reading@1";
-/// What stands between the time and the id in a name.
+/// Separates the time from the session id in the name of a page.
 const MARK: &str = "-READING-";
-/// Bytes that are written at once.
+/// Size of the write buffer, in bytes.
 const BLOCK: usize = 256 * 1024;
-/// Largest description of a subagent that is read.
+/// Largest description of a subagent that is read, in bytes.
 const META: u64 = 256 * 1024;
 
 /// What a page for people is written in.
@@ -64,21 +64,19 @@ impl Format {
     }
 }
 
-/// Which sessions, and where to.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "ReadingFields")]
 pub struct ReadingOptions {
     pub selection: Selection,
-    /// What pages are written in.
     pub format: Format,
-    /// A file, or a directory to put pages into; that of the state when missing.
+    /// Target file or directory; defaults to the one in the state directory.
     pub to: Option<PathBuf>,
-    /// `to` is a directory also when it is not there yet.
+    /// Treats `to` as a directory even if it does not exist yet.
     pub to_directory: bool,
-    /// A file that is there already is replaced.
+    /// Replaces a file that exists already.
     pub force: bool,
-    /// Secrets that are recognised are replaced, and pictures left out.
+    /// Redacts recognised secrets and leaves out pictures.
     pub redact: bool,
     pub dry_run: bool,
 }
@@ -144,22 +142,21 @@ pub struct PublishedPage {
     /// Path of its transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// Bytes of it that were read.
+    /// Number of bytes read from the transcript.
     pub transcript_bytes: u64,
     /// The page. With `dryRun` the time in its name is left open.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// A page that was there is replaced.
+    /// An existing page was replaced.
     pub replaced: bool,
     /// Size of the page; `null` before it is written.
     pub bytes: Option<u64>,
     /// What is on it; `null` before it is written.
     pub shown: Option<OnPage>,
-    /// Process that has the session open.
+    /// Id of the process that has the session open.
     pub live_pid: Option<u32>,
 }
 
-/// What is on a page.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -168,7 +165,7 @@ pub struct OnPage {
     pub turns: u64,
     /// Number of tool calls on the page.
     pub calls: u64,
-    /// Limits and errors that broke a turn off.
+    /// Limits and errors that interrupted a turn.
     pub stops: u64,
     /// Subagents with a transcript of their own.
     pub subagents: u64,
@@ -176,9 +173,8 @@ pub struct OnPage {
     pub damaged_lines: u64,
     /// Texts that are cut; the page says where.
     pub cut_texts: u64,
-    /// Bytes of them that are left out.
+    /// Bytes of text that are not shown.
     pub left_bytes: u64,
-    /// Pictures that are left out.
     pub left_pictures: u64,
 }
 
@@ -210,12 +206,10 @@ pub struct ReadingReport {
     pub generated_at: DateTime<Utc>,
     /// `true`: this is the plan, and nothing was written.
     pub dry_run: bool,
-    /// What pages are written in.
     pub format: Format,
     /// Directory of the pages.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
-    /// Secrets that were recognised are replaced.
     pub redacted: bool,
     /// Pages that were written.
     pub pages: Vec<PublishedPage>,
@@ -225,14 +219,16 @@ pub struct ReadingReport {
     pub index: Option<PathBuf>,
     /// Sessions that failed, each with its error.
     pub failures: Vec<Failure>,
-    /// Bytes of all pages.
+    /// Total size of all pages, in bytes.
     pub bytes: u64,
 }
 
-/// Writes pages, or with `dry_run` tells which would be written.
+/// Writes the pages, or with `dry_run` reports which would be written.
 ///
 /// # Errors
-/// As [`crate::rescue::export::export`]; [`Code::PathRefused`] also for a file that is there, unless it is to be replaced.
+///
+/// As [`crate::rescue::export::export`]; also [`Code::PathRefused`] for a file that exists, unless it is to
+/// be replaced.
 pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(world)?;
@@ -314,7 +310,7 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
             Err(error) => report.failures.push(Failure::of(&entry.session, error)),
         }
     }
-    // None in the state directory, where it would keep the titles of sessions that are forgotten later.
+    // No index in the state directory: it would retain the titles of sessions that are forgotten later.
     let lists = !named && options.to.is_some() && options.format == Format::Html && !index.is_empty();
     if lists && !options.dry_run {
         report.index = Some(write_index(&target, world.clock.now(), &index, options)?);
@@ -323,7 +319,7 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
     Ok(report)
 }
 
-/// Writes the list of the pages. One that this function wrote before is replaced, any other file stays.
+/// Writes the index of the pages. Replaces an earlier index, but no other file unless forced.
 fn write_index(
     target: &Target,
     now: DateTime<Utc>,
@@ -348,12 +344,13 @@ fn is_index(path: &Path) -> bool {
 
 struct Target {
     dir: PathBuf,
-    /// The name of the only page.
+    /// File name, if there is a single page with a given name.
     name: Option<String>,
 }
 
 impl Target {
-    /// Never into Claude Code's own directories: it would take pages for something of its own, or delete them.
+    /// Determines the target. It is never inside Claude Code's own directories, because Claude Code would
+    /// treat pages as its own files or delete them.
     fn of(
         ground: &ReportContext<'_>,
         inventory: &Inventory<'_>,
@@ -395,14 +392,14 @@ impl Target {
 
 struct Plan<'r> {
     row: &'r InventoryRow,
-    /// Where Claude Code has the transcript, or had it.
+    /// Path of the transcript in Claude Code's directory, even if it is gone.
     transcript: PathBuf,
     facts: PageFacts,
     title: Option<String>,
     state: State,
     live_pid: Option<u32>,
     agents: BTreeMap<String, Agent>,
-    /// Bytes that are read.
+    /// Number of bytes to read.
     bytes: u64,
 }
 
@@ -441,7 +438,7 @@ impl<'r> Plan<'r> {
         })
     }
 
-    /// What the list of pages says about it.
+    /// Returns the entry for the index of the pages.
     fn index_row(&self) -> IndexRow {
         let summary = &self.row.summary;
         let mut prompt = summary.last_prompt.as_deref().map(|prompt| line_of(prompt, 300));
@@ -459,7 +456,7 @@ impl<'r> Plan<'r> {
         }
     }
 
-    /// Before it is written.
+    /// Describes the page before it is written.
     fn told(&self, target: &Target, options: &ReadingOptions) -> PublishedPage {
         let path = target.dir.join(target.name("<time>", self.row.found.id(), options.format));
         PublishedPage {
@@ -572,7 +569,8 @@ fn facts(session: &Session, row: &InventoryRow, title: Option<&str>) -> PageFact
     }
 }
 
-/// A subagent by its transcript, and the call that began it; a name that is no call's where that is not told.
+/// Reads the description of a subagent and the id of the call that started it. If that id is unknown, a path
+/// stands in for it, which never equals an id.
 fn described(path: &Path) -> (String, Agent) {
     let meta: Value = read_small(&path.with_extension("meta.json"), META)
         .ok()
@@ -588,8 +586,8 @@ fn described(path: &Path) -> (String, Agent) {
     )
 }
 
-/// The session of a page in the state, by its name: `<UTC>-READING-<id>.html` or `.md`, `-2` behind the id for a second one
-/// within a second.
+/// Returns the session id in the name of a page: `<UTC>-READING-<id>.html` or `.md`, with `-2` after the id
+/// for a second one within a second.
 #[must_use]
 pub fn session_of(name: &str) -> Option<&str> {
     let (at, rest) = name.split_once(MARK)?;
@@ -602,13 +600,13 @@ pub fn session_of(name: &str) -> Option<&str> {
     (known && numbered && timed && crate::claude::home::is_session_id(id)).then_some(id)
 }
 
-/// The session of a page in the state that was never finished and whose process is gone, by its name.
+/// Returns the session id in the name of an unfinished page whose process no longer exists.
 #[must_use]
 pub fn left_over(name: &str) -> Option<&str> {
     abandoned(name).and_then(session_of)
 }
 
-/// Takes away what pages have left whose process was killed.
+/// Removes what killed processes left of their pages.
 fn sweep(target: &Target) {
     let Ok(entries) = std::fs::read_dir(&target.dir) else { return };
     for entry in entries.filter_map(std::result::Result::ok) {

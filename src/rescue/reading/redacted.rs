@@ -1,4 +1,5 @@
-//! Redaction of a page: secrets in an entry are replaced before it is shown, by the same redactor that notes use.
+//! Redaction of a page: replaces secrets in an entry before it is shown, with the same redactor that notes
+//! use.
 //!
 //! Pictures cannot be redacted, so a redacted page has none ([`super::PageMemory`]).
 
@@ -34,14 +35,13 @@ pub fn redact_entry(entry: &mut Entry) {
     }
 }
 
-/// Replaces the secrets in a text.
 pub fn redact_text(text: &mut String) {
     if let Cow::Owned(redacted) = redact(text) {
         *text = redacted;
     }
 }
 
-/// The kind of a picture is shown in its place, and is any text that the record has.
+/// The media type is shown in place of a picture, and a record may contain any text there.
 fn redact_kinds(pictures: &mut [Picture]) {
     for picture in pictures {
         redact_text(&mut picture.media);
@@ -56,7 +56,8 @@ fn redact_result(outcome: &mut PageToolResult) {
     }
 }
 
-/// Lines are redacted together, because a key can span several, and without the marks before them, which would hide it.
+/// Redacts all lines together, because a key can span several, and without their `+` and `-` marks, which
+/// would hide it.
 fn redact_hunk(hunk: &mut Hunk) {
     let body = |line: &String| line.get(1..).unwrap_or_default().to_owned();
     let bodies = hunk.lines.iter().map(body).collect::<Vec<_>>().join("\n");
@@ -68,7 +69,7 @@ fn redact_hunk(hunk: &mut Hunk) {
             *line = mark + redacted;
         }
     } else {
-        // Which line became which is not known, so all of them count as changed.
+        // The lines can no longer be matched, so all of them count as added.
         hunk.lines = lines.into_iter().map(|line| format!("+{line}")).collect();
     }
 }
@@ -92,7 +93,7 @@ fn redact_value(value: &mut Value) {
     }
 }
 
-/// A value that only its name shows to be a secret, such as `"password": "hunter2"`.
+/// Redacts a value that only its key reveals as a secret, such as `"password": "hunter2"`.
 fn redact_named(key: &str, text: &mut String) {
     let named = json!({ key: text.as_str() }).to_string();
     if let Cow::Owned(redacted) = redact(&named) {

@@ -1,6 +1,7 @@
-//! The report as a page: stops, waits and runs of each session as a picture over time, and the same in words below it.
+//! The report as a page: stops, waits and runs of each session on a time axis, with the same in words below.
 //!
-//! Every row has its own drawing, which stretches with the window, while names and times are text: so it is readable on a phone.
+//! Every row has its own drawing, which stretches with the window; names and times are text, so the page is
+//! readable on a phone.
 
 use super::prose::{escape, escape_visible};
 use super::shown::{count, grouped, line_of};
@@ -22,15 +23,14 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/timeline@1";
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("report_page.js");
-/// Width of a drawing in its own units.
+/// Width of a drawing, in SVG units.
 const WIDTH: f64 = 1000.0;
-/// Smallest width of a bar, so that a short run is seen.
+/// Minimum width of a bar, so that a short run is visible.
 const LEAST: f64 = 3.0;
-/// Times below the picture.
+/// Number of times on the axis.
 const TICKS: i32 = 4;
 
 /// What `writeReportPage` reports, and where it writes it.
@@ -47,7 +47,7 @@ pub struct ReportPageOptions {
     pub since: Option<String>,
     /// Path of the file.
     pub to: PathBuf,
-    /// A file that is there already is replaced.
+    /// Replaces a file that exists already.
     #[serde(default)]
     pub force: bool,
 }
@@ -66,7 +66,6 @@ pub struct ReportPage {
     /// Path of the page.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Size of the page.
     pub bytes: u64,
     /// Number of stops on the page.
     pub stops: usize,
@@ -77,7 +76,9 @@ pub struct ReportPage {
 /// Writes the report as a page.
 ///
 /// # Errors
-/// As [`account`]; [`Code::PathRefused`] for a file that is there, unless it is to be replaced, and [`Code::Io`].
+///
+/// As [`account`]; [`Code::PathRefused`] for a file that exists, unless it is to be replaced, and
+/// [`Code::Io`].
 pub fn write_report_page(world: World<'_>, options: &ReportPageOptions) -> Result<ReportPage> {
     let wanted =
         AccountOptions { project: options.project.clone(), all: options.all, since: options.since.clone() };
@@ -111,14 +112,14 @@ fn named(to: &Path) -> Result<(PathBuf, String)> {
     Ok((dir.to_path_buf(), name.to_owned()))
 }
 
-/// The stops of one session, the oldest first.
+/// Stops of one session, oldest first.
 struct ReportRow<'r> {
     title: &'r str,
     project: Option<String>,
     stops: Vec<&'r IncidentAccount>,
 }
 
-/// One row for each session, the one that stopped last first.
+/// Groups the stops by session, the latest stop first.
 fn rows_of(report: &AccountReport) -> Vec<ReportRow<'_>> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut rows: Vec<ReportRow<'_>> = Vec::new();
@@ -138,16 +139,15 @@ fn rows_of(report: &AccountReport) -> Vec<ReportRow<'_>> {
     rows
 }
 
-/// What a bar shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BarKind {
-    /// From the stop until something happened.
+    /// From the stop to the first attempt, the end of the incident, or now.
     Wait,
-    /// A run of this tool, from its start to its end.
+    /// Unattended run of this tool, from start to end.
     Run,
     /// The session continued: by a wake of this tool, by Claude Code, or by the user.
     Continued,
-    /// The reset that the client named.
+    /// Reset time reported by the client.
     Reset,
     Stop,
 }
@@ -172,7 +172,7 @@ struct Bar {
     words: String,
 }
 
-/// What happened because of a stop, in the order in which it is drawn.
+/// Returns the bars of a stop in drawing order.
 fn bars_of(stop: &IncidentAccount, now: DateTime<Utc>) -> Vec<Bar> {
     let first = stop.attempts.first().map(|tried| tried.at);
     let acted = first.or(stop.ended_at).unwrap_or(now).max(stop.stopped_at);
@@ -226,7 +226,7 @@ fn bars_of(stop: &IncidentAccount, now: DateTime<Utc>) -> Vec<Bar> {
     bars
 }
 
-/// Where a time is on the drawing; times outside are at its edges.
+/// Returns the horizontal position of a time; times outside the range are at the edges.
 fn place(at: DateTime<Utc>, from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a place on a drawing")]
     let part = (at - from).num_seconds() as f64 / ((to - from).num_seconds().max(1)) as f64;
@@ -329,7 +329,7 @@ fn draw(row: &ReportRow<'_>, from: DateTime<Utc>, to: DateTime<Utc>, page: &mut 
     page.push_str("</ul></section>\n");
 }
 
-/// One stop in words.
+/// Describes one stop in words.
 fn tell(stop: &IncidentAccount, page: &mut String) {
     let _ = write!(
         page,

@@ -1,40 +1,38 @@
-//! What is shown of a text: its beginning and its end where it is long, with what lies between counted, and no character
-//! that would steer whatever shows it.
+//! Limits what is shown of a text: the beginning and the end of a long one, with a count of what lies
+//! between, and no control characters.
 
 use crate::text::{head, invisible, on_one_line, shortened};
 use std::fmt::Write as _;
 
-/// Bytes of one line that are shown.
+/// Bytes shown of one line.
 const LINE: usize = 2_000;
 
-/// How much of a text is shown.
+/// Limits for a text that is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Bytes and lines of its beginning.
+    /// Bytes and lines of the beginning.
     pub head: (usize, usize),
-    /// Bytes and lines of its end.
+    /// Bytes and lines of the end.
     pub tail: (usize, usize),
 }
 
-/// Of what a tool gave or was given.
+/// Limits for input and output of tools.
 pub const OUTPUT: Bounds = Bounds { head: (24 * 1024, 240), tail: (8 * 1024, 60) };
-/// Of what a person, a model or the client wrote.
+/// Limits for text by the user, a model or the client.
 pub const WRITTEN: Bounds = Bounds { head: (192 * 1024, 4_000), tail: (16 * 1024, 200) };
 
-/// A text as it is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShortenedText {
-    /// Its beginning, or all of it.
+    /// Beginning of the text, or all of it.
     pub head: String,
-    /// What is left out behind it.
+    /// Amount omitted after the beginning.
     pub left: Option<OmittedAmount>,
-    /// Its end, when something is left out.
+    /// End of the text, if something is omitted.
     pub tail: String,
-    /// Bytes left out of lines that are too long; what says so stands in their place.
+    /// Bytes omitted from lines that are too long; a note takes their place.
     pub of_lines: usize,
 }
 
-/// What is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OmittedAmount {
     pub lines: usize,
@@ -42,7 +40,7 @@ pub struct OmittedAmount {
 }
 
 impl ShortenedText {
-    /// What is shown of this text within these bounds.
+    /// Shortens a text to these limits.
     #[must_use]
     pub fn of(text: &str, bounds: Bounds) -> Self {
         let text = text.trim_end_matches(['\n', '\r', '\0']);
@@ -80,19 +78,19 @@ impl ShortenedText {
         shown
     }
 
-    /// Bytes that are not shown.
+    /// Returns the number of bytes that are not shown.
     #[must_use]
     pub fn left_bytes(&self) -> usize {
         self.of_lines + self.left.map_or(0, |left| left.bytes)
     }
 }
 
-/// What remains of a budget of bytes and lines after a line; `None` when it is too little.
+/// Deducts a line from the remaining bytes and lines; `None` if it exceeds them.
 fn spend((bytes, lines): (usize, usize), line: &str) -> Option<(usize, usize)> {
     Some((bytes.checked_sub(line.len().min(LINE))?, lines.checked_sub(1)?))
 }
 
-/// Appends a line, and gives the bytes of it that are left out.
+/// Appends a line. Returns the number of its bytes that are omitted.
 fn push(line: &str, to: &mut String) -> usize {
     let (inner, end) = line.strip_suffix('\n').map_or((line, ""), |inner| (inner, "\n"));
     let inner = inner.strip_suffix('\r').unwrap_or(inner);
@@ -106,8 +104,8 @@ fn push(line: &str, to: &mut String) -> usize {
     left
 }
 
-/// Appends a text in which nothing steers what shows it: colours of terminals are left out, every other control,
-/// direction-changing or invisible character is shown by its number, such as `⟨U+202E⟩`.
+/// Appends text without active characters: terminal colours are dropped, and every other control,
+/// direction-changing or invisible character is shown as its number, such as `⟨U+202E⟩`.
 pub fn visible(text: &str, to: &mut String) {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
         to.push_str(text);
@@ -132,7 +130,7 @@ pub fn visible(text: &str, to: &mut String) {
     }
 }
 
-/// As [`visible`], as a text of its own.
+/// Like [`visible`], but returns a new string.
 #[must_use]
 pub fn made_visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -140,21 +138,21 @@ pub fn made_visible(text: &str) -> String {
     shown
 }
 
-/// Visible, on one line, at most so many characters.
+/// Makes text visible on one line of at most `limit` characters.
 #[must_use]
 pub fn line_of(text: &str, limit: usize) -> String {
     let shown = made_visible(head(text, 4 * limit + 64));
     shortened(&on_one_line(&shown), limit).into_owned()
 }
 
-/// Length of a sequence that only sets colours.
+/// Returns the length of a terminal sequence that only sets colours.
 fn colour(text: &str) -> Option<usize> {
     let inner = text.strip_prefix("\u{1b}[")?;
     let length = inner.bytes().take_while(|byte| matches!(byte, b'0'..=b'9' | b';' | b':')).count();
     (inner.as_bytes().get(length) == Some(&b'm')).then_some(length + 3)
 }
 
-/// A number with its digits in groups of three.
+/// Formats a number with thousands separators.
 #[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -168,7 +166,7 @@ pub fn grouped(number: u64) -> String {
     grouped
 }
 
-/// A size for people.
+/// Formats a size in decimal units.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "one digit behind the point is shown")]
@@ -181,7 +179,7 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// How many of something.
+/// Formats a number with its noun.
 #[must_use]
 pub fn count(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })

@@ -1,45 +1,41 @@
-//! A tool call as it is read: what it is about in a few words, what it was given, what it changed and what it gave.
+//! A tool call on a page: its label, its input, the changes it made and its output.
 
 use super::entry::{Hunk, PageToolCall};
 use super::shown::{OUTPUT, ShortenedText, WRITTEN, count, line_of, made_visible};
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
-/// Characters of a label.
+/// Maximum length of a label, in characters.
 const LABEL: usize = 140;
-/// Lines of a diff that are shown.
+/// Maximum number of lines shown of a diff.
 const DIFF: usize = 400;
-/// Bytes of one of its lines.
+/// Maximum bytes shown of a diff line.
 const DIFF_LINE: usize = 1_000;
 
-/// A part of a call.
 #[derive(Debug)]
 pub enum ToolPart {
-    /// Text of a fixed width.
     Code {
-        /// What it is; may be empty.
+        /// Title of the part; may be empty.
         title: String,
-        /// Its language, for editors; may be empty.
+        /// Language name for editors; may be empty.
         language: &'static str,
         text: ShortenedText,
     },
-    /// How a file was changed.
     Diff {
         lines: Vec<Line>,
-        /// Lines that are not shown.
+        /// Number of lines that are not shown.
         left: usize,
     },
-    /// A list of things to do, each with its state.
+    /// Todo items, each with its text and state.
     Todo(Vec<(String, String)>),
     Prose(String),
 }
 
-/// A line of a diff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub kind: LineKind,
     pub text: String,
-    /// Line numbers in the file before and after the change, from 1, where the record has them.
+    /// Line number in the old file, from 1, if the record has it.
     pub old: Option<u64>,
     pub new: Option<u64>,
 }
@@ -50,17 +46,16 @@ impl Line {
     }
 }
 
-/// What a line of a diff is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineKind {
     Place,
-    /// There before and after.
     Same,
     Added,
     Removed,
 }
 
-/// What the call is about. A path below `cwd`, the directory of the session, is shown relative to it.
+/// Returns a short label for the call. A path below `cwd`, the directory of the session, is shown relative to
+/// it.
 #[must_use]
 pub fn label(call: &PageToolCall, cwd: Option<&str>) -> String {
     let text = |key: &str| call.input.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
@@ -87,13 +82,13 @@ pub fn label(call: &PageToolCall, cwd: Option<&str>) -> String {
     first.map_or_else(String::new, |text| line_of(text, LABEL))
 }
 
-/// A path as seen from a directory; any other text as it is.
+/// Makes a path relative to a directory; returns any other text unchanged.
 fn relative<'t>(text: &'t str, dir: Option<&str>) -> &'t str {
     let rest = dir.and_then(|dir| text.strip_prefix(dir.trim_end_matches(['/', '\\'])));
     rest.and_then(|rest| rest.strip_prefix(['/', '\\'])).filter(|rest| !rest.is_empty()).unwrap_or(text)
 }
 
-/// The file that a successful call changed, with the number of lines added and removed.
+/// Returns the file that a successful call changed, with the number of lines added and removed.
 #[must_use]
 pub fn file_change<'c>(call: &'c PageToolCall, cwd: Option<&str>) -> Option<(&'c str, u64, u64)> {
     let key = match call.name.as_str() {
@@ -125,10 +120,10 @@ pub fn file_change<'c>(call: &'c PageToolCall, cwd: Option<&str>) -> Option<(&'c
     Some((relative(path, cwd), added, removed))
 }
 
-/// Members that say nothing while they have their default value.
+/// Parameters that are omitted while they have their default value.
 const DEFAULT_FALSE: [&str; 3] = ["replace_all", "run_in_background", "dangerouslyDisableSandbox"];
 
-/// What the call was given and what it changed.
+/// Returns the parts that show the input of the call and its changes.
 #[must_use]
 pub fn given(call: &PageToolCall) -> Vec<ToolPart> {
     let empty = Map::new();
@@ -136,7 +131,7 @@ pub fn given(call: &PageToolCall) -> Vec<ToolPart> {
     let text = |key: &str| input.get(key).and_then(Value::as_str);
     let patch = call.outcome.as_ref().and_then(|outcome| outcome.patch.as_deref());
     let mut parts = Vec::new();
-    // Members that a part shows already.
+    // Parameters that a part shows already.
     let told: &[&str] = match call.name.as_str() {
         "Bash" | "PowerShell" => {
             parts.extend(text("command").map(|command| code("", "sh", command)));
@@ -206,13 +201,13 @@ pub fn given(call: &PageToolCall) -> Vec<ToolPart> {
     parts
 }
 
-/// What the call gave.
+/// Shortens the output of a call; `None` if it is blank.
 #[must_use]
 pub fn gave(text: &str) -> Option<ShortenedText> {
     (!text.trim().is_empty()).then(|| ShortenedText::of(text, OUTPUT))
 }
 
-/// What is shown of something that was written.
+/// Shortens text by the user, a model or the client.
 #[must_use]
 pub fn written(text: &str) -> ShortenedText {
     ShortenedText::of(text, WRITTEN)
@@ -231,7 +226,7 @@ fn edits(input: &Map<String, Value>) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The lines of a change that is told as a text before and one after it.
+/// Returns the diff between an old and a new text.
 fn replaced(old: &str, new: &str) -> Vec<Line> {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let before = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
@@ -249,13 +244,13 @@ fn replaced(old: &str, new: &str) -> Vec<Line> {
     lines
 }
 
-/// The lines of a file that was not there before.
+/// Returns the diff of a new file.
 fn created(content: &str) -> Vec<Line> {
     let numbered = |(line, number)| Line { new: Some(number), ..Line::unnumbered(LineKind::Added, line) };
     content.lines().zip(1..).map(numbered).collect()
 }
 
-/// What a line of a patch is, by the character before it.
+/// Returns the kind of a patch line from its first character.
 fn kind_of(line: &str) -> LineKind {
     match line.as_bytes().first() {
         Some(b'+') => LineKind::Added,
@@ -276,7 +271,7 @@ fn patched(patch: &[Hunk]) -> ToolPart {
             let text = line.get(1..).unwrap_or_default().to_owned();
             let before = (kind != LineKind::Added).then_some(old);
             let after = (kind != LineKind::Removed).then_some(new);
-            // The numbers come from the file: one at the end of the range is no reason to fail.
+            // The numbers come from the transcript, so they must not overflow.
             old = old.saturating_add(u64::from(before.is_some()));
             new = new.saturating_add(u64::from(after.is_some()));
             lines.push(Line { kind, text, old: before, new: after });
@@ -300,7 +295,7 @@ fn diff(mut lines: Vec<Line>) -> ToolPart {
     ToolPart::Diff { lines, left }
 }
 
-/// How many lines a diff adds and removes.
+/// Returns how many lines the complete diffs add and remove; `None` if there is none.
 #[must_use]
 pub fn changed(parts: &[ToolPart]) -> Option<(usize, usize)> {
     let mut diffs = parts

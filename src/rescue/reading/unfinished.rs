@@ -1,4 +1,5 @@
-//! A page that is not whole yet: it has another name, which a later page recognises as left over once its process is gone.
+//! An unfinished page: has a temporary name, by which a later run recognises it as left over once its process
+//! is gone.
 
 use super::PageFrame;
 use crate::error::{Code, Error, IoContext, Result};
@@ -10,11 +11,11 @@ use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Ending of what is being written.
+/// Suffix of an unfinished file.
 const UNFINISHED: &str = ".part";
-/// Between the name of a page and [`UNFINISHED`], for the body that is written first.
+/// Suffix between the name of a page and [`UNFINISHED`] for the body, which is written first.
 pub const BODY: &str = ".body";
-/// A page that is being written. It is removed again unless it gets its name.
+/// A page that is being written; removed on drop unless it is published.
 pub struct Unfinished {
     pub path: PathBuf,
     pub file: File,
@@ -24,7 +25,7 @@ pub struct Unfinished {
 impl Unfinished {
     pub fn begin(dir: &Path, name: &str) -> Result<Self> {
         let path = dir.join(format!(".{name}.{}{UNFINISHED}", std::process::id()));
-        // Left by a process that had our id and died.
+        // Left by a process with the same id that died.
         let _ = std::fs::remove_file(&path);
         let mut options = private_file();
         options.write(true).create_new(true);
@@ -32,7 +33,7 @@ impl Unfinished {
         Ok(Self { path, file, published: false.into() })
     }
 
-    /// Writes what stands around the body, and the body, which was written to another file.
+    /// Writes the head, the body from its own file, and the tail.
     pub fn fill(&self, frame: &PageFrame, body: &Self) -> Result<()> {
         let (mut from, mut to) = (&body.file, &self.file);
         from.rewind().doing("read", &body.path)?;
@@ -83,7 +84,7 @@ impl Drop for Unfinished {
     }
 }
 
-/// The page that was begun under this name, when whoever began it is gone.
+/// Returns the page name of an unfinished file whose process no longer exists.
 pub fn abandoned(name: &str) -> Option<&str> {
     let (page, pid) = name.strip_prefix('.')?.strip_suffix(UNFINISHED)?.rsplit_once('.')?;
     let pid = pid.parse::<u32>().ok()?;

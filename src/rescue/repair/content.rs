@@ -1,60 +1,59 @@
-//! The content of a message: what of it a client or the API refuses, and how it is mended with the rest left as it is
-//! written.
+//! The content of a message: finds what a client or the API rejects, and repairs it without changing the
+//! rest.
 //!
-//! Measured on 2.1.329: thinking without a signature is sent, refused, and then the whole conversation is sent without any
-//! thinking (2.1.200 gives up); an image of more than 5 MB is never sent and every turn fails; a result that does not fit
-//! makes the client compact the conversation, which loses every turn of it; an input that is no object is sent and refused.
+//! Measured on 2.1.329: thinking without a signature is sent and rejected, and then the whole conversation is
+//! sent without any thinking (2.1.200 gives up); an image of more than 5 MB is never sent, and every turn
+//! fails; a result that does not fit makes the client compact the conversation, which loses every turn of it;
+//! an input that is not an object is sent and rejected.
 
 use super::pieces::{fields, items, string};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-/// Bytes of text that a tool's result may have. The client cuts its own tools' results far below; more than this fits into
-/// no request beside a conversation.
+/// Largest text of a tool result, in bytes. The client limits results of its own tools to far less; a larger
+/// one does not fit into a request with a conversation.
 pub const LARGEST_RESULT: usize = 1024 * 1024;
-/// What is kept of a larger one.
+/// Bytes that are kept of a larger result.
 pub const KEPT_RESULT: usize = 64 * 1024;
-/// Characters of base64 that an image may have: the limit of the client and of the API.
+/// Largest image in characters of base64: the limit of the client and of the API.
 pub const LARGEST_IMAGE: usize = 5 * 1024 * 1024;
 
-/// What is wrong in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Thinking without a signature that could be one.
+    /// Thinking without a plausible signature.
     Thinking,
-    /// The input of a tool call is no object.
+    /// Input of a tool call that is not an object.
     Input,
-    /// A result of so many bytes.
+    /// A result of this many bytes.
     Result(usize),
-    /// An image of so many characters.
+    /// An image of this many characters.
     Image(usize),
 }
 
-/// What is to be done with a message.
+/// What to change in a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Treatment<'a> {
-    /// What is refused is taken out or cut.
+    /// Removes or cuts what the API rejects.
     pub faults: bool,
-    /// Results become a text: they were given before.
+    /// Turns results into text, because the calls already have a result.
     pub as_text: bool,
-    /// Images become a sentence.
+    /// Replaces images with a sentence.
     pub without_images: bool,
-    /// Ids of calls, and what they become.
+    /// Old and new ids of calls.
     pub renames: &'a [(String, String)],
 }
 
-/// The tool calls and results of a message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tools {
-    /// Ids of its calls.
+    /// Ids of its tool calls.
     pub calls: Vec<String>,
     /// Ids of the calls its results belong to.
     pub results: Vec<String>,
-    /// How many images of a size that one may have are in it, and their size together.
+    /// Number of images within the size limit, and their total size.
     pub images: (u64, u64),
 }
 
-/// The faults of a message's content, and its calls and results.
+/// Returns the faults, calls and results in the content of a message.
 #[must_use]
 pub fn examine(content: &RawValue) -> (Vec<Fault>, Tools) {
     let mut faults = Vec::new();
@@ -72,7 +71,7 @@ pub fn examine(content: &RawValue) -> (Vec<Fault>, Tools) {
     (faults, tools)
 }
 
-/// The content, treated; `None` when nothing of it changes.
+/// Returns the changed content; `None` if nothing changes.
 #[must_use]
 pub fn treated(content: &RawValue, treatment: Treatment<'_>) -> Option<String> {
     let mut changed = false;
@@ -154,7 +153,7 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// A signature is base64, and there is a thinking, be it empty, that it belongs to.
+    /// A signature must be base64 and belong to thinking, which may be empty.
     fn is_signed(&self) -> bool {
         let base64 =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
@@ -259,7 +258,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// The bytes of a text, when they are too many.
+/// Returns the length of a text if it is too large.
 fn too_large(text: &RawValue) -> Option<usize> {
     let length = text.get().len().saturating_sub(2);
     (length > LARGEST_RESULT).then_some(length)
@@ -277,7 +276,7 @@ fn image_note(found: &[Fault]) -> String {
     json!({"type": "text", "text": text}).to_string()
 }
 
-/// A block without the images in it; `None` when there are none.
+/// Replaces the images in a block; `None` if it has none.
 fn without_images(text: &str) -> Option<String> {
     let [kind, content] = fields(text, ["type", "content"])?;
     let note = || {
@@ -299,7 +298,7 @@ fn without_images(text: &str) -> Option<String> {
     }
 }
 
-/// A result's content with what is too large cut.
+/// Shortens the parts of a result that are too large.
 fn smaller(content: &RawValue) -> String {
     if content.get().starts_with('"') {
         return cut(content);
@@ -315,13 +314,13 @@ fn smaller(content: &RawValue) -> String {
     format!("[{}]", parts.collect::<Vec<_>>().join(","))
 }
 
-/// The beginning of a text as it is written, and what was cut off.
+/// Returns the beginning of a JSON string and a note about what was cut off.
 fn cut(text: &RawValue) -> String {
     let written = &text.get()[1..text.get().len() - 1];
     let bytes = written.as_bytes();
     let mut end = 0;
     while end < KEPT_RESULT.min(bytes.len()) {
-        // An escape is not cut in its middle, nor a pair of them that is one character.
+        // Do not split an escape sequence or a surrogate pair.
         end += match (bytes[end], bytes.get(end + 1)) {
             (b'\\', Some(b'u'))
                 if is_high_half(&bytes[end + 2..]) && bytes[end + 6..].starts_with(b"\\u") =>
@@ -344,22 +343,22 @@ fn cut(text: &RawValue) -> String {
     )
 }
 
-/// The digits of the first half of a character that is written as two escapes.
+/// Returns whether the digits are a high surrogate.
 fn is_high_half(digits: &[u8]) -> bool {
     matches!(digits, [b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', _, _, ..])
 }
 
-/// The object with another value for a key, the last when it comes twice. `None` when it has no such key.
+/// Replaces the value of a key, the last one if the key occurs twice. `None` if there is no such key.
 #[must_use]
 pub fn replaced(object: &str, key: &str, value: &str) -> Option<String> {
     let [found] = fields(object, [key])?;
     let found = found?.get();
-    // Both are the same text, so that the distance of their beginnings is the place.
+    // Both slices are in the same text, so the distance of their pointers is the offset.
     let at = found.as_ptr() as usize - object.as_ptr() as usize;
     Some(format!("{}{value}{}", &object[..at], &object[at + found.len()..]))
 }
 
-/// As [`replaced`]; a key that is missing comes first.
+/// Like [`replaced`], but inserts a missing key at the start.
 #[must_use]
 pub fn with(object: &str, key: &str, value: &str) -> Option<String> {
     if let Some(replaced) = replaced(object, key, value) {

@@ -1,8 +1,9 @@
-//! A diagnosis: what is damaged in a transcript, what the client does with it, and what is to be done about it.
+//! A diagnosis: finds the damage in a transcript, what the client does with it, and how to repair it.
 //!
-//! The transcript is read once from its beginning to its end, a line at a time; a few words a record are kept. What the
-//! client copes with by itself is told and left as it is: only what loses turns, is refused, or makes it fail is mended,
-//! each in the smallest way. Measured on clients 2.1.200 and 2.1.329.
+//! The transcript is read once from beginning to end, one line at a time; only a few words per record are
+//! kept in memory. Damage that the client handles by itself is reported and left alone. Only what loses
+//! turns, is rejected, or makes the client fail is repaired, each in the smallest way. Measured on clients
+//! 2.1.200 and 2.1.329.
 
 use super::content::{Fault, KEPT_RESULT, examine};
 use super::links::{
@@ -18,13 +19,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Longer lines are read as a stream, and only what links a record and pairs calls with results is taken from them.
+/// Longest line that is parsed whole, in bytes. Longer ones are streamed, and only the fields that link a
+/// record and pair calls with results are read.
 pub const LONGEST_LINE: usize = 32 * 1024 * 1024;
-/// Findings that are kept; what is behind is mended all the same.
+/// Maximum number of findings listed; the rest are repaired all the same.
 pub const MOST_FINDINGS: usize = 1000;
-/// Bytes of messages that fit into one request: it may have 32 MB, and the client adds instructions and tools.
+/// Bytes of messages that fit into one request: the limit is 32 MB, and the client adds instructions and
+/// tools.
 pub const LARGEST_REQUEST: u64 = 30 * 1024 * 1024;
-/// Characters of what was said last in a branch.
+/// Maximum length of [`FoundBranch::last_words`], in characters.
 const LAST_WORDS: usize = 120;
 const BLOCK: usize = 256 * 1024;
 
@@ -33,59 +36,55 @@ const BLOCK: usize = 256 * 1024;
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum DamageClass {
-    /// The last line has no end and is no record.
+    /// The last line has no line break and is not a record.
     TornEnd,
-    /// The last line has no end and is a record.
+    /// The last line has no line break but is a record.
     UnendedLine,
-    /// A line that is no record.
+    /// A line that is not a record.
     TornLine,
-    /// A line that is too long to be looked into.
+    /// A line that is too long to be parsed whole.
     OverlongLine,
     /// NUL bytes in or beside a record.
     NulBytes,
     /// Several records on one line.
     GluedRecords,
-    /// A record behind a torn one on one line.
+    /// A record that follows a torn one on the same line.
     BuriedRecord,
-    /// Bytes that are no text.
+    /// Bytes that are not valid UTF-8.
     InvalidUtf8,
     /// A tool call without a result.
     OrphanCall,
-    /// The same at the end, where nothing was said after it.
+    /// A tool call without a result at the end of the conversation.
     OpenCall,
     /// A result without its tool call.
     OrphanResult,
-    /// Thinking without a signature.
     UnsignedThinking,
-    /// A record that follows none that is there.
+    /// A record whose parent is missing.
     BrokenLink,
     /// A record without an id.
     UnnamedRecord,
-    /// The beginning of the conversation is lost.
+    /// The beginning of the conversation is missing.
     LostStart,
-    /// Two branches from one record.
+    /// Two branches that start from one record.
     Fork,
-    /// No conversation is in it.
+    /// A transcript without a conversation.
     Stub,
-    /// A tool's result that is too large.
     OversizeResult,
-    /// An image that is too large.
     OversizeImage,
-    /// The arguments of a tool call are no object.
+    /// Arguments of a tool call that are not an object.
     MalformedInput,
-    /// The last message has no time.
+    /// The last message has no timestamp.
     MissingTime,
-    /// Images that are too large together.
+    /// Images whose total size is too large.
     OversizeImages,
     /// Several calls with the same id.
     ReusedToolId,
     /// A copy of a record that lost its parent.
     ReplayedRecord,
-    /// What goes on after a second compaction follows a record from before the first.
+    /// The record after a second compaction follows a record from before the first one.
     LostCompaction,
-    /// The client begins to read at a wrong end of the conversation.
+    /// The client starts reading from a wrong end of the conversation.
     WrongEnd,
-    /// Records of another session.
     OtherSession,
 }
 
@@ -94,15 +93,14 @@ pub enum DamageClass {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Finding {
-    /// What kind of damage.
     pub class: DamageClass,
-    /// Number of its line, from 1.
+    /// Line number, starting at 1.
     pub line: u64,
-    /// Where its line begins, in bytes.
+    /// Offset of the line in bytes.
     pub offset: u64,
     /// What is wrong, in one sentence.
     pub what: String,
-    /// What the client does with it as it is.
+    /// What the client does with the damage.
     pub client: &'static str,
     /// What is done about it; `null`: it is left as it is.
     pub mend: Option<String>,
@@ -110,92 +108,89 @@ pub struct Finding {
     pub lost: Option<String>,
 }
 
-/// What is done to one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordRepair {
-    /// New parent: an id.
+    /// Id of the new parent.
     pub parent: Option<String>,
     pub id: Option<String>,
     pub time: Option<String>,
-    /// What is refused of its content is taken out or cut.
+    /// Removes or cuts the content that the API rejects.
     pub faults: bool,
-    /// Its results become a text.
+    /// Turns its results into text.
     pub as_text: bool,
-    /// Its images become a sentence.
+    /// Replaces its images with a sentence.
     pub without_images: bool,
-    /// Ids of calls, and what they become.
+    /// Old and new ids of calls.
     pub renames: Vec<(String, String)>,
 }
 
-/// A record that is put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InsertedRecord {
     pub id: String,
     pub parent: Option<String>,
-    /// What it is put in for.
+    /// The lost part that it replaces.
     pub lost: LostRecord,
 }
 
-/// What a record is put in for.
+/// The lost part that an inserted record replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LostRecord {
     Start,
-    /// Calls with these ids, as a part of this message.
+    /// Calls with these ids, in the message with this id.
     Calls(Vec<String>, Option<String>),
-    /// The result of the call with this id, whose record has this id.
+    /// Result of a call: the id of the call and the id of the record with the call.
     Result(String, String),
 }
 
-/// What is done to one line.
+/// Changes to one line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edit {
-    /// Records in front of the record with this number on the line.
+    /// Records to insert before the record with this index on the line.
     pub before: Vec<(u16, InsertedRecord)>,
-    /// Changes of the records on it, by their number.
+    /// Changes to the records on the line, by their index.
     pub changes: BTreeMap<u16, RecordRepair>,
 }
 
-/// What was found in a transcript.
+/// Result of reading a transcript.
 #[derive(Debug, Default)]
 pub struct Diagnosis {
     pub bytes: u64,
-    /// Its lines, an unended one among them.
+    /// Number of lines, including one without a line break.
     pub lines: u64,
-    /// Records that can be read, of the conversation or about it.
+    /// Readable records, whether part of the conversation or about it.
     pub records: u64,
-    /// The ids of the conversation's records, in a sum that does not depend on their order.
+    /// Order-independent sum over the ids of the conversation's records.
     pub ids: u64,
-    /// Findings in the order of the file.
+    /// Findings in file order.
     pub findings: Vec<Finding>,
-    /// Findings that are not in the list, because there are too many.
+    /// Number of findings beyond the limit of the list.
     pub more: u64,
-    /// How many are mended.
+    /// Number of findings that can be repaired.
     pub mendable: u64,
-    /// What is done, by the offset of the line.
+    /// Changes, by the offset of the line.
     pub edits: BTreeMap<u64, Edit>,
-    /// Records that are put in.
+    /// Number of inserted records.
     pub put_in: u64,
-    /// A record that is put behind the last line, so that the client reads on from there.
+    /// Record to append so that the client reads from there.
     pub end: Option<EndRecord>,
-    /// Branches, where there is more than one.
+    /// Branches, if there is more than one.
     pub branches: Vec<FoundBranch>,
     /// Other sessions with records in the file.
     pub others: Vec<OtherSession>,
-    /// The branch that was asked for is not in it.
     pub no_such_branch: bool,
-    /// The edits would take something from the client that it sends now.
+    /// The edits would remove something that the client sends now.
     pub harms: bool,
-    /// The client is made to send the branch that was asked for.
+    /// The edits make the client send the requested branch.
     pub switches: bool,
-    /// Records of other sessions, by the hashes of their ids.
+    /// Records of other sessions, by hash of their id.
     pub foreign: HashSet<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndRecord {
-    /// Id of the record that the client reads back from.
+    /// Id of the record that the client starts reading back from.
     pub leaf: String,
-    /// The session's id as the record at the leaf has it.
+    /// Session id in the record of the leaf.
     pub session: Option<String>,
 }
 
@@ -204,19 +199,19 @@ pub struct EndRecord {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ConversationBranch"))]
 pub struct FoundBranch {
-    /// Id of its last record: what `--branch` takes.
+    /// Id of its last record, as `--branch` takes it.
     pub id: String,
     /// Line of the record from which it and another branch grow.
     pub fork_line: u64,
-    /// Line of its first record.
+    /// Line of the branch's first record.
     pub first_line: u64,
     /// Number of prompts in it.
     pub turns: u64,
-    /// Bytes of its lines.
+    /// Total size of its lines, in bytes.
     pub bytes: u64,
     /// The end of what was said last in it; `null`: no text.
     pub last_words: Option<String>,
-    /// The client sends it.
+    /// The client sends this branch.
     pub sent: bool,
 }
 
@@ -237,30 +232,30 @@ pub struct OtherSession {
     pub last_line: u64,
     /// Its own transcript; `null`: none was found.
     pub transcript: Option<String>,
-    /// Where the line of the first begins.
+    /// Offset of the line of its first record, in bytes.
     #[serde(skip)]
     pub offset: u64,
 }
 
-/// How a transcript is read.
 #[derive(Debug, Clone, Copy)]
 pub struct DiagnosisOptions<'a> {
-    /// Its records are those of a subagent.
+    /// The transcript belongs to a subagent.
     pub subagent: bool,
-    /// The session's own id; `None`: whatever its records say.
+    /// Id of the session; `None` to take it from the records.
     pub session: Option<&'a str>,
-    /// The time for a record when no other has one.
+    /// Timestamp to use if no record has one.
     pub fallback: &'a str,
-    /// The client is to send the branch with this record.
+    /// Makes the client send the branch that contains this record.
     pub branch: Option<&'a str>,
-    /// How much may be changed.
+    /// Which kinds of repair are allowed.
     pub scope: RepairScope,
 }
 
-/// Reads a transcript and says what is wrong with it.
+/// Reads a transcript and reports its damage.
 ///
 /// # Errors
-/// What reading fails with.
+///
+/// The error of the underlying reader.
 pub fn diagnose(source: impl Read + Seek, reading: &DiagnosisOptions<'_>) -> std::io::Result<Diagnosis> {
     let mut lines = TranscriptLines::of(source);
     let mut survey = Survey::read(&mut lines, reading, HashSet::new())?;
@@ -272,10 +267,12 @@ pub fn diagnose(source: impl Read + Seek, reading: &DiagnosisOptions<'_>) -> std
     survey.finish(&mut lines, reading)
 }
 
-/// Reads what a repair makes of a transcript while it is made; how many things it would mend, and how many records there are.
+/// Checks the output of a repair while it is written. Returns the number of repairs still needed and the
+/// number of records.
 ///
 /// # Errors
-/// What reading fails with.
+///
+/// The error of the underlying reader.
 pub fn remaining(
     made: impl Read,
     found: &Diagnosis,
@@ -286,21 +283,20 @@ pub fn remaining(
     Ok(survey.left(reading.scope))
 }
 
-/// A line of a file.
 pub struct FileLine<'a> {
     pub number: u64,
     pub offset: u64,
-    /// Its bytes without its end; `None` when it is too long.
+    /// Bytes without the line break; `None` if the line is too long.
     pub bytes: Option<&'a [u8]>,
-    /// Of a line that is too long: what links its record, when it is one.
+    /// Linking fields of the record on a line that is too long.
     pub outline: Option<String>,
-    /// Its length with its end.
+    /// Length including the line break.
     pub length: u64,
-    /// It has an end.
+    /// Whether the line has a line break.
     pub ended: bool,
 }
 
-/// The lines of a file from the first to the last.
+/// Reads the lines of a file in order.
 pub struct TranscriptLines<R> {
     source: BufReader<R>,
     buffer: Vec<u8>,
@@ -309,17 +305,18 @@ pub struct TranscriptLines<R> {
 }
 
 impl<R: Read> TranscriptLines<R> {
-    /// From where the file stands.
+    /// Starts at the current position of the file.
     pub fn of(source: R) -> Self {
         Self { source: BufReader::with_capacity(BLOCK, source), buffer: Vec::new(), offset: 0, number: 0 }
     }
 
-    /// The next one; `None` at the end.
+    /// Reads the next line; `None` at the end.
     ///
     /// # Errors
-    /// What reading fails with.
+    ///
+    /// The error of the underlying reader.
     pub fn advance(&mut self) -> std::io::Result<Option<FileLine<'_>>> {
-        // What a very long line took is given back.
+        // Releases the memory of a very long line.
         if self.buffer.capacity() > 4 * 1024 * 1024 {
             self.buffer = Vec::new();
         }
@@ -353,7 +350,7 @@ impl<R: Read + Seek> TranscriptLines<R> {
         self.source.seek(SeekFrom::Start(0)).map(|_| ())
     }
 
-    /// The line at an offset, once all have been read; of one that is too long its outline.
+    /// Reads the line at an offset after the first pass; returns the outline of one that is too long.
     fn at(&mut self, offset: u64) -> std::io::Result<Vec<u8>> {
         self.source.seek(SeekFrom::Start(offset))?;
         let mut line = Vec::new();
@@ -369,11 +366,11 @@ impl<R: Read + Seek> TranscriptLines<R> {
     }
 }
 
-/// A line whose beginning has been read already, without its end.
+/// Rest of a line whose beginning has been read, without the line break.
 struct RestOfLine<'a, R> {
     head: &'a [u8],
     source: &'a mut BufReader<R>,
-    /// Bytes of the line that have been taken from the source.
+    /// Number of bytes of the line read so far.
     length: u64,
     ended: bool,
 }
@@ -405,7 +402,7 @@ impl<R: Read> Read for RestOfLine<'_, R> {
 }
 
 fn hash(text: &str) -> u64 {
-    // 0 stands for none.
+    // 0 means no id.
     xxh3_64(text.as_bytes()).max(1)
 }
 
@@ -413,11 +410,11 @@ fn hash_of(raw: Option<&RawValue>) -> u64 {
     raw.and_then(string).filter(|text| !text.is_empty()).map_or(0, |text| hash(&text))
 }
 
-/// A tool id that a later call has again, as some providers number the calls of every turn anew.
+/// A tool id that a later call uses again; some providers number the calls of every turn from the start.
 #[derive(Debug)]
 struct Reuse {
     tool: String,
-    /// Index of the first call with it.
+    /// Index of the first call with this id.
     first: usize,
     /// Index of this call.
     call: usize,
@@ -428,30 +425,30 @@ struct Survey {
     subagent: bool,
     found: Diagnosis,
     talk: Talk,
-    /// Ids of the call's records by the hash of its tool id; of several the last.
+    /// Index of the record of a call, by hash of its tool id; the last one if there are several.
     called: HashMap<u64, u32>,
-    /// Calls without a result so far.
+    /// Calls that have no result so far.
     unanswered: HashMap<u64, (usize, String)>,
     answered: HashSet<u64>,
     reuses: Vec<Reuse>,
-    /// Images: index of the record, how many, and their size together.
+    /// Images: index of the record, their number, and their total size.
     images: Vec<(usize, u64, u64)>,
     entrypoints: Vec<u64>,
-    /// Ids of sessions, and which one each record names; 0 is none.
+    /// Session ids, and the index into them for each record; 0 means none.
     sessions: Vec<String>,
     session_of: Vec<u16>,
     own: Option<String>,
-    /// Records of other sessions, by the hashes of their ids.
+    /// Records of other sessions, by hash of their id.
     foreign: HashSet<u64>,
     others: BTreeMap<String, OtherSession>,
-    /// How many records stood in front of each record of another session, by the hash of its id.
+    /// Number of links before each record of another session, by hash of its id.
     foreign_places: HashMap<u64, usize>,
-    /// Indices of records by the hashes of their ids; of copies the first.
+    /// Indices of records by hash of their id; the first one for copies.
     firsts: HashMap<u64, u32>,
     last_boundary: usize,
-    /// The line that is being read is damaged.
+    /// The current line is damaged.
     damaged_line: bool,
-    /// The last message: index of its link, and whether it has a time.
+    /// Last message: index of its link, and whether it has a timestamp.
     last: Option<(usize, bool)>,
     last_time: Option<String>,
     spoken: bool,
@@ -494,8 +491,9 @@ impl Survey {
         Ok(survey)
     }
 
-    /// Records of other sessions: older clients went on writing into this file after `/resume`. A record that names another
-    /// session and leads to records of this one, or comes before them, is its own history.
+    /// Returns the records of other sessions: older clients continued to write into this file after
+    /// `/resume`. A record that names another session and leads to records of this one, or precedes them, is
+    /// this session's own history.
     fn foreign(&self) -> HashSet<u64> {
         let links = &self.talk.links;
         let own = self.own.as_deref().and_then(|own| self.sessions.iter().position(|name| name == own));
@@ -533,7 +531,7 @@ impl Survey {
 
     fn add(&mut self, finding: Finding) {
         self.found.mendable += u64::from(finding.mend.is_some());
-        // What is mended is never left out for the sake of what is not.
+        // Only the list is limited; the repairs beyond it are still counted and made.
         if self.found.findings.len() < MOST_FINDINGS {
             self.found.findings.push(finding);
         } else {
@@ -685,7 +683,7 @@ impl Survey {
         }
         let sidechain = sidechain.is_some_and(|sidechain| sidechain.get() == "true");
         let spoken = kind == "user" || kind == "assistant";
-        // Every link has an id; what has none and says nothing is a note about the session.
+        // Every link has an id; a record without an id or a message is only a note about the session.
         if sidechain != self.subagent || (id.is_none() && !spoken) {
             return;
         }
@@ -711,8 +709,8 @@ impl Survey {
         }
         let boundary = kind == "system" && subtype.and_then(string).as_deref() == Some("compact_boundary");
         let copy_of = self.firsts.get(&hash_of(id)).filter(|_| id.is_some()).map(|first| *first as usize);
-        // A copy stands where the first one does, but for one behind a compaction, which makes the client forget what was
-        // before it. Progress is never taken for the end.
+        // A copy counts as being at the position of the first one, unless a compaction comes between, which
+        // makes the client forget what was before it. A progress record is never the end.
         if copy_of.is_none_or(|first| first < self.last_boundary) && kind != "progress" {
             self.talk.ends_elsewhere = false;
         }
@@ -797,7 +795,8 @@ impl Survey {
         }
         let first = self.firsts.get(&link.id).filter(|_| link.id != 0).map(|first| *first as usize);
         if let Some(first) = first.filter(|first| *first < index) {
-            // A copy of a record holds the calls and results of the first one, and no others. What is renamed is renamed in both.
+            // A copy of a record contains the same calls and results as the first one. A rename applies to
+            // both.
             for reuse in &mut self.reuses {
                 if reuse.call == first || reuse.results.contains(&first) {
                     reuse.results.push(index);
@@ -838,7 +837,7 @@ impl Survey {
         }
         if !self.answered.contains(&name) {
             if reused {
-                // The one before it stays without a result; the client says so itself.
+                // The earlier call remains without a result, which the client reports itself.
                 self.unanswered.insert(name, (index, tool));
             } else {
                 self.unanswered.entry(name).or_insert((index, tool));
@@ -873,7 +872,7 @@ impl Survey {
                 }
             }
         }
-        // The message of a call that stands on this very line cannot be another.
+        // A call in this same record is not in `links` yet; its message then counts as none.
         link.message = links.get(of).map_or(0, |call| call.message);
         self.answered.insert(name);
         self.unanswered.remove(&name);
@@ -888,14 +887,14 @@ impl Survey {
         u8::try_from(place).unwrap_or(u8::MAX)
     }
 
-    /// What is to be done about the conversation as a whole.
+    /// Determines the repairs for the conversation as a whole.
     fn outlook(&mut self, scope: RepairScope) -> Outlook {
         let called = &self.called;
         self.talk.unpaired.results.retain(|(_, tool)| !called.contains_key(&hash(tool)));
         let mut calls: Vec<(usize, String)> = self.unanswered.drain().map(|(_, call)| call).collect();
         calls.sort();
         self.talk.unpaired.calls = calls;
-        // In front of a compaction the client does not look for the record that the last checkpoint names.
+        // The client does not search before a compaction for the record that the last checkpoint names.
         if self
             .foreign_places
             .get(&self.talk.leaf)
@@ -906,7 +905,8 @@ impl Survey {
         let mut outline = plan(&self.talk, scope, false);
         let mut renames = self.renames(&outline);
         if !renames.is_empty() && outline.forgets_beside {
-            // A call whose own result is forgotten is sent with that of a later call of the same id, until this gets an id of its own.
+            // A call whose own result is forgotten is sent with the result of a later call with the same id,
+            // until the call gets an id of its own.
             let keeping = plan(&self.talk, scope, true);
             if !keeping.harms {
                 renames = self.renames(&keeping);
@@ -918,7 +918,8 @@ impl Survey {
         Outlook { plan, renames, images }
     }
 
-    /// Calls that get an id of their own: those the client sends beside another with the same id.
+    /// Returns the calls that need a new id: those that the client sends together with another of the same
+    /// id.
     fn renames(&self, plan: &LinkRepairPlan) -> Vec<(usize, String)> {
         let mut renames = Vec::new();
         let mut numbers: HashMap<&str, u32> = HashMap::new();
@@ -933,7 +934,7 @@ impl Survey {
                 let number = numbers.entry(&reuse.tool).or_insert(1);
                 let name = loop {
                     *number += 1;
-                    // With an underscore the client (2.1.332) loses the results of some such ids.
+                    // With an underscore, the client (2.1.332) loses the results of some such ids.
                     let name = format!("{}-{number}", reuse.tool);
                     if !self.called.contains_key(&hash(&name)) {
                         break name;
@@ -945,7 +946,7 @@ impl Survey {
         renames
     }
 
-    /// The oldest images, so many that the rest fits into a request.
+    /// Selects the oldest images to remove so that the rest fits into a request.
     fn too_many_images(&self, plan: &LinkRepairPlan) -> Option<TooManyImages> {
         let links = &self.talk.links;
         let total: u64 = plan.sent.iter().map(|index| links[*index].weight).sum();
@@ -970,7 +971,7 @@ impl Survey {
         Some(gone)
     }
 
-    /// How many things there are to mend, and how many records.
+    /// Returns the number of repairs needed and the number of records.
     fn left(mut self, scope: RepairScope) -> (u64, u64) {
         if !self.spoken {
             return (0, self.found.records);
@@ -1139,7 +1140,7 @@ impl Survey {
         Ok(self.found)
     }
 
-    /// The end of the branch with the record that was asked for.
+    /// Returns the end of the requested branch.
     fn branch_leaf(&self, plan: &LinkRepairPlan) -> Option<usize> {
         let links = &self.talk.links;
         let wanted = links.iter().position(|link| link.id == self.branch)?;
@@ -1150,31 +1151,31 @@ impl Survey {
     }
 }
 
-/// What is to be done about the conversation as a whole.
+/// Repairs for the conversation as a whole.
 struct Outlook {
     plan: LinkRepairPlan,
-    /// Numbers of reuses, and the ids they get.
+    /// Indices of reuses, and their new ids.
     renames: Vec<(usize, String)>,
     images: Option<TooManyImages>,
 }
 
 struct TooManyImages {
-    /// Indices of the records that lose theirs.
+    /// Indices of the records whose images are removed.
     records: Vec<usize>,
     count: u64,
-    /// All images that are sent, and their size.
+    /// Number of images sent, and their total size.
     all: u64,
     size: u64,
 }
 
-/// Parent of a torn record, when its beginning is there.
+/// Returns the parent of a torn record if its beginning is intact.
 fn parent_of_torn(text: &str) -> Option<u64> {
     let parent = text.strip_prefix("{\"parentUuid\":\"")?;
     let end = parent.find('"')?;
     (end >= 32 && !text.contains("\"isSidechain\":true")).then(|| hash(&parent[..end]))
 }
 
-/// What a compaction kept.
+/// Reads which records a compaction preserved.
 fn preserved(text: &str, boundary: usize) -> Option<Preserved> {
     let [data] = fields(text, ["compactMetadata"])?;
     let [segment] = fields(data?.get(), ["preservedSegment"])?;
@@ -1234,7 +1235,7 @@ fn fault_finding(fault: Fault, line: &FileLine<'_>) -> Finding {
     Finding { class, line: line.number, offset: line.offset, what, client, mend: Some(mend.into()), lost }
 }
 
-/// Numbers of the lines at these offsets, in one more pass that ends at the last of them.
+/// Returns the line numbers at these offsets, in one pass that ends at the last one.
 fn line_numbers<R: Read + Seek>(
     offsets: &BTreeSet<u64>,
     lines: &mut TranscriptLines<R>,
@@ -1258,12 +1259,12 @@ fn line_numbers<R: Read + Seek>(
     Ok(numbers)
 }
 
-/// Makes edits of a plan for the conversation's links.
+/// Turns a plan for the links into edits.
 struct Placing<'a, R> {
     links: &'a [Link],
     plan: &'a LinkRepairPlan,
     lines: &'a mut TranscriptLines<R>,
-    /// Ids of records that are put in or get one, so that each is made once.
+    /// Ids of inserted or named records, so that each is generated once.
     names: BTreeMap<(bool, usize), String>,
 }
 
@@ -1390,7 +1391,7 @@ impl<R: Read + Seek> Placing<'_, R> {
         })
     }
 
-    /// The id that is meant.
+    /// Resolves a name to an id.
     fn name(&mut self, name: &Name, own: (bool, usize)) -> std::io::Result<String> {
         Ok(match name {
             Name::Of(index) => match self.names.get(&(false, *index)) {
@@ -1403,12 +1404,12 @@ impl<R: Read + Seek> Placing<'_, R> {
         })
     }
 
-    /// An id that is the same whenever the same file is mended.
+    /// Generates an id that is the same whenever the same file is repaired.
     fn made(&self, (insert, index): (bool, usize)) -> String {
         let link = if insert { &self.links[self.plan.inserts[index].before] } else { &self.links[index] };
         let seed = format!("{insert} {index} {} {} {}", link.offset, link.id, link.parent);
         let bits = xxhash_rust::xxh3::xxh3_128(seed.as_bytes());
-        // Version 8: made in a way of one's own.
+        // UUID version 8 (custom format).
         let bits = bits & !(0xf000 << 64) & !(0xc << 60) | (0x8000 << 64) | (0x8 << 60);
         let hex = format!("{bits:032x}");
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
@@ -1446,7 +1447,7 @@ impl<R: Read + Seek> Placing<'_, R> {
     }
 }
 
-/// The end of the last text of a message, on one line.
+/// Returns the end of the last text in a message, on one line.
 fn last_words(text: &str) -> Option<String> {
     let [message] = fields(text, ["message"])?;
     let [content] = fields(message?.get(), ["content"])?;
@@ -1503,7 +1504,7 @@ fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
             "forgets them and their results with what was summed up, once the damage before them is repaired",
             "it follows the record in front of it",
         ),
-        // Told with what is put in, and with the fork.
+        // Reported together with the inserted record or the fork.
         Broken::Inserted | Broken::Joined => return None,
     };
     Some(Finding { class, line: 0, offset, what: what.into(), client, mend: Some(mend.into()), lost: None })

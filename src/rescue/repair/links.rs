@@ -1,98 +1,99 @@
-//! The links of a conversation: which record follows which, as a list that holds a few words a record, and what is broken
-//! in it.
+//! The links of a conversation: which record follows which, with a few words per record, and which of them
+//! are broken.
 //!
-//! The client walks from the newest record to the first along `parentUuid`; what is not on its way is not sent. A plan
-//! here says how the fewest links are changed so that every record is on it that belongs there. It is a pure value.
+//! The client walks from the newest record to the first along `parentUuid`; records off this path are not
+//! sent. A plan states how to change the fewest links so that every record that belongs to the conversation
+//! is on the path. It is a pure value.
 //!
-//! Measured on 2.1.329: a result without its call, and a call without its result in front of later turns, are left out of
-//! the request; a parent that is not in the file is replaced by a guess that loses turns in some shapes; no parent in the
-//! middle ends the conversation there. Calls that were made at once hang on each other, each with its result beside it.
+//! Measured on 2.1.329: a result without its call, and a call without its result before later turns, are left
+//! out of the request; a missing parent is replaced by a guess that loses turns in some shapes; a record
+//! without a parent in the middle ends the conversation there. Parallel calls are linked in a chain, each
+//! with its result as a side branch.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-/// Forks that are looked at.
+/// Maximum number of forks and edits examined.
 const FORKS: usize = 64;
-/// Lost parents in one conversation in whose place the client's guess is worked out.
+/// Maximum number of missing parents per conversation for which the client's guess is computed.
 const GUESSES: usize = 16;
 
-/// What a record is in the conversation.
+/// Role of a record in the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkedRecordKind {
-    /// Something a person or the client said to the model.
+    /// Text from the user or the client to the model.
     Prompt,
-    /// Results of tool calls.
     Result,
-    /// What the model said.
+    /// Output of the model.
     Assistant,
-    /// Where the conversation was compacted: it begins anew.
+    /// Compaction boundary, where the conversation starts over.
     Boundary,
     /// A note or an attachment.
     Other,
-    /// Progress of a hook or a tool, which the client never picks as the end of the conversation.
+    /// Progress of a hook or a tool. The client never takes it for the end of the conversation.
     Progress,
 }
 
-/// One record of the conversation, in the order of the file. Names are hashes; 0 is none.
+/// One record of the conversation, in file order. Ids are hashes; 0 means none.
 #[derive(Debug, Clone, Copy)]
 pub struct Link {
     pub id: u64,
-    /// Of the record it follows.
+    /// Id of the record it follows.
     pub parent: u64,
-    /// Of the message it is a part of; of a result, that its call is a part of.
+    /// Id of the message it is part of; for a result, that of the message with its call.
     pub message: u64,
-    /// Offset of its line.
+    /// Offset of its line in bytes.
     pub offset: u64,
-    /// Which record of its line it is.
+    /// Index of the record on its line.
     pub piece: u16,
     pub kind: LinkedRecordKind,
-    /// How the client was started that wrote it.
+    /// Index of the entry point that the client was started with.
     pub entrypoint: u8,
-    /// The client wrote it by itself, as it writes the body of a skill. Nobody typed it.
+    /// The client wrote it by itself, like the body of a skill; the user did not type it.
     pub meta: bool,
-    /// Its line is damaged: the client does not read it.
+    /// Its line is damaged, so the client does not read it.
     pub unread: bool,
-    /// When it was written, in milliseconds; 0 when it does not say so.
+    /// Timestamp in milliseconds; 0 if it has none.
     pub at: i64,
-    /// Bytes of its line.
+    /// Length of its line in bytes.
     pub length: u64,
-    /// Bytes of its message.
+    /// Length of its message in bytes.
     pub weight: u64,
 }
 
-/// A compaction that keeps the newest messages: the client puts those from `head` to `tail` behind `anchor`. Hashes of ids.
+/// A compaction that preserves the newest messages: the client places those from `head` to `tail` after
+/// `anchor`. Ids are hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preserved {
-    /// Index of the boundary.
     pub boundary: usize,
-    /// The first message that is kept.
+    /// First message that is preserved.
     pub head: u64,
     pub tail: u64,
     pub anchor: u64,
 }
 
-/// What is known of a conversation's records.
+/// Facts about the records of a conversation.
 #[derive(Debug, Default)]
 pub struct Talk {
-    /// In the order of the file.
+    /// Links in file order.
     pub links: Vec<Link>,
-    /// What compactions kept, in the order of the file.
+    /// Preserved segments of compactions, in file order.
     pub preserved: Vec<Preserved>,
-    /// The leaf that the last `last-prompt` record names; 0 for none.
+    /// Leaf named by the last `last-prompt` record; 0 for none.
     pub leaf: u64,
-    /// The same without the lines that the client does not read.
+    /// The same, ignoring lines that the client does not read.
     pub leaf_read: u64,
-    /// Of each record that a `last-prompt` names, by its id: how many records stood in front of the first that does.
+    /// For each id that a `last-prompt` names: the number of records before the first such `last-prompt`.
     pub checkpoints: HashMap<u64, usize>,
-    /// Parents of torn records, by the index of the record behind them.
+    /// Parents of torn records, by the index of the record after them.
     pub torn: BTreeMap<usize, Vec<u64>>,
-    /// A record of another session stands behind every record of this one.
+    /// A record of another session follows the last record of this one.
     pub ends_elsewhere: bool,
-    /// Calls and results that lack the other.
+    /// Calls without a result, and results without a call.
     pub unpaired: Unpaired,
 }
 
 impl Talk {
-    /// A `last-prompt` that names this leaf stands behind the records so far; 0: it names none.
+    /// Adds a `last-prompt` after the records so far. `leaf` is 0 if it names no record.
     pub fn checkpoint(&mut self, leaf: u64, unread: bool) {
         self.leaf = leaf;
         if !unread {
@@ -104,151 +105,146 @@ impl Talk {
     }
 }
 
-/// How much a plan may change. A plan that does not hold what it promises is made again with less.
+/// How much a plan may change. A plan that does not hold is made again with a narrower scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RepairScope {
-    /// Nothing of the chain: only what is wrong within records and lines.
+    /// Only repairs within records and lines; no link changes.
     Lines,
-    /// Links, but no branch is joined to another.
+    /// Also changes links, but joins no branches.
     Links,
     Joins,
 }
 
-/// What a record without a link is given.
+/// Id for a record that has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Name {
-    /// The id that the record at this index names as its parent, which is in no record.
+    /// The missing id that the record at this index names as its parent.
     LostParentOf(usize),
-    /// The id of the record at this index.
+    /// Id of the record at this index.
     Of(usize),
-    /// The id of the insert with this number.
+    /// Id of the insert with this index.
     OfInsert(usize),
-    /// One that nothing has.
     New,
 }
 
-/// A record that is put in for one that is lost.
+/// A record to insert in place of a lost one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Insert {
-    /// In front of the record at this index.
+    /// Index of the record to insert it before.
     pub before: usize,
     pub lost: Lost,
     pub id: Name,
-    /// What it follows; `None`: nothing.
+    /// Parent of the inserted record; `None` for the start.
     pub parent: Option<Name>,
-    /// The message it is a part of is that of the record at this index.
+    /// Index of the record whose message the inserted one belongs to.
     pub message_of: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lost {
-    /// The beginning of the conversation.
     Start,
-    /// The call of these results, the first of which is at this index.
+    /// The call of these results; the index is that of the first result.
     Calls(usize, Vec<String>),
-    /// The result of the call at this index.
+    /// Result of the call at this index.
     Result(usize, String),
 }
 
-/// Why a link is changed.
+/// Reason to change a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
-    /// It names a record that is not there.
+    /// The parent is not in the file.
     Missing,
-    /// It names none, in the middle.
+    /// A record in the middle has no parent.
     Absent,
-    /// It names itself or one that follows it.
+    /// The parent is the record itself or one of its descendants.
     Loop,
-    /// The record has no id.
     Unnamed,
-    /// It follows a record that is put in.
+    /// The record follows an inserted one.
     Inserted,
-    /// Its branch is put behind another.
+    /// The branch is attached to the end of another.
     Joined,
-    /// A copy of a record that lost its parent, and that the client reads in place of the first.
+    /// A copy of a record that lost its parent and that the client reads instead of the first one.
     Replayed,
-    /// It goes on after a compaction, and names a record from before an earlier one.
+    /// The record continues after a compaction, but names a parent from before an earlier one.
     Compacted,
-    /// It is one of the calls and results that a compaction kept, but not on the way along which the client finds them.
+    /// One of the calls and results that a compaction preserved, but off the path on which the client finds
+    /// them.
     Beside,
 }
 
-/// A link that is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relink {
-    /// Index of the record.
     pub index: usize,
     pub why: Broken,
-    /// What it follows from now on; `None`: what it did.
+    /// The new parent; `None` to keep the old one.
     pub parent: Option<Name>,
     pub id: Option<Name>,
-    /// Its results were given before: they become a text.
+    /// Turns its results into text, because the calls already have a result.
     pub as_text: bool,
 }
 
-/// A place from which two branches grow.
+/// A record from which two branches start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fork {
     /// First record of the later branch.
     pub index: usize,
-    /// Two clients wrote at the same time, so that neither branch was given up.
+    /// Two clients wrote at the same time, so neither branch was abandoned.
     pub at_once: bool,
-    /// The later branch is put behind the earlier.
+    /// The later branch is attached to the end of the earlier one.
     pub joined: bool,
 }
 
-/// A branch of a fork, by indices of records.
+/// A branch of a fork; all values are indices of records unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
-    /// The record that both branches follow.
+    /// Record that both branches follow.
     pub fork: usize,
     pub first: usize,
     pub leaf: usize,
-    /// The last record of it in which something was said.
+    /// Last record of the branch with a message.
     pub words: usize,
-    /// Prompts that a person gave.
+    /// Number of prompts by the user.
     pub turns: u64,
-    /// Bytes of its lines.
+    /// Total size of its lines, in bytes.
     pub bytes: u64,
-    /// The client sends it.
+    /// The client sends this branch.
     pub sent: bool,
     pub members: Vec<usize>,
 }
 
-/// What is to be done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkRepairPlan {
-    /// Records that are put in, in the order of the file.
+    /// Records to insert, in file order.
     pub inserts: Vec<Insert>,
-    /// Links that are changed.
     pub relinks: Vec<Relink>,
     pub forks: Vec<Fork>,
-    /// Calls without a result behind which nothing was said: the client itself tells the model.
+    /// Calls without a result at the end, which the client itself reports to the model.
     pub open_calls: Vec<usize>,
-    /// Branches, where there is more than one.
+    /// Branches, if there is more than one.
     pub branches: Vec<Branch>,
-    /// The client picks a wrong end of the conversation; this is the right one.
+    /// The correct end of the conversation, if the client picks a wrong one.
     pub leaf: Option<usize>,
-    /// What the client sends once the plan is carried out, in the order of the file.
+    /// Records that the client sends after the repair, in file order.
     pub sent: Vec<usize>,
-    /// The plan would take something from the client that it sends now.
+    /// The plan would remove something that the client sends now.
     pub harms: bool,
-    /// Records whose links stay broken, because the client would send less once they are repaired.
+    /// Records whose links stay broken, because the client would send less after their repair.
     pub refused: Vec<usize>,
-    /// The client forgets calls or results of messages that the last compaction kept.
+    /// The client forgets calls or results of messages that the last compaction preserved.
     pub forgets_beside: bool,
 }
 
-/// Calls and results that lack the other.
+/// Calls without a result, and results without a call.
 #[derive(Debug, Default)]
 pub struct Unpaired {
-    /// Calls without a result: index, id of the call.
+    /// Calls without a result: index of the record and id of the call.
     pub calls: Vec<(usize, String)>,
-    /// Results without a call.
+    /// Results without a call: index of the record and id of the call.
     pub results: Vec<(usize, String)>,
 }
 
-/// Plans for a conversation. With `beside` the client also sends the parallel calls and results that a compaction would make it forget.
+/// Plans the repair of a conversation. With `beside`, the client also sends the parallel calls and results
+/// that it would forget because of a compaction.
 #[must_use]
 pub fn plan(talk: &Talk, scope: RepairScope, beside: bool) -> LinkRepairPlan {
     if !talk
@@ -263,14 +259,15 @@ pub fn plan(talk: &Talk, scope: RepairScope, beside: bool) -> LinkRepairPlan {
     if !whole.harms {
         return whole;
     }
-    // A repair that makes a compaction whole makes the client forget what is beside the way of what was kept.
+    // Once a repair makes a compaction intact, the client forgets what is off the path of the preserved
+    // messages.
     if scope >= RepairScope::Links && whole.forgets_beside {
         let keeping = attempt(talk, scope, &none, true);
         if !keeping.harms {
             return keeping;
         }
     }
-    // One edit that does harm keeps no other from being made.
+    // One harmful edit must not prevent the others.
     let edits: BTreeSet<usize> = whole
         .relinks
         .iter()
@@ -284,7 +281,7 @@ pub fn plan(talk: &Talk, scope: RepairScope, beside: bool) -> LinkRepairPlan {
     edits.into_iter().take(FORKS).map(without).find(|plan| !plan.harms).unwrap_or(whole)
 }
 
-/// A plan that leaves the links of the records in `held` as they are.
+/// Makes a plan that does not change the links of the records in `held`.
 fn attempt(talk: &Talk, scope: RepairScope, held: &HashSet<usize>, beside: bool) -> LinkRepairPlan {
     let mut chain = Chain::of(talk, held);
     let before = [chain.sent_with(false), chain.sent()];
@@ -311,16 +308,18 @@ fn attempt(talk: &Talk, scope: RepairScope, held: &HashSet<usize>, beside: bool)
     let mut plan = chain.plan;
     plan.forgets_beside = forgets_beside;
     let [linked, guessed] = before;
-    // With a guess, or from a wrong end, the client may go on in a branch that the user left: to lose that one does no harm.
+    // After a guess or from a wrong end, the client may be in a branch that the user abandoned; losing that
+    // one does no harm.
     let none = HashSet::new();
     let left: HashSet<usize> = plan
         .branches
         .iter()
-        // A compaction can have summed up the beginning of a branch that goes on behind it.
+        // The beginning of a branch may be in the summary of a compaction while its rest continues after it.
         .filter(|branch| !branch.members.iter().any(|member| after.chain.contains(member)))
         .flat_map(|branch| branch.members.iter().copied())
         .collect();
-    // A damaged line that is read again can make a compaction whole, so that the client forgets more than it does now.
+    // Repairing a damaged line can make a compaction intact, and then the client forgets more than it does
+    // now.
     let damaged = after.compaction.segment.is_some() && talk.links.iter().any(|link| link.unread);
     let as_read =
         damaged.then(|| Chain::as_read(talk, held).sent()).filter(|read| read.compaction.segment.is_none());
@@ -335,32 +334,33 @@ fn attempt(talk: &Talk, scope: RepairScope, held: &HashSet<usize>, beside: bool)
     plan
 }
 
-/// The records on the client's way from the end of the conversation to its beginning.
+/// The records on the client's path from the end of the conversation to its beginning.
 struct ClientView {
-    /// Where it begins to walk; `None`: at a record of another session.
+    /// Record where the client starts; `None` if it is one of another session.
     leaf: Option<usize>,
-    /// The last record in the order of the client, which it takes unless a `last-prompt` names another branch.
+    /// Last record in the client's order, where it starts unless a `last-prompt` names another branch.
     newest: usize,
     chain: Vec<usize>,
     compaction: Compaction,
-    /// Records that stand further in front as well.
+    /// Copies of records that occur earlier in the file.
     copies: HashSet<usize>,
-    /// Records in damaged lines are passed over.
+    /// Ignores records on damaged lines.
     as_read: bool,
 }
 
-/// What the last compaction makes of the records in front of it, as 2.1.332 does: it forgets all of them but those on the way from
-/// the tail of `preservedSegment` to its head. Calls that were made at once hang on each other, so that the results of all
-/// but the last are not on this way and are forgotten as well. Where the way is broken the client forgets nothing.
+/// Effect of the last compaction on the records before it, as in 2.1.332: the client forgets all of them
+/// except those on the path from the tail of `preservedSegment` to its head. Parallel calls are linked in a
+/// chain, so the results of all but the last are off this path and are forgotten as well. If the path is
+/// broken, the client forgets nothing.
 #[derive(Debug, Default)]
 struct Compaction {
-    /// Records in front of this one are forgotten; 0: none are.
+    /// Records before this index are forgotten; 0 if there are none.
     boundary: usize,
     kept: HashSet<usize>,
     segment: Option<KeptSegment>,
 }
 
-/// Indices of a compaction's [`Preserved`].
+/// Indices of the records in a [`Preserved`].
 #[derive(Debug, Clone, Copy)]
 struct KeptSegment {
     head: usize,
@@ -375,7 +375,7 @@ impl Compaction {
 }
 
 impl ClientView {
-    /// Calls that were made at once with their results: the client sends those beside its way, too.
+    /// Returns the records on the path plus parallel calls and their results, which the client sends as well.
     fn with_parallels(&self, links: &[Link]) -> Vec<usize> {
         let messages: HashSet<u64> = self
             .chain
@@ -395,7 +395,8 @@ impl ClientView {
         all
     }
 
-    /// Something that was sent before, and that is not in `left`, is not sent any more, and no compaction summed it up.
+    /// Returns whether something is no longer sent that was sent before, is not in `left`, and is not in the
+    /// summary of a compaction.
     fn lacks(&self, before: &Self, left: &HashSet<usize>, talk: &Talk) -> bool {
         let links = &talk.links;
         // The client leaves out a result without its call.
@@ -405,7 +406,8 @@ impl ClientView {
             self.chain.iter().copied().filter(|index| links[*index].kind == LinkedRecordKind::Boundary).max();
         let summed_up_before = passed.unwrap_or(0).max(self.compaction.boundary);
         let messages: HashSet<u64> = self.compaction.kept.iter().map(|index| links[*index].message).collect();
-        // The other calls of a message that the compaction kept, and their results, are in no summary.
+        // The other calls of a message that the compaction preserved, and their results, are not in any
+        // summary.
         let summed_up = |index: usize| {
             index < summed_up_before
                 && (links[index].message == 0 || !messages.contains(&links[index].message))
@@ -429,24 +431,24 @@ impl ClientView {
 struct Chain<'a> {
     talk: &'a Talk,
     links: &'a [Link],
-    /// Parents by index; of a record that comes more than once what its last copy says, as the client reads it.
+    /// Parents by index. For a record with copies, the parent of its last copy, as the client reads it.
     parents: Vec<u64>,
-    /// Index by id; the first of equal ones.
+    /// Index by id; the first one for copies.
     by_id: HashMap<u64, u32>,
-    /// Later copies of records that come more than once, by the index of the first.
+    /// Later copies of records, by the index of the first one.
     later: BTreeMap<usize, Vec<usize>>,
-    /// Parents that are lost and are put in again.
+    /// Missing parents that are inserted again, with the index of their insert.
     restored: HashMap<u64, usize>,
-    /// Inserts by the record they stand in front of.
+    /// Inserts by the record that follows them.
     before: BTreeMap<usize, Vec<usize>>,
     relinked: BTreeMap<usize, usize>,
-    /// Copies of records that follow nothing, with the first one of each, whose own parent is not in the file.
+    /// Pairs of a record whose parent is not in the file and a later copy that lost this parent.
     lost_copies: Vec<(usize, usize)>,
-    /// Last record of a branch that was put behind another.
+    /// Last record of a branch that was attached to another.
     joined_end: Option<usize>,
-    /// Records whose links stay as they are.
+    /// Records whose links must not change.
     held: &'a HashSet<usize>,
-    /// Records in damaged lines are passed over.
+    /// Ignores records on damaged lines.
     as_read: bool,
     plan: LinkRepairPlan,
 }
@@ -482,7 +484,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Without the records that the client does not read.
+    /// Creates a chain without the records that the client does not read.
     fn as_read(talk: &'a Talk, held: &'a HashSet<usize>) -> Self {
         let mut chain = Self::of(talk, held);
         chain.by_id.retain(|_, index| !talk.links[*index as usize].unread);
@@ -494,7 +496,7 @@ impl<'a> Chain<'a> {
         self.by_id.get(&id).map(|index| *index as usize)
     }
 
-    /// The same record stands further in front, or the client does not read it.
+    /// Returns whether the record is a copy of an earlier one, or is not read by the client.
     fn repeated(&self, index: usize) -> bool {
         if self.as_read && self.links[index].unread {
             return true;
@@ -502,13 +504,13 @@ impl<'a> Chain<'a> {
         self.links[index].id != 0 && self.index(self.links[index].id) != Some(index)
     }
 
-    /// Its parent is named, and is neither in the file nor put in again.
+    /// Returns whether the record names a parent that is neither in the file nor inserted again.
     fn orphaned(&self, index: usize) -> bool {
         let parent = self.parents[index];
         parent != 0 && self.index(parent).is_none() && !self.restored.contains_key(&parent)
     }
 
-    /// What stands in front of a record: the last that is put in there, else the record before.
+    /// Returns what precedes a record: the last insert before it, or else the record before it.
     fn preceding(&self, index: usize) -> Option<Name> {
         if let Some(last) = self.before.get(&index).and_then(|all| all.last()) {
             return Some(Name::OfInsert(*last));
@@ -522,7 +524,7 @@ impl<'a> Chain<'a> {
             .find(|before| !self.repeated(*before) && self.links[*before].kind != LinkedRecordKind::Progress)
     }
 
-    /// What the torn records right in front of this one followed: their beginnings say so.
+    /// Returns the parent of the torn records right before this one, read from their beginnings.
     fn behind_torn(&self, index: usize) -> Option<usize> {
         let torn = self.talk.torn.get(&index)?;
         torn.iter().rev().find_map(|parent| self.index(*parent)).filter(|parent| *parent < index)
@@ -547,7 +549,7 @@ impl<'a> Chain<'a> {
         relink
     }
 
-    /// Records without an id: the next one says what it was.
+    /// Gives ids to records without one: the missing parent of the next record reveals the id.
     fn name_the_unnamed(&mut self) {
         for index in 0..self.links.len() {
             if self.links[index].id != 0 {
@@ -564,7 +566,8 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// A conversation that begins with an answer has lost its beginning, and a request may not begin so.
+    /// Inserts a start if the conversation begins with an answer: its beginning is lost, and a request must
+    /// not begin that way.
     fn begin(&mut self) {
         let talk = |kind| {
             matches!(
@@ -576,7 +579,7 @@ impl<'a> Chain<'a> {
             )
         };
         let mut at = self.links.iter().position(|link| talk(link.kind));
-        // What the first answer follows may stand behind it: batches of lines race.
+        // The parent of the first answer may be later in the file, because batches of lines race.
         for _ in 0..self.links.len() {
             match at.map(|index| self.links[index]) {
                 Some(link) if matches!(link.kind, LinkedRecordKind::Prompt | LinkedRecordKind::Boundary) => {
@@ -596,7 +599,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// A result whose call is lost gets a call again, in the place and with the id of the lost one.
+    /// Inserts a call for each result whose call is lost, with the position and the id of the lost one.
     fn restore_calls(&mut self, results: &[(usize, String)]) {
         let mut by_parent: Vec<(u64, usize, Vec<String>)> = Vec::new();
         for (index, tool) in results {
@@ -614,7 +617,7 @@ impl<'a> Chain<'a> {
                 continue;
             }
             let told = self.orphaned(result);
-            // Where the gap was closed, a call that was made at once follows the same record and comes before the result.
+            // If the gap was closed, a parallel call follows the same record and precedes the result.
             let beside = self.links[..result].iter().position(|link| {
                 link.kind == LinkedRecordKind::Assistant && lost != 0 && link.parent == lost && !told
             });
@@ -626,13 +629,14 @@ impl<'a> Chain<'a> {
             let known = if told {
                 None
             } else {
-                // The lost parent may be the start that was just put in.
+                // The missing parent may be the start that was just inserted.
                 self.index(lost)
                     .map(Name::Of)
                     .or_else(|| self.restored.get(&lost).copied().map(Name::OfInsert))
             };
             let parent = known.or_else(|| self.preceding(before));
-            // A part of the message among whose parts it stands: the client sends those that are not on its way only with the others.
+            // The call becomes part of the surrounding message, because the client sends parts off the path
+            // only together with the others of their message.
             let around = self.in_front(before).map_or(0, |front| self.links[front].message);
             let of_around = |index: &usize| self.links[*index].message == around && !self.repeated(*index);
             let among = around != 0 && (before..self.links.len()).any(|index| of_around(&index));
@@ -662,7 +666,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// A call whose result is lost gets one that says so, behind everything of its message.
+    /// Inserts a result for each call whose result is lost, after everything of its message.
     fn restore_results(&mut self, calls: &[(usize, String)]) {
         let said = |link: &Link| {
             matches!(
@@ -670,7 +674,7 @@ impl<'a> Chain<'a> {
                 LinkedRecordKind::Assistant | LinkedRecordKind::Prompt | LinkedRecordKind::Boundary
             )
         };
-        // A call that is put in again is said, too.
+        // An inserted call counts as a message, too.
         let calls_again = self.plan.inserts.iter().filter(|insert| matches!(insert.lost, Lost::Calls(..)));
         let last_again = calls_again.map(|insert| insert.before).max();
         let last = self.links.iter().rposition(said).max(last_again).unwrap_or(0);
@@ -689,7 +693,7 @@ impl<'a> Chain<'a> {
                 continue;
             }
             let (told, own) = (self.orphaned(end), self.parents[end] == self.links[*call].id);
-            // Of several calls that were made at once, the last one's result is what goes on.
+            // Of several parallel calls, the conversation continues from the result of the last one.
             let more = calls[place + 1..]
                 .iter()
                 .any(|(other, _)| self.links[*other].message == self.links[*call].message);
@@ -709,7 +713,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Every other broken link leads to what stands in front.
+    /// Links every other record with a broken link to the record before it.
     fn relink(&mut self) {
         let spoken = |link: &&Link| {
             matches!(
@@ -722,12 +726,14 @@ impl<'a> Chain<'a> {
             .iter()
             .filter(spoken)
             .fold((0, 0), |(all, without), link| (all + 1, without + usize::from(link.parent == 0)));
-        // Most have no parent: then the file lost them, and it was nobody who went back to the beginning.
+        // If most records have no parent, the file lost them, rather than the user going back to the
+        // beginning.
         let unlinked = all > 2 && without * 2 > all;
         let forward: HashSet<usize> = (0..self.links.len())
             .filter(|index| self.index(self.parents[*index]).is_some_and(|parent| parent >= *index))
             .collect();
-        // What followed one record goes on following one record: the branches of a user who went back stay apart.
+        // Records with the same missing parent get the same new one, so that the branches of a user who went
+        // back stay separate.
         let mut found: HashMap<u64, Name> = HashMap::new();
         for index in 1..self.links.len() {
             let link = &self.links[index];
@@ -757,8 +763,8 @@ impl<'a> Chain<'a> {
                 Name::OfInsert(_) | Name::LostParentOf(_) | Name::New => true,
             });
             let inserted = self.before.contains_key(&index);
-            // A checkpoint names the lost record: it stood in front of it. What is between was said after it, and was left by
-            // the user who went back to it.
+            // A checkpoint names the missing record, which was therefore before the checkpoint. Everything in
+            // between came later and was abandoned by the user, who went back to it.
             let checkpoint = self.talk.checkpoints.get(&lost).copied();
             let checkpoint =
                 checkpoint.filter(|place| why == Broken::Missing && !inserted && (1..index).contains(place));
@@ -781,7 +787,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// The parent a record has by now.
+    /// Returns the parent of a record with the changes so far.
     fn parent(&self, index: usize) -> Option<usize> {
         let changed = self.relinked.get(&index).and_then(|number| self.plan.relinks[*number].parent.clone());
         let mut name = match changed {
@@ -801,7 +807,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Walking on from a record one comes back to it.
+    /// Returns whether the ancestors of a record include the record itself.
     fn loops(&self, index: usize) -> bool {
         self.leads_to(self.parent(index), index)
     }
@@ -815,11 +821,11 @@ impl<'a> Chain<'a> {
                 None => return false,
             }
         }
-        // Another loop than its own.
+        // A loop that does not contain the wanted record.
         false
     }
 
-    /// The nearest record in front that does not follow this one.
+    /// Returns the nearest earlier record that is not a descendant of this one.
     fn preceding_ancestor(&self, index: usize) -> Option<Name> {
         (0..index)
             .rev()
@@ -828,7 +834,7 @@ impl<'a> Chain<'a> {
             .map(Name::Of)
     }
 
-    /// Copies of a record that lost their parent get that of the first one back.
+    /// Restores the parent of copies that lost it, from the first one.
     fn replays(&mut self) {
         for (first, copies) in self.later.clone() {
             let parent = self.links[first].parent;
@@ -848,7 +854,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// What is changed of a record is changed of its copies.
+    /// Applies the changes of a record to its copies.
     fn copies(&mut self) {
         let changed: Vec<(usize, Name)> = self
             .later
@@ -870,21 +876,21 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// What goes on after a second compaction and names a record from before the first one gets its place behind the
-    /// second: what is between is lost otherwise.
+    /// Attaches a record that continues after a second compaction, but names a parent from before the first
+    /// one, to the end of the second one. Otherwise everything in between is lost.
     fn rejoin_compactions(&mut self) {
         let boundaries: Vec<usize> = (0..self.links.len())
             .filter(|index| self.links[*index].kind == LinkedRecordKind::Boundary && !self.repeated(*index))
             .collect();
         for (earlier, compaction) in boundaries.iter().zip(boundaries.iter().skip(1)) {
             let tree = self.tree();
-            // Messages that the earlier compaction kept stand in front of it.
+            // Messages that the earlier compaction preserved are before it in the file.
             let kept = self.talk.preserved.iter().find(|kept| kept.boundary == *earlier);
             let start =
                 kept.and_then(|kept| self.index(kept.head)).map_or(*earlier, |head| head.min(*earlier));
             let from_before =
                 |chain: &Self, index: usize| chain.parent(index).is_some_and(|parent| parent < start);
-            // A row of a hook was written between the two, and what follows the compaction hangs on it.
+            // A hook wrote a record between the two, and the records after the compaction depend on it.
             let tails = self.talk.preserved.iter().filter_map(|preserved| self.index(preserved.tail));
             let tails: HashSet<usize> = tails.collect();
             let astray = (earlier + 1..*compaction).find(|index| {
@@ -904,10 +910,10 @@ impl<'a> Chain<'a> {
             }
             let kept = self.talk.preserved.iter().find(|kept| kept.boundary == *compaction);
             if kept.is_some_and(|kept| self.keeps(kept)) {
-                // The client itself puts what it kept, and what follows, behind the summary.
+                // The client itself places the preserved messages, and what follows, after the summary.
                 continue;
             }
-            // The first thing that was said after it, when nothing follows its summary.
+            // The first record after the compaction, if nothing follows the summary.
             let block = tree.all(*compaction);
             if block.iter().any(|index| self.links[*index].kind == LinkedRecordKind::Assistant) {
                 continue;
@@ -931,14 +937,14 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// The client finds the messages that a compaction kept.
+    /// Returns whether the client finds the messages that a compaction preserved.
     fn keeps(&self, kept: &Preserved) -> bool {
         let Some((head, tail)) = self.index(kept.head).zip(self.index(kept.tail)) else { return false };
         head == tail || self.leads_to(Some(tail), head)
     }
 
-    /// Calls and results of messages that the last compaction keeps, and the bodies of their skills, that are not on the way from its tail
-    /// to its head.
+    /// Returns the calls, results and skill bodies of messages that the last compaction preserves which are
+    /// off the path from its tail to its head.
     fn beside_kept(&self) -> Vec<usize> {
         let compaction = self.compaction();
         let Some(segment) = compaction.segment else { return Vec::new() };
@@ -971,7 +977,8 @@ impl<'a> Chain<'a> {
         beside
     }
 
-    /// Puts what is beside the way of the kept messages on this way, in the order of the file, so that the client keeps it.
+    /// Links the records next to the path of the preserved messages into it, in file order, so that the
+    /// client keeps them.
     fn keep_beside(&mut self) {
         let beside = self.beside_kept();
         let mut way: Vec<usize> = self.compaction().kept.into_iter().collect();
@@ -1007,8 +1014,8 @@ impl<'a> Chain<'a> {
         Tree { links: self.links, pairs, parents, last_copies }
     }
 
-    /// Finds forks. Branches of clients that wrote at the same time are put behind each other; every other branch was left
-    /// by who went back, and stays away.
+    /// Finds forks. Joins the branches of clients that wrote at the same time; every other branch was
+    /// abandoned by a user who went back, and stays separate.
     fn forks(&mut self, join: bool) {
         let tree = self.tree();
         let mut at = 0;
@@ -1037,7 +1044,7 @@ impl<'a> Chain<'a> {
                 let at_once = overlap(&tree, fork, earlier, later);
                 #[cfg(test)]
                 let at_once = at_once || JOINING_ANY.get();
-                // What a compaction summed up is not sent, joined or not.
+                // Records in the summary of a compaction are not sent, whether joined or not.
                 let summed_up = compaction.forgets(earlier) || compaction.forgets(later);
                 let joined = at_once && join && !summed_up && !self.held.contains(&later);
                 self.plan.forks.push(Fork { index: later, at_once, joined });
@@ -1057,11 +1064,11 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// A copy, a late note, or a record of another session at the end of the file makes the client walk from there and
-    /// lose what was said last.
+    /// Determines the correct end if a copy, a late note, or a record of another session at the end of the
+    /// file makes the client start there and lose the latest messages.
     fn end(&mut self) {
         let sent = self.sent();
-        // The last record of a joined branch may stand in front of what it follows now.
+        // The last record of a joined branch may be earlier in the file than what it follows now.
         if let Some(end) = self.joined_end.filter(|end| !sent.chain.contains(end)) {
             self.plan.leaf = Some(end);
             return;
@@ -1077,13 +1084,14 @@ impl<'a> Chain<'a> {
                     }
                 }
         };
-        // The client forgets what is in front of a compaction, unless that kept some of it.
+        // The client forgets what is before a compaction, unless some of it was preserved.
         let from = self.last_boundary().filter(|_| sent.compaction.segment.is_none()).unwrap_or(0);
         let Some(last) = (from..self.links.len()).rev().find(said) else { return };
         let astray = match sent.leaf {
             None => true,
-            // A `last-prompt` names it: that is the client's own choice, or the user's. Behind records of another session
-            // the client does not go on from it to what was said later, nor does it when a copy is the last line.
+            // A `last-prompt` names it, which was the choice of the client or of the user. After records of
+            // another session, or if a copy is the last line, the client does not continue from it to later
+            // messages.
             Some(leaf) if leaf != sent.newest => {
                 let copy = self.later.contains_key(&sent.newest)
                     && !sent.chain.contains(&last)
@@ -1091,7 +1099,7 @@ impl<'a> Chain<'a> {
                     && self.walk(last, &sent.compaction).contains(&leaf);
                 copy || (self.talk.ends_elsewhere && self.walk(sent.newest, &sent.compaction).contains(&leaf))
             }
-            // Copies and notes only: who went back has said something.
+            // Only copies and notes follow; a user who goes back always adds a message.
             Some(_) => !sent.chain.contains(&last) && !self.beside(last, &sent),
         };
         if astray {
@@ -1099,22 +1107,22 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// A part of a message whose other parts are sent.
+    /// Returns whether other parts of the record's message are sent.
     fn beside(&self, index: usize, sent: &ClientView) -> bool {
         let message = self.links[index].message;
         message != 0 && sent.chain.iter().any(|other| self.links[*other].message == message)
     }
 
-    /// What the client sends; where a link is broken it guesses.
+    /// Returns what the client sends; where a link is broken, the client guesses.
     fn sent(&self) -> ClientView {
         self.sent_with(true)
     }
 
-    /// The same; without `guesses` as far as links lead.
+    /// Returns what the client sends; without `guesses`, only as far as links lead.
     fn sent_with(&self, guesses: bool) -> ClientView {
         let last_boundary = self.last_boundary();
         let compaction = self.compaction();
-        // The client takes the last line of the file for the end, even when it is a copy.
+        // The client takes the last line of the file for the end, even if it is a copy.
         let place =
             |index: usize| self.later.get(&index).and_then(|copies| copies.last()).copied().unwrap_or(index);
         let mut newest = (0..self.links.len())
@@ -1141,7 +1149,8 @@ impl<'a> Chain<'a> {
             None => self
                 .index(if self.as_read { self.talk.leaf_read } else { self.talk.leaf })
                 .filter(|leaf| last_boundary.is_none_or(|boundary| place(*leaf) >= boundary))
-                // Behind a compaction that kept messages the client follows a checkpoint only when nothing follows that.
+                // After a compaction that preserved messages, the client uses a checkpoint only if no record
+                // follows the one it names.
                 .filter(|leaf| compaction.segment.is_none() || !self.is_followed(*leaf)),
         };
         let (leaf, chain) =
@@ -1184,7 +1193,7 @@ impl<'a> Chain<'a> {
         Compaction { boundary, kept, segment: Some(segment) }
     }
 
-    /// The record with the newest time among those that lead back to this one.
+    /// Returns the record with the latest timestamp among the descendants of this one.
     fn newest_behind(&self, from: usize) -> usize {
         self.tree()
             .all(from)
@@ -1227,15 +1236,15 @@ impl<'a> Chain<'a> {
         chain
     }
 
-    /// Its parent is named, is not in the file, and no change gives it another.
+    /// Returns whether the record names a parent that is not in the file, and no change gives it another.
     fn names_nothing(&self, index: usize) -> bool {
         let changed =
             self.relinked.get(&index).is_some_and(|number| self.plan.relinks[*number].parent.is_some());
         self.orphaned(index) && !changed
     }
 
-    /// What 2.1.332 puts in the place of a parent that is not in the file: of the records in front that nothing in front follows
-    /// the one with the newest time.
+    /// Returns what 2.1.332 uses in place of a missing parent: among the earlier records that no earlier
+    /// record follows, the one with the latest timestamp.
     fn guess(&self, index: usize, seen: &HashSet<usize>, compaction: &Compaction) -> Option<usize> {
         let in_front = |other: &usize| {
             !self.repeated(*other)
@@ -1260,7 +1269,7 @@ std::thread_local! {
     static JOINING_ANY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
-/// Runs something with a plan that joins every branch to another, as a negative control.
+/// Runs `run` with a plan that joins every branch, as a negative control.
 #[cfg(test)]
 pub fn joining_any_branch<T>(run: impl FnOnce() -> T) -> T {
     JOINING_ANY.set(true);
@@ -1269,13 +1278,14 @@ pub fn joining_any_branch<T>(run: impl FnOnce() -> T) -> T {
     answer
 }
 
-/// Two processes wrote both branches at the same time. Who goes back first lets go of what was said, so that only what one
-/// process wrote before and after the other did proves it:
+/// Returns whether two processes wrote both branches at the same time. A user who goes back abandons one
+/// branch before starting the other, so the only proof is what one process wrote before and after the other
+/// one did:
 ///
-/// - a tool call, or a part of a message, is from the time before the other branch said something and its result, or the
-///   next part, from after it, and the turn went on; or
-/// - both branches took turns: each went on from its own end after the other had said something. Front ends of two kinds
-///   prove it with one such change less.
+/// - a tool call, or a part of a message, is from before a message of the other branch, its result, or the
+///   next part, is from after it, and the turn continued; or
+/// - both branches took turns: each continued from its own end after a message of the other. If the front
+///   ends differ in kind, one alternation less is enough.
 fn overlap(tree: &Tree<'_>, fork: usize, earlier: usize, later: usize) -> bool {
     let said = |first: usize| {
         let mut all: Vec<usize> = tree.all(first).into_iter().filter(|index| tree.is_said(*index)).collect();
@@ -1286,7 +1296,7 @@ fn overlap(tree: &Tree<'_>, fork: usize, earlier: usize, later: usize) -> bool {
     within(tree, fork, &one, &other) || within(tree, fork, &other, &one) || alternate(tree, &one, &other)
 }
 
-/// A turn of the branch `mine` was under way while `theirs` said something.
+/// Returns whether a turn of the branch `mine` was in progress when `theirs` got a message.
 fn within(tree: &Tree<'_>, fork: usize, mine: &[usize], theirs: &[usize]) -> bool {
     let links = tree.links;
     mine.iter().any(|index| {
@@ -1321,7 +1331,7 @@ fn within(tree: &Tree<'_>, fork: usize, mine: &[usize], theirs: &[usize]) -> boo
     })
 }
 
-/// Both branches went on from their own ends after the other one had said something.
+/// Returns whether both branches continued from their own ends after messages of the other one.
 fn alternate(tree: &Tree<'_>, one: &[usize], other: &[usize]) -> bool {
     let links = tree.links;
     let mut all: Vec<(usize, bool)> =
@@ -1336,7 +1346,7 @@ fn alternate(tree: &Tree<'_>, one: &[usize], other: &[usize]) -> bool {
     for (index, first) in all {
         let own = usize::from(!first);
         if side != Some(first) {
-            // Going on from another place than its own end is going back.
+            // Continuing from anywhere but its own end means going back.
             if ends[own].is_some_and(|end| tree.said_before(index, usize::MAX) != Some(end)) {
                 return false;
             }
@@ -1353,15 +1363,16 @@ fn alternate(tree: &Tree<'_>, one: &[usize], other: &[usize]) -> bool {
 
 struct Tree<'a> {
     links: &'a [Link],
-    /// Parent and child, sorted.
+    /// Pairs of parent and child, sorted.
     pairs: Vec<(u32, u32)>,
     parents: Vec<Option<u32>>,
-    /// Places of the last copies of records that come more than once.
+    /// Positions of the last copies of records, by the first one.
     last_copies: HashMap<usize, usize>,
 }
 
 impl Tree<'_> {
-    /// Where a record stands. The first copy of one can stand in front of what it follows, when this was lost and written again.
+    /// Returns the position of a record. If its parent was lost and written again, the first copy may be
+    /// before the parent; then the last copy counts.
     fn place(&self, index: usize) -> usize {
         let astray = self.parent(index).is_some_and(|parent| parent > index);
         self.last_copies.get(&index).filter(|_| astray).copied().unwrap_or(index)
@@ -1382,7 +1393,7 @@ impl Tree<'_> {
             || (link.kind == LinkedRecordKind::Prompt && !link.meta)
     }
 
-    /// The nearest record in front of this one in which something was said, `limit` among them.
+    /// Returns the nearest ancestor with a message, up to and including `limit`.
     fn said_before(&self, index: usize, limit: usize) -> Option<usize> {
         let mut at = self.parent(index)?;
         for _ in 0..self.links.len() {
@@ -1397,7 +1408,8 @@ impl Tree<'_> {
         None
     }
 
-    /// Something was said on this branch that is no part of the message it hangs on, nor written by the client itself.
+    /// Returns whether the branch contains a message that is neither part of the message it starts from nor
+    /// written by the client itself.
     fn goes_on(&self, from: usize, message: u64) -> bool {
         self.all(from).into_iter().any(|index| {
             let link = &self.links[index];
@@ -1410,11 +1422,12 @@ impl Tree<'_> {
         })
     }
 
-    /// The first record and everything that follows it.
+    /// Returns a record and all of its descendants.
     fn all(&self, from: usize) -> Vec<usize> {
         let mut all = Vec::new();
         let mut left = vec![from];
-        // What follows a record may stand in front of it, where the first copy of this record was lost; links can also form a loop.
+        // A descendant may be earlier in the file if the first copy of its ancestor was lost, and links can
+        // form a loop.
         let mut seen = HashSet::from([from]);
         while let Some(index) = left.pop() {
             all.push(index);
@@ -1423,7 +1436,7 @@ impl Tree<'_> {
         all
     }
 
-    /// The last record of a branch.
+    /// Returns the last record of a branch.
     fn end(&self, from: usize) -> usize {
         let skipped = |index: &usize| self.links[*index].kind != LinkedRecordKind::Progress;
         self.all(from).into_iter().filter(skipped).max().unwrap_or(from)
@@ -1451,7 +1464,7 @@ impl Tree<'_> {
 mod tests {
     use super::*;
 
-    /// A record: its id, its parent, its message and what it is. Records are a second apart.
+    /// Id, parent, message and kind of a record. Records are one second apart.
     type Row = (u64, u64, u64, LinkedRecordKind);
 
     fn talk(rows: &[Row]) -> Talk {
@@ -1473,7 +1486,8 @@ mod tests {
     }
 
     const LOST: u64 = 99;
-    /// A turn with two calls at once, of which a compaction keeps all; the prompt is 1, the last answer 6.
+    /// A turn with two parallel calls that a compaction preserves completely; the prompt is 1, the last
+    /// answer 6.
     const KEPT: [Row; 9] = [
         (1, 0, 0, LinkedRecordKind::Prompt),
         (2, 1, 50, LinkedRecordKind::Assistant),
@@ -1504,7 +1518,7 @@ mod tests {
             rows[index].1 = LOST;
             rows
         };
-        // Rows, a compaction keeps the turn, the records that are relinked.
+        // Name, rows, whether a compaction preserves the turn, and the indices of the relinked records.
         for (what, rows, keeps, relinked) in [
             ("sound", KEPT, true, &[][..]),
             ("one call, its link", broken(one_call, 1), true, &[1]),
@@ -1530,7 +1544,7 @@ mod tests {
 
     #[test]
     fn what_a_compaction_summed_up_is_not_joined() {
-        // Two clients took turns, and a compaction that keeps nothing follows.
+        // Two clients took turns, followed by a compaction that preserves nothing.
         let rows = [
             (1, 0, 0, LinkedRecordKind::Prompt),
             (2, 1, 50, LinkedRecordKind::Assistant),
@@ -1655,7 +1669,7 @@ mod tests {
             (4, 3, 60, LinkedRecordKind::Assistant),
             (3, 2, 0, LinkedRecordKind::Prompt),
         ];
-        // Without a checkpoint the client goes on from the copy to what follows it.
+        // Without a checkpoint, the client continues from the copy to what follows it.
         for (checkpoint, leaf) in [(2, Some(3)), (0, None)] {
             let mut talk = talk(&rows);
             if checkpoint != 0 {

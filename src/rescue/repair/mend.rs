@@ -1,5 +1,5 @@
-//! Mending: a transcript written anew with the edits of a diagnosis. Lines without an edit keep their bytes, and of an edited
-//! line everything but what the edit says.
+//! Applying a repair: writes a transcript with the edits of a diagnosis. Lines without an edit keep their
+//! bytes, and an edited line changes only where the edit says so.
 
 use super::content::{Treatment, replaced, treated, with};
 use super::diagnosis::{Diagnosis, Edit, EndRecord, InsertedRecord, LostRecord, RecordRepair};
@@ -8,14 +8,16 @@ use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 
 const BLOCK: usize = 256 * 1024;
-/// Keys that a record which is put in has from the one it is put in front of.
+/// Keys that an inserted record copies from the record after it.
 const SHARED: [&str; 8] =
     ["isSidechain", "userType", "entrypoint", "cwd", "sessionId", "version", "gitBranch", "timestamp"];
 
-/// Copies a transcript with the edits of its diagnosis.
+/// Copies a transcript and applies the edits of its diagnosis.
 ///
 /// # Errors
-/// What reading or writing fails with; [`std::io::ErrorKind::UnexpectedEof`] when the source is shorter than it was.
+///
+/// Errors of the reader or the writer; [`std::io::ErrorKind::UnexpectedEof`] if the source is shorter than
+/// before.
 pub fn mend(source: impl Read, found: &Diagnosis, to: &mut impl Write) -> std::io::Result<()> {
     let mut source = BufReader::with_capacity(BLOCK, source.take(found.bytes));
     let mut to = LineEndWriter { to, ended: true };
@@ -44,7 +46,7 @@ pub fn mend(source: impl Read, found: &Diagnosis, to: &mut impl Write) -> std::i
     Ok(())
 }
 
-/// Knows whether what was written ends with a line end.
+/// Writer that tracks whether the output ends with a line break.
 struct LineEndWriter<'a, W> {
     to: &'a mut W,
     ended: bool,
@@ -64,7 +66,7 @@ impl<W: Write> Write for LineEndWriter<'_, W> {
     }
 }
 
-/// The record from which the client learns the end of the conversation.
+/// Returns the record that tells the client where the conversation ends.
 fn end_record(end: &EndRecord) -> String {
     let mut record = Map::new();
     record.insert("type".into(), "last-prompt".into());
@@ -73,7 +75,7 @@ fn end_record(end: &EndRecord) -> String {
     format!("{}\n", Value::Object(record))
 }
 
-/// One line with its edit, as one or more lines.
+/// Applies an edit to a line; the result is one or more lines.
 fn mended(line: &[u8], edit: &Edit) -> Vec<u8> {
     let bare = line.strip_suffix(b"\n").unwrap_or(line);
     let pieces = Pieces::of(bare);
@@ -100,7 +102,7 @@ fn mended(line: &[u8], edit: &Edit) -> Vec<u8> {
     out
 }
 
-/// A record with its changes.
+/// Applies the changes to a record.
 fn changed(text: &str, change: &RecordRepair) -> String {
     let mut text = text.to_owned();
     let values = [("parentUuid", &change.parent), ("uuid", &change.id), ("timestamp", &change.time)];
@@ -126,7 +128,7 @@ fn content(text: &str, treatment: Treatment<'_>) -> Option<String> {
     replaced(text, "message", &message)
 }
 
-/// A record that is put in, like its neighbour in what the client says of every record.
+/// Builds an inserted record, with the common fields of its neighbour.
 fn record(put: &InsertedRecord, neighbour: &str) -> String {
     let mut record = Map::new();
     record.insert("parentUuid".into(), put.parent.as_deref().map_or(Value::Null, Value::from));
@@ -215,7 +217,7 @@ mod tests {
         bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
     }
 
-    /// The lines of the file but these, numbered from 0.
+    /// Removes these lines, numbered from 0.
     fn without(bytes: &[u8], gone: &[usize]) -> Vec<u8> {
         let kept = lines(bytes).into_iter().enumerate().filter(|(index, _)| !gone.contains(index));
         kept.flat_map(|(_, line)| line).collect()
@@ -246,7 +248,7 @@ mod tests {
                     let file = std::fs::File::open(&entry).unwrap();
                     let mut found =
                         diagnose(file, &DiagnosisOptions { subagent, ..READING }).unwrap().findings;
-                    // Some of the states are the ends of transcripts only.
+                    // Some of the states are only the ends of transcripts.
                     let cut = entry.starts_with(root.join("states"));
                     found.retain(|finding| {
                         finding.mend.is_some() && !(cut && finding.class == DamageClass::LostStart)

@@ -1,8 +1,9 @@
-//! Repair: a transcript that the client cannot open, or opens without all of its turns, is mended.
+//! Repair: fixes a transcript that the client cannot open, or opens without all of its turns.
 //!
-//! What is there is kept as a verified snapshot first. The mended transcript is made from that snapshot beside the old one,
-//! made durable, read again and examined again, and takes its place only while nobody has written to that: so there are
-//! the old bytes or the new ones, never half. The snapshot brings the old bytes back.
+//! The current file is first stored as a verified snapshot. The repaired transcript is made from that
+//! snapshot next to the old one, synced to disk, read back and examined again. It replaces the old one only
+//! if nothing has written to that since, so the file always has either the old bytes or the new ones. The
+//! snapshot can restore the old bytes.
 
 mod content;
 mod diagnosis;
@@ -43,9 +44,8 @@ use std::io::{BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-/// Name and version of this object's form.
 const SCHEMA: &str = "cc-session-recover/repair@1";
-/// Ending of the names of the snapshots that are taken here, behind their time.
+/// Suffix of the names of repair snapshots, after their time.
 const ENDING: &str = "-repair";
 const NAME_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
 const BLOCK: usize = 256 * 1024;
@@ -55,15 +55,15 @@ const BLOCK: usize = 256 * 1024;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RepairOptions {
-    /// Id, beginning of it, name, title or path of the transcript.
+    /// Session id, id prefix, name, title or transcript path.
     pub session: Option<String>,
     /// The session that was active last, in `project` when it is given.
     pub latest: bool,
-    /// Only sessions of this project.
+    /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
-    /// Mend it; otherwise it is only told what would be done.
+    /// Repairs the transcript; otherwise only reports what would be done.
     pub apply: bool,
-    /// Put back what was there before the last repair.
+    /// Restores the transcript from before the last repair.
     pub rollback: bool,
     /// Id of a record: the client is to send the branch that it is in.
     pub branch: Option<String>,
@@ -106,11 +106,11 @@ pub struct RepairReport {
     pub bytes: u64,
     /// Lines of the transcript before the repair.
     pub lines: u64,
-    /// Its records before, as far as they can be read.
+    /// Number of readable records before the repair.
     pub records: u64,
-    /// What was found, in the order of the file.
+    /// Findings in file order.
     pub findings: Vec<Finding>,
-    /// Findings that are not in the list, because there are too many.
+    /// Number of findings beyond the limit of the list.
     pub more: u64,
     /// How many findings are mended; 0: there is nothing to repair.
     pub mendable: u64,
@@ -126,27 +126,27 @@ pub struct RepairReport {
     pub subagents: Vec<SubagentFindings>,
     /// Why it cannot be mended now; `null`: it can.
     pub held: Option<String>,
-    /// It was mended, and read and examined again.
+    /// It was repaired, read back and examined again.
     pub repaired: bool,
-    /// What was there before the last repair was put back.
+    /// The transcript from before the last repair was restored.
     pub rolled_back: bool,
-    /// Name of the snapshot of what was there before.
+    /// Name of the snapshot of the previous transcript.
     pub kept: Option<String>,
-    /// The command that undoes it.
+    /// Command that undoes the repair.
     pub undo: Option<Vec<String>>,
-    /// How the session is resumed.
     pub commands: Commands,
 }
 
-/// Says what is damaged in a session's transcript, and mends it when that is asked for.
+/// Reports the damage in a session's transcript and repairs it on request.
 ///
 /// # Errors
-/// Those of [`find`]; [`Code::Usage`] for options that exclude each other; [`Code::SessionNotFound`] for a branch that the
-/// conversation does not have; with `apply` [`Code::SessionLive`] while a client
-/// or a run holds the session or something has just written to it, [`Code::ChangedMeanwhile`] when somebody writes to it
-/// meanwhile, [`Code::VerificationFailed`] when what was written is not what was meant; with `rollback` those of
-/// [`restore::restore`], and [`Code::ChangedMeanwhile`] when the session went on since. [`Code::Io`]. The transcript is then
-/// as it was.
+///
+/// Those of [`find`]; [`Code::Usage`] for options that exclude each other; [`Code::SessionNotFound`] for a
+/// branch that the conversation does not have; with `apply`, [`Code::SessionLive`] while a client or a run
+/// has the session open or something has just written to it, [`Code::ChangedMeanwhile`] if something writes
+/// to it meanwhile, [`Code::VerificationFailed`] if the file differs from what was written; with `rollback`,
+/// those of [`restore::restore`], and [`Code::ChangedMeanwhile`] if the session continued since.
+/// [`Code::Io`]. On an error the transcript is unchanged.
 pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport> {
     if options.apply && options.rollback {
         return Err(Error::new(Code::Usage, "--apply and --rollback are both given").hint("give one of them"));
@@ -220,7 +220,7 @@ pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport>
     Ok(report)
 }
 
-/// Ids of records are UUIDs; anything else would be no name of a file either.
+/// Validates the id of a record, which must be a UUID because it becomes part of a file name.
 fn branch_id(text: &str) -> Result<String> {
     let id = text.to_ascii_lowercase();
     let parts: Vec<&str> = id.split('-').collect();
@@ -233,13 +233,14 @@ fn branch_id(text: &str) -> Result<String> {
         .hint("`cc-session-recover repair` lists the branches with their ids"))
 }
 
-/// The name of a snapshot says which branch was asked for, so that the same bytes are made from it again.
+/// Returns the name of a snapshot. It contains the requested branch, so that the same bytes can be made from
+/// the snapshot again.
 fn name_of(at: DateTime<Utc>, branch: Option<&str>) -> String {
     let branch = branch.map(|branch| format!("-{branch}")).unwrap_or_default();
     format!("{}{branch}{ENDING}", at.format(NAME_TIME))
 }
 
-/// The time in a snapshot's name, for a record when no other has one, and the branch in it.
+/// Returns the time in a snapshot's name, as a fallback timestamp for records, and the branch in it.
 fn parts_of(name: &str) -> (String, Option<String>) {
     let rest = name.strip_suffix(ENDING).unwrap_or(name);
     let (time, branch) = rest.split_once('-').map_or((rest, None), |(time, branch)| (time, Some(branch)));
@@ -250,14 +251,14 @@ fn parts_of(name: &str) -> (String, Option<String>) {
     (time, branch.map(str::to_owned))
 }
 
-/// What is wrong with a session's transcript, and edits that were tried: what they make is read again, and where it would need
-/// another repair, or would take something from the client that it sends now, less is done. So what a dry run promises
-/// holds, and one thing that cannot be mended is in the way of no other.
+/// Diagnoses a session's transcript and tries the edits: their result is read again, and if it would need
+/// another repair, or would remove something that the client sends now, the scope is reduced. So the promise
+/// of a dry run holds, and one thing that cannot be repaired does not prevent the others.
 fn examined(path: &Path, session: &str, name: &str) -> Result<Diagnosis> {
     examined_in(&|| open_regular_with_metadata(path).map(|(file, _)| file), path, session, name)
 }
 
-/// The same of whatever `open` gives; `path` is only named in errors.
+/// Like [`examined`], for any source that `open` returns; `path` is only used in errors.
 fn examined_in<S: Read + Seek + Send>(
     open: &dyn Fn() -> Result<S>,
     path: &Path,
@@ -291,7 +292,7 @@ fn examined_in<S: Read + Seek + Send>(
             continue;
         };
         if holds {
-            // What was found with more in view is told as well, as something that is left as it is.
+            // Also report what was found with a wider scope, as left alone.
             let told: HashSet<(u64, DamageClass)> =
                 found.findings.iter().map(|finding| (finding.offset, finding.class)).collect();
             let left =
@@ -304,7 +305,8 @@ fn examined_in<S: Read + Seek + Send>(
     Ok(first.unwrap_or_default())
 }
 
-/// Leaves everything as it is: with a line that is read again a compaction is whole, and the client forgets turns that it sends now.
+/// Drops all edits: repairing the line would make a compaction intact, and the client would forget turns that
+/// it sends now.
 fn refuse(found: &mut Diagnosis) {
     found.edits.clear();
     (found.end, found.put_in, found.mendable) = (None, 0, 0);
@@ -323,7 +325,7 @@ fn refuse(found: &mut Diagnosis) {
     });
 }
 
-/// The edits make a transcript in which there is nothing to mend.
+/// Returns whether the edits make a transcript that needs no further repair.
 fn tried(
     source: impl Read + Send,
     found: &Diagnosis,
@@ -341,7 +343,7 @@ fn tried(
     Ok(left == 0 && records == found.records + found.put_in)
 }
 
-/// Passes what is written on to another thread.
+/// Writer that sends its output to another thread.
 struct Sending(mpsc::SyncSender<Vec<u8>>);
 
 impl Write for Sending {
@@ -374,7 +376,7 @@ impl Read for Receiving {
     }
 }
 
-/// Other sessions with their own transcripts, where those were found.
+/// Adds the paths of the transcripts of other sessions, where they are known.
 fn with_transcripts(mut others: Vec<OtherSession>, inventory: &Inventory<'_>) -> Vec<OtherSession> {
     for other in &mut others {
         let row = inventory.rows.iter().find(|row| row.found.id() == other.session);
@@ -383,7 +385,7 @@ fn with_transcripts(mut others: Vec<OtherSession>, inventory: &Inventory<'_>) ->
     others
 }
 
-/// Subagents whose transcripts are damaged.
+/// Returns the subagents whose transcripts are damaged.
 fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
     let mut damaged = Vec::new();
     for path in found.subagents() {
@@ -397,7 +399,7 @@ fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
         };
         let found = diagnose(file, &reading).doing("read", &path)?;
         let mut findings = found.findings;
-        // A subagent is ended in the middle of a call without harm to the conversation.
+        // A subagent may end in the middle of a call without harm to the conversation.
         findings.retain(|finding| finding.class != DamageClass::OpenCall);
         for finding in &mut findings {
             finding.mend = None;
@@ -409,7 +411,7 @@ fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
     Ok(damaged)
 }
 
-/// Mends it; gives the name of the snapshot of what was there.
+/// Repairs the transcript. Returns the name of the snapshot of the previous one.
 fn apply(
     world: World<'_>,
     ground: &ReportContext<'_>,
@@ -417,7 +419,7 @@ fn apply(
     branch: Option<&str>,
 ) -> Result<String> {
     let (state, path) = (&ground.state, &found.path);
-    // No run of ours may begin while the file is changed.
+    // No unattended run may start while the file is changed.
     let Some(_lease) = Lock::try_take(&state.run_lease(found.id()))? else {
         return Err(Error::new(Code::SessionLive, "a run of it is under way")
             .at(path)
@@ -443,7 +445,7 @@ fn apply(
     Ok(name)
 }
 
-/// Something that cannot be seen in the table of processes may be writing to it.
+/// Refuses a recently modified file: a process that is not in the process table may be writing to it.
 fn refuse_while_growing(
     world: World<'_>,
     ground: &ReportContext<'_>,
@@ -462,7 +464,7 @@ fn refuse_while_growing(
     Ok(())
 }
 
-/// Makes the mended transcript from the snapshot and puts it in place; gives its hash.
+/// Makes the repaired transcript from the snapshot and puts it in place. Returns its hash.
 fn replace_mended(
     path: &Path,
     session: &str,
@@ -472,7 +474,7 @@ fn replace_mended(
 ) -> Result<String> {
     let dir = path.parent().unwrap_or(Path::new("/"));
     let diagnosis = examined(&kept.path, session, name)?;
-    // What is put in is small beside what is there.
+    // Inserted records need little space compared to the transcript.
     ensure_room(dir, diagnosis.bytes.saturating_add(diagnosis.put_in.saturating_mul(4096)))?;
     sweep(path, dir);
     let file = path.file_name().unwrap_or_default().to_string_lossy();
@@ -488,7 +490,7 @@ fn replace_mended(
     Ok(after)
 }
 
-/// Takes away what a repair left that was killed; the lease is held, so none is under way.
+/// Removes what killed repairs left. The lease is held, so no other repair is active.
 fn sweep(path: &Path, dir: &Path) {
     let start = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
     let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(std::result::Result::ok);
@@ -500,7 +502,7 @@ fn sweep(path: &Path, dir: &Path) {
     }
 }
 
-/// Writes it, makes it durable and reads it again.
+/// Writes the repaired transcript, syncs it to disk and reads it back. Returns its hash.
 fn write_beside(
     temporary: &Path,
     before: &Metadata,
@@ -518,12 +520,12 @@ fn write_beside(
     let (meant, bytes) = (hex(&to.hasher.finalize()), to.bytes);
     let file = to.to.into_inner().map_err(|error| Error::io("write", temporary, error.error()))?;
     if let Ok(modified) = before.modified() {
-        // Lists that are sorted by it stay as they are.
+        // Keeps the order of lists that are sorted by modification time.
         let _ = file.set_modified(modified);
     }
     file.sync_all().doing("write", temporary)?;
     drop(file);
-    // That these bytes need no further repair was examined while the plan was made.
+    // The plan already established that these bytes need no further repair.
     let length = std::fs::metadata(temporary).doing("read", temporary)?.len();
     if length != bytes || prefix_sha256(temporary, bytes)? != meant {
         return Err(Error::new(Code::VerificationFailed, "does not hold what was written to it")
@@ -533,7 +535,7 @@ fn write_beside(
     Ok(meant)
 }
 
-/// Nobody has written to the transcript, nor put another in its place, since it was kept.
+/// Fails if the transcript was written to or replaced since the snapshot.
 fn unchanged(path: &Path, before: &Metadata, kept: &Snapshot) -> Result<()> {
     let (_, now) = open_regular_with_metadata(path)?;
     let same = identity(&now) == identity(before)
@@ -547,7 +549,7 @@ fn unchanged(path: &Path, before: &Metadata, kept: &Snapshot) -> Result<()> {
         .hint("end the client that has it open and run it again"))
 }
 
-/// Puts back what was there before the last repair, unless the session went on since.
+/// Restores the transcript from before the last repair, unless the session continued since.
 fn roll_back(world: World<'_>, state: &StateDir, found: &Found) -> Result<restore::RestoreReport> {
     let dir = state.snapshots(found.id());
     let entries = std::fs::read_dir(&dir).into_iter().flatten().filter_map(std::result::Result::ok);
@@ -585,7 +587,7 @@ fn roll_back(world: World<'_>, state: &StateDir, found: &Found) -> Result<restor
     restore::restore(world, &options)
 }
 
-/// Writes on, and knows the hash of what it wrote.
+/// Writer that hashes its output.
 struct Hashing<W> {
     to: W,
     hasher: Sha256,

@@ -1,5 +1,5 @@
-//! The outline of a record on a line that is too long to be kept in memory: what links it and pairs its calls with their
-//! results. The rest is read as a stream and passed over.
+//! The outline of a record on a line that is too long to keep in memory: the fields that link it and that
+//! pair its calls with results. The rest is streamed and skipped.
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -40,7 +40,8 @@ struct BlockOutline {
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_use_id: Option<String>,
-    /// A call without arguments is damaged; those that are there are not looked into.
+    /// A call without arguments would count as damaged, so an empty object replaces the arguments, which are
+    /// not examined.
     #[serde(skip_deserializing, default)]
     input: EmptyObject,
 }
@@ -48,7 +49,7 @@ struct BlockOutline {
 #[derive(Default, Serialize)]
 struct EmptyObject {}
 
-/// Blocks of a content; a text has none.
+/// Reads the blocks of a content; a plain text has none.
 fn blocks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<BlockOutline>, D::Error> {
     struct Blocks;
 
@@ -66,7 +67,7 @@ fn blocks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<BlockOutline
         fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
             let mut blocks = Vec::new();
             while let Some(block) = all.next_element::<BlockOutline>()? {
-                // Thinking would need its signature to be told from damaged one.
+                // Without its signature, thinking would look damaged.
                 if block.kind != "thinking" {
                     blocks.push(block);
                 }
@@ -78,16 +79,18 @@ fn blocks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<BlockOutline
     deserializer.deserialize_any(Blocks)
 }
 
-/// Bytes that are kept of one text.
+/// Bytes that are kept of each text.
 const KEPT_TEXT: usize = 4096;
-/// Bytes that an outline may need while it is made. A line of that many small parts is none that a client writes.
+/// Memory limit for making an outline, in bytes. No client writes a line that exceeds it with that many small
+/// parts.
 const LARGEST_OUTLINE: usize = 16 * 1024 * 1024;
 const BLOCK: usize = 256 * 1024;
 
-/// The outline of the record on a line, as a record; `None` when the line is not one record.
+/// Returns the outline of the record on a line, as a record; `None` if the line is not a single record.
 ///
 /// # Errors
-/// What reading fails with.
+///
+/// The error of the underlying reader.
 pub fn outline_of(line: &mut impl Read) -> std::io::Result<Option<String>> {
     let Some(short) = shortened(line)? else { return Ok(None) };
     let short = String::from_utf8_lossy(&short);
@@ -95,12 +98,12 @@ pub fn outline_of(line: &mut impl Read) -> std::io::Result<Option<String>> {
     Ok(outline.and_then(|outline| serde_json::to_string(&outline).ok()))
 }
 
-/// The line with its long texts cut; `None` when it is too large even so.
+/// Cuts the long texts of a line; `None` if it is still too large.
 fn shortened(line: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
     let mut out = Vec::new();
     let mut block = vec![0; BLOCK];
     let mut text = Text::Outside;
-    // Bytes of the text that are kept so far, and of an escape that are still to come.
+    // Bytes of the text kept so far, and the bytes of an escape sequence still to come.
     let (mut kept, mut escape, mut keeps_escape) = (0_usize, 0_usize, false);
     loop {
         let count = line.read(&mut block)?;
@@ -122,11 +125,11 @@ fn shortened(line: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
                     rest = &rest[end..];
                 }
                 Text::Inside if escape > 0 => {
-                    // The letter behind a backslash says how long the escape is.
+                    // The letter after the backslash determines the length of the escape sequence.
                     if escape == 5 && byte != b'u' {
                         escape = 1;
                     }
-                    // An escape is kept whole or not at all.
+                    // An escape sequence is kept whole or not at all.
                     if keeps_escape {
                         out.push(byte);
                     }

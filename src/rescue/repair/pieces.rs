@@ -1,10 +1,10 @@
-//! The pieces of a line: the records that can be read from it, and what stands between them.
+//! The pieces of a line: the records that can be read from it, and what is between them.
 //!
-//! A sound line is one record. After a crash, a full disk or a power cut it may be a torn one, several glued together, a
-//! torn one in front of a whole one, or a record among NUL bytes. The client (2.1.200 to 2.1.329) passes over every line
-//! that is not one JSON value, whatever could be read from it.
+//! An intact line is a single record. After a crash, a full disk or a power failure it may be a torn record,
+//! several records on one line, a torn one before a whole one, or a record among NUL bytes. The client
+//! (2.1.200 to 2.1.329) skips every line that is not a single JSON value, whatever could be read from it.
 //!
-//! Values are looked at as they are written and never made anew, so that what is not mended keeps its bytes.
+//! Values are handled as raw text and never serialised again, so that unrepaired parts keep their bytes.
 
 use serde::Deserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -12,37 +12,36 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Beginnings of a record that is looked for behind a torn one; the client writes one of these keys first.
+/// Prefixes that mark the start of a record after a torn one; the client writes one of these keys first.
 const BEGINNINGS: [&str; 2] = ["{\"parentUuid\":", "{\"type\":\""];
-/// Places at which a record is looked for in one line: a hostile line offers any number.
+/// Maximum number of candidates for a record tried per line, because a hostile line may contain any number.
 const TRIES: usize = 256;
-/// Kinds of records that have neither an id nor a session's id.
+/// Kinds of records with neither an id nor a session id.
 const BARE: [&str; 2] = ["summary", "file-history-snapshot"];
 const REPLACEMENT: char = '\u{fffd}';
 
-/// One piece of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// A whole record, as JSON.
     Record(Cow<'a, str>),
-    /// What is no record: so many bytes, and as much of it as can be kept on a line of its own.
+    /// Text that is not a record, without NUL bytes, so that it can be kept on a line of its own.
     Torn(Cow<'a, str>),
 }
 
-/// A line, taken to pieces.
+/// A line, split into pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pieces<'a> {
     pub list: Vec<Piece<'a>>,
-    /// It is one record and nothing else, as the client reads it.
+    /// The line is a single record that the client can read.
     pub whole: bool,
-    /// NUL bytes in it.
+    /// Number of NUL bytes in the line.
     pub nul: usize,
-    /// Some of its bytes are no text; the client reads a replacement character for them.
+    /// Some bytes are not valid UTF-8; the client reads a replacement character for them.
     pub invalid_text: bool,
 }
 
 impl<'a> Pieces<'a> {
-    /// Takes a line (without its line end) to pieces.
+    /// Splits a line (without its line break) into pieces.
     #[must_use]
     pub fn of(line: &'a [u8]) -> Self {
         let nul = memchr::memchr_iter(0, line).count();
@@ -62,7 +61,6 @@ impl<'a> Pieces<'a> {
         Self { list: pieces, whole: false, nul, invalid_text }
     }
 
-    /// The records among them.
     pub fn records(&self) -> impl Iterator<Item = &str> {
         self.list.iter().filter_map(|piece| match piece {
             Piece::Record(text) => Some(text.as_ref()),
@@ -98,7 +96,8 @@ fn taken_apart(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// A torn piece; a record that only NUL bytes have damaged is one again with replacement characters for them.
+/// Returns a torn piece. A record damaged only by NUL bytes becomes a record again, with replacement
+/// characters in their place.
 fn torn_piece(torn: &str) -> Option<Piece<'_>> {
     if torn.is_empty() {
         return None;
@@ -120,7 +119,7 @@ fn torn_piece(torn: &str) -> Option<Piece<'_>> {
     Some(Piece::Torn(torn.into()))
 }
 
-/// The record a text begins with, and its length.
+/// Returns the record at the start of a text, and its length.
 fn record_at(text: &str) -> Option<(Cow<'_, str>, usize)> {
     if !text.starts_with('{') {
         return None;
@@ -129,7 +128,7 @@ fn record_at(text: &str) -> Option<(Cow<'_, str>, usize)> {
     is_record(raw).then_some((Cow::Borrowed(raw), raw.len()))
 }
 
-/// Where the next record begins; the end of the text when there is none.
+/// Returns the start of the next record, or the end of the text if there is none.
 fn next_record(text: &str, tries: &mut usize) -> usize {
     let mut from = 1;
     while let Some(at) = BEGINNINGS
@@ -161,15 +160,15 @@ fn is_object(text: &str) -> bool {
     text.starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
-/// Whether a text is a record and not a part of one: a tool's input or a block can look like one.
+/// Returns whether a text is a record and not part of one: a tool's input or a block can look similar.
 fn is_record(text: &str) -> bool {
     let Some([kind, id, session]) = fields(text, ["type", "uuid", "sessionId"]) else { return false };
     let Some(kind) = kind.and_then(string) else { return false };
     id.and_then(string).is_some() || session.and_then(string).is_some() || BARE.contains(&kind.as_str())
 }
 
-/// Values of an object by their keys, as they are written; of a key that comes twice the last, as the client reads it.
-/// `None` when the text is no object.
+/// Returns the raw values of the given keys; the last value of a repeated key, as the client reads it. `None`
+/// if the text is not an object.
 #[must_use]
 pub fn fields<'a, const N: usize>(text: &'a str, keys: [&str; N]) -> Option<[Option<&'a RawValue>; N]> {
     struct Wanted<'k, const N: usize>([&'k str; N]);
@@ -183,7 +182,8 @@ pub fn fields<'a, const N: usize>(text: &'a str, keys: [&str; N]) -> Option<[Opt
 
         fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
             let mut found = [None; N];
-            // Keys as they are written: one with half a character in it is no text, and none of those that are wanted.
+            // Compare keys as raw text: one with an unpaired surrogate is not a valid string and never one of
+            // the wanted keys.
             while let Some(key) = map.next_key::<&RawValue>()? {
                 let key = key.get().trim_matches('"');
                 match self.0.iter().position(|wanted| *wanted == key) {
@@ -203,13 +203,13 @@ pub fn fields<'a, const N: usize>(text: &'a str, keys: [&str; N]) -> Option<[Opt
     Some(found)
 }
 
-/// The items of an array, as they are written; `None` when it is none.
+/// Returns the raw items of an array; `None` for any other value.
 #[must_use]
 pub fn items(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()
 }
 
-/// A string; `None` for anything else, and for one with half a character in it.
+/// Returns a string; `None` for any other value, or for one with an unpaired surrogate.
 #[must_use]
 pub fn string(raw: &RawValue) -> Option<String> {
     raw.get().starts_with('"').then(|| serde_json::from_str(raw.get()).ok()).flatten()

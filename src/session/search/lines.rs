@@ -1,66 +1,68 @@
-//! Lines of a file from the first to the last, with their numbers. One at a time is kept, and none that is longer than a
-//! limit.
+//! Reads the lines of a file from the first to the last, with their numbers. Retains one line at a time, and
+//! none that is longer than a limit.
 
 use crate::fs::read_once as read;
 use std::io::{self, Read};
 
-/// Bytes that are read at once.
+/// Number of bytes read at once.
 pub const BLOCK: usize = 256 * 1024;
-/// Bytes of a buffer that most lines fit into.
+/// Initial buffer size, which most lines fit into.
 const ENOUGH: usize = 8 * BLOCK;
 
-/// A line, or that there is one which is not kept.
+/// A line, or a notice that an oversized line was skipped.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line<'a> {
-    /// A line without its line end. The last one may lack one.
+    /// A line without its newline. The last one may lack a newline.
     Whole {
         number: u64,
-        /// What is in it.
         bytes: &'a [u8],
-        /// What was read before it and is still at hand.
+        /// Preceding bytes that are still in the buffer.
         before: &'a [u8],
     },
-    /// A line longer than the limit.
-    TooLong { number: u64 },
+    TooLong {
+        number: u64,
+    },
 }
 
-/// Reads lines. The buffer grows with the longest line up to the limit and can be used again.
+/// Reads lines. The buffer grows with the longest line up to the limit, and can be reused.
 #[derive(Debug)]
 pub struct Lines<'b, R> {
     source: R,
     buffer: &'b mut Vec<u8>,
     limit: usize,
-    /// Bytes of the buffer that are used: no more than the line needs, so that they stay in the processor's cache.
+    /// Number of bytes of the buffer in use: no more than the line needs, so that they stay in the
+    /// processor's cache.
     room: usize,
-    /// Where the next line begins, and where what was read ends.
+    /// Start of the next line, and end of the bytes read.
     start: usize,
     end: usize,
-    /// Bytes of the file before those in the buffer.
+    /// Number of bytes of the file before those in the buffer.
     passed: u64,
     number: u64,
     ended: bool,
 }
 
 impl<'b, R: Read> Lines<'b, R> {
-    /// Lines of `source` of at most `limit` bytes.
+    /// Reads lines of at most `limit` bytes from `source`.
     pub fn new(source: R, buffer: &'b mut Vec<u8>, limit: usize) -> Self {
         if buffer.len() < BLOCK {
-            // What is not used is not zeroed either.
+            // Unused parts of a zeroed allocation are never touched.
             *buffer = vec![0; ENOUGH.min(limit.saturating_add(BLOCK))];
         }
         Self { source, buffer, limit, room: BLOCK, start: 0, end: 0, passed: 0, number: 0, ended: false }
     }
 
-    /// Bytes of the lines that were given, with their ends.
+    /// Returns the number of bytes of all lines returned so far, including their newlines.
     #[must_use]
     pub fn given(&self) -> u64 {
         self.passed + self.start as u64
     }
 
-    /// The next line.
+    /// Reads the next line.
     ///
     /// # Errors
-    /// What reading fails with; nothing more is to be had then.
+    ///
+    /// The error of the reader; no further lines follow.
     pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
         let mut seen = self.start;
         let mut too_long = false;
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Gives at most so many bytes at once.
+    /// A reader that returns at most this many bytes at once.
     struct Slowly<'a>(&'a [u8], usize);
 
     impl Read for Slowly<'_> {

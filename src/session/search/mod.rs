@@ -1,8 +1,9 @@
-//! A search: where a text stands in what was said in a conversation. Looks for the decoded text, which on disk may be
-//! written with JSON escapes, and reads as little as it can: bytes first, records only where the bytes allow a match.
+//! A search: finds a text in what was said in a conversation. It matches the decoded text, which may be
+//! written with JSON escapes on disk, and reads as little as possible: bytes first, records only where the
+//! bytes allow a match.
 //!
-//! [`pattern`] compiles the query, [`sieve`] rules files out, [`scan`] and [`lines`] read the others, [`said`] takes the texts of a
-//! record and their roles, [`snippet`] cuts the line around a match.
+//! [`pattern`] compiles the query, [`sieve`] rules out files, [`scan`] and [`lines`] read the others,
+//! [`said`] extracts the texts of a record and their roles, [`snippet`] cuts the line around a match.
 
 pub mod lines;
 pub mod pattern;

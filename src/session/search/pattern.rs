@@ -1,9 +1,9 @@
-//! A pattern: the text or regular expression that is looked for, and a sieve made from it.
+//! A pattern: the text or regular expression to search for, and a sieve derived from it.
 //!
-//! The sieve answers for raw bytes of a transcript whether the decoded text in them can match at all. It never says no
-//! wrongly. A JSON string may hold a character as it is or as an escape; so what every match must contain is looked for
-//! in all its written forms. Letters, digits and most marks have one form with every writer that is known; a writer that
-//! escapes them anyway is recognised by [`escapes_letters`].
+//! The sieve reports whether the decoded text of raw transcript bytes can match at all. It has no false
+//! negatives. A JSON string may contain a character literally or as an escape, so the sieve searches for the
+//! text that every match must contain in all its written forms. Letters, digits and most marks have one form
+//! in all known writers; [`escapes_letters`] detects a writer that escapes them anyway.
 
 use crate::error::{Code, Error, Result};
 use memchr::memmem::Finder;
@@ -13,26 +13,25 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// ASCII marks that no JSON writer escapes; `"`, `\` and `/` have escapes of their own, and some writers escape
-/// `<`, `>`, `&`, `'`, `+` and the backtick to be safe within HTML.
+/// ASCII marks that no JSON writer escapes. `"`, `\` and `/` have escapes of their own, and some writers
+/// escape `<`, `>`, `&`, `'`, `+` and the backtick for safety within HTML.
 const PLAIN_MARKS: &[u8] = b" !#$%()*,-.:;=?@[]^_{|}~";
-/// Characters one place of a required text may have: more make the sieve slow and coarse.
+/// Maximum number of characters at one position of a required text: more make the sieve slow and coarse.
 const LARGEST_SET: usize = 8;
-/// Alternatives of a required text.
+/// Maximum number of alternatives of a required text.
 const MOST_RUNS: usize = 16;
-/// Characters of a required text that are looked for at all.
+/// Maximum length of a required text, in characters.
 const LONGEST_RUN: usize = 256;
-/// Characters of a required text that are looked for when it has more than one written form.
+/// Maximum length of a required text with more than one written form, in characters.
 const LONGEST_FORM: usize = 12;
-/// Characters that are everywhere: a text of others is found in fewer places.
+/// The most frequent characters: a text without them occurs in fewer places.
 const COMMON: &str = " etaoinsrhld";
-/// A plain part of the required text that is at least this long is looked for alone.
+/// Minimum length of a plain part that is searched for alone.
 const SHORTEST_PLAIN: usize = 3;
 
-/// How every escape of an ASCII character begins that has no shorter one.
+/// The start of every `\u` escape of an ASCII character.
 static ESCAPED: LazyLock<Finder> = LazyLock::new(|| Finder::new(br"\u00"));
 
-/// What is looked for.
 #[derive(Debug)]
 pub struct Pattern {
     matcher: Matcher,
@@ -46,10 +45,12 @@ enum Matcher {
 }
 
 impl Pattern {
-    /// A literal text, or with `regex` a regular expression in which `^` and `$` stand for the ends of a line.
+    /// Compiles a literal text, or with `regex` a regular expression in which `^` and `$` match at line
+    /// boundaries.
     ///
     /// # Errors
-    /// [`Code::Usage`] for an empty text and for what is no regular expression.
+    ///
+    /// [`Code::Usage`] for an empty text or an invalid regular expression.
     pub fn new(text: &str, regex: bool, ignore_case: bool) -> Result<Self> {
         if text.is_empty() {
             return Err(Error::new(Code::Usage, "the text to search for is empty")
@@ -78,7 +79,7 @@ impl Pattern {
         Ok(Self { matcher, sieve: required(&hir).and_then(|runs| Sieve::new(&runs)) })
     }
 
-    /// The first place in a decoded text, in bytes. A match of nothing is no match.
+    /// Returns the byte range of the first match in a decoded text. An empty match does not count.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<Range<usize>> {
         match &self.matcher {
@@ -89,14 +90,14 @@ impl Pattern {
         }
     }
 
-    /// The sieve; `None` when every record has to be read.
+    /// Returns the sieve; `None` if every record has to be read.
     #[must_use]
     pub fn sieve(&self) -> Option<&Sieve> {
         self.sieve.as_ref()
     }
 }
 
-/// The complaint of the parser, without its drawing of the expression.
+/// Formats the parser's error without its drawing of the expression.
 fn unreadable(error: &regex_syntax::Error) -> Error {
     let (what, span) = match error {
         regex_syntax::Error::Parse(error) => (error.kind().to_string(), Some(error.span())),
@@ -108,17 +109,17 @@ fn unreadable(error: &regex_syntax::Error) -> Error {
         .hint("put a backslash before a character that is meant as it is, or search for plain text")
 }
 
-/// What a match must contain, in the forms in which it may be written.
+/// Text that every match must contain, in all its written forms.
 #[derive(Debug)]
 pub struct Sieve {
-    /// A part that has one written form.
+    /// A part with only one written form.
     plain: Option<Finder<'static>>,
-    /// All forms, where there is more than one.
+    /// All forms, if there is more than one.
     forms: Option<bytes::Regex>,
     longest: usize,
 }
 
-/// Consecutive characters, at each place one of several.
+/// Consecutive positions, each with its possible characters.
 type Run = Vec<Vec<char>>;
 
 impl Sieve {
@@ -138,21 +139,21 @@ impl Sieve {
         Some(Self { plain: plain.map(|plain| Finder::new(&plain).into_owned()), forms, longest })
     }
 
-    /// Whether these bytes hold what a match must contain.
+    /// Returns whether these bytes contain what a match requires.
     #[must_use]
     pub fn passes(&self, bytes: &[u8]) -> bool {
         self.plain.as_ref().is_none_or(|plain| plain.find(bytes).is_some())
             && self.forms.as_ref().is_none_or(|forms| forms.is_match(bytes))
     }
 
-    /// Most bytes of what is looked for that can lie before the place where two blocks meet, while the rest lies behind it.
+    /// Returns how many bytes of a match can at most be before a block boundary while the rest is after it.
     #[must_use]
     pub fn overlap(&self) -> usize {
         self.longest.saturating_sub(1)
     }
 }
 
-/// An expression for the beginnings of these runs, in all their forms.
+/// Compiles an expression for the beginnings of these runs, in all their forms.
 fn forms(runs: &[&[Vec<char>]]) -> Option<bytes::Regex> {
     let mut expression = String::from("(?-u)");
     for (index, run) in runs.iter().enumerate() {
@@ -166,7 +167,8 @@ fn forms(runs: &[&[Vec<char>]]) -> Option<bytes::Regex> {
     bytes::Regex::new(&expression).ok()
 }
 
-/// Whether an ASCII letter, digit or mark is written as an escape somewhere. `\\u0041` counts too, which does no harm.
+/// Returns whether an ASCII letter, digit or mark is written as an escape. `\\u0041` also counts, which is
+/// harmless.
 #[must_use]
 pub fn escapes_letters(bytes: &[u8]) -> bool {
     let is_letter = |at| bytes.get(at + 4).is_some_and(|digit| (b'2'..=b'7').contains(digit));
@@ -177,7 +179,8 @@ fn is_plain(char: char) -> bool {
     u8::try_from(char).is_ok_and(|byte| byte.is_ascii_alphanumeric() || PLAIN_MARKS.contains(&byte))
 }
 
-/// The stretch with one written form that is likely to be the rarest, when it is long enough to be looked for alone.
+/// Returns the part with one written form that is likely to be the rarest, if it is long enough to be
+/// searched for alone.
 fn rarest_plain(run: &[Vec<char>]) -> Option<Vec<u8>> {
     let plain = |set: &[char]| matches!(set, [char] if is_plain(*char));
     let weight = |set: &Vec<char>| if set.iter().any(|char| COMMON.contains(*char)) { 1 } else { 3 };
@@ -186,7 +189,7 @@ fn rarest_plain(run: &[Vec<char>]) -> Option<Vec<u8>> {
     enough.then(|| rarest.iter().flatten().filter_map(|char| u8::try_from(*char).ok()).collect())
 }
 
-/// All forms of all characters of a place.
+/// Writes all forms of the characters at one position.
 fn write_set(expression: &mut String, set: &[char]) {
     expression.push_str("(?:");
     for (index, char) in set.iter().enumerate() {
@@ -198,7 +201,7 @@ fn write_set(expression: &mut String, set: &[char]) {
     expression.push(')');
 }
 
-/// A character as it is, and as JSON may escape it.
+/// Writes a character literally, and as JSON may escape it.
 fn write_char(expression: &mut String, char: char) {
     let mut raw = [0; 4];
     for byte in char.encode_utf8(&mut raw).bytes() {
@@ -238,7 +241,7 @@ fn write_byte(expression: &mut String, byte: u8) {
     let _ = write!(expression, r"\x{byte:02x}");
 }
 
-/// Runs of which every match contains at least one.
+/// Returns runs of which every match contains at least one.
 fn required(hir: &Hir) -> Option<Vec<Run>> {
     if let Some(run) = exact(hir) {
         return (!run.is_empty()).then(|| vec![run]);
@@ -271,7 +274,7 @@ fn required(hir: &Hir) -> Option<Vec<Run>> {
     }
 }
 
-/// The one run that an expression matches, when there is just one.
+/// Returns the only run that an expression matches, if there is just one.
 fn exact(hir: &Hir) -> Option<Run> {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Some(Run::new()),
@@ -303,12 +306,12 @@ fn exact(hir: &Hir) -> Option<Run> {
     }
 }
 
-/// The replacement character may stand for anything that was damaged, so it has no written form.
+/// Rejects the replacement character: it may represent any damaged text, so it has no written form.
 fn place(set: Vec<char>) -> Option<Vec<char>> {
     (!set.is_empty() && !set.contains(&char::REPLACEMENT_CHARACTER)).then_some(set)
 }
 
-/// How much the weakest of these runs tells.
+/// Rates the selectivity of the weakest of these runs.
 fn strength(runs: &[Run]) -> usize {
     let of_run = |run: &Run| run.iter().map(|set| LARGEST_SET / set.len()).sum::<usize>();
     runs.iter().map(of_run).min().unwrap_or(0)
@@ -370,7 +373,7 @@ mod tests {
         pattern.sieve().is_none_or(|sieve| sieve.passes(bytes)) || escapes_letters(bytes)
     }
 
-    /// A JSON string that writes each character in one of the ways there are.
+    /// Writes a JSON string with each character in one of its possible forms.
     fn written(text: &str, ways: &[u8]) -> String {
         let mut json = String::from("\"");
         for (index, char) in text.chars().enumerate() {

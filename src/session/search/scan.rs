@@ -1,7 +1,8 @@
-//! A scan: all hits in the files of one session.
+//! A scan: finds all hits in the files of one session.
 //!
-//! The sieve reads each file first, and most files hold no match and are done then. A file that may hold one is read by lines, and
-//! so is the conversation that it belongs to, from which the turn of a hit and the name of the session follow.
+//! The sieve reads each file first, and most files contain no match and are done then. A file that may
+//! contain one is read line by line, and so is the conversation that it belongs to, which provides the turn
+//! of a hit and the name of the session.
 
 use super::lines::{Line, Lines};
 use super::pattern::Pattern;
@@ -26,78 +27,73 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-/// Longest name and title that are kept, in characters.
+/// Maximum length of a name or title, in characters.
 const SHOWN: usize = 200;
-/// Metadata records are shorter than this; only such lines are looked at for names and titles.
+/// Maximum length of a metadata record; only lines up to this length are checked for names and titles.
 const LONGEST_META: usize = 4096;
 
-/// What is looked for, and where.
+/// The search parameters that apply to every session.
 #[derive(Debug)]
 pub struct Query {
     pub pattern: Pattern,
-    /// Who said it; everybody when empty.
+    /// Roles to search; all roles if empty.
     pub roles: Vec<SearchRole>,
     pub since: Option<DateTime<Utc>>,
-    /// Hits that are kept of one session.
+    /// Maximum number of hits retained per session.
     pub kept: usize,
 }
 
-/// The files of one session.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionFiles {
-    /// Session id, or what stands for it in a file's name.
+    /// Session id, or the part of the file name that replaces it.
     pub id: String,
     pub transcript: Option<PathBuf>,
-    /// Those of its subagents.
     pub subagents: Vec<PathBuf>,
-    /// Tool results in files of their own that are searched as well.
+    /// Files with stored tool results, which are searched as well.
     pub tool_results: Vec<PathBuf>,
 }
 
-/// One place where the text was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
     pub transcript: PathBuf,
-    /// Line of the file, from 1.
+    /// Line number in the file, starting at 1.
     pub line: u64,
     pub role: SearchRole,
-    /// Number of the prompt it belongs to, from 1; 0 before the first.
+    /// Number of the prompt that it belongs to, starting at 1; 0 before the first prompt.
     pub turn: usize,
-    /// Time of the record.
     pub at: Option<DateTime<Utc>>,
-    /// One line around the match.
+    /// One line of text around the match.
     pub snippet: String,
-    /// Where the match is in it.
+    /// Position of the match in the snippet.
     pub span: Span,
     pub subagent: bool,
 }
 
-/// What was found in one session.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// The first hits, in the order of the files and their lines.
+    /// First hits, in the order of the files and their lines.
     pub hits: Vec<Hit>,
-    /// Number of all hits.
+    /// Total number of hits, including those not retained.
     pub total: usize,
-    /// Time of the latest hit, or near it.
+    /// Time of the latest hit; approximate for a record without a time.
     pub latest: Option<DateTime<Utc>>,
-    /// Name a person gave the session.
+    /// Session name set by the user.
     pub name: Option<String>,
-    /// Its title: a person's before the client's.
+    /// Session title; one set by the user takes precedence over the client's.
     pub title: Option<String>,
-    /// Where it was started.
+    /// Directory in which the session was started.
     pub cwd: Option<String>,
-    /// Files that were searched.
+    /// Number of files that were searched.
     pub files: usize,
     pub bytes: u64,
-    /// What could not be read.
     pub problems: Vec<Error>,
 }
 
-/// Whether a record counts: told by the directory in which its session was started and by its own, where they are known.
+/// Returns whether a record counts, given the directory in which its session was started and its own
+/// directory, if known.
 pub type InProject<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> bool;
 
-/// Looks through the files of a session. `dir`: the directory of its transcript, where it is open.
+/// Searches the files of a session. `dir` is the directory of its transcript, if it is already open.
 pub fn scan(
     query: &Query,
     files: &SessionFiles,
@@ -119,7 +115,8 @@ pub fn scan(
             Err(error) => findings.problems.push(error),
         }
     }
-    // The transcript comes last, and then is read again first: what the sieve saw of it is still at hand.
+    // The transcript is sieved last and then read again first, so that the block the sieve saw is still in
+    // the buffer.
     let subagents = files.subagents.iter().map(|path| (path, true));
     for (path, subagent) in subagents.chain(files.transcript.iter().map(|path| (path, false))) {
         match Candidate::open(path, dir, query.pattern.sieve(), buffer) {
@@ -158,7 +155,7 @@ pub fn scan(
     let Session { mut findings, custom_title, old_titles, .. } = session;
     findings.title = custom_title.or(findings.title);
     if findings.title.is_none() && !old_titles.is_empty() {
-        // A title that stands behind its message: what a list shows is shown here as well.
+        // The title may come after its message in the file; this shows the same title as a list does.
         let transcript = files.transcript.as_deref().and_then(|path| Transcript::open(path).ok());
         let title = transcript.and_then(|transcript| summarize(&transcript, Liveness::Unknown).title);
         findings.title = title.map(|title| one_line(&title, SHOWN));
@@ -166,7 +163,7 @@ pub fn scan(
     findings
 }
 
-/// A session while its files are read.
+/// State of a session while its files are read.
 struct Session<'q> {
     query: &'q Query,
     in_project: InProject<'q>,
@@ -176,30 +173,31 @@ struct Session<'q> {
     custom_title: Option<String>,
     seen_prompts: Ids,
     seen_hits: Ids,
-    /// Titles that older clients wrote, each with the id of the message that it is of.
+    /// Titles written by older clients, each with the id of the message it refers to.
     old_titles: Vec<(String, String)>,
     stored: Vec<StoredResult>,
 }
 
-/// The id of a message.
+/// Returns the id of a message, which is the last `uuid` in its line.
 fn record_id(line: &[u8]) -> Option<&[u8]> {
     let at = memchr::memmem::rfind(line, b"\"uuid\":\"")? + 8;
     let rest = line.get(at..)?;
     Some(&rest[..memchr::memchr(b'"', rest)?])
 }
 
-/// Ids of messages. What has no id of the known form is never seen before.
+/// Ids of messages. A record without an id of the known form always counts as new.
 #[derive(Default)]
 struct Ids(HashSet<String>);
 
 impl Ids {
-    /// Whether it is met for the first time. A record that is met again is a replay.
+    /// Returns whether the id is new. A record whose id is known is a replay.
     fn first(&mut self, uuid: &str) -> bool {
         uuid.len() != 36 || self.0.insert(uuid.to_owned())
     }
 }
 
-/// Bytes that tell what a line may be. Within a JSON string they cannot stand: its quotes would be escaped.
+/// Bytes that indicate what a line may be. They cannot occur inside a JSON string, because its quotes would
+/// be escaped.
 struct Marks {
     names: [Finder<'static>; 3],
     cwd: Finder<'static>,
@@ -211,7 +209,7 @@ static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks {
 });
 
 impl Marks {
-    /// Whether a line of this kind can hold a name or title.
+    /// Returns whether a line of this kind can hold a name or title.
     fn may_hold_name(&self, kind: Kind, line: &[u8]) -> bool {
         matches!(kind, Kind::Meta | Kind::Unknown)
             && line.len() <= LONGEST_META
@@ -219,7 +217,7 @@ impl Marks {
     }
 }
 
-/// One file while it is read.
+/// State of one file while it is read.
 struct Reading {
     path: PathBuf,
     subagent: bool,
@@ -227,14 +225,14 @@ struct Reading {
     sieved: Sieved,
     hits: Vec<Hit>,
     total: usize,
-    /// Hits in texts that are written more than once, with what tells the texts apart.
+    /// Hits in texts that are written more than once, each with a hash of its text.
     repeated: Vec<(u64, Hit)>,
-    /// Texts of hits that are no repetitions.
+    /// Hashes of the texts of hits that are not repetitions.
     texts: HashSet<u64>,
 }
 
 impl Session<'_> {
-    /// Reads a file by lines; `seen`: where a block of it begins that is at hand, and what is in that.
+    /// Reads a file line by line; `seen` is the offset and the content of a block that is already in memory.
     fn read(
         &mut self,
         candidate: &Candidate,
@@ -286,7 +284,7 @@ impl Session<'_> {
                         self.search(number, bytes, before, reading);
                     }
                 }
-                // The sieve saw the whole file: without a match in it nothing is missed.
+                // The sieve checked the whole file: without a match, nothing is missed.
                 Line::TooLong { .. } if reading.sieved == Sieved::Nothing => {}
                 Line::TooLong { number } => self.findings.problems.push(
                     Error::new(
@@ -302,7 +300,7 @@ impl Session<'_> {
         }
     }
 
-    /// Notes prompts, names and titles, and where the session was started.
+    /// Records prompts, names and titles, and where the session was started.
     fn note(&mut self, line: &[u8]) {
         let kind = kind_of(line);
         if may_hold_prompt(kind, line) {
@@ -341,7 +339,7 @@ impl Session<'_> {
         }
     }
 
-    /// Notes where the conversation names the files of stored results.
+    /// Records where the conversation names the files of stored results.
     fn note_stored(&mut self, line: &[u8], subagent: bool) {
         if self.stored.is_empty() || memchr::memmem::find(line, b"tool-results").is_none() {
             return;
@@ -368,7 +366,7 @@ impl Session<'_> {
         });
     }
 
-    /// Takes over the matches in stored results, except where the preview in the conversation is a hit already.
+    /// Adds the matches in stored results, unless the preview in the conversation is a hit already.
     fn add_stored(&mut self) {
         for one in std::mem::take(&mut self.stored) {
             let named = one.named.unwrap_or_default();
@@ -400,7 +398,7 @@ impl Session<'_> {
             if !(self.in_project)(self.findings.cwd.as_deref(), spoken.cwd.as_deref()) {
                 return;
             }
-            // Several hits of one record are hits of their own.
+            // A record is checked for a replay only once, so that all of its hits count.
             let mut new = None;
             for said in &spoken.texts {
                 if !self.query.roles.is_empty() && !self.query.roles.contains(&said.role) {
@@ -408,7 +406,7 @@ impl Session<'_> {
                 }
                 let found = said.parts.iter().find_map(|part| Some((part, self.query.pattern.find(part)?)));
                 let Some((part, range)) = found else { continue };
-                // Records without a time, such as titles, were written soon after their neighbour.
+                // A record without a time, such as a title, was written soon after its neighbor.
                 let near = spoken.at.or_else(|| last_time(before));
                 let judged = near.or(reading.modified);
                 if self.query.since.is_some_and(|since| judged.is_none_or(|at| at < since)) {
@@ -459,8 +457,8 @@ impl Session<'_> {
         });
     }
 
-    /// Number of the prompt that a record belongs to: in the conversation the last one before it, for a subagent the last
-    /// one sent before its time.
+    /// Returns the number of the prompt that a record belongs to: in the conversation the last one before it,
+    /// for a subagent the last one sent before its time.
     fn turn(&self, spoken: &Spoken<'_>, subagent: bool) -> usize {
         match (subagent, spoken.at) {
             (false, _) => self.prompts.len(),
@@ -471,8 +469,8 @@ impl Session<'_> {
         }
     }
 
-    /// Takes over the hits of a file: of a text that was written more than once the first, and that only where nobody
-    /// said it.
+    /// Adds the hits of a file. A repeated text counts only once, and only if it is not also found in a
+    /// message.
     fn finish(&mut self, mut reading: Reading) {
         let mut hits = std::mem::take(&mut reading.hits);
         for (text, hit) in std::mem::take(&mut reading.repeated) {
@@ -497,7 +495,7 @@ fn newest(slot: &mut Option<String>, value: Option<String>) {
     }
 }
 
-/// The last time that is written in some lines.
+/// Returns the last timestamp in some lines.
 fn last_time(lines: &[u8]) -> Option<DateTime<Utc>> {
     let key = b"\"timestamp\":\"";
     let from = memchr::memmem::rfind(lines, key)? + key.len();
@@ -622,7 +620,7 @@ mod tests {
     #[test]
     fn a_match_across_two_blocks_is_seen() {
         let needle = format!("needle \"{}\" end of it", "n".repeat(100));
-        // The line ends around the end of the first block, and then begins there.
+        // The line ends around the end of the first block, and later starts there.
         for from in (SIEVED - 260..SIEVED - 140).chain((SIEVED - 140..SIEVED).step_by(3)) {
             let filler = "x".repeat(from);
             let file = format!(
@@ -650,7 +648,7 @@ mod tests {
         {
             let text = |line: usize| if hits.contains(&line) { "a né edle" } else { filler.as_str() };
             let plain: String = (0..lines).map(|line| record(text(line)) + "\n").collect();
-            // A writer that escapes letters, though not those of the last line.
+            // A writer that escapes letters, except those of the last line.
             let (before, last) = plain.split_at(plain.len() - record(text(lines - 1)).len() - 1);
             let escaped = before.replace("xxxx", "\\u0078xxx").replace("a n", "\\u0061 \\u006e") + last;
             for file in [plain, escaped] {
@@ -682,7 +680,7 @@ mod tests {
         assert!(held > 20, "{held}");
     }
 
-    /// Every string in a value.
+    /// Returns every string in a value.
     fn strings(value: &Value) -> Vec<String> {
         match value {
             Value::String(text) => vec![text.clone()],
@@ -692,7 +690,7 @@ mod tests {
         }
     }
 
-    /// Every string of a value that the search looks at, found the slow way.
+    /// Returns every string of a value that the search reads, without any optimization.
     fn naive(line: &str) -> Vec<Vec<String>> {
         let Ok(value) = serde_json::from_str::<Value>(line) else { return Vec::new() };
         let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -721,7 +719,7 @@ mod tests {
         }
     }
 
-    /// What JSON allows for the same value: any character may be an escape.
+    /// Rewrites JSON in another valid form of the same value: any character may be an escape.
     fn escaped(json: &str, ways: &[u8]) -> String {
         let mut out = String::new();
         let mut within = false;

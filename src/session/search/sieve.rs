@@ -1,7 +1,8 @@
-//! The sieve reads a file in blocks, without regard to lines, and finds out whether a match is possible in it.
+//! The sieve reads a file in blocks, ignoring lines, and determines whether it can contain a match.
 //!
-//! Of a long file the last block comes first: what was said last is looked for most often, and a match there saves reading all
-//! before it twice. The block in which something was seen stays in the buffer, so that the reading by lines need not copy it again.
+//! For a long file the last block comes first: users most often search for what was said last, and a match
+//! there avoids reading everything before it twice. The block with a possible match stays in the buffer, so
+//! that the line reader need not read it again.
 
 use super::pattern::{Sieve, escapes_letters};
 use crate::error::{IoContext, Result};
@@ -12,28 +13,28 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Bytes the sieve sees at once. Measured from 32 KB to 8 MB: the larger ones cost fewer calls, and from 2 MB on they leave the cache
-/// of some processors.
+/// Size of a block in bytes. Measured from 32 KB to 8 MB: larger blocks cost fewer calls, and from 2 MB on
+/// they exceed the cache of some processors.
 pub(super) const SIEVED: usize = 512 * 1024;
-/// Files of so many bytes are begun at their end.
+/// Minimum size of a file whose last block is read first.
 pub(super) const LONG: u64 = 4 * SIEVED as u64;
-/// Bytes of a page: a block begins one, as the kernel copies by pages.
+/// Page size: blocks start at a page boundary, because the kernel copies by pages.
 const PAGE: u64 = 4096;
-/// Bytes at the beginning of a file that show whether its writer escapes letters.
+/// Number of bytes at the beginning of a file that show whether its writer escapes letters.
 const SAMPLE: usize = 16 * 1024;
 
-/// Memory for one session after the other.
+/// Buffers that are reused for one session after the other.
 #[derive(Debug, Default)]
 pub struct Buffer {
-    /// The end of the block before, and the block that was read last.
+    /// End of the previous block, followed by the latest block.
     pub(super) bytes: Vec<u8>,
-    /// Range of that block in `bytes`.
+    /// Range of the latest block in `bytes`.
     pub(super) block: Range<usize>,
-    /// Used by the reading by lines.
+    /// Buffer of the line reader.
     pub(super) lines: Vec<u8>,
 }
 
-/// A file that went through the sieve.
+/// A file that the sieve has read.
 pub(super) struct Candidate {
     pub file: File,
     pub path: PathBuf,
@@ -65,24 +66,24 @@ impl Candidate {
         self.sieved != Sieved::Nothing
     }
 
-    /// Where the block begins in which the sieve saw something.
+    /// Returns the offset of the block in which a match is possible.
     pub fn place(&self) -> Option<u64> {
         if let Sieved::Seen { block, .. } = self.sieved { Some(block) } else { None }
     }
 }
 
-/// Reads a file from its beginning, except for one block that is in memory already.
+/// Reads a file from its beginning, except for one block that is already in memory.
 pub(super) struct Reread<'a> {
     file: &'a File,
-    /// Bytes before the block that are still to be read.
+    /// Number of bytes before the block that are still to be read.
     before: u64,
     block: &'a [u8],
-    /// Where the block ends in the file.
+    /// Offset of the end of the block in the file.
     behind: u64,
 }
 
 impl<'a> Reread<'a> {
-    /// `seen`: offset and bytes of the block in memory.
+    /// Starts at the beginning; `seen` is the offset and the content of the block in memory.
     pub fn begin(mut file: &'a File, seen: Option<(u64, &'a [u8])>) -> io::Result<Self> {
         file.rewind()?;
         let (before, block) = seen.unwrap_or_default();
@@ -105,21 +106,22 @@ impl Read for Reread<'_> {
     }
 }
 
-/// What the sieve found in a file.
+/// Result of the sieve for a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sieved {
     Nothing,
-    /// Something may match in the block that begins there, and no line that ends within the first `passed` bytes.
+    /// The block at offset `block` may contain a match, and no line that ends within the first `passed` bytes
+    /// does.
     Seen {
         block: u64,
         passed: u64,
     },
-    /// It can say nothing: its writer escapes letters, or there is no sieve.
+    /// Inconclusive: the writer escapes letters, or there is no sieve.
     Unknown,
 }
 
-/// Whether a file of so many bytes holds what a match must contain; lines play no part. What is written meanwhile is not looked
-/// at, and no call is spent on finding the end.
+/// Returns whether the first `bytes` bytes of a file contain what a match requires, ignoring lines. Bytes
+/// appended in the meantime are not read, and no call is spent on finding the end.
 fn sieved(
     file: &mut (impl Read + Seek),
     bytes: u64,
@@ -129,7 +131,7 @@ fn sieved(
     if bytes < LONG {
         return sieved_from(0, &mut file.take(bytes), sieve, buffer);
     }
-    // A match near the end, which is what was said last, then costs no second reading of all before it.
+    // A match near the end, that is, in what was said last, avoids a second read of everything before it.
     let end = (bytes - SIEVED as u64).next_multiple_of(PAGE);
     file.seek(SeekFrom::Start(end))?;
     let last = sieved_from(end, &mut (&mut *file).take(bytes - end), sieve, buffer)?;
@@ -143,10 +145,10 @@ fn sieved(
     sieved_from(0, &mut file.take(end + sieve.overlap() as u64), sieve, buffer)
 }
 
-/// The same of what follows this place.
+/// Applies the sieve to everything after this offset.
 fn sieved_from(place: u64, source: &mut impl Read, sieve: &Sieve, buffer: &mut Buffer) -> io::Result<Sieved> {
     let Buffer { bytes, block, .. } = buffer;
-    // What is looked for may lie across two blocks, so the end of one is kept before the next.
+    // A match may cross a block boundary, so the end of each block is retained before the next one.
     let at = sieve.overlap();
     if bytes.len() < at + SIEVED {
         bytes.resize(at + SIEVED, 0);
@@ -163,7 +165,7 @@ fn sieved_from(place: u64, source: &mut impl Read, sieve: &Sieve, buffer: &mut B
         let to = at + count;
         *block = at..to;
         let filled = &bytes[from..to];
-        // Every file has one writer, and a writer that escapes letters does so from the beginning.
+        // A file has one writer, and a writer that escapes letters does so from the beginning.
         if passed == 0 && escapes_letters(&filled[..filled.len().min(SAMPLE)]) {
             return Ok(Sieved::Unknown);
         }
@@ -186,7 +188,7 @@ mod tests {
         let needle = "needle".repeat(30);
         let pattern = Pattern::new(&needle, false, false).unwrap();
         let sieve = pattern.sieve().unwrap();
-        // One buffer for every file, as in a search.
+        // One buffer serves every file, as in a search.
         let mut buffer = Buffer::default();
         for bytes in [3 * SIEVED + 1000, 5 * SIEVED, 5 * SIEVED + 1000] {
             let last = (bytes - SIEVED).next_multiple_of(usize::try_from(PAGE).unwrap());
@@ -209,7 +211,7 @@ mod tests {
         }
     }
 
-    /// Gives at most so many bytes at once.
+    /// A file that returns at most this many bytes at once.
     struct SlowFile<'a>(io::Cursor<&'a [u8]>, usize);
 
     impl Read for SlowFile<'_> {
@@ -242,7 +244,7 @@ mod tests {
                 assert_eq!(read, bytes, "{from} {to} {at_once}");
             }
         }
-        // What is written meanwhile is read, and a file that was cut meanwhile ends there.
+        // Appended bytes are read as well, and a truncated file ends early.
         let again = |from: usize| Reread::begin(&file, Some((from as u64, &bytes[from..])));
         let (mut longer, mut shorter) = (Vec::new(), Vec::new());
         (&file).seek(SeekFrom::End(0)).unwrap();

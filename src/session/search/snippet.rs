@@ -1,15 +1,15 @@
-//! A snippet: the line around a match as it is shown, without anything that could steer a terminal.
+//! A snippet: the line around a match, without characters that could control a terminal.
 
 use crate::text::sanitised;
 use serde::Serialize;
 use std::ops::Range;
 
-/// Characters that are shown on each side of a match.
+/// Number of characters shown on each side of a match.
 const AROUND: usize = 160;
-/// Characters of the match itself.
+/// Maximum number of characters shown of the match itself.
 const LONGEST_MATCH: usize = 400;
 
-/// Where the match is in a snippet, in UTF-16 units.
+/// Position of the match in a snippet, in UTF-16 units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SearchSpan"))]
 pub struct Span {
@@ -19,7 +19,7 @@ pub struct Span {
     pub length: usize,
 }
 
-/// One line around a match, and where the match is in it. What was left out at an end is an ellipsis.
+/// Returns one line around a match, and the position of the match in it. An ellipsis marks omitted text.
 #[must_use]
 pub fn snippet(text: &str, found: &Range<usize>) -> (String, Span) {
     let before = last(&text[..found.start], AROUND);
@@ -42,12 +42,12 @@ pub fn snippet(text: &str, found: &Range<usize>) -> (String, Span) {
     (line, Span { start, length: end - start })
 }
 
-/// A second blank after the first says nothing.
+/// Avoids a second space after the first.
 fn joined<'a>(line: &str, next: &'a str) -> &'a str {
     if line.is_empty() || line.ends_with(' ') { next.trim_start() } else { next }
 }
 
-/// Sanitised, every run of blanks one space, those at the ends too.
+/// Sanitizes a text and collapses every run of white space, including at the ends, to one space.
 fn flat(text: &str) -> String {
     let clean = sanitised(text);
     let mut line = String::with_capacity(clean.len());
@@ -65,7 +65,7 @@ fn units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
-/// The first `limit` characters, and whether that is all.
+/// Returns the first `limit` characters, and whether that is the whole text.
 fn first(text: &str, limit: usize) -> (&str, bool) {
     match text.char_indices().nth(limit) {
         Some((end, _)) => (&text[..end], false),
@@ -73,7 +73,7 @@ fn first(text: &str, limit: usize) -> (&str, bool) {
     }
 }
 
-/// The last `limit` characters.
+/// Returns the last `limit` characters.
 fn last(text: &str, limit: usize) -> &str {
     let start = text.char_indices().rev().nth(limit.saturating_sub(1)).map_or(0, |(at, _)| at);
     &text[start..]

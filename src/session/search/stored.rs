@@ -1,4 +1,4 @@
-//! Tool results that the client stored in files of their own: plain text beside the transcript, without records.
+//! Tool results that the client stored in separate files: plain text next to the transcript, without records.
 
 use super::pattern::Pattern;
 use super::snippet::{Span, snippet};
@@ -9,31 +9,31 @@ use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Bytes that are searched at once.
+/// Number of bytes searched at once.
 const PIECE: usize = 4 * 1024 * 1024;
-/// Bytes of a piece that are searched again with the next one, so that a match across both is found.
+/// Number of bytes searched again with the next piece, to find a match across both.
 const OVERLAP: usize = 64 * 1024;
-/// Bytes at the beginning that show whether a file is text.
+/// Number of bytes at the beginning that show whether a file is text.
 const SAMPLE: usize = 8 * 1024;
 
 /// The first match in a stored result. Like a result in the transcript, one stored result is one hit.
 #[derive(Debug)]
 pub struct StoredResult {
     pub path: PathBuf,
-    /// Name of the file, by which the conversation refers to it.
+    /// File name, by which the conversation refers to it.
     pub name: String,
-    /// Line of the match in the file, from 1.
+    /// Line of the match in the file, starting at 1.
     pub line: u64,
     pub snippet: String,
     pub span: Span,
     pub modified: Option<DateTime<Utc>>,
-    /// The record that refers to the file, once it has been read.
+    /// The reference to the file in the conversation, once it has been read.
     pub named: Option<NamedAt>,
-    /// The conversation holds the match as well, in its preview of the result.
+    /// Whether the preview in the conversation also contains the match.
     pub previewed: bool,
 }
 
-/// Where the conversation refers to a stored result.
+/// A reference to a stored result in the conversation.
 #[derive(Debug, Default)]
 pub struct NamedAt {
     pub at: Option<DateTime<Utc>>,
@@ -43,10 +43,12 @@ pub struct NamedAt {
 }
 
 impl StoredResult {
-    /// Length of the file, and the first match in it; a file that is not text has none.
+    /// Returns the length of the file and the first match in it; a file that is not text has no match.
     ///
     /// # Errors
-    /// [`crate::error::Code::PathRefused`] for anything but a regular file, [`crate::error::Code::Io`] otherwise.
+    ///
+    /// [`crate::error::Code::PathRefused`] for anything but a regular file, [`crate::error::Code::Io`]
+    /// otherwise.
     pub fn search(path: &Path, pattern: &Pattern) -> Result<(u64, Option<Self>)> {
         let (file, meta) = open_regular_with_metadata(path)?;
         let found = first_match(file, pattern, PIECE, OVERLAP).doing("read", path)?;
@@ -72,7 +74,7 @@ fn first_match(
 ) -> io::Result<Option<(u64, String, Span)>> {
     let lines = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count() as u64;
     let mut bytes = Vec::new();
-    // Lines in front of `bytes`.
+    // Number of lines before `bytes`.
     let mut passed = 0;
     loop {
         let before = bytes.len();
@@ -86,7 +88,7 @@ fn first_match(
             let (words, span) = snippet(&text, &found);
             return Ok(Some((line, words, span)));
         }
-        // A piece begins with a line where there is one, so that `^` means what it says.
+        // A piece starts at the beginning of a line if possible, so that `^` matches correctly.
         let from = bytes.len().saturating_sub(overlap);
         let from = memchr::memchr(b'\n', &bytes[from..]).map_or(from, |at| from + at + 1);
         passed += lines(&bytes[..from]);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-/// Prefix of the words that are told apart.
+/// Prefix of the numbered words in texts.
 const WORD: &str = "word";
 
 struct Record {
@@ -17,7 +17,7 @@ impl Record {
         self.value["type"].as_str().unwrap_or_default()
     }
 
-    /// Of one form, so that texts compare as times do.
+    /// All timestamps have the same format, so they compare as strings.
     fn time(&self) -> &str {
         self.value["timestamp"].as_str().unwrap_or_default()
     }
@@ -36,12 +36,12 @@ impl Record {
     }
 }
 
-/// Words in a text.
+/// Returns the numbers of the words in a text.
 pub fn words(text: &str) -> BTreeSet<u32> {
     text.split(WORD).skip(1).filter_map(|rest| rest.split(';').next()?.parse().ok()).collect()
 }
 
-/// The words that the client sends when it resumes this transcript.
+/// Returns the words that the client sends when it resumes this transcript.
 pub fn sent(bytes: &[u8]) -> BTreeSet<u32> {
     let (mut records, last_prompt, newest, checkpoints) = read(bytes);
     let Some(newest) = newest else { return BTreeSet::new() };
@@ -60,7 +60,8 @@ pub fn sent(bytes: &[u8]) -> BTreeSet<u32> {
         chain = walk(&records, newest);
     }
     let named = named.and_then(|leaf| index_of(&records, &leaf)).filter(|leaf| {
-        // Behind a compaction that kept messages a checkpoint is followed only when nothing follows it.
+        // After a compaction that preserved messages, a checkpoint is used only if no record follows the one
+        // it names.
         !relinked || !records.iter().any(|record| record.parent.as_deref() == Some(&records[*leaf].id))
     });
     if let Some(leaf) = named.filter(|leaf| !chain.contains(leaf)) {
@@ -74,9 +75,11 @@ fn index_of(records: &[Record], id: &str) -> Option<usize> {
     records.iter().position(|record| record.id == id)
 }
 
-/// Forgets what the last compaction summed up, and puts what it kept behind its summary; whether it kept something.
+/// Removes the records that the last compaction summarised and places the preserved ones after its summary.
+/// Returns whether any were preserved.
 ///
-/// It keeps what is on the way from the tail of the segment to its head. Where this way is broken nothing is forgotten.
+/// The preserved records are those on the path from the tail of the segment to its head. If this path is
+/// broken, nothing is removed.
 fn compact(records: &mut Vec<Record>) -> bool {
     let Some(boundary) = records.iter().rposition(Record::is_boundary) else { return false };
     let segment = records[boundary].value["compactMetadata"]["preservedSegment"].clone();
@@ -124,7 +127,7 @@ fn compact(records: &mut Vec<Record>) -> bool {
     !kept.is_empty()
 }
 
-/// The record with the newest time among those that lead back to this one.
+/// Returns the record with the latest timestamp among the descendants of this one.
 fn newest_behind(records: &[Record], from: usize) -> usize {
     (0..records.len())
         .filter(|index| records[*index].kind() != "progress" && walk(records, *index).contains(&from))
@@ -132,8 +135,9 @@ fn newest_behind(records: &[Record], from: usize) -> usize {
         .unwrap_or(from)
 }
 
-/// Records in the order in which their ids come first, each as its last copy has it; the record that a `last-prompt` names, the last one in
-/// the file, and whether a `last-prompt` names any. A line that is not one record is passed over.
+/// Returns the records in the order of the first occurrence of their ids, each with the content of its last
+/// copy; the record that a `last-prompt` names; the last one in the file; and whether any `last-prompt` names
+/// a record. Skips lines that are not a single record.
 fn read(bytes: &[u8]) -> (Vec<Record>, Option<String>, Option<String>, bool) {
     let mut records: Vec<Record> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -160,8 +164,8 @@ fn read(bytes: &[u8]) -> (Vec<Record>, Option<String>, Option<String>, bool) {
     (records, last_prompt, newest, checkpoints)
 }
 
-/// From a leaf to the beginning or to the last compaction. In the place of a parent that is missing the client takes the newest
-/// record in front that nothing in front follows.
+/// Walks from a leaf to the beginning or to the last compaction. In place of a missing parent, the client
+/// uses the newest earlier record that no earlier record follows.
 fn walk(records: &[Record], leaf: usize) -> Vec<usize> {
     let mut chain = vec![leaf];
     let mut at = leaf;
@@ -192,8 +196,8 @@ fn guess(records: &[Record], at: usize, seen: &[usize]) -> Option<usize> {
         .max_by_key(|index| (records[*index].time(), *index))
 }
 
-/// Calls that were made at once hang on each other, and only the result of one is on the chain: the other parts of a message that
-/// is sent, their results, and what the client itself wrote behind these, are sent as well.
+/// Adds what is off the path. Parallel calls are linked in a chain, with only one result on the path; the
+/// client also sends the other parts of a message, their results, and what it wrote itself after these.
 fn with_siblings(records: &[Record], chain: Vec<usize>) -> Vec<usize> {
     let mut of_message: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut children: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -227,8 +231,9 @@ fn with_siblings(records: &[Record], chain: Vec<usize>) -> Vec<usize> {
     all
 }
 
-/// The words of these records. Of calls with one id the first is sent, and neither a call without its result nor a result without
-/// its call is, nor a message of thinking alone; at the end of the conversation the client tells the model itself that a call was interrupted.
+/// Returns the words of these records. Of calls with the same id, the first is sent. A call without a result,
+/// a result without a call, and a message with nothing but thinking are not sent; at the end of the
+/// conversation, the client itself tells the model that a call was interrupted.
 fn said(records: &[Record], order: &[usize]) -> BTreeSet<u32> {
     let mut words_sent = BTreeSet::new();
     let mut calls: HashMap<String, usize> = HashMap::new();

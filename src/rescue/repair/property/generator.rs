@@ -1,28 +1,28 @@
-//! Transcripts as clients write them, and damage to them, from a seed.
+//! Generates transcripts as clients write them, and damage to them, from a seed.
 //!
-//! Every text has a word of its own, and what becomes of each word is known: whether the user still has it in the conversation.
+//! Every text has a word of its own, and the fate of each word is known: whether it is still part of the
+//! user's conversation.
 
 use super::client::words;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a word is to the conversation.
+/// Expected fate of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It belongs to the conversation, and its record is in the file.
     Live,
-    /// A call that was made at once with others, or its result, in the turn that a compaction kept: the client forgets it with what
-    /// was summed up, unless damage keeps it from doing so.
+    /// A parallel call, or its result, in the turn that a compaction preserved: the client forgets it with
+    /// the summarised records, unless damage prevents that.
     Beside,
     /// The user went back to before it.
     Left,
-    /// A compaction summed it up, it was destroyed, or nothing proves to which branch it belongs.
+    /// A compaction summarised it, it was destroyed, or nothing proves which branch it belongs to.
     Any,
-    /// It is part of another session.
     Foreign,
 }
 
-/// A transcript and the truth about it.
+/// A transcript with the expected fates of its words.
 pub struct Sample {
     pub session: String,
     pub bytes: Vec<u8>,
@@ -56,16 +56,16 @@ impl Random {
     }
 }
 
-/// A line while it can still be damaged.
+/// A line before damage is applied.
 struct Line {
     bytes: Vec<u8>,
-    /// Id of the record, if it is one of the conversation.
+    /// Id of the record, if it is part of the conversation.
     id: Option<String>,
     parent: Option<String>,
-    /// A part of the conversation that the file alone does not explain, such as the first record after the user went back: without
-    /// it nobody could know what follows what.
+    /// A record that the file alone does not explain, such as the first one after the user went back: without
+    /// it, the order of records would be unknown.
     anchor: bool,
-    /// It was written while two clients had the session open.
+    /// Written while two clients had the session open.
     contested: bool,
 }
 
@@ -74,7 +74,7 @@ struct Line {
 struct Front {
     entrypoint: &'static str,
     head: Option<String>,
-    /// Turns to which the user can go back.
+    /// Turns that the user can go back to.
     turns: Vec<Turn>,
 }
 
@@ -92,18 +92,17 @@ struct World {
     lines: Vec<Line>,
     word: u32,
     fates: BTreeMap<u32, Fate>,
-    /// The provider numbers the calls of every turn anew.
+    /// The provider starts numbering calls again in every turn.
     reuses_ids: bool,
-    /// Words of the turn being written.
+    /// Words of the current turn.
     turn: Vec<u32>,
-    /// A turn ends with a checkpoint. Without one a client that is killed after the user went back opens the branch that was left.
+    /// Writes a checkpoint at the end of a turn. Without one, a client that is killed after the user went
+    /// back opens the abandoned branch.
     checkpoint: bool,
-    /// Two clients have the session open.
     contested: bool,
     contested_words: Vec<u32>,
 }
 
-/// The sample of a seed.
 pub fn sample(seed: u64) -> Sample {
     let mut random = Random(seed);
     let session = random.uuid();
@@ -163,7 +162,7 @@ impl World {
         ["cli", "cli", "sdk-cli", "claude-vscode"][self.random.below(4)]
     }
 
-    /// A text with a word of its own.
+    /// Returns a text with a new word.
     fn text(&mut self) -> String {
         self.word += 1;
         self.turn.push(self.word);
@@ -223,7 +222,7 @@ impl World {
         self.write(front, front.head.clone(), record, true)
     }
 
-    /// Metadata that a client writes between messages.
+    /// Writes metadata, as a client does between messages.
     fn note(&mut self, value: &Value) {
         self.lines.push(Line {
             bytes: value.to_string().into_bytes(),
@@ -270,7 +269,7 @@ impl World {
         front.turns.push(Turn { follows, prompt, words: self.turn.clone() });
     }
 
-    /// Calls that were made at once, and their results.
+    /// Writes parallel calls and their results.
     fn step(&mut self, front: &mut Front, before: usize) -> usize {
         let message = format!("msg_{:016x}", self.random.next());
         if self.random.chance(30) {
@@ -308,7 +307,8 @@ impl World {
             }
             calls.push((call, tool, name));
             if beside && number + 1 < count {
-                // The result of a fast call stands before the next call, which still follows the call.
+                // The result of a fast call comes before the next call, which still follows the previous
+                // call.
                 let (call, tool, name) = calls[number].clone();
                 self.result(front, &call, &tool, name, false);
             }
@@ -338,7 +338,7 @@ impl World {
         }
     }
 
-    /// The user goes back and says something else.
+    /// Goes back to an earlier turn and writes another one.
     fn go_back(&mut self, front: &mut Front) {
         let keep = self.random.below(front.turns.len() - 1) + 1;
         let follows = front.turns[keep].follows.clone();
@@ -354,7 +354,7 @@ impl World {
         self.checkpoint = false;
     }
 
-    /// The session is closed and opened again, perhaps in another front end.
+    /// Closes the session and opens it again, perhaps in another front end.
     fn resumed(&mut self, front: Front) -> Front {
         self.clock += 3_600_000;
         self.note(&json!({"type": "last-prompt", "lastPrompt": "…", "leafUuid": front.head, "sessionId": self.session}));
@@ -364,7 +364,7 @@ impl World {
         Front { entrypoint: self.entrypoint(), ..front }
     }
 
-    /// The newest records are written again, as they are.
+    /// Writes the newest records again, unchanged.
     fn replay(&mut self) {
         let after =
             self.lines.iter().rposition(|line| line.id.is_some() && line.parent.is_none()).unwrap_or(0);
@@ -390,7 +390,8 @@ impl World {
         for word in front.turns.drain(..).flat_map(|turn| turn.words) {
             self.fates.insert(word, Fate::Any);
         }
-        // What is older than that, such as the branch that was put aside when two clients wrote, is summed up as well.
+        // Older records, such as the branch that was set aside when two clients wrote, are summarised as
+        // well.
         let kept = last.as_ref().map(|turn| turn.words.clone()).unwrap_or_default();
         for (word, fate) in &mut self.fates {
             if matches!(*fate, Fate::Live | Fate::Beside) && !kept.contains(word) {
@@ -413,7 +414,7 @@ impl World {
         if let Some(turn) = &last {
             metadata["preservedSegment"] =
                 json!({"headUuid": turn.prompt, "tailUuid": tail, "anchorUuid": anchor});
-            // Without both ends the client does not know what was kept.
+            // Without both ends, the client does not know which records were preserved.
             for line in &mut self.lines {
                 line.anchor |= line.id.as_ref() == Some(&turn.prompt) || line.id == tail;
             }
@@ -431,7 +432,7 @@ impl World {
         self.turn(front);
     }
 
-    /// What of the kept turn is not on the way from its tail to its prompt.
+    /// Marks what is off the path from the tail of the preserved turn to its prompt.
     fn forget_beside(&mut self, prompt: &str, tail: Option<&str>) {
         let mut chain: BTreeSet<String> = BTreeSet::new();
         let mut at = tail.map(str::to_owned);
@@ -485,14 +486,14 @@ impl World {
         }
         (self.checkpoint, self.contested) = (false, false);
         self.contested_words = (first..=self.word).collect();
-        // The user goes on with the one that wrote last.
+        // The user continues with the client that wrote last.
         if usize::is_multiple_of(runs, 2) {
             *front = other;
         }
         front.turns.clear();
     }
 
-    /// Turns of another session, which older clients wrote into this file.
+    /// Writes turns of another session, as older clients did in this file.
     fn other_session(&mut self) {
         let own = std::mem::take(&mut self.session);
         self.session = self.random.uuid();
@@ -505,7 +506,7 @@ impl World {
         self.session = own;
     }
 
-    /// Lines whose loss leaves enough to know what follows what.
+    /// Returns the lines whose loss leaves enough information to restore the order.
     fn losable(&self) -> Vec<usize> {
         (0..self.lines.len()).filter(|at| !self.lines[*at].anchor && self.lines[*at].id.is_some()).collect()
     }
@@ -523,9 +524,10 @@ impl World {
         self.leave_thinking_alone(at);
     }
 
-    /// The client sends no message of which nothing but its thinking is left.
+    /// Updates the fates of thinking that is the only part left of its message, because the client does not
+    /// send such a message.
     fn leave_thinking_alone(&mut self, lost: usize) {
-        // Whole records of a line that is damaged already, by NUL bytes or by a torn record in front of it, count as well.
+        // Whole records on an already damaged line, with NUL bytes or after a torn record, count as well.
         let of = |line: &Line| -> Vec<Value> {
             let bytes: Vec<u8> = line.bytes.iter().copied().filter(|byte| *byte != 0).collect();
             let record = |at| serde_json::Deserializer::from_slice(&bytes[at..]).into_iter().next()?.ok();
@@ -550,7 +552,7 @@ impl World {
         let losable = self.losable();
         let at = *losable.get(self.random.below(losable.len().max(1)))?;
         if self.lines[at].contested || self.lines.get(at + 1).is_some_and(|next| next.contested) {
-            // What is left may prove no more that there were two clients.
+            // The rest may no longer prove that there were two clients.
             for word in std::mem::take(&mut self.contested_words) {
                 self.fates.entry(word).and_modify(|fate| {
                     if *fate == Fate::Live {
@@ -560,7 +562,7 @@ impl World {
             }
         }
         let kind = self.random.below(8);
-        // Without its call a result of a reused id is one of an earlier call.
+        // Without its call, a result with a reused id would belong to an earlier call.
         let kind = if self.reuses_ids && matches!(kind, 1 | 2 | 4) { 3 } else { kind };
         Some(match kind {
             0 => {
@@ -568,7 +570,8 @@ impl World {
                 self.lines[at].bytes.extend(next);
                 self.lines.remove(at + 1);
                 self.lines[at].anchor = true;
-                // It may hold a checkpoint, without which nobody knows that the user went back: the end is not torn here.
+                // The line may contain a checkpoint that is the only proof that the user went back, so it
+                // must not be torn later.
                 self.lines[at].id = None;
                 "glued"
             }
@@ -608,7 +611,7 @@ impl World {
                 "no parent"
             }
             _ => {
-                // A copy of a record that lost its parent, behind everything.
+                // A copy of a record without its parent, at the end of the file.
                 let boundary = self
                     .lines
                     .iter()
@@ -633,7 +636,7 @@ impl World {
 
     fn reparent(&mut self, at: usize, parent: Value) -> Option<()> {
         let mut value: Value = serde_json::from_slice(&self.lines[at].bytes).ok()?;
-        // A prompt without a parent is a user who went back to the beginning.
+        // A prompt without a parent means that the user went back to the beginning.
         let prompt = value["type"] == "user" && value["message"]["content"].is_string();
         if (parent.is_null() && (prompt || value["type"] == "attachment")) || value["isMeta"] == true {
             return None;
@@ -644,7 +647,7 @@ impl World {
         Some(())
     }
 
-    /// The last line is torn.
+    /// Tears the last line.
     fn cut_end(&mut self) -> Option<&'static str> {
         let at = self.lines.len() - 1;
         let line = &self.lines[at];

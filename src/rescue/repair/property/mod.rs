@@ -1,7 +1,8 @@
-//! Property test of repair: generated conversations, damaged, repaired, and read by a model of the client.
+//! Property test of repair: generates conversations, damages and repairs them, and reads the result with a
+//! model of the client.
 //!
-//! After a repair the client sends every turn that it sent before, every turn that damage had hidden from it, and no turn that the
-//! user had left by going back.
+//! After a repair, the client must send every turn that it sent before, every turn that damage had hidden
+//! from it, and no turn that the user abandoned by going back.
 
 mod client;
 mod generator;
@@ -18,15 +19,15 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::path::Path;
 
-/// Samples without the environment variable `CC_RECOVER_REPAIR_SAMPLES`; 20,000 take ten minutes in a debug build.
+/// Number of samples unless `CC_RECOVER_REPAIR_SAMPLES` is set; 20,000 take ten minutes in a debug build.
 const SAMPLES: u64 = 500;
 
-/// What `repair --apply` makes of a transcript.
+/// Returns the output of `repair --apply` for a transcript.
 fn repaired(bytes: &[u8], session: &str) -> Result<Vec<u8>> {
     repaired_or_refused(bytes, session).map(|(made, _)| made)
 }
 
-/// The same, and whether a link was left broken because to repair it does harm.
+/// Like [`repaired`]; also returns whether a link was left broken because its repair does harm.
 fn repaired_or_refused(bytes: &[u8], session: &str) -> Result<(Vec<u8>, bool)> {
     let name = name_of(DateTime::<Utc>::UNIX_EPOCH, None);
     let found = examined_in(&|| Ok(Cursor::new(bytes)), Path::new("sample.jsonl"), session, &name)?;
@@ -42,7 +43,7 @@ fn repaired_or_refused(bytes: &[u8], session: &str) -> Result<(Vec<u8>, bool)> {
     Ok((made, refused))
 }
 
-/// What is wrong with the repair of a sample.
+/// Describes what is wrong with the repair of a sample.
 fn harm(sample: &Sample) -> Option<String> {
     let before = sent(&sample.bytes);
     let made = match repaired(&sample.bytes, &sample.session) {
@@ -69,7 +70,7 @@ fn harm(sample: &Sample) -> Option<String> {
         return Some(format!("sent again though the user had gone back: {returned:?}"));
     }
     let merged: Vec<u32> = foreign.iter().filter(|word| after.contains(word)).copied().collect();
-    // Where nothing is left of the session itself, there is nothing else that could be sent.
+    // If nothing is left of the session itself, there is nothing else to send.
     if !merged.is_empty() && !live.is_empty() {
         return Some(format!("sent though they are of another session: {merged:?}"));
     }
@@ -88,7 +89,7 @@ fn count() -> u64 {
     std::env::var("CC_RECOVER_REPAIR_SAMPLES").ok().and_then(|text| text.parse().ok()).unwrap_or(SAMPLES)
 }
 
-/// The seeds of `CC_RECOVER_REPAIR_SEEDS`, separated by commas; without it those below [`count`].
+/// Returns the comma-separated seeds in `CC_RECOVER_REPAIR_SEEDS`, or else those below [`count`].
 fn seeds() -> Vec<u64> {
     match std::env::var("CC_RECOVER_REPAIR_SEEDS") {
         Ok(text) => text.split(',').map(|seed| seed.trim().parse().expect("a seed is a number")).collect(),
@@ -96,7 +97,8 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// Writes a failing sample, its repair, and what the model sends of both into the directory of `CC_RECOVER_REPAIR_KEEP`.
+/// Writes a failing sample, its repair, and what the model sends of both into the directory named by
+/// `CC_RECOVER_REPAIR_KEEP`.
 fn keep(seed: u64, sample: &Sample) {
     if let Some(directory) = std::env::var_os("CC_RECOVER_REPAIR_KEEP") {
         let file = |name: &str| Path::new(&directory).join(format!("{seed}{name}.jsonl"));
@@ -158,7 +160,7 @@ fn a_repair_that_joins_every_branch_brings_back_what_users_left() {
     assert!(returned > 20, "{returned} of 300");
 }
 
-/// Small transcripts, each with one root of harm that the generator once found.
+/// Small transcripts, each with one cause of harm that the generator once found.
 mod roots {
     use super::*;
     use serde_json::{Value, json};
@@ -169,7 +171,7 @@ mod roots {
         format!("00000000-0000-4000-8000-{number:012}")
     }
 
-    /// A record, a second after the one with the number before; its parent is 0 for none.
+    /// Builds a record, timed one second after the one with the previous number; `parent` is 0 for none.
     fn record(number: u32, parent: u32, message: Option<&str>, block: &Value) -> Value {
         let parent = if parent == 0 { Value::Null } else { id(parent).into() };
         let role = if message.is_some() { "assistant" } else { "user" };
@@ -213,7 +215,8 @@ mod roots {
         records.iter().flat_map(|record| format!("{record}\n").into_bytes()).collect()
     }
 
-    /// A kept turn: the prompt is 1, two parallel calls follow, and the answer is 6. Words have the numbers of their records.
+    /// A preserved turn: the prompt is 1, two parallel calls follow, and the answer is 6. Words have the
+    /// numbers of their records.
     fn kept_turn(first_tool: &str) -> Vec<Value> {
         vec![
             record(1, 0, None, &text(1)),
@@ -237,7 +240,7 @@ mod roots {
         assert_ne!(made, damaged);
         assert!(sent(&made).is_superset(&BTreeSet::from([1, 2, 3, 4, 5, 6, 8, 9])), "{:?}", sent(&made));
         assert_eq!(repaired(&made, SESSION).unwrap(), made);
-        // Where nothing is damaged the client forgets what is beside the way, and nothing is changed.
+        // Without damage, the client forgets what is off the path, and nothing is changed.
         let sound = file(&kept_turn("toolu_a"));
         assert!(!sent(&sound).contains(&4));
         assert_eq!(repaired(&sound, SESSION).unwrap(), sound);
