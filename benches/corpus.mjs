@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-// A corpus: a configuration directory full of sessions in the shapes the real client writes, in realistic sizes, with the truth about
-// each of them beside it.
+// Generates a corpus: a configuration directory full of sessions in the formats of the real client and in realistic sizes, with the truth
+// about each session.
 //
 //   node benches/corpus.mjs --out DIR [--sessions 1000] [--bytes-total 2G] [--median 300K] [--max 250M] [--big 50,200] [--projects 12]
 //        [--seed 1] [--jobs 2] [--now 1795226400] [--subagents 0.25] [--images 0.004] [--torn 0.03] [--nul 0.003] [--quiet]
 //
 // DIR becomes a CLAUDE_CONFIG_DIR: DIR/projects/<encoded cwd>/<id>.jsonl, <id>/subagents/agent-*.jsonl and <id>/tool-results/*.txt beside
-// them, DIR/history.jsonl, and DIR/truth.json ({meta, sessions}; one session a line). The same options give the same bytes, whatever
-// --jobs. All texts are generated here. `expectedOf` of corpus/truth.mjs tells what the product has to report for a row.
+// them, DIR/history.jsonl, and DIR/truth.json ({meta, sessions}; one session per line). The same options give the same bytes, whatever
+// --jobs is. All texts are generated. `expectedOf` of corpus/truth.mjs returns what the product must report for a row.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,23 +20,23 @@ import { NEEDLES } from './corpus/vocabulary.mjs';
 
 export { differences, expectedOf, judged, readTruth } from './corpus/truth.mjs';
 
-/** Grows when the same options give other bytes. */
+/** Increase this if the same options give different bytes. */
 const GENERATION = 2;
-/** Room that is left on the disk, in bytes. */
+/** Bytes to leave free on the disk. */
 const SPARE = 2e9;
 const BYTES_OF_A_SMALL_FILE = 2000;
 
-/** Where corpora are kept between runs. */
+/** Directory that retains corpora between runs. */
 export const CACHE = join(tmpdir(), 'cc-session-recover-bench');
 
-/** Options that decide the bytes, as they are kept in the truth file. */
+/** Returns the options that determine the bytes, as stored in the truth file. */
 function identity(options) {
   const deciding = Object.entries(options).filter(([name]) => !['out', 'jobs', 'quiet'].includes(name));
   return { generation: GENERATION, ...Object.fromEntries(deciding) };
 }
 
 /**
- * Writes a corpus. Options as on the command line.
+ * Writes a corpus. The options are those of the command line.
  *
  * @param {Record<string, unknown>} given
  * @returns {Promise<Record<string, any>>} `meta` of its truth file.
@@ -55,7 +55,7 @@ export async function generate(given) {
 }
 
 /**
- * The directory of a corpus with these options: one that is there already, or a new one.
+ * Returns the directory of a corpus with these options: an existing one, or a new one.
  *
  * @param {string} name Directory below {@link CACHE}.
  * @param {Record<string, unknown>} given
@@ -77,7 +77,7 @@ export async function cached(name, given) {
   return directory;
 }
 
-/** Bytes that are free for files in this directory or the nearest one above it. */
+/** Returns the free bytes on the file system of a directory, or of its nearest existing parent. */
 export function freeBytes(directory) {
   let existing = directory;
   while (!existsSync(existing)) existing = dirname(existing);
@@ -87,7 +87,7 @@ export function freeBytes(directory) {
 
 const megabytes = (bytes) => `${Math.ceil(bytes / 1e6)} MB`;
 
-/** Lets the workers write all sessions; their rows come back in the order of the plan. */
+/** Has the workers write all sessions and returns their rows in the order of the plan. */
 async function written(options, sessions) {
   const shares = Array.from({ length: Math.max(1, options.jobs) }, () => ({ bytes: 0, sessions: [] }));
   for (const session of sessions.toSorted((a, b) => b.bytes - a.bytes)) {
@@ -140,7 +140,7 @@ function metaOf(options, { sigma }, rows) {
   };
 }
 
-/** Claude Code's own list of typed prompts. */
+/** Returns the text of Claude Code's own list of typed prompts. */
 function history(rows) {
   return rows
     .filter((row) => row.lastPrompt !== null)

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Damaged transcripts: thousands of them, made from good ones in the same way in every run, read by the product in a process of its own,
-// and held against what must still be told. `__test__/damaged.test.mjs` runs it.
+// Damages transcripts: makes thousands from good ones, in the same way in every run, has the product read them in a separate process, and
+// checks what it must still report. `__test__/damaged.test.mjs` runs it.
 //
 //   node benches/damage.mjs [--cases 10000] [--seed 1] [--keep DIR] [--gigabyte]
 
@@ -17,10 +17,10 @@ import { Dialogue } from './programs/dialogue.mjs';
 
 const INSPECTOR = join(import.meta.dirname, 'programs', 'inspector.mjs');
 const BATCH = 200;
-/** No batch takes a hundredth of it; who is still silent then hangs. */
+/** A batch takes less than a hundredth of this; a process that is silent for longer hangs. */
 const WATCHDOG_SECONDS = 120;
 const GIGABYTE = 1e9;
-/** Cases the naive reader is shown, too. */
+/** Number of cases that the naive reader also gets. */
 export const CONTROLLED = 500;
 const FAILED_VERIFICATION = 5;
 
@@ -29,14 +29,15 @@ const FAILED_VERIFICATION = 5;
  * @property {number} cases
  * @property {number} failed
  * @property {Record<string, {cases: number, failed: number, first: string | null}>} byDamage
- * @property {number} memory Bytes the reading process had at most, above what it had with the addon loaded.
+ * @property {number} memory Peak memory of the reading process in bytes, minus that with only the addon loaded.
  * @property {number} naive How many of the first {@link CONTROLLED} cases the naive reader fails.
  */
 
 /**
- * Makes, reads and judges damaged transcripts.
+ * Creates, reads and judges damaged transcripts.
  *
- * @param {{cases?: number, seed?: number, keep?: string, progress?: (done: number) => void}} [options] `keep`: where failing ones stay.
+ * @param {{cases?: number, seed?: number, keep?: string, progress?: (done: number) => void}} [options] `keep`: directory for the failing
+ *   ones.
  * @returns {Promise<Examination>}
  */
 export async function examine({ cases = 10_000, seed = 1, keep, progress = () => {} } = {}) {
@@ -60,7 +61,7 @@ export async function examine({ cases = 10_000, seed = 1, keep, progress = () =>
   }
 }
 
-/** A source with what is told about it. */
+/** Returns a source with the report about it. */
 async function understood(reader, source) {
   const [answer] = await reader.read([source.bytes]);
   if ('error' in answer) throw new Error(`${source.name} itself cannot be read: ${answer.error.message}`);
@@ -69,7 +70,7 @@ async function understood(reader, source) {
 
 const WEIGHTS = Object.fromEntries(Object.entries(DAMAGES).map(([name, { weight }]) => [name, weight ?? 1]));
 
-/** One damaged transcript. Where a damage finds nothing to damage, another source is taken. */
+/** Returns one damaged transcript. If a damage changes nothing in a source, it takes another source. */
 function damaged(good, random) {
   const damage = random.weighted(WEIGHTS);
   const { keeps, apply } = DAMAGES[damage];
@@ -97,7 +98,7 @@ async function judge(reader, batch, result, keep) {
   }
 }
 
-/** What has to be told about each; for cut files that takes a reading of the file cut back, once for each length. */
+/** Returns the expected report of each case. For cut files it reads the file cut back to its last complete line, once per length. */
 async function expectations(reader, batch) {
   const wanted = [];
   for (const one of batch) {
@@ -115,7 +116,7 @@ async function expectations(reader, batch) {
   return wanted;
 }
 
-/** The naive reader against the same promise, with its own reading of the good file as the truth. */
+/** Whether the naive reader breaks the same promise, with its own reading of the good file as the truth. */
 function naiveFails({ source, damage, keeps, bytes }) {
   try {
     const answer = { session: naively(bytes) };
@@ -130,7 +131,7 @@ function kept(directory, { damage, bytes }, number) {
   writeFileSync(join(directory, `${damage.replaceAll(/[^a-z0-9]+/gi, '-')}-${number}.jsonl`), bytes);
 }
 
-/** The reading process, and the files it reads. */
+/** The reading process and the files that it reads. */
 class Reader {
   peak = 0;
   #root;
@@ -143,13 +144,13 @@ class Reader {
     this.#process = new Dialogue(process.execPath, [INSPECTOR], { ...Object.fromEntries(clean), ...own });
   }
 
-  /** The most memory it had before it read anything. */
+  /** Returns the peak memory before it has read anything. */
   async idle() {
     await this.readFiles([]);
     return this.peak;
   }
 
-  /** Writes the transcripts, lets them be read, and takes them away again. */
+  /** Writes the transcripts, has them read, and removes them. */
   async read(transcripts) {
     const directory = mkdtempSync(join(this.#root, 'batch-'));
     const paths = transcripts.map((bytes, at) => {
@@ -186,19 +187,19 @@ class Reader {
   }
 }
 
-/** Room that the line of a gigabyte needs at most, where holes in files are not kept as holes. */
+/** Maximum disk space for the line of a gigabyte, on file systems that do not store sparse files. */
 export const GIGABYTE_NEEDS = 2 * GIGABYTE;
 
-/** Whether there is room for {@link readGigabyte}. */
+/** Whether the disk has room for {@link readGigabyte}. */
 export function roomForGigabyte() {
   return freeBytes(tmpdir()) > GIGABYTE_NEEDS;
 }
 
 /**
- * Transcripts with one line of a gigabyte: behind everything, in front of everything, and alone. The line is a hole in the file, or
- * text that is written in blocks.
+ * Reads transcripts with one line of a gigabyte: at the end, in the middle, at the beginning, and alone. The line is a hole in the file, or
+ * text written in blocks.
  *
- * @returns {Promise<{where: string, why: string | null, memory: number}[]>} What is wrong about each, and the memory it took.
+ * @returns {Promise<{where: string, why: string | null, memory: number}[]>} The error in each, if any, and the memory it took.
  */
 export async function readGigabyte(seed = 1) {
   const root = mkdtempSync(join(tmpdir(), 'ccsr-gigabyte-'));

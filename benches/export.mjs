@@ -1,5 +1,5 @@
-// A verified export of one large session against `cp` of its transcript, with either hash, and the memory it takes. Both sides begin with
-// the original in the cache of files. An export is on the disk when it is done; `cp` leaves that to the system unless `sync` of the copy
+// Compares a verified export of one large session with `cp` of its transcript, with either hash, and measures its memory. Both sides start
+// with the original in the page cache. An export is on the disk when it ends; `cp` leaves that to the system unless `sync` of the copy
 // follows, so it is measured both ways.
 
 import { spawnSync } from 'node:child_process';
@@ -35,7 +35,7 @@ export async function run({ full = false } = {}) {
   }
 }
 
-/** A transcript of so many bytes, of real records. */
+/** Writes a transcript of real records with this many bytes. */
 function session(path, bytes) {
   const record = readFileSync(FIXTURE);
   const block = Buffer.concat(Array.from({ length: Math.ceil((8 * MEGABYTE) / record.length) }, () => record));
@@ -66,13 +66,13 @@ async function against(root, env, transcript, hash, synced, most, rounds) {
   return { what: `export of 500 MB, ${hash}`, anchor: synced ? 'cp, synced' : 'cp', theirs: milliseconds(theirs), ours: milliseconds(ours), ratio, minima, bar: { most } };
 }
 
-/** What one side has written must not be flushed at the cost of the other. */
+/** Removes what one side has written and flushes the disk, so that the other side does not pay for it. */
 function settle(path) {
   rmSync(path, { recursive: true });
   spawnSync('sync');
 }
 
-/** How much more memory a process had at most when it exported than when it had found the session and planned the same export. */
+/** Returns how much the peak memory of an export exceeds that of finding the session and planning the same export. */
 async function memory(env) {
   const exporter = new Dialogue(process.execPath, [EXPORTER], env);
   await exporter.call({ do: 'export', options: { session: ID, dryRun: true } });

@@ -1,6 +1,6 @@
-// HANDOFF.md and saved states under stress: 20 processes write the notes of 20 sessions and 20 hooks save their states at once, some are
-// killed each round, and after every round everything has to be whole. The same with writers that know nothing of locks has to go wrong,
-// or the stress is none.
+// Stress test of HANDOFF.md and saved states: 20 processes write the notes of 20 sessions while 20 hooks save their states; some are killed
+// in each round, and after every round all files must be intact. The same test with writers without locks must fail, or the stress is too
+// weak.
 
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,8 +1,8 @@
-// A hook as a whole process, from its launcher to its exit, against `node -e 0`. Figures to reach: at most 1.10 for `Stop` without an
-// incident, for a prompt while no flag is up, and for `StopFailure` up to the durable record (two fsyncs: the incident's file and its
-// directory). The status line is started like a hook and is measured beside them, alone and around a command that only reads its
-// input. `SessionStart` may take 1.15 times as long and 30 ms more, on a session of 200 MB; what `Stop` takes there to save its state
-// nobody waits for.
+// Measures a hook as a whole process, from its launcher to its exit, against `node -e 0`. Bars: at most 1.10 for `Stop` without an
+// incident, for a prompt while no flag is set, and for `StopFailure` up to the durable record (two fsyncs: the incident's file and its
+// directory). The status line is started like a hook and is also measured, alone and around a command that only reads its input.
+// `SessionStart` may take 1.15 times as long and 30 ms more, on a session of 200 MB; no user waits for the time that `Stop` takes there to
+// save its state.
 
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ export async function run() {
     const settings = JSON.parse(readFileSync(join(project, '.claude', 'settings.json'), 'utf8'));
     const launcher = join(project, '.claude', 'cc-session-recover', 'hook.js');
     const payload = { session_id: SESSION, transcript_path: join(claude, 'projects', 'x', `${SESSION}.jsonl`), cwd: project };
-    // A turn as it ends when all is well: its answer is in the transcript, and the context is far from full.
+    // A normal end of a turn: the answer is in the transcript, and the context is far from full.
     const transcripts = join(claude, 'projects', project.replace(/[^A-Za-z0-9]/g, '-'));
     const healthy = { ...payload, session_id: idOf(2), transcript_path: join(transcripts, `${idOf(2)}.jsonl`), hook_event_name: 'Stop' };
     mkdirSync(transcripts, { recursive: true });
@@ -45,16 +45,16 @@ export async function run() {
     writeFileSync(stateless, JSON.stringify({ state: { save: false } }));
     const cases = [
       ['Stop', { ...payload, hook_event_name: 'Stop' }, env],
-      // What saving its state takes is measured below.
+      // The time to save the state is measured separately below.
       ['Stop, its answer saved', { ...healthy, last_assistant_message: said }, { ...env, CC_RECOVER_CONFIG: stateless }],
       ['StopFailure, to the record', { ...payload, hook_event_name: 'StopFailure', error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" }, { ...env, CC_RECOVER_ATTEMPT: 'bench' }],
     ];
-    // As fresh as it is when a turn ends.
+    // Rewrite the transcript, because it is new at the end of a turn.
     const write = () => writeFileSync(healthy.transcript_path, `${transcriptText('finished-interactive', { id: idOf(2), cwd: project }).trimEnd()}\n`);
     write();
     for (const [name, input, environment] of cases.slice(0, 2)) calls(environment, launcher, input, name);
     const figures = [];
-    // As the client starts it: the shell is on both sides.
+    // The client starts hooks through a shell, so both sides include one.
     const shell = (event) => ['/bin/sh', '-c', settings.hooks[event][0].hooks[0].command];
     const anchor = ['/bin/sh', '-c', 'exec node -e 0'];
     for (const [name, input, environment] of cases) {
@@ -62,7 +62,7 @@ export async function run() {
       figures.push(await pair(name, ['node', '-e', '0'], ['node', launcher], input, environment));
       figures.push(await pair(`${name}, through sh`, anchor, shell(input.hook_event_name), input, environment));
     }
-    // The shell alone sees that there is nothing to tell, and starts no node.
+    // The shell itself sees that there is nothing to report and does not start node.
     const prompt = { ...healthy, hook_event_name: 'UserPromptSubmit', prompt: 'go on' };
     figures.push(await pair('UserPromptSubmit, no flag up, through sh', anchor, shell('UserPromptSubmit'), prompt, env));
     figures.push(...(await withStates({ root, claude, project, env, launcher })));
@@ -76,7 +76,7 @@ export async function run() {
   }
 }
 
-/** The start of a session of 200 MB in a project with the states of eleven, and the end of a turn of it. */
+/** Measures the start of a session of 200 MB in a project with the states of eleven sessions, and the end of a turn of it. */
 async function withStates({ root, claude, project, env, launcher }) {
   const corpus = await cached('starts', { sessions: 1, median: '300K', big: [200], max: '220M', 'bytes-total': '201M', projects: 1, subagents: 0, seed: 6 });
   const [{ path }] = readTruth(corpus).sessions.toSorted((a, b) => b.bytes - a.bytes);
@@ -117,7 +117,7 @@ async function withStates({ root, claude, project, env, launcher }) {
   return figures;
 }
 
-/** Two records of a transcript. */
+/** Returns two records of a transcript. */
 function turnOf(id, cwd, text) {
   const shared = { isSidechain: false, timestamp: new Date().toISOString(), userType: 'external', entrypoint: 'cli', cwd, sessionId: id, version: '2.1.329' };
   const [prompt, answer] = [crypto.randomUUID(), crypto.randomUUID()];
@@ -139,7 +139,7 @@ async function pair(name, anchor, subject, input, env, prints = false, before = 
   return { what: name, anchor: 'node -e 0', theirs: milliseconds(theirs), ours: milliseconds(ours), ratio, minima, bar: { most: 1.1 } };
 }
 
-/** File system calls beyond those of node itself, where strace is there to count them. */
+/** Counts the file system calls beyond those of node itself, if strace is installed. */
 function calls(env, launcher, input, name) {
   const count = (args) => {
     const { status, stderr } = spawnSync('strace', ['-f', '-qq', '-e', 'trace=file', 'node', ...args], { env, input: JSON.stringify(input), encoding: 'utf8', maxBuffer: 1e8 });

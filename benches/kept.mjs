@@ -1,6 +1,6 @@
-// Kept sessions: what they cost `list`, `doctor` and the hook at the end of a turn, how long `init --user` takes to keep all sessions of
-// a machine, and how much of the disk they take while Claude Code still has its own files. Figures to reach: a list of 10,000 sessions
-// at most 1.2 with 5,000 of them kept, `doctor` as well, the hook 1.1, and 0.1 % of the disk.
+// Kept sessions: how they slow down `list`, `doctor` and the hook at the end of a turn, how long `init --user` takes to keep all sessions
+// of a machine, and how much disk space they take while Claude Code still has its own files. Bars: a list of 10,000 sessions at most 1.2
+// with 5,000 of them kept, `doctor` likewise, the hook 1.1, and 0.1 % of the disk.
 
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const SIZES = {
   full: { sessions: 10_000, 'bytes-total': '10G', projects: 40, seed: 1 },
 };
 const ROUNDS = { list: 7, doctor: 5, hook: 40 };
-/** Shares of the disk that may be taken. */
+/** Maximum share of the disk space. */
 const MOST_DISK = 0.001;
 
 /** @param {{full?: boolean}} [options] @returns {Promise<import('./pairs.mjs').Figure[]>} */
@@ -27,7 +27,7 @@ export async function run({ full = false } = {}) {
   try {
     const corpus = await cached(full ? 'full-scanned' : 'quick-kept', full ? SIZES.full : SIZES.quick);
     const claude = join(root, 'claude');
-    // Links: the sessions are read and never written to. What `init` writes goes into new files.
+    // The files are links, because the sessions are only read; `init` writes to new files.
     linked(join(corpus, 'projects'), join(claude, 'projects'));
     const env = surroundings(root, claude, 'without');
     const kept = { ...env, CC_RECOVER_STATE_DIR: join(root, 'kept') };
@@ -76,7 +76,7 @@ function surroundings(root, claude, state) {
   return { ...Object.fromEntries(clean), HOME: root, USERPROFILE: root, CLAUDE_CONFIG_DIR: claude, CC_RECOVER_STATE_DIR: join(root, state), CC_RECOVER_CONFIG: join(root, 'config.json') };
 }
 
-/** What the kept files take beside what Claude Code has: by the length of files, and by the blocks of the disk with directories. */
+/** Compares the size of the kept files with that of Claude Code's own: by file length, and by disk blocks including directories. */
 function disk(directory, sessions) {
   let [bytes, blocks, kept, of] = [0, 0, 0, 0];
   const byId = new Map(sessions.map((session) => [session.sessionId, session.bytes]));
@@ -98,7 +98,7 @@ function disk(directory, sessions) {
   }
   const share = (part) => `${((100 * part) / of).toFixed(3)} %`;
   const each = `${(bytes / kept).toFixed(0)} bytes a session`;
-  // A session is as long as its conversation; what describes it is not. So the share is that of sessions of 1 MB, the mean of a machine.
+  // A session grows with its conversation, its description does not. So the share is computed for sessions of 1 MB, the mean on a machine.
   const ofMegabytes = bytes / kept / 1e6;
   return [
     { what: 'disk while linked, sessions of 1 MB', anchor: each, shown: `${(100 * ofMegabytes).toFixed(3)} %`, ok: ofMegabytes <= MOST_DISK },
@@ -106,7 +106,7 @@ function disk(directory, sessions) {
   ];
 }
 
-/** The hook at the end of a turn with keeping, against the same hook without. */
+/** Measures the hook at the end of a turn with and without keeping sessions. */
 async function hook(root) {
   const project = join(root, 'project');
   const claude = join(root, 'hook');

@@ -1,6 +1,6 @@
-// A note of a long session: against reading and parsing the last 8 MB of its transcript and asking git, over twenty times the bytes,
-// and in memory. The transcripts are sessions of the corpus, of 500 MB and 1 GB; the one of 50 MB is the end of the latter, so that
-// nothing but the length differs.
+// The note of a long session: against reading and parsing the last 8 MB of its transcript and running git, over twenty times the bytes, and
+// in memory. The transcripts are sessions of the corpus of 500 MB and 1 GB; that of 50 MB is the end of the latter, so that only the length
+// differs.
 
 import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
@@ -48,7 +48,7 @@ export async function run({ full = false } = {}) {
 
 const shown = ({ theirs, ours, ratio, minima }) => ({ theirs: milliseconds(theirs), ours: milliseconds(ours), ratio, minima });
 
-/** The most a process of its own needs for a note of 500 MB, all of it counted. */
+/** Returns the total peak memory of a process that writes a note of 500 MB. */
 async function memory(start) {
   const dialogue = start();
   const [, bytes] = (await dialogue.ask('note 1')).split(' ').map(Number);
@@ -57,7 +57,7 @@ async function memory(start) {
   return { what: 'memory of a process that makes a note of 500 MB', anchor: '32 MB', theirs: '32 MB', ours: `${(bytes / MEGABYTE).toFixed(1)} MB`, ratio: bytes / allowed, bar: { most: 1 } };
 }
 
-/** The last lines of a file, about so many bytes. @param {string} path @param {number} bytes */
+/** Returns the last lines of a file, about `bytes` bytes. @param {string} path @param {number} bytes */
 function endOf(path, bytes) {
   const file = openSync(path, 'r');
   try {
@@ -69,7 +69,7 @@ function endOf(path, bytes) {
   }
 }
 
-/** A repository with some changes. @param {string} home */
+/** Creates a repository with some changes. @param {string} home */
 function repository(home) {
   const tree = join(home, 'project');
   const git = (...args) => {

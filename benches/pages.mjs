@@ -1,5 +1,5 @@
-// A page of a session of 50 MB against reading and parsing the same bytes in the same kind of process, the memory it takes, and how a
-// browser copes with it: opening, going to the end, finding.
+// The page of a session of 50 MB: against reading and parsing the same bytes in the same kind of process, its memory, and how a browser
+// handles it: opening, scrolling to the end, searching.
 
 import { mkdirSync, mkdtempSync, linkSync, copyFileSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -51,7 +51,7 @@ async function against(env, root, path, session, format, rounds) {
   return { what: `${format} of ${SIZE} MB`, anchor: 'reading and parsing it', theirs: milliseconds(theirs), ours: milliseconds(ours), ratio, minima, bar: { most: 2 } };
 }
 
-/** How much more memory a process had at most when it had written the page than when it had planned it. */
+/** Returns how much the peak memory of writing the page exceeds that of planning it. */
 async function memory(env, root, session, size) {
   const exporter = new Dialogue(process.execPath, [EXPORTER], env);
   const to = join(root, 'page.html');
@@ -66,7 +66,7 @@ async function memory(env, root, session, size) {
 
 const figure = (what, ours, shown = '') => ({ what, anchor: '', ours, shown });
 
-/** What a browser takes. @param {string} path @returns {Promise<import('./pairs.mjs').Figure[]>} */
+/** Measures the page in a browser. @param {string} path @returns {Promise<import('./pairs.mjs').Figure[]>} */
 async function opened(path) {
   const what = `opening html of ${SIZE} MB in Chromium`;
   if (chromium === null) return [{ what, anchor: '', shown: 'there is no Chromium' }];

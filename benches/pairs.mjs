@@ -1,20 +1,20 @@
-// Pairs: two things measured in turn in one run, so that whatever slows the machine down slows both. The ratio of the medians is the
-// figure; that of the minima stands beside it, because on a busy machine it is the steadier of the two.
+// Pairs: two subjects measured in turn in one run, so that a slower machine slows both. The ratio of the medians is the figure; the ratio
+// of the minima is printed beside it, because it is the steadier one on a busy machine.
 
 const WARM_UP = 3;
 
 /**
  * @typedef {object} Figure One line of the table.
  * @property {string} what What was measured.
- * @property {string} anchor What it is measured against.
+ * @property {string} anchor Reference that it is measured against.
  * @property {string} [theirs] The anchor's figure, with its unit.
  * @property {string} [ours] Ours.
- * @property {number} [ratio] The figure that is judged.
- * @property {number} [minima] The same from the fastest rounds.
+ * @property {number} [ratio] Figure that is compared with the bar.
+ * @property {number} [minima] Ratio of the fastest rounds.
  * @property {string} [shown] What to print instead of the ratio.
- * @property {{most?: number, least?: number}} [bar] What has to be reached; nothing: for information.
- * @property {boolean} [ok] Judged already.
- * @property {string} [why] Why it is missing.
+ * @property {{most?: number, least?: number}} [bar] Limits to meet; absent for information only.
+ * @property {boolean} [ok] Result, if already judged.
+ * @property {string} [why] Why the figure is missing.
  */
 
 /**
@@ -39,19 +39,19 @@ export async function pairs(anchor, subject, rounds, warmUp = WARM_UP) {
   return { theirs: theirMedian, ours: ourMedian, ratio: ourMedian / theirMedian, minima: ours[0] / theirs[0] };
 }
 
-/** The middle of a sorted list. */
+/** Returns the middle value of a sorted list. */
 export function median(sorted) {
   return sorted[sorted.length >> 1];
 }
 
-/** Whether a figure reaches its bar; `null` without one. */
+/** Whether a figure meets its bar; `null` without one. */
 export function reached(figure) {
   if (figure.ok !== undefined) return figure.ok;
   if (figure.bar === undefined || figure.ratio === undefined) return figure.why === undefined ? null : false;
   return figure.ratio <= (figure.bar.most ?? Infinity) && figure.ratio >= (figure.bar.least ?? 0);
 }
 
-/** A time for people. */
+/** Formats milliseconds as readable text. */
 export function milliseconds(time) {
   if (time >= 10_000) return `${(time / 1000).toFixed(1)} s`;
   return `${time >= 100 ? time.toFixed(0) : time.toFixed(1)} ms`;

@@ -29,7 +29,7 @@ if (unknown.length > 0) {
   for (const name of wanted) {
     console.log(`${name} ...`);
     const bench = await import(`./${name}.mjs`);
-    // A bench exports `run`, or a function of its own name.
+    // A bench exports `run`, or a function named like the bench.
     const own = (await (bench.run ?? bench[name])(values)) ?? [];
     figures.push(...own);
   }
@@ -38,7 +38,7 @@ if (unknown.length > 0) {
   if (figures.some((figure) => reached(figure) === false)) process.exitCode = MISSED;
 }
 
-/** One aligned table. */
+/** Prints the figures as an aligned table. */
 function print(figures) {
   const lines = [['', 'against', 'theirs', 'ours', 'ratio', 'of minima', 'bar', ''], ...figures.map(cells)];
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));

@@ -1,5 +1,5 @@
-// A scan of all sessions: against the floor under it, against `ccusage`, over twice the bytes, and in memory. Every row is compared with
-// the truth first: a fast wrong scan is no scan.
+// A scan of all sessions: against its floor, against `ccusage`, over twice the bytes, and in memory. Every row is first compared with the
+// truth: a fast but wrong scan does not count.
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -48,7 +48,7 @@ export async function run({ full = false, corpus } = {}) {
   }
 }
 
-/** Nothing of the person who measures: an own home, the corpus as Claude Code's directory, no state. */
+/** Returns an environment without the user's settings: its own home, the corpus as Claude Code's directory, no state. */
 export function surroundings(home, corpus) {
   const clean = Object.entries(process.env).filter(([name]) => !/^(CLAUDE|ANTHROPIC|CC_RECOVER|XDG_|npm_)/.test(name));
   return { ...Object.fromEntries(clean), HOME: home, USERPROFILE: home, CLAUDE_CONFIG_DIR: corpus, CC_RECOVER_STATE_DIR: join(home, 'state'), CC_RECOVER_CONFIG: join(home, 'config.json') };
@@ -56,12 +56,12 @@ export function surroundings(home, corpus) {
 
 const scanner = (env) => new Dialogue(process.execPath, [SCANNER], env);
 
-/** Milliseconds of one scan, as the process that did it tells. */
+/** Returns the milliseconds of one scan, as measured by the scanning process. */
 async function scanned(process, options = {}) {
   return (await process.call({ do: 'scan', options })).ms;
 }
 
-/** Every row against the truth. */
+/** Compares every row with the truth. */
 async function rows(env, corpus) {
   const process = scanner(env);
   const { checked, wrong, extra, first, byCause, problems } = await process.call({ do: 'judge', corpus });
@@ -73,7 +73,7 @@ async function rows(env, corpus) {
   return { what: `rows of ${checked} sessions`, anchor: 'the truth', shown, ok: wrong + extra.length + problems.length === 0 };
 }
 
-/** The scan inside a process that has everything loaded, against the bare reading of all tails. */
+/** Compares a scan in a process that has everything loaded with just reading all tails. */
 async function overFloor(env, corpus, rounds) {
   const floor = new Dialogue(floorProgram(), [corpus], env);
   const ours = scanner(env);
@@ -83,7 +83,7 @@ async function overFloor(env, corpus, rounds) {
     await floor.next();
     for (const [what, options, bar] of [
       ['scan, one row returned', { limit: 1 }, { most: 1.5 }],
-      // What a scan finds and what is made of it for a reader are two things; this is both.
+      // This measures both the scan and the conversion of its rows to objects.
       ['scan, and all rows as objects', {}, undefined],
     ]) {
       const measured = await pairs(read, () => scanned(ours, options), rounds);
@@ -95,7 +95,7 @@ async function overFloor(env, corpus, rounds) {
   return figures;
 }
 
-/** The whole command against the whole command that also reads every session. */
+/** Compares the whole command with the whole `ccusage` command, which also reads every session. */
 async function overCcusage(env, rounds) {
   const what = 'status --all --json, whole process';
   let program;
@@ -107,11 +107,11 @@ async function overCcusage(env, rounds) {
   const theirs = () => timed(program, ['session', '--json', '--offline'], env);
   const ours = () => timed(process.execPath, [CLI, 'status', '--all', '--json'], env);
   const { theirs: their, ours: our, ratio, minima } = await pairs(theirs, ours, rounds, 1);
-  // How many times faster, not how many times slower.
+  // The ratio is inverted: how many times faster, not slower.
   return { what, anchor: `ccusage ${CCUSAGE}`, ...shown({ theirs: their, ours: our, ratio: 1 / ratio, minima: 1 / minima }), bar: { least: 20 } };
 }
 
-/** The same number of sessions with twice the bytes. */
+/** Compares the same number of sessions with twice the bytes. */
 async function twiceTheBytes(home, small, large, rounds) {
   const [half, whole] = [small, large].map((corpus) => scanner(surroundings(home, corpus)));
   try {
@@ -122,7 +122,7 @@ async function twiceTheBytes(home, small, large, rounds) {
   }
 }
 
-/** Memory of a scan: the most a process had, less what it had with the addon loaded. */
+/** Returns the memory of a scan: the peak minus that with only the addon loaded. */
 async function memory(env, sessions) {
   const peak = async (commands) => {
     const process = scanner(env);
@@ -146,7 +146,7 @@ async function memory(env, sessions) {
 
 const shown = ({ theirs, ours, ratio, minima }) => ({ theirs: milliseconds(theirs), ours: milliseconds(ours), ratio, minima });
 
-/** Milliseconds of a whole process; what it writes is thrown away. */
+/** Returns the milliseconds of a whole process; its output is discarded. */
 function timed(file, args, env) {
   return new Promise((done, failed) => {
     const began = performance.now();

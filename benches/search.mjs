@@ -1,6 +1,6 @@
-// A search over all transcripts against `rg -aF` on the same files. The hits are compared with the truth first: a search that is fast and
-// misses something is no search. A hit of ours has its line, role, turn and time, and a text that JSON escapes is found; `rg` counts
-// lines with these bytes. Both read every byte once, so reading alone is the floor of either; it is measured too.
+// A search over all transcripts against `rg -aF` on the same files. The hits are first compared with the truth: a fast search that misses
+// something does not count. Our hits have line, role, turn and time, and a text that JSON escapes is found; `rg` counts lines that contain
+// the bytes. Both read every byte once, so reading alone is the floor of both; it is measured too.
 
 import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -13,7 +13,7 @@ import { milliseconds, pairs } from './pairs.mjs';
 import { Dialogue } from './programs/dialogue.mjs';
 import { floorProgram } from './programs/floor.mjs';
 
-/** Package of npm with the binaries of ripgrep 15. */
+/** Version of the npm package with the binaries of ripgrep 15. */
 const RIPGREP = '1.18.0';
 const PEERS = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'cc-session-recover', 'peers');
 const CLI = join(import.meta.dirname, '..', 'bin', 'cc-session-recover.js');
@@ -21,7 +21,7 @@ const SEARCHER = join(import.meta.dirname, 'programs', 'searcher.mjs');
 const MEGABYTE = 1024 * 1024;
 const BAR = { most: 0.85 };
 
-/** The corpora are those of the scan: made once for both. */
+/** Same corpora as those of the scan, so that they are generated only once. */
 const CORPORA = {
   quick: ['quick-scanned', { sessions: 300, 'bytes-total': '200M', projects: 20, seed: 1 }],
   full: ['full-doubled', { sessions: 1000, 'bytes-total': '2G', projects: 40, seed: 2 }],
@@ -45,7 +45,7 @@ export async function run({ full = false, corpus } = {}) {
   }
 }
 
-/** Nothing of the person who measures: an own home, the corpus as Claude Code's directory, no state. */
+/** Returns an environment without the user's settings: its own home, the corpus as Claude Code's directory, no state. */
 function surroundings(home, corpus) {
   const clean = Object.entries(process.env).filter(([name]) => !/^(CLAUDE|ANTHROPIC|CC_RECOVER|XDG_|npm_|RIPGREP_)/.test(name));
   return { ...Object.fromEntries(clean), HOME: home, USERPROFILE: home, CLAUDE_CONFIG_DIR: corpus, CC_RECOVER_STATE_DIR: join(home, 'state'), CC_RECOVER_CONFIG: join(home, 'config.json') };
@@ -53,7 +53,7 @@ function surroundings(home, corpus) {
 
 const searcher = (env) => new Dialogue(process.execPath, [SEARCHER], env);
 
-/** Hits and sessions of every needle. */
+/** Returns the hits and sessions of every needle. */
 async function truth(env, needles) {
   const process = searcher(env);
   let wrong = 0;
@@ -103,7 +103,7 @@ async function overRipgrep(env, directory, needles, rounds) {
     await compare('search for a rare text, in process', 'the same with line numbers', theirs('-aFn', rare.text, rare.occurrences), inProcess({ text: rare.text }));
     await compare('search ignoring case, in process', 'rg -aFi, whole process', theirs('-aFi', mid.text.toUpperCase(), mid.occurrences), inProcess({ text: mid.text.toUpperCase(), ignoreCase: true }));
     await compare('search for a rare text, whole process', 'rg -aF, whole process', theirs('-aF', rare.text, rare.occurrences), whole(rare.text));
-    // What `rg` would have to be asked for is not what was said, so it finds none.
+    // The text in the file is escaped and differs from what was said, so `rg` finds nothing.
     await compare(`search for a text that JSON escapes, in process, ${escaped.occurrences} hits`, 'rg -aF, 0 hits', theirs('-aF', escaped.text.split('\n')[0], 0), inProcess({ text: escaped.text }));
   } finally {
     await Promise.all([floor.end(), process.end()]);
@@ -111,7 +111,7 @@ async function overRipgrep(env, directory, needles, rounds) {
   return figures;
 }
 
-/** Memory of searches: the most a process had, less what it had with the addon loaded. A word that is everywhere is the worst. */
+/** Returns the memory of searches: the peak minus that with only the addon loaded. A word that occurs everywhere is the worst case. */
 async function memory(env, needles) {
   const peak = async (texts) => {
     const process = searcher(env);
@@ -129,7 +129,7 @@ function escapedForRegex(text) {
   return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
 }
 
-/** Milliseconds of a whole process and what it wrote. */
+/** Returns the milliseconds and the output of a whole process. */
 function timed(file, args, env, allowed) {
   return new Promise((done, failed) => {
     const began = performance.now();
@@ -145,7 +145,7 @@ function timed(file, args, env, allowed) {
   });
 }
 
-/** The program of ripgrep, installed on demand into the user's cache; never a dependency. */
+/** Returns the path of ripgrep, installed on demand into the user's cache; it is never a dependency. */
 async function ripgrep() {
   const directory = join(PEERS, `ripgrep-${RIPGREP}`);
   if (programIn(directory) === undefined) {

@@ -1,5 +1,5 @@
-// Whole processes against the least that node does, `node -e 0`: what a person waits for when a verb answers. The sessions are in the page
-// cache. `NODE_EXTRA_CA_CERTS` is removed, because with it every node process parses certificates first, and all ratios shrink.
+// Whole processes against the minimum of node, `node -e 0`: the time that a user waits for a verb. The sessions are in the page cache.
+// `NODE_EXTRA_CA_CERTS` is removed, because with it every node process parses certificates first, which makes all ratios smaller.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { surroundings } from './scan.mjs';
 const CLI = join(import.meta.dirname, '..', 'bin', 'cc-session-recover.js');
 const ROUNDS = 40;
 
-/** @type {{words: string[], most?: number}[]} Without a bar: for information. */
+/** @type {{words: string[], most?: number}[]} Commands without `most` are for information. */
 const COMMANDS = [
   { words: ['--version'], most: 1.15 },
   { words: ['status', '--all'], most: 1.6 },
@@ -46,7 +46,13 @@ export async function run() {
   }
 }
 
-/** Milliseconds of a process whose output is thrown away. @param {string[]} argv @param {string} cwd @param {NodeJS.ProcessEnv} env */
+/**
+ * Returns the milliseconds of a process; its output is discarded.
+ *
+ * @param {string[]} argv
+ * @param {string} cwd
+ * @param {NodeJS.ProcessEnv} env
+ */
 function timed(argv, cwd, env) {
   const began = performance.now();
   const { status, stderr } = spawnSync(process.execPath, argv, { cwd, env, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });

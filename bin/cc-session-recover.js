@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 'use strict';
 
-// The command. It only checks that this Node is new enough, answers `--version`, which needs nothing else, and hands over. Kept in
-// old syntax throughout, so that a Node that is too old prints the sentence below rather than a syntax error.
+// Entry point of the command. It checks that this Node.js is new enough, answers `--version` itself because that needs nothing else, and
+// hands over to the program. The file keeps to old syntax, so that a Node.js that is too old prints the sentence below instead of a syntax
+// error.
 
 var manifest = require('../package.json');
 var wanted = manifest.engines.node.replace('>=', '');

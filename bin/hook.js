@@ -1,22 +1,22 @@
-// Written by `cc-session-recover init` or `plugin` from its package: what the hooks of Claude Code run. It makes one call of the native
-// part and loads nothing else. It never fails and prints nothing of its own. Where cc-session-recover is not installed it does nothing.
-// `cc-session-recover uninstall`, or `plugin --remove`, removes it.
+// Written by `cc-session-recover init` or `plugin` from its package: the program that the hooks of Claude Code run. It makes one call to
+// the native addon and loads nothing else. It never fails and prints nothing of its own. Where cc-session-recover is not installed it does
+// nothing. `cc-session-recover uninstall`, or `plugin --remove`, removes it.
 'use strict';
 
-// What was in force when it was written. A project's settings can set variables for the hooks of every session in it, including those
-// in the user's own settings, so the variables below decide nothing here.
+// Values at the time this file was written. A project's settings can set variables for the hooks of every session in it, including the
+// hooks in the user's own settings, so the variables that `pin` deletes have no effect here.
 var runtime = '__RUNTIME__';
 var program = '__PROGRAM__';
 var pinned = '__PINNED__';
 
 function pin(env) {
-  // `run.sh` passes on the PATH that the command above had.
+  // `run.sh` passes on the PATH that Claude Code gave to the hook command.
   var path = env.CC_RECOVER_PATH || env.PATH;
   var bus = process.platform === 'linux' ? '/run/user/' + process.getuid() : null;
   if (env.XDG_RUNTIME_DIR !== bus) bus = null;
   var name;
   for (name in env) {
-    // An attempt to resume says so, and its hooks do less.
+    // `CC_RECOVER_ATTEMPT` stays: it marks an attempt to resume, whose hooks do less.
     if (/^(?:CC_RECOVER_|NODE_|XDG_)/i.test(name) && name !== 'CC_RECOVER_ATTEMPT') delete env[name];
   }
   for (name in pinned) env[name] = pinned[name];
@@ -28,11 +28,12 @@ function write(fd, text) {
   try {
     if (text) require('fs').writeSync(fd, text);
   } catch (closed) {
-    // Nobody is there to read it.
+    // A failed write is ignored, because the reader is gone.
   }
 }
 
-// What the plugin's module inside the client asks: the plan and the claim of a session, and what the user chose there.
+// Answers the requests of the plugin's module inside the client: the plan and the claim of a session, the status of all sessions, and the
+// user's choice to cancel, pause or unpause.
 function ask(addon, line) {
   var words = line.split(' ');
   var done = function (answer) {
@@ -60,7 +61,7 @@ function work(addon) {
   // Where the session waits from here on, the native program replaces this process, and the call does not return.
   var outcome = addon.hook(typeof __filename === 'string' ? __filename : process.argv[1], '__SCOPE__', process.argv[2] === 'wait', program);
   if (outcome.supervise) {
-    // A process of its own, which leaves when no session has unfinished work. Nothing of the project is part of it.
+    // The supervisor is a process of its own and exits when no session has unfinished work. It inherits nothing from the project.
     var options = { cwd: '/', detached: true, stdio: 'ignore', windowsHide: true };
     var code = 'var m = { exports: {} }; process.dlopen(m, process.argv[1]); m.exports.supervise();';
     var native = outcome.supervisor;
@@ -68,16 +69,16 @@ function work(addon) {
   }
   write(1, outcome.stdout);
   write(2, outcome.stderr);
-  // At once: everything is written, and node's own clearing up takes longer than the work did.
+  // Exits at once: everything is written, and the cleanup of Node.js takes longer than the hook itself.
   process.exit(outcome.exitCode);
 }
 
 try {
   pin(process.env);
-  // Opened by its path: `require` would look at every directory above it first.
+  // `process.dlopen` opens the addon by its path: `require` would first check every parent directory.
   var opened = { exports: {} };
   process.dlopen(opened, runtime);
   work(opened.exports);
 } catch (missing) {
-  // Not installed here.
+  // cc-session-recover is not installed here.
 }

@@ -1,20 +1,20 @@
-// Written by `cc-session-recover init --statusline` from its package: what the status line of Claude Code runs. It shows what the
-// status line that was there before shows, and a line with the remaining quota. Where cc-session-recover is not installed it
-// shows the other one alone. `cc-session-recover uninstall` removes it.
+// Written by `cc-session-recover init --statusline` from its package: the program that the status line of Claude Code runs. It shows the
+// previous status line and a line with the remaining quota. Where cc-session-recover is not installed it shows only the previous one.
+// `cc-session-recover uninstall` removes it.
 'use strict';
 
-// What was in force when it was written: a project's settings can set variables for every status line. The variables themselves stay
-// as they are, for the command of the status line beneath.
+// Values at the time this file was written: a project's settings can set variables for every status line. The variables themselves stay as
+// they are, because the wrapped status line's command may need them.
 var runtime = '__RUNTIME__';
 var pinned = '__PINNED__';
 
 var env = process.env;
 var own = '/cc-session-recover';
-// This file is <project>/.claude/cc-session-recover/statusline.js, or the same in the user's own directory of Claude Code.
+// This file is <project>/.claude/cc-session-recover/statusline.js, or lies in the same place under the user's Claude Code directory.
 var settings = __dirname.slice(0, -own.length);
 var project = '__SCOPE__' === 'user' ? null : settings.slice(0, -'/.claude'.length);
 
-// `run.sh` takes these away from this process, not from the command beneath.
+// Restores a variable for the wrapped command: `run.sh` removes it only from this process.
 function give(name) {
   if (env['CC_RECOVER_' + name]) env[name] = env['CC_RECOVER_' + name];
   delete env['CC_RECOVER_' + name];
@@ -23,8 +23,8 @@ give('NODE_OPTIONS');
 give('OPENSSL_CONF');
 delete env.CC_RECOVER_PATH;
 
-// The status line that Claude Code would draw if ours were not there: of the project's settings, else of the user's. It is
-// looked for each time, because it may have changed since ours was put in. Of another one of ours, the one that it wraps.
+// Returns the status line that Claude Code would show without ours: the project's, else the user's. It is read on every call, because it
+// may have changed since ours was installed. If it is itself one of ours, the command that it wraps is returned.
 function beneath() {
   if (project === null) return '';
   var user = env.CLAUDE_CONFIG_DIR || (pinned.HOME || env.USERPROFILE) + '/.claude';
@@ -37,7 +37,7 @@ function beneath() {
       var found = ours === null ? command : ours[1].replace(/'\\''/g, "'");
       if (typeof found === 'string' && found !== '') return found;
     } catch (none) {
-      // No such file, not one that Claude Code could read, or no status line in it.
+      // The file is missing, cannot be parsed, or has no status line.
     }
   }
   return '';
@@ -49,7 +49,7 @@ function write(bytes) {
     try {
       at += fs.writeSync(1, bytes, at);
     } catch (error) {
-      // A full pipe is waited for by a stream; otherwise nobody is there to read it.
+      // If the pipe is full, a stream waits for it; after any other error there is no reader.
       if (error.code === 'EAGAIN') process.stdout.write(bytes.subarray(at));
       return;
     }
@@ -58,13 +58,13 @@ function write(bytes) {
 
 var wrapped = process.argv[2] || beneath();
 try {
-  // Opened by its path: `require` would look at every directory above it first.
+  // `process.dlopen` opens the addon by its path: `require` would first check every parent directory.
   var opened = { exports: {} };
   process.dlopen(opened, runtime);
   var outcome = opened.exports.drawStatusLine(project, wrapped || null, pinned);
   write(outcome.stdout);
   process.exitCode = outcome.exitCode;
 } catch (missing) {
-  // Not installed here.
+  // cc-session-recover is not installed here: run only the wrapped status line.
   if (wrapped) process.exitCode = require('child_process').spawnSync(wrapped, { shell: true, stdio: 'inherit' }).status || 0;
 }

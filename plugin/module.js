@@ -1,39 +1,39 @@
-// The plugin's module: it runs inside Claude Code, keeps the time of a stopped session, shows the plan, and submits the prompt that
-// continues it. What to do is decided by the native part, which it asks through the launcher of the hooks; `src/hook/module.rs`
-// answers. Claude Code reads the names of events and calls from this source, so they stand here as literals.
+// The plugin's module. It runs inside Claude Code, keeps track of time for a stopped session, shows the plan, and submits the prompt that
+// continues the session. The native addon decides what to do: the module asks it through the launcher of the hooks, and
+// `src/hook/module.rs` answers. Claude Code reads the names of events and calls from this source, so they must be literals.
 
-// Time between two checks of the clock. A check is free; a question starts a process.
+// Time between two checks of the clock. A check costs nothing; a question to the addon starts a process.
 const TICK = 1000;
-// A tick that comes this much later shows that the machine or the process stood still.
+// A tick that is later than this shows that the machine or the process was suspended.
 const GAP = 10_000;
-// The hook of a stop runs beside the module and may be slower. Until it has recorded the stop, the module asks again after this time,
-// which doubles with every question up to the limit, and stops asking after the last one.
+// The stop hook runs in parallel with the module and may be slower. Until it has recorded the stop, the module asks again after this time,
+// which doubles with every question up to READING_STEP_LIMIT, and gives up after READING_LIMIT.
 const READING_STEP = 700;
 const READING_STEP_LIMIT = 30_000;
 const READING_LIMIT = 600_000;
 // A record of a stop that is this much older than the end of the turn belongs to an earlier turn.
 const RECORD_AGE = 30_000;
-// The client opens its limit menu by itself within moments of the stop; later the user did.
+// The client opens its limit menu by itself within this time after the stop; a later menu was opened by the user.
 const MENU_AFTER_STOP = 3000;
 const MENU_STEP = 100;
-// How long the menu may be kept waiting for the plan. The client allows a hook 10 s of its own time, in which it counts sleep and leaves
-// out what a question takes.
+// Maximum time that the menu waits for the plan. The client allows a hook 10 s of its own time, which includes sleep but not the time of a
+// question.
 const MENU_SLEEP = 9000;
 const MENU_PATIENCE = 30_000;
 const ASK_TIMEOUT = 20_000;
 // Time between two readings of the other sessions, each of which starts a process.
 const OTHERS_STEP = 300_000;
 
-// The stop of the open session: its id, when the module heard of it, the newest answer, and what is under way.
+// The stop of the open session: its id, when the module was notified of it, the newest answer, and what is in progress.
 let stop = null;
-// The session of the newest main turn, when that turn began, and whether it still runs.
+// The session of the newest main turn, the start of that turn, and whether it is still running.
 let current = null;
 let turnBeganAt = 0;
 let isTurnRunning = false;
-// The native part has answered. Until then the hooks wait: a module that cannot ask, on a system without /bin/sh for example, must not
-// take a stop from them.
+// Whether the native addon has answered. Until then the hooks wait for the reset: a module that cannot ask, for example on a system without
+// /bin/sh, must not take a stop away from them.
 let isReachable = false;
-// The stop that the module continued: the client's own continuation of the same stop is dropped.
+// The stop that the module has continued: the client's own continuation of this stop is dropped.
 let continued = null;
 // The number of the newest timer, and when it last ran.
 let ticker = 0;
@@ -46,14 +46,14 @@ let othersReadAt = 0;
 
 const shell = '[ -f "$2" ] || exit 0; ccsr_js=$1 ccsr_line=$3; . "$2"';
 
-// Asks the native part. `line` chooses the task of the launcher, `question` is its standard input.
+// Asks the native addon. `line` selects the launcher's task, `question` is its standard input.
 async function ask($, line, question) {
   const hooks = `${$.plugin.root}/hooks/cc-session-recover`;
   let env;
   try {
     env = await $.process.hookEnv();
   } catch {
-    // Clients before 2.1.326 have no such call; the native part finds the client in the registry.
+    // Clients before 2.1.326 do not have this call; the native addon finds the client in the registry.
   }
   try {
     const ran = await $.process.run(['/bin/sh', '-c', shell, 'sh', `${hooks}/hook.js`, `${hooks}/run.sh`, line], {
@@ -70,12 +70,12 @@ async function ask($, line, question) {
 async function mark($) {
   const session = await $.session.id();
   current = session;
-  // The stop hook of this client leaves the waiting to the module when the variable names its own session.
+  // If the variable names the client's own session, its stop hook leaves the waiting to the module.
   if (isReachable) await $.env.set('CC_SESSION_RECOVER_MODULE', session);
   return session;
 }
 
-// `heardAt` is 0 where the module was loaded after the stop: every record is then about it.
+// `heardAt` is 0 if the module was loaded after the stop: then any record belongs to it.
 function stopOf(session, heardAt) {
   const began = Math.max(turnBeganAt, heardAt - RECORD_AGE);
   const readUntil = Date.now() + READING_LIMIT;
@@ -107,7 +107,7 @@ function take($, answer) {
   return answer;
 }
 
-// Whether the answer is about this stop. Before the hook has recorded it there is no record, or that of an earlier stop.
+// Whether the answer is about this stop. Until the hook has recorded it, there is no record or only that of an earlier stop.
 function isAbout(asked, answer) {
   if (asked.heardAt === 0) return true;
   if (!answer.generation) return false;
@@ -116,7 +116,7 @@ function isAbout(asked, answer) {
 
 const isRead = (asked) => asked.answer !== null && !asked.answer.reading;
 
-// One question while the hook still reads about the stop.
+// Asks once while the hook has not yet recorded the stop.
 async function read($, asked) {
   if (asked.asking) return;
   asked.asking = true;
@@ -134,7 +134,7 @@ async function claim($, how) {
   if (!asked || asked.claiming) return;
   asked.claiming = true;
   try {
-    // A timer belongs to the process, not to the conversation: /clear and /resume change it.
+    // The timer belongs to the process, not to the session, and /clear and /resume change the session.
     if ((await $.session.id()) !== asked.session) return clear($);
     const answer = await ask($, 'module', { ask: how, session: asked.session, menu: asked.menu, gap: asked.gap });
     asked.gap = false;
@@ -143,7 +143,7 @@ async function claim($, how) {
       take($, answer);
       return;
     }
-    // Before anything else is awaited: the prompt is submitted in the session it was granted for.
+    // Set this before the next await: the prompt belongs to the session for which it was granted.
     continued = { session: asked.session, generation: answer.generation };
     let refused = false;
     try {
@@ -191,7 +191,7 @@ async function tick($) {
   }
 }
 
-// Starts the timer, also where one that was started is gone: no tick came for long.
+// Starts the timer, also when an earlier one is lost, that is when no tick has come for long.
 async function startTicking($) {
   const now = await $.clock.now();
   if (lastTick > 0 && now >= lastTick && now - lastTick < TICK + GAP) return;
@@ -218,7 +218,7 @@ function left(from, at) {
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-// What the band says, for the answer of the native part at this time.
+// Returns the lines that the plugin shows for an answer of the addon at a given time.
 export function lines(answer, now) {
   const kind = answer.kind ? answer.kind[0].toUpperCase() + answer.kind.slice(1) : 'Stopped';
   const head = answer.resetsAt === null ? kind : `${kind}; it resets at ${clock(answer.resetsAt)}`;
@@ -280,7 +280,7 @@ export function register(on) {
     const session = await $.session.id();
     await startTicking($);
     await $.command.register({ name: 'recover', description: 'Shows stopped, waiting and running sessions', immediate: true });
-    // A session that is opened again while its stop waits, and a module that was loaded again.
+    // The session may have been opened again while its stop waits, or the module may have been loaded again.
     stop = stopOf(session, 0);
     isReachable = (await planOf($)) !== null;
     if (stop && !stop.answer) clear($);
@@ -302,7 +302,7 @@ export function register(on) {
   on('turn.complete', async ($, e, next) => {
     if (!e.agentId) {
       isTurnRunning = false;
-      // Before anything is awaited: the client opens its limit menu in the same moment.
+      // This must come before the first await: the client opens its limit menu at the same time.
       if (e.reason === 'error') {
         continued = null;
         stop = stopOf(current, Date.now());
@@ -316,7 +316,7 @@ export function register(on) {
     return next(e);
   });
 
-  // The client continues a stop by itself, also one that the module has continued already.
+  // The client may continue a stop by itself, even one that the module has already continued.
   on('prompt.submit', async ($, e, next) => {
     if (e.origin.kind === 'auto-continuation' && continued && continued.session === (await $.session.id())) {
       return { drop: 'cc-session-recover has continued this session already' };
@@ -324,8 +324,8 @@ export function register(on) {
     return next(e);
   });
 
-  // After three continuations of its own the client opens a menu, which would hold every prompt. It is answered only where the plan
-  // covers the stop, and never when the user opened it.
+  // After three continuations of its own the client opens a menu, which would block every prompt. The module answers it only if the plan
+  // covers the stop, and never if the user opened it.
   on('command.run', { command: 'rate-limit-options' }, async ($, e, next) => {
     // The menu may open before the end of the turn is reported.
     const opened = Date.now();
@@ -334,7 +334,7 @@ export function register(on) {
     const asked = stop;
     if (!asked || opened - asked.heardAt > MENU_AFTER_STOP) return next(e);
     asked.menu = true;
-    // An answer from before the menu does not know of it.
+    // An answer from before the menu opened does not take it into account.
     let answer = await planOf($);
     while (isPending(asked) && !(answer && !answer.reading) && slept < MENU_SLEEP && Date.now() - opened < MENU_PATIENCE) {
       await $.clock.sleep(READING_STEP);

@@ -1,5 +1,5 @@
-// The clients whose transcripts are in the corpus: what each of them writes, and in which words it tells a 5-hour limit.
-// The versions are those between which a change was measured.
+// Clients whose transcripts are in the corpus: which records each of them writes, and its wording of a 5-hour limit. The versions are those
+// between which a change was observed.
 
 /**
  * @typedef {object} Client
@@ -8,10 +8,10 @@
  * @property {boolean} quotaLimits Writes the reset as epoch seconds into the error record.
  * @property {boolean} apiError Writes `apiError: "usage_limit_reached"`.
  * @property {boolean} requests Writes `api-request` records and their shapes.
- * @property {boolean} inlineSubagents Keeps what subagents say in the main transcript and their files beside it.
+ * @property {boolean} inlineSubagents Writes the messages of subagents to the main transcript and their files beside it.
  * @property {boolean} summaries Writes a `summary` record at the head of the file.
  * @property {boolean} status Writes the HTTP status into the error record.
- * @property {string} window What it calls the 5-hour limit.
+ * @property {string} window Its name for the 5-hour limit.
  */
 
 /** @type {(version: string, has: Partial<Client>) => Client} */
@@ -21,7 +21,7 @@ export const FIRST = client('1.0.128', { inlineSubagents: true, summaries: true,
 export const SECOND = client('2.0.14', { inlineSubagents: true, summaries: true, status: false, window: '5-hour limit' });
 export const CURRENT = client('2.1.329', { attachments: true, quotaLimits: true, apiError: true, requests: true, window: '5-hour limit' });
 
-/** Clients from before the request log. */
+/** Clients older than the request log. */
 export const EARLIER = [
   FIRST,
   SECOND,

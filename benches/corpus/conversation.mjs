@@ -1,11 +1,11 @@
-// A conversation being written: the records of one session in the shapes the real client gives them, and beside them the truth about
-// what was written. Key order, key names and what surrounds a message are those of recorded transcripts (fixtures/transcripts).
+// Writes a conversation: the records of one session in the formats of the real client, and the truth about them. Key order, key names and
+// the fields around a message are those of recorded transcripts (fixtures/transcripts).
 
 import { sentence } from './vocabulary.mjs';
 
 const CLIENT_PROMPT_CHARACTERS = 200;
 const LARGEST_CONTEXT = 190_000;
-/** Prompts longer than this are cut in the truth file; nothing compares more of them. */
+/** Prompts longer than this are cut in the truth file; no comparison needs more. */
 const KEPT_PROMPT_CHARACTERS = 2000;
 
 export class Conversation {
@@ -26,7 +26,7 @@ export class Conversation {
     this.files = new Set();
     this.shape = random.hex(64);
     this.lastUser = '';
-    /** How the session is named: the record's type, its key and the text; `null` without a title. */
+    /** Title of the session: the record's type, its key and the text; `null` without a title. */
     this.title = null;
     Object.assign(truth, { version: client.version, gitBranch: this.branch });
   }
@@ -41,7 +41,7 @@ export class Conversation {
     return this.filler.base64(this.random, this.output.pieces, bytes);
   }
 
-  /** The time of the next record. */
+  /** Advances the clock and returns the time of the next record. */
   tick() {
     this.clock += this.random.between(400, 3400);
     return new Date(this.clock).toISOString();
@@ -58,7 +58,7 @@ export class Conversation {
 
   // --- records of the conversation
 
-  /** A record of the chain: `inner` before its id and time, `outer` after them. */
+  /** Writes a record of the chain: `inner` before its id and time, `outer` after them. */
   chained(inner, outer = {}, sidechain = false) {
     const uuid = this.first ?? this.random.uuid();
     this.first = undefined;
@@ -71,7 +71,7 @@ export class Conversation {
     return { userType: 'external', entrypoint: this.entrypoint, cwd: this.cwd, sessionId: this.id, version: this.client.version, gitBranch: this.branch };
   }
 
-  /** What a person types. */
+  /** Writes a prompt that the user typed. */
   prompt(text) {
     const { truth, random } = this;
     truth.turns += 1;
@@ -84,12 +84,12 @@ export class Conversation {
     this.lastUser = this.chained({ promptId: random.uuid(), type: 'user', message: { role: 'user', content } }, { permissionMode: 'auto', ...origin });
   }
 
-  /** A user record that no person typed. */
+  /** Writes a user record that the user did not type. */
   clientMade(content, outer = {}) {
     this.chained({ type: 'user', message: { role: 'user', content } }, outer);
   }
 
-  /** One block of an answer; all blocks of an answer carry the same message id. */
+  /** Writes one block of an answer; all blocks of an answer have the same message id. */
   answer(block, stopReason) {
     this.messages += 1;
     this.truth.assistantRecords += 1;
@@ -99,7 +99,7 @@ export class Conversation {
 
   words(bytes, stopReason, needle) {
     const filler = this.text(bytes);
-    // A needle stands before the filler, inside the same text block; both are one string of the record.
+    // A needle comes before the filler, inside the same text block; both are one string of the record.
     this.answer({ type: 'text', text: needle === undefined ? filler : new Joined(needle, filler) }, stopReason);
   }
 
@@ -114,13 +114,13 @@ export class Conversation {
     return id;
   }
 
-  /** The result of a call. `detail` is the client's own form of it. */
+  /** Writes the result of a call. `detail` is the client's own form of it. */
   result(id, content, detail, outer = {}) {
     const block = { tool_use_id: id, type: 'tool_result', content, ...(this.random.chance(0.05) && { is_error: true }) };
     this.chained({ promptId: this.random.hex(8), type: 'user', message: { role: 'user', content: [block] } }, { toolUseResult: detail, sourceToolAssistantUUID: this.parent, ...outer });
   }
 
-  /** An error in the place of an answer. */
+  /** Writes an error in place of an answer. */
   failure(text, fields) {
     const usage = { output_tokens_details: null, input_tokens: 0, output_tokens: 0, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, server_tool_use: { web_search_requests: 0, web_fetch_requests: 0 }, service_tier: null };
     const message = { diagnostics: null, id: this.random.uuid(), container: null, model: '<synthetic>', role: 'assistant', stop_details: null, stop_reason: 'stop_sequence', stop_sequence: '', type: 'message', usage, content: [{ type: 'text', text }], context_management: null };
@@ -146,7 +146,7 @@ export class Conversation {
 
   // --- records beside the conversation
 
-  /** One request to the API. */
+  /** Writes the records of one request to the API. */
   request() {
     this.messageId = `msg_01${this.random.hex(22)}`;
     this.context = Math.min(LARGEST_CONTEXT, this.context + this.random.below(2500));
@@ -180,7 +180,7 @@ export class Conversation {
     this.output.record({ type: 'api-request-blob', sessionId: this.id, hash: this.random.hex(64), message: { role: 'user', content: [{ type: 'text', text: this.text(this.random.between(300, 2800)) }] } });
   }
 
-  /** The batch of metadata the client appends at every checkpoint. */
+  /** Writes the batch of metadata that the client appends at every checkpoint. */
   checkpoint() {
     if (this.shownPrompt !== undefined) this.output.record({ type: 'last-prompt', lastPrompt: clientsCut(this.shownPrompt), leafUuid: this.parent, sessionId: this.id });
     if (this.title !== null && this.title.type !== 'summary') this.titleRecord();
@@ -197,13 +197,13 @@ export class Conversation {
   titleRecord() {
     const { type, key, text } = this.title;
     if (type === 'summary') {
-      // It names a message of this file; another one's would be the title of another session.
+      // The record must name a message of this file; the title of another file's message belongs to another session.
       if (this.parent === null) this.first = this.random.uuid();
       this.output.record({ type, summary: text, leafUuid: this.parent ?? this.first });
       return;
     }
     this.output.record({ type, [key]: text, sessionId: this.id });
-    // A name a person gave is written in both forms.
+    // A name that the user gave is written in both forms.
     if (type === 'custom-title') this.output.record({ type: 'agent-name', agentName: text, sessionId: this.id });
   }
 
@@ -212,13 +212,13 @@ export class Conversation {
     this.output.record({ type: 'file-history-snapshot', messageId, snapshot: { messageId, trackedFileBackups: backups, timestamp: this.tick() }, isSnapshotUpdate: update });
   }
 
-  /** What a process writes when it ends in good order. */
+  /** Writes the record of a process that ends normally. */
   costState() {
     const { random } = this;
     this.output.record({ type: 'cost-state', sessionId: this.id, totalCostUSD: random.below(4e7) / 1e6, totalAPIDuration: random.below(1e6), totalLinesAdded: random.below(4000), totalLinesRemoved: random.below(2000), totalDuration: random.below(1e7), modelUsage: {}, hasUnknownModelCost: false });
   }
 
-  /** What the last answer cost; its input is the size of the context, which the truth keeps. */
+  /** Returns the usage of the last answer; its input is the size of the context, which the truth records. */
   usage() {
     const { random } = this;
     const input = random.between(1, 2000);
@@ -229,13 +229,13 @@ export class Conversation {
   }
 }
 
-/** A prompt as the client keeps it in `last-prompt`: on one line, cut by UTF-16 units, which may halve a character. */
+/** Returns a prompt as the client stores it in `last-prompt`: on one line, cut by UTF-16 units, which may split a character. */
 export function clientsCut(prompt) {
   const line = prompt.replace(/\s+/g, ' ').trim();
   return line.length > CLIENT_PROMPT_CHARACTERS ? `${line.slice(0, CLIENT_PROMPT_CHARACTERS).trim()}…` : line;
 }
 
-/** Text in front of filler, as one JSON string. */
+/** A text before filler, as one JSON string. */
 class Joined {
   constructor(before, piece) {
     Object.assign(this, { before, piece });

@@ -1,5 +1,5 @@
-// Endings: how a session of the corpus ends, how often, and what a reader has to make of it. Every writer leaves the conversation as the
-// real client leaves it in that case, and returns what is known of a reset: `at` in epoch seconds, `source` as in the product's types.
+// Endings: how a session of the corpus ends, how often, and how a reader must interpret it. Every writer leaves the conversation as the
+// real client leaves it in that case, and returns what is known about a reset: `at` in epoch seconds, `source` as in the product's types.
 
 import { answered, prompted, worked } from './work.mjs';
 import { sentence } from './vocabulary.mjs';
@@ -12,14 +12,14 @@ const LIMITS = { five_hour: '5-hour limit', seven_day: 'weekly limit', seven_day
 
 /**
  * @typedef {object} Ending
- * @property {number} weight How often it comes, among all.
- * @property {string} kind The product's `StopKind`, when no process holds the session.
- * @property {string} state What was going on: the word of the truth file.
+ * @property {number} weight Relative frequency among all endings.
+ * @property {string} kind The product's `StopKind` if no process has the session open.
+ * @property {string} state What the session was doing, as named in the truth file.
  * @property {string} [error] `error` of its error record.
  * @property {string} [limit] Name of the limit, as the client writes it.
- * @property {import('./clients.mjs').Client} [client] The only client that ends like this.
- * @property {number} [lasts] Seconds it may take, where it waits for something.
- * @property {boolean} [graceful] The client ended in good order: `cost-state` stands behind it.
+ * @property {import('./clients.mjs').Client} [client] Only client with this ending.
+ * @property {number} [lasts] Maximum seconds of an ending that waits for something.
+ * @property {boolean} [graceful] The client ended normally: `cost-state` follows.
  * @property {(conversation: import('./conversation.mjs').Conversation, session: import('./plan.mjs').PlannedSession) => {at: number, source: string} | void} [write]
  */
 
@@ -27,7 +27,7 @@ const LIMITS = { five_hour: '5-hour limit', seven_day: 'weekly limit', seven_day
 export const ENDINGS = {
   finished: { weight: 30, kind: 'finished', state: 'finished', graceful: true, write: finish },
   finished_after_quota: {
-    // A trap: an older stop is among the last records, and a person or the client went on after it.
+    // A trap for readers: an older stop is among the last records, and the user or the client continued after it.
     weight: 6,
     kind: 'finished',
     state: 'finished',
@@ -164,7 +164,7 @@ export const ENDINGS = {
     },
   },
   closed_mid_tool: {
-    // A terminal that was closed or told to end while a tool ran.
+    // The terminal was closed or terminated while a tool was running.
     weight: 2,
     kind: 'closed',
     state: 'tool_running',
@@ -200,15 +200,15 @@ export const ENDINGS = {
       interruption(conversation, '[Request interrupted by user for tool use]');
     },
   },
-  // Begun and left: metadata only, or not even that.
+  // Started and abandoned: only metadata, or not even that.
   no_messages: { weight: 1, kind: 'empty', state: 'no_messages' },
   empty: { weight: 1, kind: 'empty', state: 'empty' },
 };
 
-/** Endings and how often each of them comes. */
+/** Weights of the endings by name. */
 export const WEIGHTS = Object.fromEntries(Object.entries(ENDINGS).map(([name, { weight }]) => [name, weight]));
 
-/** The last turn ends; now and then a local command stands behind it, which is neither a prompt nor a turn. */
+/** Ends the last turn; sometimes a local command follows, which is neither a prompt nor a turn. */
 function finish(conversation, session) {
   const { random, client } = conversation;
   answered(conversation, Math.min(session.bytes / 8 + 40, 900));
@@ -224,7 +224,7 @@ function finish(conversation, session) {
   }
 }
 
-/** A prompt, and a usage limit in the place of its answer. */
+/** Writes a prompt, and a usage limit in place of its answer. */
 function limited(conversation, limit, longest) {
   prompted(conversation);
   const reset = stoppedByLimit(conversation, limit, longest);
@@ -232,7 +232,7 @@ function limited(conversation, limit, longest) {
   return reset;
 }
 
-/** The error record of a usage limit, in the words and with the fields of that client. */
+/** Writes the error record of a usage limit, in the words and with the fields of the conversation's client. */
 function stoppedByLimit(conversation, limit, longest) {
   const { client, random } = conversation;
   conversation.request();
@@ -247,7 +247,7 @@ function stoppedByLimit(conversation, limit, longest) {
   return client.quotaLimits ? { at, source: 'exact' } : { at: minute(at), source: 'guess' };
 }
 
-/** A prompt, and an error of the API in the place of its answer. */
+/** Writes a prompt, and an API error in place of its answer. */
 function failed(conversation, text, error, status, type) {
   prompted(conversation);
   conversation.request();
@@ -259,7 +259,7 @@ function statusFields({ client }, error, status, type) {
   return { error, ...(client.status && { apiErrorStatus: status }), ...(client.apiError && { apiErrorType: type, perTurnEffort: 'medium', failedResponseHadNoToolCall: true, madeBy: 'model' }) };
 }
 
-/** Refused requests: one-shot runs note each of them, terminals only send again. */
+/** Writes refused requests: one-shot runs record each of them, terminals only retry. */
 function retried(conversation, times) {
   for (let attempt = 1; attempt < times; attempt += 1) {
     conversation.request();
@@ -290,7 +290,7 @@ function interruption(conversation, text) {
 
 const minute = (seconds) => seconds - (seconds % 60);
 
-/** A time as the client tells it: `4:20am (UTC)`, `4am (UTC)`, with the date when it is more than a day away. */
+/** Returns a time in the client's wording: `4:20am (UTC)`, `4am (UTC)`, with the date if it is more than a day away. */
 function whenText(at, now) {
   const date = new Date(at * 1000);
   return at - now > DAY ? `${MONTHS[date.getUTCMonth()]} ${date.getUTCDate()}, ${timeOfDay(at)}` : timeOfDay(at);

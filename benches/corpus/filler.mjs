@@ -1,16 +1,16 @@
-// Filler: what long texts are made of, generated once in a worker and then copied by reference. Lines look like code, listings, diffs,
-// compiler messages and prose, already escaped as they stand inside a JSON string.
+// Filler for long texts, generated once per worker and then copied by reference. Lines look like code, listings, diffs, compiler messages
+// and prose, already escaped for a JSON string.
 
 import { Random } from './random.mjs';
 import { DIRECTORIES, ENDINGS_OF_FILES, SUBJECTS, WORDS, sentence } from './vocabulary.mjs';
 
 const TEXT_BYTES = 4e6;
 const BASE64_BYTES = 3e6;
-/** Six bits each, of 32. */
+/** Each character takes six of the 32 bits of a draw. */
 const CHARACTERS_PER_DRAW = 5;
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-/** Kinds of lines, each as likely as the others. */
+/** Kinds of lines, all equally likely. */
 const LINES = [
   (random) => '  '.repeat(random.below(5)) + sentence(random, random.between(3, 16)),
   (random) => '  '.repeat(random.below(5)) + sentence(random, random.between(3, 16)),
@@ -25,11 +25,11 @@ const LINES = [
 const word = (random) => random.pick(WORDS);
 const fileName = (random) => random.pick(SUBJECTS) + random.pick(ENDINGS_OF_FILES);
 
-/** Bytes that go into a record as they are, inside a JSON string. */
+/** Bytes that are copied unchanged into a JSON string of a record. */
 export class Piece {
   #pieces;
 
-  /** @param {Piece[]} pieces Where it reports itself when the record is made text. */
+  /** @param {Piece[]} pieces List to which the piece adds itself when the record is serialized. */
   constructor(pieces, source, from, to) {
     this.#pieces = pieces;
     this.source = source;
@@ -42,15 +42,15 @@ export class Piece {
     return Piece.MARK;
   }
 
-  /** Stands for the bytes in the record's text. */
+  /** Placeholder for the bytes in the record's text. */
   static MARK = '\u0001';
-  /** The same as JSON writes it. */
+  /** The placeholder as JSON writes it. */
   static WRITTEN_MARK = String.raw`\u0001`;
 }
 
 export class Filler {
   #text;
-  /** Where each line begins, and where the last one ends. */
+  /** Offset of each line, and of the end of the last one. */
   #starts;
   #base64;
 
@@ -74,7 +74,7 @@ export class Filler {
     }
   }
 
-  /** Whole lines of about this many bytes, at least one. */
+  /** Returns whole lines of about this many bytes, at least one. */
   text(random, pieces, bytes) {
     const starts = this.#starts;
     const first = random.below(starts.length - 2);
@@ -89,13 +89,13 @@ export class Filler {
     return new Piece(pieces, this.#text, starts[first], starts[low]);
   }
 
-  /** Base64 of at most this many bytes. */
+  /** Returns base64 of at most this many bytes. */
   base64(random, pieces, bytes) {
     const from = random.below(1000);
     return new Piece(pieces, this.#base64, from, from + Math.min(BASE64_BYTES - 1000, bytes));
   }
 
-  /** Text as bytes, for a spilled tool result. */
+  /** Returns text as bytes, for a tool result in a file of its own. */
   bytes(length) {
     return this.#text.subarray(0, length);
   }

@@ -2,17 +2,17 @@
 
 const UNITS = { '': 1, K: 1e3, M: 1e6, G: 1e9 };
 
-/** What is made when nothing is said. Sizes in bytes, `now` in epoch seconds, shares between 0 and 1. */
+/** Default options. Sizes in bytes, `now` in epoch seconds, shares between 0 and 1. */
 export const DEFAULTS = {
   out: '',
   sessions: 1000,
-  /** Bytes of all sessions together; without it `sigma` decides. */
+  /** Bytes of all sessions together; if `null`, `sigma` decides. */
   'bytes-total': null,
   median: 300e3,
-  /** Spread of the sizes (log-normal); found by itself for `bytes-total`. */
+  /** Spread of the sizes (log-normal); computed automatically for `bytes-total`. */
   sigma: null,
   max: 250e6,
-  /** Sizes of further sessions, beside `sessions`. */
+  /** Sizes of further sessions, in addition to `sessions`. */
   big: [],
   projects: 12,
   seed: 1,
@@ -31,14 +31,14 @@ export const DEFAULTS = {
 
 const SIZES = new Set(['bytes-total', 'median', 'max']);
 
-/** Bytes of a size such as `300K`, `2G` or `1500`. */
+/** Returns the bytes of a size such as `300K`, `2G` or `1500`. */
 export function bytesOf(text) {
   const match = /^([\d.]+)\s*([KMG]?)B?$/i.exec(String(text));
   if (!match) throw new RangeError(`not a size: ${text}`);
   return Math.round(Number(match[1]) * UNITS[match[2].toUpperCase()]);
 }
 
-/** Options with every default filled in. Throws `RangeError` for what is not an option or not a size. */
+/** Fills in the defaults. Throws `RangeError` for an unknown option or an invalid size. */
 export function completed(given) {
   const options = { ...DEFAULTS };
   for (const [name, value] of Object.entries(given)) {
@@ -51,14 +51,14 @@ export function completed(given) {
 function valueOf(name, value) {
   if (value === null || typeof value === 'boolean' || name === 'out') return value;
   if (SIZES.has(name)) return bytesOf(value);
-  // A bare number means megabytes, so that `--big 50,200` reads well.
+  // A number without a unit means megabytes, so that `--big 50,200` reads well.
   if (name === 'big') return [value].flat().flatMap((list) => String(list).split(',').filter(Boolean)).map((size) => bytesOf(/^[\d.]+$/.test(size) ? `${size}M` : size));
   const number = Number(value);
   if (Number.isNaN(number)) throw new RangeError(`not a number: ${value}`);
   return number;
 }
 
-/** Options of a command line. */
+/** Parses the options of a command line. */
 export function fromArguments(argv) {
   const given = {};
   for (let at = 0; at < argv.length; at += 1) {

@@ -1,17 +1,17 @@
-// One file of JSON lines being written, through a large buffer that all files of a worker share.
+// Writes one JSON Lines file through a large buffer that all files of a worker share.
 
 import { closeSync, openSync, utimesSync, writeSync } from 'node:fs';
 import { Piece } from './filler.mjs';
 
 const BUFFER_BYTES = 8 << 20;
-/** UTF-8 bytes of one UTF-16 unit, at most. */
+/** Maximum UTF-8 bytes of one UTF-16 unit. */
 const WIDEST = 3;
 let shared = null;
 
 export class Output {
   bytes = 0;
   lines = 0;
-  /** Filler of the record that is being made text. */
+  /** Filler of the record that is being serialized. */
   pieces = [];
   #file;
   #buffer;
@@ -23,7 +23,7 @@ export class Output {
     this.#buffer = shared;
   }
 
-  /** One line. Filler in it is copied, not converted. */
+  /** Writes one line. Filler in it is copied, not serialized. */
   record(value) {
     this.pieces.length = 0;
     const texts = JSON.stringify(value).split(Piece.WRITTEN_MARK);
@@ -36,20 +36,18 @@ export class Output {
     this.lines += 1;
   }
 
-  /** Text as it is. */
   text(text) {
     this.#room(text.length * WIDEST);
     this.#used += this.#count(this.#buffer.write(text, this.#used, 'utf8'));
   }
 
-  /** Bytes as they are. */
   raw(source, from = 0, to = source.length) {
     this.#room(to - from);
     source.copy(this.#buffer, this.#used, from, to);
     this.#used += this.#count(to - from);
   }
 
-  /** Writes what is left and sets the file's time, in epoch seconds. */
+  /** Writes the rest of the buffer and sets the file's modification time, in epoch seconds. */
   close(modified, path) {
     this.#flush();
     closeSync(this.#file);

@@ -1,5 +1,5 @@
-// The plan of a corpus: one small object for each session, drawn in one go, so that any worker can write any session and the bytes do
-// not depend on how many workers there are.
+// The plan of a corpus: one small object for each session, all drawn in advance, so that any worker can write any session and the bytes do
+// not depend on the number of workers.
 
 import { Random } from './random.mjs';
 import { COMPANIES, SUBJECTS } from './vocabulary.mjs';
@@ -8,7 +8,7 @@ import { WEIGHTS } from './endings.mjs';
 const SMALLEST = 1500;
 const USUAL_SIGMA = 1.55;
 const OLDEST_SECONDS = 120 * 86400;
-/** From here on a session may be of a client that logs its requests, which takes 100 KB for the first turn alone. */
+/** Bytes from which a session may belong to a client that logs its requests, which takes 100 KB for the first turn alone. */
 const REQUEST_LOG_FROM = 120e3;
 
 /**
@@ -16,13 +16,13 @@ const REQUEST_LOG_FROM = 120e3;
  * @property {number} seed
  * @property {string} id
  * @property {string} cwd
- * @property {number} bytes Size to reach, roughly.
+ * @property {number} bytes Approximate target size.
  * @property {string} ending Key of `ENDINGS`.
  * @property {boolean} current Written by the newest client.
  * @property {boolean} torn
  * @property {boolean} nul
  * @property {boolean} longTail An image, about 1 MB in one line, is among the last records.
- * @property {boolean} snapshotTail A 57 KB snapshot of the prompt stands behind the last message.
+ * @property {boolean} snapshotTail A 57 KB snapshot of the prompt follows the last message.
  * @property {number} ageSeconds
  * @property {number} titled Draw that decides who gave it a title.
  * @property {number} subagents
@@ -45,7 +45,7 @@ function sizeOf({ median, max }, sigma, deviation) {
   return Math.max(SMALLEST, Math.min(max, median * Math.exp(sigma * deviation)));
 }
 
-/** The spread with which the sizes add up to `bytes-total`, found by halving. */
+/** Returns the spread with which the sizes add up to `bytes-total`, found by bisection. */
 function fittedSigma(options, deviations) {
   if (options['bytes-total'] === null) return USUAL_SIGMA;
   const wanted = Math.max(0, options['bytes-total'] - options.big.reduce((sum, bytes) => sum + bytes, 0));

@@ -10,7 +10,7 @@ export class Random {
     for (let round = 0; round < WARM_UP; round += 1) this.bits();
   }
 
-  /** 32 random bits as a number. */
+  /** Returns 32 random bits as a number. */
   bits() {
     const state = this.#state;
     const [a, b, c, count] = state;
@@ -22,17 +22,17 @@ export class Random {
     return sum >>> 0;
   }
 
-  /** From 0 to below 1. */
+  /** Returns a number from 0 up to but not including 1. */
   share() {
     return this.bits() / 4294967296;
   }
 
-  /** A whole number from 0 to below `limit`. */
+  /** Returns a whole number from 0 up to but not including `limit`. */
   below(limit) {
     return Math.floor(this.share() * limit);
   }
 
-  /** A whole number of this range, both ends included. */
+  /** Returns a whole number of this range, including both ends. */
   between(low, high) {
     return low + this.below(high - low + 1);
   }
@@ -45,7 +45,7 @@ export class Random {
     return list[this.below(list.length)];
   }
 
-  /** A key of an object of weights. */
+  /** Picks a key of an object of weights. */
   weighted(weights) {
     const entries = Object.entries(weights);
     let rest = this.share() * entries.reduce((sum, [, weight]) => sum + weight, 0);
@@ -56,12 +56,12 @@ export class Random {
     return entries[0][0];
   }
 
-  /** Normally distributed, mean 0, deviation 1. */
+  /** Returns a normally distributed number with mean 0 and deviation 1. */
   normal() {
     return Math.sqrt(-2 * Math.log(1 - this.share())) * Math.cos(2 * Math.PI * this.share());
   }
 
-  /** Log-normally distributed around `median`, at most `max`. */
+  /** Returns a log-normally distributed size around `median`, at most `max`. */
   size(median, sigma, max) {
     return Math.min(max, Math.round(median * Math.exp(sigma * this.normal())));
   }

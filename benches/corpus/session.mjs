@@ -1,4 +1,4 @@
-// One session: its transcript from the head to the ending, what lies beside it, and the row of the truth file.
+// Writes one session: its transcript from the head to the ending, the files beside it, and its row of the truth file.
 
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,21 +10,23 @@ import { Random } from './random.mjs';
 import { NEEDLES, SUBJECTS, TITLE_VERBS, WORDS } from './vocabulary.mjs';
 import { answered, imageRead, prompted, worked } from './work.mjs';
 
-/** Milliseconds of conversation for a byte of transcript, generously: the last record must not be younger than the corpus. */
+/**
+ * Milliseconds of conversation per byte of transcript, a generous estimate: the last record must not be later than the time of the corpus.
+ */
 const MILLISECONDS_PER_BYTE = 4;
-/** What an ending takes, and a session too short for that estimate. */
+/** Seconds for an ending, and for a session too short for that estimate. */
 const USUAL_SECONDS = 600;
 const LONG_TAIL_FROM = 4e5;
 const SUBAGENTS_FROM = 100e3;
 const TINY = 6000;
 
-/** The directory Claude Code keeps the transcripts of this working directory in. */
+/** Returns the directory in which Claude Code stores the transcripts of a working directory. */
 export function encodedDirectory(cwd) {
   return cwd.replace(/[^A-Za-z0-9]/g, '-');
 }
 
 /**
- * Writes a session and tells the truth about it.
+ * Writes a session and returns its row of the truth file.
  *
  * @param {Record<string, any>} options
  * @param {import('./filler.mjs').Filler} filler
@@ -59,13 +61,13 @@ export function writeSession(options, filler, session) {
     if (ending.graceful && (client.requests || random.chance(0.5))) conversation.costState();
   }
   truth.lastTimestamp = new Date(conversation.clock).toISOString();
-  // Lines count before what is no line.
+  // Count the lines before the damage adds bytes that are not a line.
   truth.lines = output.lines;
   damageTail(output, conversation, session);
   truth.mtime = Math.min(options.now, Math.ceil(conversation.clock / 1000));
   truth.bytes = output.bytes;
   output.close(truth.mtime, path);
-  // The message that an old title names was never written: then it is the title of no session here.
+  // An old title can name a message that was never written: then it is not the title of a session here.
   nameIn(truth, conversation.first === undefined ? conversation.title : null);
   truth.filesTouched = [...conversation.files].slice(-20);
   truth.filesTouchedCount = conversation.files.size;
@@ -82,9 +84,9 @@ function blankTruth(session, path) {
     ending: session.ending,
     state,
     error: error ?? null,
-    /** What can be read of the reset, epoch seconds; only where the session ended by a limit. */
+    /** Reset that a reader can find, in epoch seconds; only if the session ended by a limit. */
     resetsAt: null,
-    /** The same with how it is known: `{at, source}`. */
+    /** The same reset with its source: `{at, source}`. */
     resetKnown: null,
     rateLimitType: limit ?? null,
     lastPrompt: null,
@@ -116,7 +118,7 @@ function blankTruth(session, path) {
   };
 }
 
-/** Who gave it a title, if anybody did: a person, the client, or a client of old that wrote summaries. */
+/** Chooses who gave the session a title, if anyone: the user, the client, or an old client that wrote summaries. */
 function titleOf({ titled }, random, client) {
   const text = `${random.pick(TITLE_VERBS)} the ${random.pick(SUBJECTS)} ${random.pick(WORDS)} ${random.hex(4)}`;
   if (titled < 0.12) return { type: 'custom-title', key: 'customTitle', text };
@@ -135,7 +137,7 @@ function head(conversation) {
   conversation.fileSnapshot({}, false);
 }
 
-/** Everything between the first prompt and the last turn. */
+/** Writes everything between the first prompt and the last turn. */
 function body(options, conversation, session) {
   const { random, output, truth } = conversation;
   const reserve = Math.min(session.bytes * 0.2, 9000);
@@ -172,7 +174,7 @@ function body(options, conversation, session) {
   }
 }
 
-/** What newer clients note about where they run, before the first answer. */
+/** Writes the records about the environment that newer clients write before the first answer. */
 function surroundings(conversation) {
   const { cwd, model } = conversation;
   conversation.attachment('environment', { snapshot: { workingDirectory: cwd, isGitRepo: true, platform: 'linux' } }, 800);
@@ -188,7 +190,7 @@ function surroundings(conversation) {
 
 function compacted(conversation) {
   conversation.truth.compactions += 1;
-  // Without `postTokens` nobody knows what is left until the next answer tells.
+  // Without `postTokens` the remaining context is unknown until the next answer.
   conversation.truth.contextTokens = null;
   const before = conversation.parent;
   conversation.parent = null;
@@ -198,7 +200,7 @@ function compacted(conversation) {
   conversation.context = 22_000;
 }
 
-/** A text that a search has to find, in what the model says. */
+/** Hides a text that a search must find in the model's answers. */
 function hide(conversation, name, times) {
   for (let left = times; left > 0; left -= 1) {
     conversation.request();
@@ -207,7 +209,7 @@ function hide(conversation, name, times) {
   conversation.truth.needles[name] = times;
 }
 
-/** A record cut off by a crash, or NUL bytes left by a power cut. */
+/** Adds a record cut off by a crash, or NUL bytes left by a power cut. */
 function damageTail(output, conversation, session) {
   const { random, truth } = conversation;
   if (session.torn) {
@@ -221,7 +223,7 @@ function damageTail(output, conversation, session) {
   }
 }
 
-/** Transcripts of subagents, and a spilled tool result. */
+/** Writes transcripts of subagents, and a tool result in a file of its own. */
 function writeBeside(options, conversation, session) {
   const { random, client, truth, filler } = conversation;
   const directory = join(options.out, 'projects', encodedDirectory(session.cwd));
@@ -238,7 +240,7 @@ function writeBeside(options, conversation, session) {
   writeFileSync(join(own, 'tool-results', `toolu_01${random.hex(22)}.txt`), filler.bytes(random.between(60_000, 260_000)));
 }
 
-/** A subagent's transcript: prompt and answers in turn; one in ten ends at a limit that says nothing about the session. */
+/** Writes a subagent's transcript: alternating prompts and answers; one in ten ends at a limit that does not affect the session. */
 function writeSubagent(path, agentId, conversation) {
   const { random, filler, truth } = conversation;
   const output = new Output(path);

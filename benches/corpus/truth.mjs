@@ -1,4 +1,4 @@
-// The truth about a corpus, and what the product has to say about each of its sessions when no process holds it.
+// The truth about a corpus, and what the product must report about each session that no process has open.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { ENDINGS } from './endings.mjs';
 
 const SHOWN_CHARACTERS = 200;
 const FIRST_FOUND = 5;
-/** An old message names no window; both readings are right. */
+/** An old message does not name its window, so both readings are right. */
 const ALSO_RIGHT = { quota_legacy_epoch: ['usage-limit-5h'] };
 
 /** @returns {{meta: Record<string, any>, sessions: Record<string, any>[]}} */
@@ -16,7 +16,7 @@ export function readTruth(corpus) {
 }
 
 /**
- * What has to be reported for a row of truth. `undefined` where a row of an older corpus does not tell.
+ * Returns what must be reported for a row of truth. `undefined` if a row of an older corpus does not record it.
  *
  * @returns {{kind: string, resetsAt: string | null | undefined, contextTokens: number | null, lastPrompt: string | null, title: string | null}}
  */
@@ -32,27 +32,27 @@ export function expectedOf(row) {
 
 function expectedReset(row) {
   const known = row.resetKnown;
-  // Corpora from before `resetKnown`: every client told the second, but for one whose text alone told it.
+  // Corpora older than `resetKnown`: all clients gave the exact second, except the one that had it only in its text.
   if (known === undefined) return row.ending === 'quota_legacy_text' ? undefined : moment(row.resetsAt);
   return moment(known?.at ?? null);
 }
 
-/** A text as the product shows it: on one line, cut to its length with an ellipsis. */
+/** Returns a text as the product shows it: on one line, cut to its maximum length with an ellipsis. */
 function oneLine(text) {
   const characters = [...text.replace(/\s+/g, ' ').trim()];
   return characters.length > SHOWN_CHARACTERS ? `${characters.slice(0, SHOWN_CHARACTERS - 1).join('').trimEnd()}…` : characters.join('');
 }
 
-/** Epoch seconds in the product's form. */
+/** Converts epoch seconds to the product's format. */
 function moment(seconds) {
   return seconds === null ? null : new Date(seconds * 1000).toISOString();
 }
 
 /**
- * Where a report differs from the truth.
+ * Returns the differences between a report and the truth.
  *
  * @param {Record<string, any>} row
- * @param {Record<string, any> | undefined} session What the product reports; nothing when it does not know the session.
+ * @param {Record<string, any> | undefined} session Session as the product reports it; `undefined` if it does not know the session.
  * @returns {{field: string, wanted: unknown, got: unknown}[]}
  */
 export function differences(row, session) {
@@ -64,7 +64,10 @@ export function differences(row, session) {
     .map(([field, wanted]) => ({ field, wanted, got: reported[field] }));
 }
 
-/** The client's own cut of a prompt counts by UTF-16 units and may end in half a character; what it left is right too. */
+/**
+ * Whether a different value is right too: the client cuts a prompt by UTF-16 units, may split a character, and the rest of its cut is
+ * accepted.
+ */
 function alsoRight(row, field, got) {
   if (field === 'kind') return ALSO_RIGHT[row.ending]?.includes(got) ?? false;
   if (field !== 'lastPrompt' || row.lastPrompt === null || typeof got !== 'string') return false;
@@ -73,7 +76,7 @@ function alsoRight(row, field, got) {
 }
 
 /**
- * All sessions of a corpus against its truth.
+ * Compares all sessions of a corpus with its truth.
  *
  * @param {string} corpus
  * @param {Record<string, any>[]} sessions

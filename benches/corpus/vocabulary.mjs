@@ -1,4 +1,4 @@
-// The words the corpus speaks: names of projects and files, prose in several scripts, and the needles a search has to find.
+// Vocabulary of the corpus: names of projects and files, prose in several scripts, and the needles that a search must find.
 
 const PLAIN =
   'the of to and in is for that this with file test error session token parse value return function const await async struct impl match result option vector buffer stream retry quota limit reset handle branch commit merge rebase build cache index query table column schema route handler request response header body client server thread lock queue worker timer signal process memory latency budget window prompt answer summary plan step todo verify check assert expect fail pass skip panic unwrap clone borrow lifetime trait module crate package import export default interface type enum';
@@ -13,15 +13,15 @@ export const REQUESTS = ['fix', 'refactor', 'explain', 'implement', 'investigate
 export const TITLE_VERBS = ['Fix', 'Refactor', 'Étude of', 'Ship', 'Debug'];
 export const SHELL_COMMANDS = ['cargo test', 'npm run build', 'git status', 'rg -n', 'pytest -q'];
 
-/** Texts that stand in known sessions: one in five of them, one in many, one beyond ASCII, one that JSON escapes. */
+/** Texts in known sessions: one in five of them, one in many, one beyond ASCII, one that JSON escapes. */
 export const NEEDLES = { rare: 'xyzzy-rare-7f3a', mid: 'quuxfrob', unicode: 'naïve-façade-日本語', escaped: 'say "plugh" then\ntab\there' };
 
-/** Some words with blanks between them. */
+/** Returns some words with spaces between them. */
 export function sentence(random, words) {
   return Array.from({ length: words }, () => random.pick(WORDS)).join(' ');
 }
 
-/** A file of the project in this directory. */
+/** Returns a file of the project in this directory. */
 export function filePath(random, directory) {
   return `${directory}/${random.pick(DIRECTORIES)}/${random.pick(SUBJECTS)}${random.below(40)}${random.pick(ENDINGS_OF_FILES)}`;
 }

@@ -1,4 +1,4 @@
-// Work: what happens between prompts. A step is one request with perhaps some thinking, a few words, a tool call and its result.
+// Writes the work between prompts. A step is one request with optional thinking, a few words, a tool call and its result.
 
 import { ENDINGS_OF_FILES, REQUESTS, SHELL_COMMANDS, SUBJECTS, WORDS, filePath, sentence } from './vocabulary.mjs';
 
@@ -6,7 +6,7 @@ const TOOLS = { Bash: 34, Read: 26, Edit: 15, Write: 4, Grep: 9, TodoWrite: 4, A
 const STATES = ['completed', 'in_progress', 'pending'];
 const IMAGE_BUDGET = 2.5e6;
 
-/** A prompt of a person; one in ten has several lines, one in a hundred has a long paste. */
+/** Writes a prompt of the user; one in ten has several lines, one in a hundred has a long paste. */
 export function prompted(conversation, roomLeft = true) {
   const { random, truth } = conversation;
   const request = `${random.pick(REQUESTS)} the ${random.pick(SUBJECTS)} ${sentence(random, random.between(2, 26))} #${truth.turns + 1}`;
@@ -16,14 +16,14 @@ export function prompted(conversation, roomLeft = true) {
   if (roomLeft) conversation.requestBlob();
 }
 
-/** The last words of a turn. */
+/** Writes the last words of a turn. */
 export function answered(conversation, bytes) {
   conversation.request();
   conversation.words(bytes, 'end_turn');
 }
 
 /**
- * One step, of at most about `budget` bytes.
+ * Writes one step of at most about `budget` bytes.
  *
  * @param {import('./conversation.mjs').Conversation} conversation
  * @param {number} budget
@@ -40,7 +40,7 @@ export function worked(conversation, budget, images = 0) {
   else (USES[tool] ?? otherTool)(conversation, bytes, tool);
 }
 
-/** An image, all in one line. */
+/** Writes the reading of an image, which is all in one line. */
 export function imageRead(conversation, bytes) {
   const { random, cwd } = conversation;
   const id = conversation.call('Read', { file_path: `${filePath(random, cwd)}.png` });
@@ -48,7 +48,7 @@ export function imageRead(conversation, bytes) {
   conversation.result(id, [{ type: 'image', source: { type: 'base64', data, media_type: 'image/png' } }], { type: 'image', file: { base64: '', type: 'image/png', originalSize: bytes } });
 }
 
-/** How each tool is called and answered. */
+/** Calls and results of each tool. */
 const USES = {
   Bash(conversation, bytes) {
     const { random } = conversation;
@@ -109,7 +109,7 @@ function otherTool(conversation, bytes, name) {
   conversation.result(id, conversation.text(bytes), { ok: true });
 }
 
-/** What a subagent says, in the main transcript: none of it counts for the session. */
+/** Writes the messages of a subagent to the main transcript: none of them count for the session. */
 function sidechain(conversation, bytes) {
   const { random, truth, model, parent } = conversation;
   conversation.parent = null;

@@ -1,4 +1,4 @@
-// A worker: writes its share of the sessions and sends their rows of truth back.
+// A worker that writes its share of the sessions and sends their rows of truth back.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { Filler } from './filler.mjs';

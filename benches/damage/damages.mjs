@@ -1,39 +1,39 @@
-// Damages: what crashes, full disks, power cuts, other programs and newer clients do to a transcript, and what of it a reader may not
-// lose. Each kind says what must still hold:
+// Kinds of damage: what crashes, full disks, power cuts, other programs and newer clients do to a transcript, and what a reader must still
+// report. Each kind states its promise:
 //
-//   whole    everything the good file tells: nothing that was said is lost
-//   verdict  how it ends: what decides it is untouched
-//   cut      what the file tells when it is cut back to its last complete line
-//   survives no promise but an answer: what decides may be gone
+//   whole    everything that the good file reports; nothing is lost
+//   verdict  how the session ends; the deciding record is intact
+//   cut      what the file reports when it is cut back to its last complete line
+//   survives only that there is an answer; the deciding record may be gone
 
 import { recordOf } from './sources.mjs';
 
 const NEWLINE = Buffer.from('\n');
 const DEPTH = 100_000;
 const LONGEST_RUN = 8192;
-/** Lines longer than 8 MB are passed over by the reader. */
+/** Bytes of a line that the reader skips: it skips lines longer than 8 MB. */
 const OVERLONG = 9_000_000;
-/** Messages in front of the deciding one that a verdict may rest on. */
+/** Messages before the deciding one on which a verdict may depend. */
 const MARGIN = 2;
 
 /**
  * @typedef {'whole' | 'verdict' | 'cut' | 'survives'} Keeps
  * @typedef {object} Damage
  * @property {Keeps} keeps
- * @property {number} [weight] How often it comes; 1 when absent.
+ * @property {number} [weight] Relative frequency; 1 if absent.
  * @property {(source: Subject, random: import('../corpus/random.mjs').Random) => Buffer} apply
  *
  * @typedef {object} Subject A source, and where its deciding records begin.
  * @property {string} name
  * @property {Buffer} bytes
  * @property {Buffer[]} lines
- * @property {number} decided Index of the deciding line; that behind the last one where nothing was said.
- * @property {number} early Number of lines in front of everything the verdict rests on.
+ * @property {number} decided Index of the deciding line; one past the last line if there is no message.
+ * @property {number} early Number of lines before everything on which the verdict depends.
  */
 
 /**
  * @param {import('./sources.mjs').Source} source
- * @param {string | null} record Id of the record that decides.
+ * @param {string | null} record Id of the deciding record.
  * @returns {Subject}
  */
 export function subject(source, record) {
@@ -107,19 +107,19 @@ export const DAMAGES = {
 
 // --- where
 
-/** Something before a random line or behind the last; `null` stands for the line in front of it once more. */
+/** Inserts something before a random line or after the last one; `null` repeats the preceding line. */
 function inserted({ lines }, random, what) {
   const at = random.between(what === null ? 1 : 0, lines.length);
   return Buffer.concat([...lines.slice(0, at), what ?? lines[at - 1], ...lines.slice(at)]);
 }
 
-/** A change of some lines in front of everything the verdict rests on. */
+/** Changes some of the lines before everything on which the verdict depends. */
 function early({ lines, early: count }, random, change) {
   return Buffer.concat(lines.map((own, at) => (at < count && random.chance(0.4) ? change(own) : own)));
 }
 
 function earlyBytes({ lines, early: count }) {
-  // The line end in front of what decides stays.
+  // The line end before the deciding part stays.
   return Math.max(0, lines.slice(0, count).reduce((sum, own) => sum + own.length, 0) - 1);
 }
 
@@ -137,7 +137,7 @@ function noise(random, length) {
   return bytes;
 }
 
-/** One line, whatever is in it. */
+/** Makes the bytes one line, whatever they contain. */
 function line(bytes) {
   const single = Buffer.from(bytes.map((byte) => (byte === 0x0a ? 0x20 : byte)));
   return Buffer.concat([single, NEWLINE]);
@@ -165,7 +165,7 @@ function shuffled(value, random) {
   return Object.fromEntries(order(Object.entries(value), random).map(([key, item]) => [key, shuffled(item, random)]));
 }
 
-/** Every character of every string as `\uXXXX`, keys too. */
+/** Writes every character of every string as `\uXXXX`, in keys too. */
 function escaped(own) {
   const record = recordOf(own);
   if (record === null) return own;
@@ -193,7 +193,7 @@ function deepRecord(random) {
   return Buffer.from(`{"type":"${random.pick(['user', 'assistant', 'system'])}","${key}":${nested},"uuid":"${random.uuid()}","message":{"content":${nested}}}\n`);
 }
 
-/** An escape that is half a character, as a client writes it that cuts text by UTF-16 units. */
+/** Adds an escape that is half a character, as written by a client that cuts text by UTF-16 units. */
 function loneSurrogate(own, random) {
   const half = random.pick(['\\ud83d', '\\udc00', '\\ud83dx', '\\udfff\\ud800']);
   const record = recordOf(own);
@@ -202,7 +202,7 @@ function loneSurrogate(own, random) {
   return Buffer.from(`${text.replaceAll('HALF', half)}\n`);
 }
 
-/** The message with a place for it behind its text. */
+/** Returns the message with a placeholder for it after its text. */
 function marked(message) {
   if (typeof message?.content === 'string') return { ...message, content: `${message.content} HALF` };
   if (!Array.isArray(message?.content)) return message;
@@ -223,7 +223,7 @@ function brokenText(own, random) {
 
 const STRANGE = [null, true, -1, 0, 1e21, '', 'text', [], {}, [[]], { type: 'text' }, [null], { kind: 7 }];
 
-/** Some known keys with values of another type, on every level. */
+/** Gives some known keys values of another type, on every level. */
 function mistyped(value, random, depth = 0) {
   if (value === null || typeof value !== 'object' || depth > 3) return random.chance(0.3) ? random.pick(STRANGE) : value;
   if (Array.isArray(value)) return value.map((item) => mistyped(item, random, depth + 1));

@@ -1,13 +1,13 @@
-// The oracle: what must still be told about a damaged transcript, in terms of what was told about the good one.
+// The oracle: what must still be reported about a damaged transcript, based on the report about the good one.
 
 import { linesOf } from './sources.mjs';
 
-/** How it ends. */
+/** Fields that describe how the session ends. */
 const VERDICT = ['kind', 'at', 'resetsAt', 'resetsAtSource', 'message', 'record'];
-/** Everything else that is read from the records. */
+/** Further fields that come from the records. */
 const TOLD = ['name', 'title', 'lastPrompt', 'lastActivityAt', 'model', 'permissionMode', 'gitBranch', 'clientVersion'];
 
-/** What counts of a report. `message` is compared where its text was not changed. */
+/** Returns the parts of a report that are compared. `message` is compared unless the damage changed its text. */
 export function told(session) {
   return {
     verdict: Object.fromEntries(VERDICT.map((key) => [key, session.stop[key]])),
@@ -15,22 +15,22 @@ export function told(session) {
   };
 }
 
-/** The part of the bytes that stands before the last line end. */
+/** Returns the bytes up to and including the last line end. */
 export function cutBack(bytes) {
   return bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1);
 }
 
 /**
- * What is wrong about a report; `null` when nothing is.
+ * Returns what is wrong in a report; `null` if it is right.
  *
  * @param {{keeps: string, damage: string}} promise
  * @param {{session: ReturnType<typeof told>} | {error: {code: string, message: string}}} answer
- * @param {ReturnType<typeof told> | null} good What has to be told; `null` where only an answer is owed.
+ * @param {ReturnType<typeof told> | null} good Expected report; `null` if any answer is enough.
  */
 export function broken({ keeps, damage }, answer, good) {
   if ('error' in answer) return `${answer.error.code}: ${answer.error.message}`;
   if (keeps === 'survives' || good === null) return null;
-  // The words themselves were changed.
+  // This damage changes the message text itself.
   const unlike = damage === 'half a character in what decides' ? ['message'] : [];
   const parts = keeps === 'verdict' ? ['verdict'] : ['verdict', 'rest'];
   for (const part of parts) {
@@ -42,7 +42,7 @@ export function broken({ keeps, damage }, answer, good) {
   return null;
 }
 
-/** A reader as one would write it first: every line is JSON, and the last message tells how it ended. For the control. */
+/** The naive reader, as a control: every line is JSON, and the last message decides how the session ended. */
 export function naively(bytes) {
   const messages = linesOf(bytes)
     .map((line) => JSON.parse(line.toString()))

@@ -1,5 +1,5 @@
-// Sources: the good transcripts that are damaged. Those recorded from the real client, and small generated ones, in the shapes of older
-// clients too.
+// Sources: the good transcripts to damage. Transcripts recorded from the real client, and small generated ones, also in the formats of
+// older clients.
 
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ const GENERATED = { sessions: 60, median: '12K', sigma: 0.8, max: '60K', project
  * @property {Buffer[]} lines With their line ends.
  */
 
-/** All sources, in the same order in every run. */
+/** Returns all sources, in the same order in every run. */
 export async function sources(seed) {
   const recorded = readdirSync(FIXTURES)
     .filter((file) => file.endsWith('.jsonl'))
@@ -42,7 +42,7 @@ function source(name, bytes) {
   return { name, bytes: whole, lines: linesOf(whole) };
 }
 
-/** Lines with their ends; bytes after the last end are a line too. */
+/** Splits bytes into lines with their ends; bytes after the last end are a line too. */
 export function linesOf(bytes) {
   const lines = [];
   for (let from = 0; from < bytes.length; ) {
@@ -54,7 +54,7 @@ export function linesOf(bytes) {
   return lines;
 }
 
-/** The record of a line, or `null`. */
+/** Returns the record of a line, or `null`. */
 export function recordOf(line) {
   try {
     return JSON.parse(line.toString());

@@ -1,4 +1,4 @@
-// A child process that answers one line for each line it is given.
+// A child process that answers each line with one line.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -19,7 +19,7 @@ export class Dialogue {
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** The next line it writes, without a question. */
+  /** Returns the next line of the process, without sending a question. */
   async next() {
     const { value, done } = await this.#answers.next();
     if (done) throw new Error(`${this.#child.spawnfile} ended: ${this.#errors.trim() || 'no reason given'}`);
@@ -31,7 +31,7 @@ export class Dialogue {
     return this.next();
   }
 
-  /** A question and its answer as JSON. */
+  /** Sends a question and returns its answer, both as JSON. */
   async call(command) {
     return JSON.parse(await this.ask(JSON.stringify(command)));
   }

@@ -2,7 +2,7 @@
 //   {"do": "export", "options": {...}}   {"ms", "path", "bytes"}
 //   {"do": "page", "options": {...}}     {"ms", "path", "bytes"}
 //   {"do": "parse", "path"}              {"ms", "records"}: reading a file line by line and parsing each
-//   {"do": "memory"}                     {"bytes"}: the most memory this process had at once
+//   {"do": "memory"}                     {"bytes"}: peak memory of this process
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

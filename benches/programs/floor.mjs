@@ -1,4 +1,4 @@
-// The program that only reads, `floor.rs`, built once for each of its texts.
+// Builds `floor.rs`, the program that only reads, once per version of its text.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -8,7 +8,7 @@ import { CACHE } from '../corpus.mjs';
 
 const FLOOR = join(import.meta.dirname, '..', 'floor.rs');
 
-/** The floor's program, built once for its text. */
+/** Returns the path of the floor program, built once per version of its text. */
 export function floorProgram() {
   const name = `floor-${createHash('sha256').update(readFileSync(FLOOR)).digest('hex').slice(0, 12)}`;
   const program = join(CACHE, process.platform === 'win32' ? `${name}.exe` : name);

@@ -1,5 +1,5 @@
-// A long-lived process that reads single transcripts on demand: {"paths": [...]} is answered by what was told about each, or its error,
-// and by the most memory the process had at once.
+// A long-lived process that reads single transcripts on demand: {"paths": [...]} is answered with the report or the error of each, and with
+// the peak memory of the process.
 
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';

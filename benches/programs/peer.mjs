@@ -1,4 +1,4 @@
-// Programs of others to be measured against, installed on demand with npm into the user's cache; never a dependency.
+// Third-party programs to compare with, installed on demand with npm into the user's cache; never a dependency.
 
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -12,7 +12,7 @@ const PEERS = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'cc-
 const INSTALL_MINUTES = 3;
 const WINDOWS = process.platform === 'win32';
 
-/** Path of a package's program in exactly this version; installs it first when it is not there. */
+/** Returns the path of a package's program in exactly this version; installs the package first if necessary. */
 export async function peer(name, version) {
   const directory = join(PEERS, `${name}-${version}`);
   const program = join('node_modules', '.bin', WINDOWS ? `${name}.cmd` : name);
@@ -20,7 +20,7 @@ export async function peer(name, version) {
   return join(directory, program);
 }
 
-/** Made beside its place and renamed into it: whoever sees the directory sees all of it. */
+/** Installs into a temporary directory and renames it, so that a visible directory is always complete. */
 async function install(directory, program, wanted) {
   const making = join(PEERS, `.${randomUUID()}`);
   try {
@@ -29,7 +29,7 @@ async function install(directory, program, wanted) {
     await promisify(execFile)(WINDOWS ? 'npm.cmd' : 'npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', wanted], { cwd: making, shell: WINDOWS, timeout: INSTALL_MINUTES * 60_000 });
     if (!existsSync(join(making, program))) throw new Error(`npm installed ${wanted} without ${program}`);
     await rename(making, directory).catch((error) => {
-      // Another process was faster; its copy is as good.
+      // Another process was faster, and its copy is equivalent.
       if (!existsSync(join(directory, program))) throw error;
     });
   } finally {

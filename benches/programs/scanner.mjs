@@ -2,7 +2,7 @@
 //   {"do": "scan", "options": {...}}   {"ms", "sessions", "total"}
 //   {"do": "judge", "corpus": DIR}     how a scan's rows compare with the truth
 //   {"do": "doctor", "project": DIR}      {"ms", "checks"}
-//   {"do": "memory"}                   {"bytes"}: the most memory this process had at once
+//   {"do": "memory"}                   {"bytes"}: peak memory of this process
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 // A long-lived process that searches on demand. Each line on standard input is a JSON command, each answer one line of JSON:
 //   {"do": "search", "options": {...}}   {"ms", "total", "sessions", "problems"}
-//   {"do": "memory"}                     {"bytes"}: the most memory this process had at once
+//   {"do": "memory"}                     {"bytes"}: peak memory of this process
 
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';

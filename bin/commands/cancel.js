@@ -1,21 +1,21 @@
 'use strict';
 
-// `cancel`: a stopped session is not to be continued.
+// `cancel`: keeps a stopped session from being continued.
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'cancel',
   summary: 'do not continue a stopped session',
-  description: 'Ends the wait for the session. The session, its transcript and its note are not changed.',
-  arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name' }],
+  description: 'Ends the wait for the session, and an unattended run in progress. The transcript and the note are not changed.',
+  arguments: [{ flags: '[session]', description: 'session id, at least 3 characters of it, or a name' }],
   options: [
     { flags: '-a, --all', description: 'every waiting or held session' },
     { flags: '--dry-run', description: 'print what would be cancelled' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover cancel 3f2a9c1d', does: 'one session' },
-    { command: 'cc-session-recover cancel --all --dry-run', does: 'print what is waiting' },
+    { command: 'cc-session-recover cancel 3f2a9c1d', does: 'cancel one session' },
+    { command: 'cc-session-recover cancel --all --dry-run', does: 'list the sessions that would be cancelled' },
   ],
 
   async run(args, io) {

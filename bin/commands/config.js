@@ -1,6 +1,6 @@
 'use strict';
 
-// `config`: the configuration in force, and how to change it.
+// `config`: shows the configuration in force, and changes it.
 
 const { resolve } = require('node:path');
 
@@ -9,16 +9,16 @@ module.exports = {
   name: 'config',
   summary: 'print the configuration in force, edit it, and check it',
   description:
-    '`config` prints every value with the file that it comes from. `config path` prints the path of your file. `config edit` opens it in $VISUAL or $EDITOR and checks it afterwards. `config check` exits with 1 when a file is not valid, which switches recovery off.',
+    '`config` prints every value with the file that it comes from. `config path` prints the path of your file. `config edit` opens it in $VISUAL or $EDITOR and checks it afterwards. `config check` exits with 1 if a file is invalid; an invalid file switches recovery off.',
   arguments: [{ flags: '[action]', description: 'path, edit or check (default: print all values)', choices: ['path', 'edit', 'check'] }],
   options: [
-    { flags: '-p, --project <dir>', description: 'directory of the project whose file narrows yours (default: this one)' },
+    { flags: '-p, --project <dir>', description: 'directory of the project whose file restricts yours (default: this one)' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover config', does: 'every value, and where it comes from' },
-    { command: 'cc-session-recover config edit', does: 'open your file, and check it afterwards' },
-    { command: 'cc-session-recover config check', does: 'for a script: exit code 1 when a file is not valid' },
+    { command: 'cc-session-recover config', does: 'print every value and where it comes from' },
+    { command: 'cc-session-recover config edit', does: 'edit your file, then check it' },
+    { command: 'cc-session-recover config check', does: 'for a script: exits with 1 if a file is invalid' },
   ],
 
   async run(args, io) {
@@ -65,7 +65,7 @@ function openEditor(path) {
   const { spawnSync } = require('node:child_process');
   const { RecoverError } = require('../lib/errors.js');
   const editor = process.env.VISUAL || process.env.EDITOR || (process.platform === 'win32' ? 'notepad' : 'vi');
-  // As git and crontab do: the variable may hold arguments, so a shell reads it. The path is an argument of its own.
+  // Like git and crontab: the variable may contain arguments, so a shell interprets it. The path is passed as a separate argument.
   const { status, error } =
     process.platform === 'win32'
       ? spawnSync(`${editor} "${path}"`, { shell: true, stdio: 'inherit' })

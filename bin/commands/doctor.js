@@ -1,23 +1,23 @@
 'use strict';
 
-// `doctor`: whether everything is in order for recovery here.
+// `doctor`: checks whether everything is in order for recovery here.
 
 const { resolve } = require('node:path');
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'doctor',
-  summary: 'check that recovery works here, and print how to fix what does not',
+  summary: 'check that recovery works here, and print how to fix what fails',
   description:
-    'Checks Claude Code, the hooks and their runtime, the configuration, whether sessions are saved, HANDOFF.md, the state directory and\nwhat unattended runs need. Changes nothing and reads no credential. Exit code 1 when a check fails.',
+    'Checks Claude Code, the hooks and their runtime, the configuration, whether sessions are saved, HANDOFF.md, the state directory and\nthe requirements of unattended runs. Changes nothing and reads no credential. Exits with 1 if a check fails.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '-q, --quiet', description: 'print only the checks that warn or fail, and nothing when there are none' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover doctor', does: 'the project in this directory' },
-    { command: 'cc-session-recover doctor ~/work/api --quiet', does: 'only the problems of that one' },
+    { command: 'cc-session-recover doctor', does: 'check the project in this directory' },
+    { command: 'cc-session-recover doctor ~/work/api --quiet', does: 'print only the problems of that project' },
     { command: 'cc-session-recover doctor --json', does: 'for a program: `ok`, and each check with its path' },
   ],
 

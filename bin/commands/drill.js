@@ -1,6 +1,6 @@
 'use strict';
 
-// The verb `drill`: shows on this machine that a stopped session goes on by itself, without touching the user's own set-up.
+// The verb `drill`: shows on this machine that a stopped session continues by itself, without touching the user's own configuration.
 
 const path = require('node:path');
 const { UsageError } = require('../lib/errors.js');
@@ -13,12 +13,16 @@ const { REHEARSAL_CONFIG, RehearsalError, rehearse } = require('../loopback/rehe
 /** @typedef {import('../lib/output.js').Output} Output */
 /** @typedef {import('../loopback/rehearsal.js').Step} Step */
 /** @typedef {import('../loopback/rehearsal.js').Tick} Tick */
-/** What is played with: program and first arguments, its version, and how it is called. @typedef {{command: string[], version: string | null, stub: boolean}} Client */
+/**
+ * Client of a drill: program and first arguments, its version, and whether it is the stub.
+ *
+ * @typedef {{command: string[], version: string | null, stub: boolean}} Client
+ */
 
 const CLI = path.join(__dirname, '..', 'cc-session-recover.js');
 const STUB = path.join(__dirname, '..', 'loopback', 'stub-client.js');
 
-/** Signals that end a drill early; what it started is ended first. */
+/** Signals that end a drill early; the processes that it started are ended first. */
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
 /**
@@ -59,16 +63,16 @@ async function run(args, io) {
   return exitOf.drill(ok);
 }
 
-/** @param {Client} client @param {boolean} asked Whether the stub was asked for. */
+/** @param {Client} client @param {boolean} asked Whether the user requested the stub. */
 function clientWords({ command, version, stub }, asked) {
   if (stub) return asked ? 'the stub client, as asked' : 'no claude on PATH: the stub client plays its part';
   return `Claude Code ${version ?? 'of unknown version'} (${command[0]})`;
 }
 
-/** What a drill came to. @typedef {{ok: boolean, client: Client, requests: number, continues: number, kept: string | null}} Ending */
+/** Outcome of a drill. @typedef {{ok: boolean, client: Client, requests: number, continues: number, kept: string | null}} Ending */
 
 /**
- * One line of JSON a step.
+ * Prints one line of JSON per step.
  *
  * @param {Output} io
  */
@@ -84,14 +88,14 @@ function jsonTeller(io) {
 }
 
 /**
- * Aligned lines with the seconds since the start; on a terminal the last line counts while a step takes time.
+ * Prints aligned lines with the seconds since the start; on a terminal the last line counts while a step is running.
  *
  * @param {Output} io
  */
 function textTeller(io) {
   const started = Date.now();
   const { colours } = io;
-  /** What stands before the detail. @param {string} mark @param {number} at @param {string} name */
+  /** Returns the text before the detail. @param {string} mark @param {number} at @param {string} name */
   const head = (mark, at, name) => `${mark} ${((at - started) / 1000).toFixed(1).padStart(5)} s  ${name.padEnd(9)}  `;
   const indent = widthOf(head(' ', started, ''));
   const erase = () => {
@@ -119,7 +123,7 @@ function textTeller(io) {
 }
 
 /**
- * A text in lines of at most so many columns, cut between words; a longer word has its line to itself.
+ * Wraps a text between words to at most `columns` columns; a longer word gets a line of its own.
  *
  * @param {string} text
  * @param {number} columns
@@ -151,24 +155,24 @@ function secondsFrom(name, least) {
 
 module.exports = {
   name: 'drill',
-  summary: 'rehearse a stop and its recovery in a throw-away home',
+  summary: 'rehearse a stop and its recovery in a temporary home',
   description: [
-    'Starts a session of the real claude (or of a stub where there is none) with a dummy credential against a Messages API on',
-    'this machine, lets it reach a usage limit that resets within seconds, and watches it continue. Uses no quota and touches',
-    'nothing of yours.',
+    'Starts a session of the real claude (or of a stub if there is none) with a dummy credential against a Messages API on',
+    'this machine, lets it reach a usage limit that resets within seconds, and watches it continue. Uses no quota and does not',
+    'touch your files.',
   ].join(' '),
   options: [
     { flags: '--json', description: 'print one line of JSON for each step' },
-    { flags: '--keep', description: 'keep the throw-away home and print its path' },
+    { flags: '--keep', description: 'keep the temporary home and print its path' },
     { flags: '--client <path>', description: 'absolute path of the claude to use' },
     { flags: '--stub', description: 'use the stub client even if there is a claude' },
-    { flags: '--reset-in <seconds>', description: 'when the limit resets, in seconds from now', default: 8, parse: secondsFrom('--reset-in', 1) },
+    { flags: '--reset-in <seconds>', description: 'seconds until the limit resets', default: 8, parse: secondsFrom('--reset-in', 1) },
     { flags: '--timeout <seconds>', description: 'give up after this many seconds', default: 90, parse: secondsFrom('--timeout', 1) },
   ],
   examples: [
     { command: 'cc-session-recover drill', does: 'rehearse with the claude on PATH' },
-    { command: 'cc-session-recover drill --reset-in 60', does: 'with a limit that lasts a minute' },
-    { command: 'cc-session-recover drill --stub --json', does: 'rehearse without claude, for a script' },
+    { command: 'cc-session-recover drill --reset-in 60', does: 'rehearse a limit that lasts a minute' },
+    { command: 'cc-session-recover drill --stub --json', does: 'rehearse without claude, with output for a script' },
   ],
   run,
 };

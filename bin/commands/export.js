@@ -1,6 +1,6 @@
 'use strict';
 
-// `export`: saves sessions losslessly, each as a directory or an archive that says what it holds; or writes them as pages for people.
+// `export`: saves sessions losslessly, each as a directory or an archive that describes its contents, or writes them as pages to read.
 
 const { resolve } = require('node:path');
 
@@ -9,30 +9,30 @@ module.exports = {
   name: 'export',
   summary: 'save sessions losslessly, verified byte for byte, or write them as pages',
   description:
-    'Transcript, subagents, tool results, tasks, plan, file history and note, with a manifest of sizes and hashes. The session is only\nread and may be in use: the export holds it up to a stated length. Nothing is redacted: keep exports private.\n\nWith --format a page for people is written instead: one HTML file that needs nothing else and runs nothing of the session, or\nMarkdown. Long texts are cut there, each with a count; the lossless export is the whole. Several HTML pages in a directory get\nan index.html that filters them.',
+    'Saves transcript, subagents, tool results, tasks, plan, file history and note, with a manifest of sizes and hashes. The session is\nonly read and may be in use: the manifest states up to which length it was exported. Nothing is redacted: keep exports private.\n\nWith --format html or markdown, writes a readable page instead. An HTML page is one self-contained file and runs nothing from the\nsession. Pages shorten long texts and state by how much; only the lossless export is complete. If a directory gets several HTML\npages, an index.html that filters them is written too.',
   arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name, title, or path of its transcript' }],
   options: [
     { flags: '-l, --latest', description: 'the most recently active session' },
     { flags: '--active', description: 'every open session' },
     { flags: '-a, --all', description: 'every session on this machine' },
     { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
-    { flags: '-f, --format <kind>', description: 'what to write: everything, byte for byte, or a page to read', choices: ['lossless', 'html', 'markdown'], default: 'lossless' },
+    { flags: '-f, --format <kind>', description: 'lossless: every file, byte for byte; html, markdown: a readable page', choices: ['lossless', 'html', 'markdown'], default: 'lossless' },
     { flags: '-t, --to <path>', description: 'directory for exports; for a page also a file (default: in the state directory)' },
     { flags: '--force', description: 'replace an existing page' },
-    { flags: '--redact', description: 'replace recognised secrets on a page, and leave out its pictures' },
-    { flags: '-o, --open', description: 'open the page, or the index of several, with the program of the system' },
+    { flags: '--redact', description: 'replace recognised secrets on a page and omit its pictures' },
+    { flags: '-o, --open', description: 'open the page, or the index of several pages, in the default application' },
     { flags: '--archive', description: 'one .tar file per session' },
     { flags: '--hash <kind>', description: 'hash in the manifest (default: sha256); xxh3 is faster and detects accidental changes only', choices: ['sha256', 'xxh3'] },
     { flags: '--log <dir>', description: 'directory of SESSION-LOG-<date>.md (default: the state directory)' },
-    { flags: '--dry-run', description: 'show what would be saved' },
+    { flags: '--dry-run', description: 'print what would be saved' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover export 3f2a9c1d', does: 'one session' },
-    { command: 'cc-session-recover export --active', does: 'everything that is open, before a reboot' },
-    { command: 'cc-session-recover export 3f2a9c1d --format html --to page.html', does: 'one session as a page for a browser' },
-    { command: 'cc-session-recover export --latest --format html --redact --open', does: 'the latest one without its secrets, in the browser' },
-    { command: 'cc-session-recover export --all --to /mnt/backup --archive', does: 'everything, as archives elsewhere' },
+    { command: 'cc-session-recover export 3f2a9c1d', does: 'export one session' },
+    { command: 'cc-session-recover export --active', does: 'export all open sessions before a reboot' },
+    { command: 'cc-session-recover export 3f2a9c1d --format html --to page.html', does: 'write one session as a page' },
+    { command: 'cc-session-recover export --latest --format html --redact --open', does: 'open the latest session in the browser, with secrets replaced' },
+    { command: 'cc-session-recover export --all --to /mnt/backup --archive', does: 'export every session as an archive to another disk' },
   ],
 
   async run(args, io) {

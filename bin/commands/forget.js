@@ -1,21 +1,21 @@
 'use strict';
 
-// `forget`: removes a session from every place of this tool, after showing what that is.
+// `forget`: removes a session from every place where this tool has it, after showing them.
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'forget',
   summary: 'remove everything this tool stored about a session',
   description:
-    "Removes retained files, snapshots, outputs of runs, exports and pages in the state directory, the incident, saved states, its block in HANDOFF.md, and every entry about the session, in the journal too. Files of Claude Code, and exports elsewhere, are listed and not touched.",
-  arguments: [{ flags: '<session>', description: 'session id, the first 3 or more characters of one, or a name' }],
+    "Removes retained files, snapshots, outputs of runs, exports and pages in the state directory, the incident, saved states, its block in HANDOFF.md, and every entry about the session, including those in the journal. Lists the files of Claude Code and exports elsewhere, and does not touch them.",
+  arguments: [{ flags: '<session>', description: 'session id, at least 3 characters of it, or a name' }],
   options: [
     { flags: '--dry-run', description: 'print what would be removed' },
     { flags: '--json', description: 'print the report as JSON; removes only with --yes' },
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
-    { command: 'cc-session-recover forget 3f2a9c1d --dry-run', does: 'print what is stored about a session, here and by Claude Code' },
+    { command: 'cc-session-recover forget 3f2a9c1d --dry-run', does: 'print what this tool and Claude Code store about a session' },
     { command: 'cc-session-recover forget 3f2a9c1d --yes', does: 'remove it without asking' },
   ],
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// `import`: makes an export a session again.
+// `import`: restores an export as a resumable session.
 
 const { resolve } = require('node:path');
 
@@ -9,7 +9,7 @@ module.exports = {
   name: 'import',
   summary: 'restore an export as a session that Claude Code can resume',
   description:
-    'Verifies every file before writing and after. Overwrites nothing. HANDOFF.md stays in the export, because a project has its own.',
+    'Verifies every file before and after writing. Overwrites nothing. HANDOFF.md stays in the export, because the project has its own.',
   arguments: [{ flags: '<export>', description: 'directory or .tar file written by `export`' }],
   options: [
     { flags: '-p, --project <dir>', description: 'project directory to import it for (default: its own)' },
@@ -18,9 +18,9 @@ module.exports = {
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover import ~/backup/20261121T020000Z-LOSSLESS-3f2a9c1d-0000-4000-8000-000000000001', does: 'to its original place' },
-    { command: 'cc-session-recover import session.tar --project ~/work/moved', does: 'for a project that has moved' },
-    { command: 'cc-session-recover import session.tar --dry-run', does: 'only verify it' },
+    { command: 'cc-session-recover import ~/backup/20261121T020000Z-LOSSLESS-3f2a9c1d-0000-4000-8000-000000000001', does: 'restore it to its original project' },
+    { command: 'cc-session-recover import session.tar --project ~/work/moved', does: 'restore it for a project that has moved' },
+    { command: 'cc-session-recover import session.tar --dry-run', does: 'only verify it, and print what would be written' },
   ],
 
   async run(args, io) {

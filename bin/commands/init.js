@@ -1,42 +1,42 @@
 'use strict';
 
-// `init`: sets recovery up in a project. Rust plans and writes; here the plan is shown.
+// `init`: installs the hooks in a project. Rust plans and writes; this module shows the plan.
 
 const { resolve } = require('node:path');
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'init',
-  summary: 'set recovery up in a project',
+  summary: 'set up recovery in a project',
   description:
-    'Adds hooks to the settings of Claude Code without changing anything else in them, and adds a launcher\nand the commands /session-rescue and /handoff to the project. Running it again changes nothing; after an upgrade it updates only its own entries.',
+    'Adds hooks to the settings of Claude Code without changing anything else in them, and adds a launcher\nand the commands /session-rescue and /handoff to the project. It is safe to run again: after an upgrade it updates only its own entries.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '--local', description: 'hooks into .claude/settings.local.json, only for you', conflicts: ['user', 'everyone'] },
     { flags: '--everyone', description: 'hooks into .claude/settings.json, for everyone in this repository; without a terminal the default', conflicts: ['user'] },
-    { flags: '--user', description: 'hooks into your own settings, for all your projects', conflicts: ['local'] },
-    { flags: '--no-hooks', description: 'write no hooks and no launcher' },
-    { flags: '--no-commands', description: 'write no slash commands: /session-rescue and /handoff' },
+    { flags: '--user', description: 'add the hooks to your own settings, for all your projects', conflicts: ['local'] },
+    { flags: '--no-hooks', description: 'do not add the hooks and the launcher' },
+    { flags: '--no-commands', description: 'do not add the slash commands /session-rescue and /handoff' },
     { flags: '--statusline', description: 'show the remaining quota below your current status line; written to .claude/settings.local.json (with --user: to your own settings), so that colleagues do not get it' },
     { flags: '--unattended', description: 'allow closed sessions of this project to be resumed unattended', conflicts: ['user', 'attended'] },
-    { flags: '--attended', description: 'withdraw --unattended', conflicts: ['user'] },
+    { flags: '--attended', description: 'revoke --unattended', conflicts: ['user'] },
     { flags: '--instruction', description: 'ask the model to keep its part of HANDOFF.md current (default)' },
     { flags: '--no-instruction', description: 'do not ask the model' },
-    { flags: '--keep', description: "retain the files of sessions that Claude Code's retention deletes (default)" },
+    { flags: '--keep', description: "retain the files of sessions that Claude Code's cleanup deletes (default)" },
     { flags: '--no-keep', description: 'do not retain them' },
-    { flags: '--share', description: 'leave .git/info/exclude alone, so that the files can be committed' },
-    { flags: '-a, --all', description: 'refresh every place that is set up on this machine, for example after an upgrade', conflicts: ['local', 'user', 'unattended', 'attended', 'statusline'] },
+    { flags: '--share', description: 'do not add the files to .git/info/exclude, so that they can be committed' },
+    { flags: '-a, --all', description: 'update every installation on this machine, for example after an upgrade', conflicts: ['local', 'user', 'unattended', 'attended', 'statusline'] },
     { flags: '--dry-run', description: 'print the exact changes and write nothing' },
     { flags: '--json', description: 'print the report as JSON and ask nothing' },
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
     { command: 'cc-session-recover init', does: 'in the project in this directory; on a terminal it asks for whom' },
-    { command: 'cc-session-recover init ~/work/api --local', does: 'only for you, nothing to commit' },
-    { command: 'cc-session-recover init --user --statusline', does: 'in all your projects, with the quota in the status line' },
-    { command: 'cc-session-recover init --unattended', does: 'also resume closed sessions, unattended' },
-    { command: 'cc-session-recover init --all', does: 'after an upgrade: refresh everything that is set up' },
-    { command: 'cc-session-recover init --dry-run > init.patch', does: 'print the changes as a patch' },
+    { command: 'cc-session-recover init ~/work/api --local', does: 'set up a project for you alone, with nothing to commit' },
+    { command: 'cc-session-recover init --user --statusline', does: 'set up all your projects, with the quota in the status line' },
+    { command: 'cc-session-recover init --unattended', does: 'also resume closed sessions unattended' },
+    { command: 'cc-session-recover init --all', does: 'update every installation after an upgrade' },
+    { command: 'cc-session-recover init --dry-run > init.patch', does: 'save the changes as a patch' },
   ],
 
   async run(args, io) {

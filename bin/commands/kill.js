@@ -1,6 +1,6 @@
 'use strict';
 
-// `kill`: ends the client that holds a session, after saving it, and nothing else.
+// `kill`: ends the owner process of a session after saving the session, and nothing else.
 
 const { resolve } = require('node:path');
 
@@ -9,23 +9,23 @@ module.exports = {
   name: 'kill',
   summary: 'export a session and end the process that has it open',
   description:
-    'Shows what would be ended and asks. Exports the session first; if the export fails, ends nothing. The process gets 10 s to close\nits session. Never ended: the session you are in, ancestors of this command, processes of other users, and the daemons and hosts of\nClaude Code. A background session is ended with `claude stop`.',
+    'Shows what would be ended and asks. Exports the session first; if the export fails, ends nothing. The process gets 10 s to close\nits session. Refuses the session that you are in, ancestors of this command, processes of other users, and the daemons and hosts of\nClaude Code. Ends a background session with `claude stop`.',
   arguments: [{ flags: '[target]', description: 'a terminal (pts/3), a process id, or a session: id, at least 3 characters of it, name or title' }],
   options: [
     { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
-    { flags: '--tree', description: 'end the processes of its tools too' },
-    { flags: '--force', description: 'kill it if it still runs after 10 s; what it has not written is lost' },
-    { flags: '--no-export', description: 'do not export it first' },
+    { flags: '--tree', description: 'also end the processes that its tools started' },
+    { flags: '--force', description: 'kill the process if it still runs after 10 s; unwritten data is lost' },
+    { flags: '--no-export', description: 'do not export the session first' },
     { flags: '-t, --to <dir>', description: 'directory for the export (default: exports in the state directory)' },
     { flags: '--log <dir>', description: 'directory of SESSION-LOG-<date>.md (default: the state directory)' },
-    { flags: '--dry-run', description: 'show what would be ended, and what may be lost' },
+    { flags: '--dry-run', description: 'print what would be ended and what may be lost' },
     { flags: '--json', description: 'print the report as JSON; needs --yes or --dry-run' },
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
-    { command: 'cc-session-recover kill pts/3', does: 'the session in that terminal' },
-    { command: 'cc-session-recover kill 3f2a9c1d --dry-run', does: 'what would be ended, and what may be lost' },
-    { command: 'cc-session-recover kill 4711 --tree --force --yes', does: 'a hung session and its tools, without asking' },
+    { command: 'cc-session-recover kill pts/3', does: 'end the session in that terminal' },
+    { command: 'cc-session-recover kill 3f2a9c1d --dry-run', does: 'print what would be ended and what may be lost' },
+    { command: 'cc-session-recover kill 4711 --tree --force --yes', does: 'end a hung session and its tools without asking' },
   ],
 
   async run(args, io) {

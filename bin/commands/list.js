@@ -5,7 +5,7 @@
 const { resolve } = require('node:path');
 const { KINDS, STATUSES } = require('../lib/wording.js');
 
-/** Sessions that are shown unless --limit says otherwise. The JSON has all. */
+/** Maximum number of sessions shown without --limit. The JSON has all. */
 const LIMIT = 50;
 
 /** More sessions than there can be. */
@@ -17,27 +17,27 @@ module.exports = {
   alias: 'ls',
   summary: 'list sessions of every project, most recent first',
   options: [
-    { flags: '-s, --state <states...>', description: 'only these states, as the list calls them', choices: Object.values(STATUSES).map(hyphened), parse: several },
-    { flags: '--stop <kinds...>', description: 'only these stop kinds, as the list calls them, or a part of that such as limit', choices: Object.keys(KINDS), parse: several },
+    { flags: '-s, --state <states...>', description: 'only these states, named as in the list', choices: Object.values(STATUSES).map(hyphened), parse: several },
+    { flags: '--stop <kinds...>', description: 'only these kinds of stops, named as in the list, or a part of the name such as limit', choices: Object.keys(KINDS), parse: several },
     { flags: '-p, --project <dir>', description: 'only this project: its directory, or a part of its name' },
     { flags: '--since <when>', description: 'only sessions active since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time' },
-    { flags: '--name <text>', description: 'only sessions with this text in name, title or newest prompt' },
-    { flags: '--larger-than <size>', description: 'only transcripts larger than that, such as 50MB' },
-    { flags: '--open-at-crash', description: 'only sessions that were open when the machine or their client died' },
-    { flags: '--gone', description: 'sessions without a transcript, and what is left of each' },
+    { flags: '--name <text>', description: 'only sessions with this text in their name, title or newest prompt' },
+    { flags: '--larger-than <size>', description: 'only sessions with a transcript larger than this, such as 50MB' },
+    { flags: '--open-at-crash', description: 'only sessions that were open when the machine or their client crashed' },
+    { flags: '--gone', description: 'list sessions without a transcript, and what is left of each' },
     { flags: '--prompts', description: 'what each session was asked, first and last, instead of a table (default: 20 sessions)', conflicts: ['state', 'stop', 'name', 'largerThan', 'openAtCrash', 'gone', 'sort', 'reverse'] },
-    { flags: '--sort <key>', description: 'order', choices: ['activity', 'size', 'context', 'name', 'project', 'state'] },
+    { flags: '--sort <key>', description: 'sort by this key', choices: ['activity', 'size', 'context', 'name', 'project', 'state'] },
     { flags: '-r, --reverse', description: 'reverse the order' },
     { flags: '-n, --limit <number>', description: `number of sessions, 0 for all (default: ${LIMIT}, all with --json)`, parse: numberOf },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover list --state interrupted hung', does: 'interrupted and hung sessions' },
-    { command: 'cc-session-recover list --since 2d --sort size', does: 'the largest of the last two days' },
-    { command: 'cc-session-recover list --open-at-crash', does: 'sessions that were open when the machine crashed' },
+    { command: 'cc-session-recover list --state interrupted hung', does: 'list interrupted and hung sessions' },
+    { command: 'cc-session-recover list --since 2d --sort size', does: 'list the sessions of the last two days by size' },
+    { command: 'cc-session-recover list --open-at-crash', does: 'list sessions that were open at a crash' },
     { command: 'cc-session-recover list --prompts --since 1w', does: 'what you worked on this week' },
-    { command: 'cc-session-recover list --gone', does: 'deleted sessions, and what is left of them' },
-    { command: "cc-session-recover list --json | jq -r '.sessions[].id'", does: 'ids, for a program' },
+    { command: 'cc-session-recover list --gone', does: 'list deleted sessions and what is left of them' },
+    { command: "cc-session-recover list --json | jq -r '.sessions[].id'", does: 'print the ids, for a script' },
   ],
 
   async run(args, io) {
@@ -68,12 +68,12 @@ module.exports = {
   },
 };
 
-/** Collects the values of an option that takes several; Rust decides what each stands for. @param {string} text @param {string[]} [before] */
+/** Collects the values of an option that takes several; Rust interprets them. @param {string} text @param {string[]} [before] */
 function several(text, before = []) {
   return [...before, text];
 }
 
-/** Two words as they can be typed without quotes. @param {string} words */
+/** Joins words with hyphens, so that they can be typed without quotes. @param {string} words */
 function hyphened(words) {
   return words.replaceAll(' ', '-');
 }
@@ -85,7 +85,7 @@ function numberOf(text) {
   return Number(text);
 }
 
-/** The filters as they were typed, to be named where they leave nothing. @param {Record<string, any>} args */
+/** Returns the filters as the user typed them, to name them if no session passes. @param {Record<string, any>} args */
 function filtersOf(args) {
   const texts = [];
   if (args.state !== undefined) texts.push(`--state ${args.state.join(' ')}`);

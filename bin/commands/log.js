@@ -1,27 +1,27 @@
 'use strict';
 
-// `log`: what was decided and done, and whether the journal is as it was written.
+// `log`: what was decided and done, and whether the journal is unchanged.
 
-/** Events that are shown unless --limit says otherwise. The JSON has all. */
+/** Maximum number of events shown without --limit. The JSON has all. */
 const NEWEST = 50;
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'log',
   summary: 'show what this tool decided and did',
-  description: 'Each line of the journal contains the hash of the line before. --verify checks every hash and exits with 5 when a line was changed.',
+  description: 'Each line of the journal contains the hash of the line before it. --verify checks every hash and exits with 5 if a line was changed.',
   options: [
     { flags: '--session <id>', description: 'only this session: its id or the beginning of it' },
-    { flags: '-e, --event <names...>', description: 'only these events, such as exported, run-ended, restored' },
-    { flags: '--since <when>', description: 'since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time' },
+    { flags: '-e, --event <names...>', description: 'only these events, such as exported, run-ended or restored' },
+    { flags: '--since <when>', description: 'only events since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time' },
     { flags: '-n, --limit <number>', description: `number of newest events, 0 for all (default: ${NEWEST}, all with --json)` },
     { flags: '--verify', description: 'check that no line was changed, removed or added' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover log --since 2d', does: 'the last two days' },
-    { command: 'cc-session-recover log --session 3f2a9c1d', does: 'one session' },
-    { command: 'cc-session-recover log --verify', does: 'check the journal' },
+    { command: 'cc-session-recover log --since 2d', does: 'print the last two days' },
+    { command: 'cc-session-recover log --session 3f2a9c1d', does: 'print the events of one session' },
+    { command: 'cc-session-recover log --verify', does: 'check that the journal was not changed' },
   ],
 
   async run(args, io) {

@@ -1,6 +1,6 @@
 'use strict';
 
-// `plugin`: writes hooks and commands in the form that Claude Code installs by itself, or takes them away. Rust plans and writes.
+// `plugin`: writes hooks and commands as a plugin that Claude Code installs by itself, or removes them. Rust plans and writes.
 
 const { resolve } = require('node:path');
 
@@ -9,19 +9,19 @@ module.exports = {
   name: 'plugin',
   summary: 'write the plugin for Claude Code, or remove it',
   description:
-    'Writes a directory that Claude Code can install from: a marketplace with one plugin, which has the hooks of init and\nthe commands /cc-session-recover:session-rescue and /cc-session-recover:handoff. Its hooks work in every project, except where init installed hooks in settings.\nPrints the two commands that install it.',
+    'Writes a directory that Claude Code can install from: a marketplace with one plugin, which has the hooks of init and\nthe commands /cc-session-recover:session-rescue and /cc-session-recover:handoff. Its hooks run in every project, except where init added hooks to the settings.\nPrints the two commands that install it.',
   options: [
-    { flags: '--to <dir>', description: 'the directory (default: plugin in the state directory)' },
-    { flags: '--remove', description: 'remove it; files that you edited stay' },
+    { flags: '--to <dir>', description: 'directory to write to (default: plugin in the state directory)' },
+    { flags: '--remove', description: 'remove the plugin; files that you edited stay' },
     { flags: '--dry-run', description: 'print the exact changes and write nothing' },
     { flags: '--json', description: 'print the report as JSON and ask nothing' },
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
-    { command: 'cc-session-recover plugin', does: 'write it, or update it after an upgrade' },
+    { command: 'cc-session-recover plugin', does: 'write the plugin, or update it after an upgrade' },
     { command: 'cc-session-recover plugin --dry-run', does: 'print what would be written' },
     { command: 'cc-session-recover plugin --to ~/claude-plugins', does: 'write it to another directory' },
-    { command: 'cc-session-recover plugin --remove', does: 'remove it' },
+    { command: 'cc-session-recover plugin --remove', does: 'remove the plugin' },
   ],
 
   async run(args, io) {

@@ -32,7 +32,7 @@ module.exports = {
   name: 'prune',
   summary: 'delete old exports, snapshots, pages, outputs and records of this tool',
   description:
-    'Deletes only files in the state directory: nothing of Claude Code, and no export or page elsewhere. An output is what an unattended run wrote. A record holds what hooks recorded about a session; it is deleted by age, or a day after its transcript is gone, unless it is the only copy of something. Unreadable files are never treated as expired or gone.\nWhat would go is shown first. Of every session the newest export, snapshot, page and output stay, what an unfinished run needs, and pages and records of a session that is open or to be continued.',
+    'Deletes only files in the state directory: no files of Claude Code, and no exports or pages elsewhere. An output is what an unattended run printed. A record is what hooks recorded about a session. It is deleted by age, or a day after its transcript is gone, unless it is the only copy of something. Unreadable files are never treated as expired or gone.\nPrints what it would delete before it asks. The newest export, snapshot, page and output of each session stay, and so do files that an unfinished run needs, and pages and records of sessions that are open or have pending work.',
   options: [
     { flags: '--exports-days <days>', description: 'delete exports older than this (default: retention.exportsDays of the configuration, or 90)', parse: number('--exports-days', false) },
     { flags: '--snapshots-days <days>', description: 'delete snapshots older than this (default: retention.snapshotsDays, or 14)', parse: number('--snapshots-days', false) },
@@ -40,17 +40,17 @@ module.exports = {
     { flags: '--outputs-days <days>', description: 'delete outputs of runs older than this (default: retention.outputsDays, or 30)', parse: number('--outputs-days', false) },
     { flags: '--records-days <days>', description: 'delete records of sessions older than this (default: retention.recordsDays, or 90)', parse: number('--records-days', false) },
     { flags: '--kept-days <days>', description: 'delete retained sessions this many days after their last activity (default: retention.keptDays, or 365)', parse: number('--kept-days', false) },
-    { flags: '--keep <number>', description: 'of every session this many exports, snapshots, pages and outputs stay in any case (default: 1)', parse: number('--keep', true) },
-    { flags: '--most <number>', description: 'at most this many of each stay per session', parse: number('--most', true) },
-    { flags: '--max-total <size>', description: 'total size; the oldest are deleted first', parse: size },
+    { flags: '--keep <number>', description: 'minimum number of exports, snapshots, pages and outputs to retain per session, whatever their age (default: 1)', parse: number('--keep', true) },
+    { flags: '--most <number>', description: 'maximum number of each to retain per session', parse: number('--most', true) },
+    { flags: '--max-total <size>', description: 'maximum total size of exports, snapshots, pages and outputs; the oldest are deleted first', parse: size },
     { flags: '--dry-run', description: 'print what would be deleted' },
     { flags: '--json', description: 'print the report as JSON; deletes only with --yes' },
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
-    { command: 'cc-session-recover prune --dry-run', does: 'print what is older than configured' },
-    { command: 'cc-session-recover prune --exports-days 30 --max-total 5GB', does: 'by age and size, after asking' },
-    { command: 'cc-session-recover prune --most 3 --yes', does: 'for a timer' },
+    { command: 'cc-session-recover prune --dry-run', does: 'print what would be deleted' },
+    { command: 'cc-session-recover prune --exports-days 30 --max-total 5GB', does: 'delete by age and size, after asking' },
+    { command: 'cc-session-recover prune --most 3 --yes', does: 'retain three of each per session, without asking' },
   ],
 
   async run(args, io) {
@@ -87,7 +87,7 @@ module.exports = {
         return exitOf.declined();
       }
     }
-    // What was shown, and nothing that became old since.
+    // Delete only what was shown, and nothing that has become old since.
     const report = await io.during('deleting', addon.prune({ ...rules, only: paths }));
     if (args.json) io.json(report);
     else printPruned(report, io);

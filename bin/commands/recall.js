@@ -14,8 +14,8 @@ module.exports = {
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover recall --recent 5', does: 'the last five sessions' },
-    { command: 'cc-session-recover recall --since 1w --project .', does: 'a week in this project' },
+    { command: 'cc-session-recover recall --recent 5', does: 'list the last five sessions' },
+    { command: 'cc-session-recover recall --since 1w --project .', does: 'list the last week in this project' },
   ],
 
   run: (args, io) => require('../lib/recalling.js').recall(args, io),

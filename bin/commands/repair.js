@@ -1,6 +1,6 @@
 'use strict';
 
-// `repair`: says what is damaged in a session's transcript and what is done about it; mends it with `--apply`.
+// `repair`: reports the damage in a session's transcript and how it can be repaired; repairs it with `--apply`.
 
 const { resolve } = require('node:path');
 
@@ -9,11 +9,11 @@ module.exports = {
   name: 'repair',
   summary: "repair a session's damaged transcript",
   description:
-    'Without --apply it prints the damage, what the client makes of it, the repair, and what would be lost.\nDamage that the client handles by itself is listed and not changed. Exit code 6 when there is nothing to repair.\nA verified snapshot is taken first; --rollback restores it.',
+    'Without --apply, prints the damage, how the client handles it, the repair, and what would be lost.\nDamage that the client handles by itself is listed and not changed. Exits with 6 if there is nothing to repair.\nTakes a verified snapshot first; --rollback restores it.',
   arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name, title, or path of its transcript' }],
   options: [
     { flags: '--apply', description: 'write the repair; refused while a client has the session open', conflicts: ['rollback', 'dryRun'] },
-    { flags: '-b, --branch <uuid>', description: 'make the client send the branch that contains this record', conflicts: ['rollback'] },
+    { flags: '-b, --branch <uuid>', description: 'switch the conversation to the branch that contains this record', conflicts: ['rollback'] },
     { flags: '--rollback', description: 'restore the transcript from before the last repair', conflicts: ['dryRun'] },
     { flags: '--dry-run', description: 'print what would be done (default)' },
     { flags: '-l, --latest', description: 'the most recently active session' },
@@ -21,7 +21,7 @@ module.exports = {
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover repair 3f2a9c1d', does: 'list the damage and the repair' },
+    { command: 'cc-session-recover repair 3f2a9c1d', does: 'print the damage and the repair' },
     { command: 'cc-session-recover repair 3f2a9c1d --apply', does: 'repair it' },
     { command: 'cc-session-recover repair 3f2a9c1d --rollback', does: 'undo the last repair' },
   ],

@@ -1,29 +1,29 @@
 'use strict';
 
-// `report`: what became of every stop since a time, whether or not anybody was there.
+// `report`: the outcome of every stop since a given time, whether or not the user was there.
 
 const { resolve } = require('node:path');
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'report',
-  summary: 'report what happened to stopped sessions: attempts, results, what needs you',
+  summary: 'report what happened to stopped sessions: attempts, results, and what needs you',
   description: 'Covers the last 24 hours unless --since is given. Sessions that need you come first.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '-a, --all', description: 'every project on this machine' },
-    { flags: '--since <when>', description: 'since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time (default: 24h)' },
-    { flags: '-f, --format <kind>', description: 'what to print, or with html to write: the night as a picture over time', choices: ['text', 'html'], default: 'text' },
-    { flags: '-t, --to <path>', description: 'file of the page' },
+    { flags: '--since <when>', description: 'only what happened since then: 90m, 36h, 2d, 1w, yesterday, monday, a date or a time (default: 24h)' },
+    { flags: '-f, --format <kind>', description: 'text: print the report; html: write a timeline page', choices: ['text', 'html'], default: 'text' },
+    { flags: '-t, --to <path>', description: 'file to write the page to' },
     { flags: '--force', description: 'replace an existing page' },
-    { flags: '-o, --open', description: 'open the page with the program of the system' },
+    { flags: '-o, --open', description: 'open the page in the default application' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover report', does: 'the project in this directory, the last 24 hours' },
-    { command: 'cc-session-recover report --all --since 1w', does: 'everything on this machine, the last week' },
-    { command: 'cc-session-recover report --all --format html --to night.html --open', does: 'the last night as a picture, in the browser' },
-    { command: "cc-session-recover report --json | jq '.incidents[] | select(.needsYou)'", does: 'for programs' },
+    { command: 'cc-session-recover report', does: 'report the last 24 hours of the project in this directory' },
+    { command: 'cc-session-recover report --all --since 1w', does: 'report the last week of every project' },
+    { command: 'cc-session-recover report --all --format html --to night.html --open', does: 'open the last 24 hours as a timeline in the browser' },
+    { command: "cc-session-recover report --json | jq '.incidents[] | select(.needsYou)'", does: 'print the incidents that need you, for a script' },
   ],
 
   async run(args, io) {

@@ -1,11 +1,11 @@
 'use strict';
 
-// `rescue`: the dashboard with open sessions first, or with --flat a menu of lines over the sessions that live or have work left. With
-// flags it asks nothing.
+// `rescue`: the dashboard with open sessions first, or with --flat a line menu of the sessions that are open or have pending work. With
+// flags it does not ask.
 
 const { exitOf } = require('../lib/exit.js');
 
-/** Flags of which one says what to do. */
+/** Flags that choose the action of the verb. */
 const DEEDS = /** @type {const} */ (['status', 'export', 'kill', 'resume']);
 
 /** @typedef {import('../../src/ffi/types.js').Session} Session */
@@ -17,24 +17,24 @@ module.exports = {
   name: 'rescue',
   summary: 'export, end, resume or inspect open sessions in the dashboard',
   description:
-    'Opens the dashboard with open sessions first. e exports, k ends, Enter resumes, s shows, ? lists the other keys. Before a session is\nended it is shown and exported, and you are asked. With --status, --export, --kill or --resume it asks nothing.',
+    'Opens the dashboard with open sessions first. e exports, k ends, Enter resumes, s shows, ? lists the other keys. Before it ends a\nsession, it shows and exports the session and asks you. With --status, --export, --kill or --resume it does not ask.',
   arguments: [{ flags: '[session]', description: 'with --export or --resume: only this session' }],
   options: [
-    { flags: '--status', description: 'print the list', conflicts: ['export', 'kill', 'resume'] },
+    { flags: '--status', description: 'print the list of sessions', conflicts: ['export', 'kill', 'resume'] },
     { flags: '--export', description: 'export every open session, or the named one', conflicts: ['kill', 'resume'] },
     { flags: '--kill <target>', description: 'export and end the session of this terminal, process or name', conflicts: ['resume'] },
-    { flags: '--resume', description: 'resume the named session; without a name print the commands for all sessions that were open at a crash' },
-    { flags: '--tree', description: 'with --kill: end the processes of its tools too' },
-    { flags: '--force', description: 'with --kill: kill it if it still runs after 10 s' },
-    { flags: '--flat', description: 'plain lines, for screen readers' },
+    { flags: '--resume', description: 'resume the named session; without a name, print the commands for all sessions that were open at a crash' },
+    { flags: '--tree', description: 'with --kill: also end the processes that its tools started' },
+    { flags: '--force', description: 'with --kill: kill the process if it still runs after 10 s' },
+    { flags: '--flat', description: 'print plain lines, for screen readers' },
     { flags: '--dry-run', description: 'with --export or --kill: print what would be done' },
     { flags: '--json', description: 'print the report of --status, --export, --kill or --resume as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover rescue', does: 'the dashboard, open sessions first' },
-    { command: 'cc-session-recover rescue --status --flat', does: 'the list, line by line' },
+    { command: 'cc-session-recover rescue', does: 'open the dashboard with open sessions first' },
+    { command: 'cc-session-recover rescue --status --flat', does: 'print the list as plain lines' },
     { command: 'cc-session-recover rescue --kill pts/3 --dry-run', does: 'print what would be ended in that terminal' },
-    { command: 'cc-session-recover rescue --kill pts/3 --force', does: 'export it and end it, by force if needed' },
+    { command: 'cc-session-recover rescue --kill pts/3 --force', does: 'export and end that session, by force if needed' },
   ],
 
   async run(args, io) {
@@ -81,7 +81,7 @@ function verb(name) {
   return require(`./${name}.js`);
 }
 
-/** Everything that matters, those that live first. @param {Output} io */
+/** Reads the sessions of all projects, live ones first. @param {Output} io */
 async function sessionsNow(io) {
   const { loadAddon } = require('../lib/addon.js');
   const report = await io.during('reading sessions', loadAddon().status({ all: true }));
@@ -108,7 +108,7 @@ function printLeftOut({ problems }, args, io) {
 }
 
 /**
- * Lists, asks, does, in lines and words; until it is left.
+ * Lists the sessions, asks for an action and runs it, until the user leaves.
  *
  * @param {Output} io
  */
@@ -133,7 +133,7 @@ async function menu(io) {
       if ((await act(session, asked, io)) === null) return left(io);
     } catch (error) {
       if (error instanceof Interrupted) return left(io);
-      // What fails for one session is told; the others are still there.
+      // Report the error and continue with the other sessions.
       for (const line of explain(error, process.env).lines) io.error(io.clean(line));
     }
     io.line();
@@ -147,12 +147,12 @@ function left(io) {
 }
 
 /**
- * What is to be done with one.
+ * Asks what to do with a session and does it.
  *
  * @param {Session} session
  * @param {Menu} asked
  * @param {Output} io
- * @returns {Promise<unknown>} `null`: a person wants to leave.
+ * @returns {Promise<unknown>} `null` if the user wants to leave.
  */
 async function act(session, asked, io) {
   const { commands, live } = session;

@@ -1,6 +1,6 @@
 'use strict';
 
-// `restore`: puts a snapshot back over a session's transcript, or lists the snapshots there are.
+// `restore`: replaces a session's transcript with a snapshot, or lists the snapshots.
 
 const { resolve } = require('node:path');
 
@@ -9,19 +9,19 @@ module.exports = {
   name: 'restore',
   summary: "restore a session's transcript from a snapshot",
   description:
-    'A snapshot is taken before a closed session is resumed, and before a restore, so that a restore can be undone.\nWith several snapshots and no --from it lists them and changes nothing (exit code 3).',
+    'The tool takes a snapshot before it resumes a closed session, and before a restore, so that a restore can be undone.\nIf there are several snapshots and no --from, lists them, changes nothing, and exits with 3.\nAlso restores a session that Claude Code deleted, from its retained files.',
   arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name, title, or path of its transcript' }],
   options: [
-    { flags: '--from <name>', description: 'snapshot: its name, a prefix, or latest' },
+    { flags: '--from <name>', description: 'name of the snapshot, a prefix of it, or latest' },
     { flags: '-l, --latest', description: 'the most recently active session' },
     { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
     { flags: '--dry-run', description: 'print the snapshots and what would be restored' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover restore 3f2a9c1d --dry-run', does: 'the snapshots of a session' },
-    { command: 'cc-session-recover restore 3f2a9c1d --from latest', does: 'from before the last run' },
-    { command: 'cc-session-recover restore 3f2a9c1d --from 20261121T0200', does: 'a certain snapshot' },
+    { command: 'cc-session-recover restore 3f2a9c1d --dry-run', does: 'list the snapshots of a session' },
+    { command: 'cc-session-recover restore 3f2a9c1d --from latest', does: 'restore the newest snapshot' },
+    { command: 'cc-session-recover restore 3f2a9c1d --from 20261121T0200', does: 'restore a certain snapshot' },
   ],
 
   async run(args, io) {

@@ -1,6 +1,6 @@
 'use strict';
 
-// `resume`: opens a session again, in its directory and with its configuration; or says how, or why not.
+// `resume`: opens a session again, in its directory and with its configuration; or prints how to do so, or why it is refused.
 
 const { resolve } = require('node:path');
 
@@ -8,26 +8,26 @@ const { resolve } = require('node:path');
 module.exports = {
   name: 'resume',
   summary: 'resume a session in its own directory, or print the command',
-  description: 'Refuses a session that is open: two clients of one session fork its conversation.',
+  description: 'Refuses a session that is open, because two clients of one session would fork its conversation.',
   arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name or title' }],
   options: [
     { flags: '-l, --latest', description: 'the most recently active session that can be resumed' },
     { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
-    { flags: '--all-crashed', description: 'every session that was open when its client or the machine died; with --print-command' },
+    { flags: '--all-crashed', description: 'with --print-command: every session that was open when its client or the machine crashed' },
     { flags: '--now', description: 'run it now without a terminal, verify the result and print what it did', conflicts: ['allCrashed', 'printCommand', 'dryRun'] },
-    { flags: '--with <launcher>', description: 'start this program instead of claude, with its first arguments: "ccs work"' },
+    { flags: '--with <launcher>', description: 'start this program instead of claude, with its first arguments, such as "ccs work"' },
     { flags: '--fresh', description: 'start a new session with the handoff note of this one', conflicts: ['allCrashed'] },
     { flags: '--print-command', description: 'print the command instead of running it' },
     { flags: '--dry-run', description: 'the same as --print-command' },
     { flags: '--json', description: 'print the plan as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover resume 3f2a9c1d', does: 'resume it here' },
-    { command: 'cc-session-recover resume --latest --project .', does: 'the latest one of this project' },
-    { command: 'cc-session-recover resume 3f2a9c1d --now', does: 'without a terminal, until its turn ends' },
+    { command: 'cc-session-recover resume 3f2a9c1d', does: 'resume it in this terminal' },
+    { command: 'cc-session-recover resume --latest --project .', does: 'resume the latest session of this project' },
+    { command: 'cc-session-recover resume 3f2a9c1d --now', does: 'run one turn without a terminal' },
     { command: 'cc-session-recover resume 3f2a9c1d --fresh', does: 'continue its work in a new session with an empty context' },
-    { command: 'cc-session-recover resume 3f2a9c1d --with "ccs work"', does: 'with a profile of a launcher' },
-    { command: 'cc-session-recover resume --all-crashed --print-command', does: 'after a crash: one line for each session that was open' },
+    { command: 'cc-session-recover resume 3f2a9c1d --with "ccs work"', does: 'resume it with a launcher and its profile' },
+    { command: 'cc-session-recover resume --all-crashed --print-command', does: 'print one command for each session that was open at a crash' },
   ],
 
   async run(args, io) {
@@ -70,7 +70,7 @@ module.exports = {
 };
 
 /**
- * Resumes it without a terminal and waits for the end of the run.
+ * Resumes the session without a terminal and waits for the end of the run.
  *
  * @param {Record<string, any>} args
  * @param {import('../lib/output.js').Output} io

@@ -1,6 +1,6 @@
 'use strict';
 
-// `search`: where a text was said.
+// `search`: finds where a text occurs in the sessions.
 
 const { resolve } = require('node:path');
 
@@ -11,25 +11,25 @@ module.exports = {
   name: 'search',
   summary: 'search the conversations of all sessions',
   description:
-    'Searches the transcripts of every project, and of subagents (marked ↳), for what users, models, tools and the client said. ' +
-    'The text matches as it was said, although transcripts escape quotes, line ends and tabs. One hit is one ' +
+    'Searches the transcripts of every project and of their subagents (marked ↳): prompts, answers, tool inputs, tool results and messages of ' +
+    'the client. The text matches as it was written, even though transcripts escape quotes, line breaks and tabs. One hit is one ' +
     'prompt, answer, tool input or tool result.',
-  arguments: [{ flags: '<text>', description: 'the text; with --regex a regular expression' }],
+  arguments: [{ flags: '<text>', description: 'text to search for; with --regex, a regular expression' }],
   options: [
     { flags: '-i, --ignore-case', description: 'ignore case' },
-    { flags: '--regex', description: 'the text is a regular expression; ^ and $ are the ends of a line' },
-    { flags: '--role <role>', description: `only these roles: ${ROLES.join(', ')}; several with commas`, parse: rolesOf },
-    { flags: '--since <time>', description: 'a date, a time, or how long ago: 90m, 36h, 2d, 1w' },
-    { flags: '--project <dir>', description: 'one project instead of all' },
+    { flags: '--regex', description: 'treat the text as a regular expression; ^ and $ match at line boundaries' },
+    { flags: '--role <role>', description: `only these roles, separated by commas: ${ROLES.join(', ')}`, parse: rolesOf },
+    { flags: '--since <time>', description: 'only hits since then: 90m, 36h, 2d, 1w, a date or a time' },
+    { flags: '--project <dir>', description: 'only this project' },
     { flags: '--tool-results', description: 'include long tool results, which Claude Code stores in separate files' },
     { flags: '--limit <number>', description: 'number of hits, 0 for all (default: 100)', parse: limitOf },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover search "connection refused"', does: 'every session, most recent first' },
-    { command: 'cc-session-recover search -i todo --role user --since 2d', does: 'what you said in the last two days' },
-    { command: "cc-session-recover search --regex 'TODO|FIXME' --project .", does: 'a regular expression in this project' },
-    { command: "cc-session-recover search needle --json | jq -r '.hits[].id'", does: 'for programs' },
+    { command: 'cc-session-recover search "connection refused"', does: 'search every session, most recent first' },
+    { command: 'cc-session-recover search -i todo --role user --since 2d', does: 'search your prompts of the last two days' },
+    { command: "cc-session-recover search --regex 'TODO|FIXME' --project .", does: 'search this project with a regular expression' },
+    { command: "cc-session-recover search needle --json | jq -r '.hits[].id'", does: 'print the session ids, for a script' },
   ],
 
   async run(args, io) {
@@ -46,7 +46,7 @@ module.exports = {
   },
 };
 
-/** @param {string} text @param {string[]} [before] Roles of the same option given before. */
+/** @param {string} text @param {string[]} [before] Roles from earlier uses of the option. */
 function rolesOf(text, before = []) {
   const { UsageError } = require('../lib/errors.js');
   const roles = text.split(',').map((role) => role.trim().toLowerCase());

@@ -7,17 +7,17 @@ const { resolve } = require('node:path');
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'show',
-  summary: 'show everything about a session, and the commands to continue it',
-  arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name or title' }],
+  summary: 'show details of a session, and the commands to continue it',
+  arguments: [{ flags: '[session]', description: 'session id, at least 3 characters of it, name or title' }],
   options: [
     { flags: '--latest', description: 'the most recently active session' },
     { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
     { flags: '--json', description: 'print the session as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover show 3f2a9c1d', does: 'one session' },
-    { command: 'cc-session-recover show --latest --project .', does: 'the last one of this project' },
-    { command: 'cc-session-recover show 3f2a9c1d --json', does: 'for programs' },
+    { command: 'cc-session-recover show 3f2a9c1d', does: 'show one session' },
+    { command: 'cc-session-recover show --latest --project .', does: 'show the latest session of this project' },
+    { command: 'cc-session-recover show 3f2a9c1d --json', does: 'print the session as JSON, for a script' },
   ],
 
   async run(args, io) {

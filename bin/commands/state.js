@@ -1,10 +1,10 @@
 'use strict';
 
-// `state`: what sessions of a project were doing, as it was saved: the last state, all that are kept, one put back in front.
+// `state`: the saved states of a project's sessions: shows the last one, lists all, or restores an older one as the last.
 
 const { resolve } = require('node:path');
 
-/** What can be done with states. */
+/** Actions of the verb, by name. */
 const ACTIONS = ['show', 'list', 'restore'];
 
 /** @type {import('../lib/program.js').Verb} */
@@ -12,21 +12,21 @@ module.exports = {
   name: 'state',
   summary: 'show, list or restore the saved states of sessions in a project',
   description:
-    'A state is saved to .claude/session-state at the end of a turn, before a compaction, at a stop and at the end of a session.\nThe session receives it when it is resumed or compacted; a new session receives its path.\n\nshow prints the latest or the named state, list prints all, restore makes one the latest again.',
+    'Hooks save a state to .claude/session-state at the end of a turn, before a compaction, at a stop and at the end of a session.\nThe session receives it when it is resumed or compacted; a new session receives its path.\n\n`show` prints the latest or the named state, `list` lists all, `restore` makes one the latest again.',
   arguments: [
     { flags: '[action]', description: 'show, list or restore (default: show)' },
-    { flags: '[state]', description: 'name of a state or a prefix; for show also a session id' },
+    { flags: '[state]', description: 'name of a state, or a prefix of it; for show also a session id' },
   ],
   options: [
-    { flags: '-p, --project <dir>', description: 'the project in this directory' },
+    { flags: '-p, --project <dir>', description: 'directory of the project (default: this one)' },
     { flags: '--dry-run', description: 'with restore: print what would be restored' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover state', does: 'the last state of this project' },
-    { command: 'cc-session-recover state show 3f2a9c1d', does: 'the newest state of one session' },
-    { command: 'cc-session-recover state list', does: 'every saved state' },
-    { command: 'cc-session-recover state restore 20261121T0200 --dry-run', does: 'print what restoring an older one would change' },
+    { command: 'cc-session-recover state', does: 'print the latest state of this project' },
+    { command: 'cc-session-recover state show 3f2a9c1d', does: 'print the newest state of one session' },
+    { command: 'cc-session-recover state list', does: 'list every saved state' },
+    { command: 'cc-session-recover state restore 20261121T0200 --dry-run', does: 'print what would be restored' },
   ],
 
   async run(args, io) {

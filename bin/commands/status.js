@@ -4,7 +4,7 @@
 
 const { resolve } = require('node:path');
 
-/** Seconds between two readings while it is watched. */
+/** Seconds between two readings while the screen is watched. */
 const EVERY = 5;
 
 /** @type {import('../lib/program.js').Verb} */
@@ -15,15 +15,15 @@ module.exports = {
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '-a, --all', description: 'every project on this machine' },
-    { flags: '-w, --watch', description: 'watch it in the dashboard, where no key changes anything', conflicts: ['json'] },
+    { flags: '-w, --watch', description: 'open the dashboard, read-only', conflicts: ['json'] },
     { flags: '--every <seconds>', description: `with --watch: seconds between updates (default: ${EVERY})`, parse: secondsOf },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover status', does: 'the project in this directory' },
-    { command: 'cc-session-recover status --all', does: 'everything on this machine' },
-    { command: 'cc-session-recover status --all --watch', does: 'the same, updated' },
-    { command: "cc-session-recover status --json | jq '.sessions[].next'", does: 'for programs' },
+    { command: 'cc-session-recover status', does: 'show the project in this directory' },
+    { command: 'cc-session-recover status --all', does: 'show every project on this machine' },
+    { command: 'cc-session-recover status --all --watch', does: 'show every project, continuously updated' },
+    { command: "cc-session-recover status --json | jq '.sessions[].next'", does: 'print the next step of each session, for a script' },
   ],
 
   async run(args, io) {
@@ -42,7 +42,7 @@ module.exports = {
       if (canOpen(io)) return openDashboard(io, { purpose: 'watch', view, ...every, ...(args.all ? {} : { project: options.project }) });
     }
     const reading = read();
-    // The screen loads while the sessions are read.
+    // Load the screen while the sessions are read.
     const { printStatus } = require('../lib/screens/status.js');
     const report = await io.during('reading sessions', reading);
     if (args.watch) await watchStatus(report, read, args.every ?? EVERY, io);

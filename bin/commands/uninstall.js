@@ -1,29 +1,29 @@
 'use strict';
 
-// `uninstall`: takes out what `init` put in, and nothing else.
+// `uninstall`: removes what `init` installed, and nothing else.
 
 const { resolve } = require('node:path');
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'uninstall',
-  summary: 'remove recovery from a project',
+  summary: 'remove the hooks from a project',
   description:
-    'Settings files that have not changed since `init` get their earlier bytes back; from others only our own entries are removed.\nHANDOFF.md and the records of stopped sessions stay.',
+    'Restores the original bytes of settings files that have not changed since `init`; from other files it removes only its own entries.\nHANDOFF.md and the records of stopped sessions stay.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
-    { flags: '-a, --all', description: 'everything of this tool on this machine: projects, your own settings, plugins, service, runtime and state', conflicts: ['local', 'user'] },
-    { flags: '--state', description: 'with --all: also remove a state directory with exports, or with sessions that Claude Code has deleted' },
-    { flags: '--keep-state', description: 'with --all: leave the state directory', conflicts: ['state'] },
-    { flags: '--local', description: 'from .claude/settings.local.json', conflicts: ['user'] },
-    { flags: '--user', description: 'from your own settings', conflicts: ['local'] },
+    { flags: '-a, --all', description: 'remove the tool from this machine: projects, your own settings, plugins, service, runtime and state', conflicts: ['local', 'user'] },
+    { flags: '--state', description: 'with --all: remove the state directory even if it contains exports, or sessions that Claude Code has deleted' },
+    { flags: '--keep-state', description: 'with --all: do not remove the state directory', conflicts: ['state'] },
+    { flags: '--local', description: 'remove the hooks from .claude/settings.local.json', conflicts: ['user'] },
+    { flags: '--user', description: 'remove the hooks from your own settings', conflicts: ['local'] },
     { flags: '--dry-run', description: 'print the exact changes and write nothing' },
     { flags: '--json', description: 'print the report as JSON and ask nothing' },
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
-    { command: 'cc-session-recover uninstall', does: 'from the project in this directory' },
-    { command: 'cc-session-recover uninstall --all --dry-run', does: 'print everything of this tool on this machine' },
+    { command: 'cc-session-recover uninstall', does: 'remove the hooks from the project in this directory' },
+    { command: 'cc-session-recover uninstall --all --dry-run', does: 'print what would be removed from this machine' },
     { command: 'cc-session-recover uninstall --user --dry-run', does: 'print what would be removed from your own settings' },
   ],
 

@@ -6,12 +6,12 @@
 module.exports = {
   name: 'unpause',
   hidden: true,
-  summary: 'end the pause of sessions (the same as pause --end)',
-  arguments: [{ flags: '[session]', description: 'session id, the first 3 or more characters of one, or a name' }],
+  summary: 'end a pause (the same as pause --end)',
+  arguments: [{ flags: '[session]', description: 'session id, at least 3 characters of it, or a name' }],
   options: [
-    { flags: '-a, --all', description: 'everything, including sessions that were paused one by one' },
+    { flags: '-a, --all', description: 'every session, including those that were paused individually' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
-  examples: [{ command: 'cc-session-recover unpause --all', does: 'everything' }],
+  examples: [{ command: 'cc-session-recover unpause --all', does: 'end every pause' }],
   run: (args, io) => require('../lib/pausing.js').change(args, io, true),
 };

@@ -1,6 +1,7 @@
 'use strict';
 
-// `watch`: the supervisor in the foreground. The native part looks and resumes; here its looks are timed and drawn.
+// `watch`: the supervisor in the foreground. The addon runs the passes and resumes sessions; this module schedules the passes and draws
+// them.
 
 const { realpathSync } = require('node:fs');
 const { resolve } = require('node:path');
@@ -10,25 +11,25 @@ module.exports = {
   name: 'watch',
   summary: 'resume closed sessions once the limit or failure that stopped them has passed',
   description:
-    'Resumes closed sessions of projects that were set up with `init --unattended`: each once, without a terminal, after its limit has\nreset. One watch per user does the work; a second one shows what the first does. A started run continues when watch exits; the\nnext watch verifies it.',
-  arguments: [{ flags: '[dirs...]', description: 'only these projects (default: all that allow it)' }],
+    'Resumes closed sessions of projects that were set up with `init --unattended`: each once, without a terminal, after its limit has\nreset. One watch per user does the work; a second one only displays it. A started run continues when watch exits; the next watch\nverifies it.',
+  arguments: [{ flags: '[dirs...]', description: 'only these projects (default: all with `init --unattended`)' }],
   options: [
-    { flags: '-a, --all', description: 'all projects; the default' },
+    { flags: '-a, --all', description: 'all projects (default)' },
     { flags: '--once', description: 'resume what is due now, wait for these runs, and exit' },
     { flags: '--until-done', description: 'exit when no session has pending work' },
     { flags: '--preview [session]', description: 'print what would be started for closed sessions, when and why; starts and writes nothing', conflicts: ['install', 'uninstall', 'status', 'once', 'untilDone', 'all', 'dryRun'] },
-    { flags: '--install', description: 'start it now and at every login, as a user service', conflicts: ['uninstall', 'status', 'once', 'untilDone', 'all'] },
+    { flags: '--install', description: 'start watch now and at every login, as a user service', conflicts: ['uninstall', 'status', 'once', 'untilDone', 'all'] },
     { flags: '--uninstall', description: 'stop that service and remove it', conflicts: ['install', 'status', 'once', 'untilDone', 'all'] },
     { flags: '--status', description: 'show whether the service is installed, enabled and running', conflicts: ['once', 'untilDone', 'all', 'dryRun'] },
     { flags: '--dry-run', description: 'with --install or --uninstall: print what would be written or removed', conflicts: ['once', 'untilDone'] },
-    { flags: '--json', description: 'print each pass as a line of JSON, or the report of the service' },
+    { flags: '--json', description: 'print one line of JSON per pass, or the report of the service' },
   ],
   examples: [
-    { command: 'cc-session-recover watch', does: 'run until Ctrl-C, for all projects' },
-    { command: 'cc-session-recover watch --until-done', does: 'exit when nothing is pending' },
-    { command: 'cc-session-recover watch --once --json', does: 'for a timer of your own' },
+    { command: 'cc-session-recover watch', does: 'watch all projects until Ctrl-C' },
+    { command: 'cc-session-recover watch --until-done', does: 'exit when no session has pending work' },
+    { command: 'cc-session-recover watch --once --json', does: 'run one pass, for your own timer' },
     { command: 'cc-session-recover watch --preview', does: 'print what it would start, and start nothing' },
-    { command: 'cc-session-recover watch --install', does: 'now and after every login' },
+    { command: 'cc-session-recover watch --install', does: 'start now and at every login' },
     { command: 'cc-session-recover watch --status', does: 'check the service' },
   ],
 
@@ -74,10 +75,10 @@ module.exports = {
       await watch({
         screen: /** @type {any} */ (io.screen),
         first: report,
-        // Countdowns move by themselves; it looks when something was written, or when it is time.
+        // The screen updates countdowns itself; a new pass runs when a file was written or the next pass is due.
         read: async () => {
           await addon.watchPause(report.looksAgainIn);
-          // Nothing is started any more once a person has ended it.
+          // Start nothing more after the user has ended the command.
           if (!ends.signal.aborted) report = await look();
           return report;
         },
@@ -105,7 +106,7 @@ module.exports = {
   },
 };
 
-/** What of a look is worth a new printing. @param {import('../../src/ffi/types.js').WatchReport} report */
+/** Returns the part of a pass report whose change is printed. @param {import('../../src/ffi/types.js').WatchReport} report */
 function told({ sessions, own, supervisor }) {
   return JSON.stringify([own, supervisor, sessions.map(({ id, phase, next, running, waits, paused }) => [id, phase, next.action, next.at, running, waits, paused])]);
 }

@@ -1,12 +1,11 @@
 'use strict';
 
-// The native addon, loaded when a verb first needs it, and what to say when it is not there.
+// Loads the native addon when a verb first needs it, and explains what to do if it is missing.
 
 const { existsSync, readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { RecoverError } = require('./errors.js');
 
-/** Directory of this package. */
 const PACKAGE_ROOT = join(__dirname, '..', '..');
 
 /**
@@ -21,7 +20,7 @@ function loadAddon() {
   }
 }
 
-/** File of the loaded addon, which `init` copies: in this package, or in the package of this platform. */
+/** Returns the path of the loaded addon, which `init` copies: in this package, or in the package of this platform. */
 function addonFile() {
   return Object.keys(require.cache).find((file) => file.endsWith('.node'));
 }
@@ -29,7 +28,7 @@ function addonFile() {
 /**
  * @param {unknown} cause
  * @param {string} root Directory of the package.
- * @param {string} platform As in the names of the platform packages.
+ * @param {string} platform Platform as in the names of the platform packages.
  */
 function missingBinding(cause, root, platform) {
   const { name, napi } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -42,18 +41,18 @@ function missingBinding(cause, root, platform) {
   return new RecoverError('BINDING_MISSING', `the native part for ${platform} cannot be loaded (package ${name}-${platform})`, { hint, cause });
 }
 
-/** This platform as it stands in the names of the platform packages, such as `linux-x64-gnu`. */
+/** Returns this platform as the names of the platform packages spell it, such as `linux-x64-gnu`. */
 function platformName() {
   const base = `${process.platform}-${process.arch}`;
   if (process.platform === 'win32') return `${base}-msvc`;
   if (process.platform !== 'linux') return base;
-  // A report lists sockets too, which can take seconds where name service is slow.
+  // A report also lists sockets, which can take seconds if name resolution is slow.
   const report = /** @type {any} */ (process.report);
   report.excludeNetwork = true;
   return `${base}-${report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'gnu'}`;
 }
 
-/** `aarch64-unknown-linux-musl` -> `linux-arm64-musl`. @param {string} triple */
+/** Converts `aarch64-unknown-linux-musl` to `linux-arm64-musl`. @param {string} triple */
 function platformOf(triple) {
   const arch = triple.startsWith('aarch64') ? 'arm64' : 'x64';
   if (triple.includes('apple')) return `darwin-${arch}`;

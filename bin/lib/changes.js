@@ -1,7 +1,7 @@
 'use strict';
 
-// The changes that `init` and `uninstall` are about to make or have made: as a list, as a unified diff, and as the report of
-// a dry run. Both verbs show them in the same way.
+// The changes that `init` and `uninstall` are about to make or have made: printed as a list, as a unified diff and as the report of a dry
+// run. Both verbs print them in the same way.
 
 const { realpathSync } = require('node:fs');
 const { relative, isAbsolute, sep } = require('node:path');
@@ -24,10 +24,10 @@ function isChange(steps) {
 }
 
 /**
- * Prints one line a file: what happens to it, where it is, why.
+ * Prints one line per file: the action, the path and the reason.
  *
  * @param {FileStep[]} steps
- * @param {string} project Paths in it are shown from there.
+ * @param {string} project Paths inside it are printed relative to it.
  * @param {Output} io
  */
 function printSteps(steps, project, io) {
@@ -50,8 +50,8 @@ function printSteps(steps, project, io) {
 }
 
 /**
- * Prints a unified diff of every file that would change. Names are as `git apply` and `patch -p1` want them in the project's
- * directory; files elsewhere keep their whole path.
+ * Prints a unified diff of every file that would change. Names have the form that `git apply` and `patch -p1` expect in the project's
+ * directory; files elsewhere keep their absolute path.
  *
  * @param {FileStep[]} steps
  * @param {string} project
@@ -61,7 +61,7 @@ function printDiff(steps, project, io) {
   for (const { action, path, why, before, after } of steps) {
     if (action === 'keep') continue;
     if (before === after) {
-      // A directory, or a file that is no text.
+      // The step is about a directory or a file that is not text.
       io.error(`${action} ${clean(shownPath(path, project))}: ${clean(why)}`);
       continue;
     }
@@ -69,7 +69,7 @@ function printDiff(steps, project, io) {
     const from = before === null ? '/dev/null' : isAbsolute(name) ? name : `a/${name}`;
     const to = after === null ? '/dev/null' : isAbsolute(name) ? name : `b/${name}`;
     const patch = createTwoFilesPatch(from, to, before ?? '', after ?? '');
-    // Its first line is a ruler that no tool needs.
+    // The first line is a separator that no tool needs.
     io.diff(patch.replace(/^=+\n/, ''));
   }
 }

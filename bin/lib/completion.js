@@ -1,36 +1,36 @@
 'use strict';
 
-// Completions: what may follow on a command line, from the definitions that `--help` is made of. The script of a shell calls
-// `cc-session-recover __complete <shell> <words>` and shows the lines that it prints.
+// Completion of command lines, from the same definitions as `--help`. The script of a shell calls `cc-session-recover __complete <shell>
+// <words>` and offers the lines that it prints.
 
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 
 /** @typedef {import('./output.js').Output} Output */
 /** @typedef {{value: string, description: string, isSession?: boolean}} Candidate */
-/** @typedef {'dirs' | 'files'} Paths What the shell completes by itself. */
+/** @typedef {'dirs' | 'files'} Paths Kind of path that the shell itself completes. */
 
-/** Shells that there is a script for. */
+/** Shells with a completion script. */
 const SHELLS = ['bash', 'zsh', 'fish'];
 
-/** Sessions that are offered: more of them fill the screen. */
+/** Maximum number of offered sessions: more would fill the screen. */
 const MOST_SESSIONS = 60;
 
-/** Columns of a session's name. */
+/** Maximum width of a session's name, in columns. */
 const NAME = 50;
 
-/** Arguments and values by their names. */
+/** Names of arguments and option values, by what is offered for them. */
 const SESSIONS = new Set(['session', 'target', 'id']);
 const DIRECTORIES = new Set(['dir', 'dirs']);
 const FILES = new Set(['path', 'export']);
 
-/** The script of a shell, to be sourced. @param {string} shell */
+/** Returns the script to source in a shell. @param {string} shell */
 function scriptOf(shell) {
   return readFileSync(join(__dirname, 'completions', `cc-session-recover.${shell}`), 'utf8');
 }
 
 /**
- * Prints a line for each thing that may stand for the last word.
+ * Prints a line for each candidate for the last word.
  *
  * @param {string[]} argv Name of the shell, then the words after the command's name; the last one is completed and may be empty.
  * @param {Output} io
@@ -72,7 +72,7 @@ async function following(words, current, io) {
   return argument === undefined ? [] : valuesOf(argument.argChoices, argument.name(), io);
 }
 
-/** @param {readonly import('commander').Option[]} options @param {string[]} given Options that were given already are left out. */
+/** @param {readonly import('commander').Option[]} options @param {string[]} given Options already given, which are left out. */
 function optionsOf(options, given) {
   return options
     .filter((option) => option.variadic || !given.some((word) => stands(option, word)))
@@ -84,7 +84,7 @@ function stands({ short, long }, word) {
   return word === short || word === long;
 }
 
-/** The name of an option's value: `dir` of `--to <dir>`. @param {string} flags */
+/** Returns the name of an option's value: `dir` of `--to <dir>`. @param {string} flags */
 function nameOf(flags) {
   return /[<[]([\w-]+)/.exec(flags)?.[1] ?? '';
 }
@@ -102,7 +102,7 @@ async function valuesOf(choices, name, io) {
   return SESSIONS.has(name) ? sessions(io) : [];
 }
 
-/** The newest sessions, by the beginnings of their ids. @param {Output} io @returns {Promise<Candidate[]>} */
+/** Returns the newest sessions by their shortened ids. @param {Output} io @returns {Promise<Candidate[]>} */
 async function sessions(io) {
   const { loadAddon } = require('./addon.js');
   const { nameOf: named } = require('./sessions.js');
@@ -114,7 +114,7 @@ async function sessions(io) {
 }
 
 /**
- * A candidate in the form that the script of the shell reads.
+ * Returns a candidate in the form that the script of the shell reads.
  *
  * @param {Candidate} candidate
  * @param {string | undefined} shell
@@ -123,7 +123,7 @@ async function sessions(io) {
 function lineOf({ value, description, isSession }, shell, isListed) {
   if (shell === 'zsh') return `${value.replaceAll('\\', '\\\\').replaceAll(':', '\\:')}:${description}`;
   if (shell === 'fish') return `${value}\t${description}`;
-  // Bash has no descriptions: what follows the id is only listed, and never inserted, because ids differ before it.
+  // Bash has no descriptions: Bash lists the text after the id but never inserts it, because the ids already differ.
   return isSession && isListed && description !== '' ? `${value}  ${description}` : value;
 }
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// The dashboard, which is opened where a terminal is given and no verb: the addon shows it, this runs the verb that the user chose there
-// and opens it again. The same view lets the user choose a session for a verb that was given none.
+// The dashboard, which opens when the command runs in a terminal without a verb. The addon draws it; this module runs the verb that the
+// user chose and opens it again. The same view lets the user choose a session for a verb that was given none.
 
 const { constants } = require('node:os');
 const { resolve } = require('node:path');
@@ -13,13 +13,13 @@ const { EXIT, exitOf } = require('./exit.js');
 /** @typedef {import('../../src/ffi/types.js').DashboardOptions} DashboardOptions */
 /** @typedef {import('../../src/ffi/types.js').DashboardOutcome} DashboardOutcome */
 
-/** Recent sessions, and deleted ones, that are printed as plain lines. */
+/** Maximum number of recent and of deleted sessions in the plain-line view. */
 const MOST_FLAT = 50;
 
-/** Signals that end the process. */
+/** Signals that would end the process. */
 const ENDINGS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
 
-/** Whether a view can be drawn and keys can be read. @param {Output} io */
+/** Whether the terminal can show a view and read keys. @param {Output} io */
 function canOpen(io) {
   return io.isTerminal && io.screen !== null;
 }
@@ -28,7 +28,8 @@ function canOpen(io) {
  * Shows the dashboard until the user leaves it.
  *
  * @param {Output} io
- * @param {Omit<DashboardOptions, 'picker' | 'colour'>} [options] Of one to watch Ctrl-C is the usual end, and no failure.
+ * @param {Omit<DashboardOptions, 'picker' | 'colour'>} [options] In a dashboard for `watch`, Ctrl-C is the normal way to leave, not a
+ *   failure.
  * @returns {Promise<number>} Exit code.
  */
 async function openDashboard(io, options = {}) {
@@ -39,7 +40,7 @@ async function openDashboard(io, options = {}) {
     if (session === null) return action === 'interrupt' && options.purpose !== 'watch' ? exitOf.left() : exitOf.shown();
     try {
       const exitCode = await ACTIONS[action](session, io);
-      // Ctrl-C while a process is ended: what was begun is done, and the user wants to leave.
+      // The user pressed Ctrl-C while a process was being ended: that is complete, and the user wants to leave.
       if (action === 'kill' && exitCode === exitOf.left()) return exitOf.left();
     } catch (error) {
       for (const line of explain(error, process.env).lines) io.error(io.clean(line));
@@ -50,12 +51,12 @@ async function openDashboard(io, options = {}) {
 }
 
 /**
- * Lets the user choose the session for a verb that was given none.
+ * Lets the user choose the session for a verb that was called without one.
  *
  * @param {NonNullable<DashboardOptions['picker']>} verb
- * @param {{project?: string}} args With a project only its sessions are shown first.
+ * @param {{project?: string}} args With a project, only its sessions are shown at first.
  * @param {Output} io
- * @returns {Promise<string | undefined>} `undefined`: none was chosen, or there is no terminal to choose on.
+ * @returns {Promise<string | undefined>} `undefined` if none was chosen, or there is no terminal.
  */
 async function pickSession(verb, { project }, io) {
   if (!canOpen(io)) return undefined;
@@ -65,7 +66,7 @@ async function pickSession(verb, { project }, io) {
 }
 
 /**
- * One dashboard. A signal gives the terminal back before it does what it always does.
+ * Shows the dashboard once. On a signal it releases the terminal before the signal takes its usual effect.
  *
  * @param {DashboardOptions} options
  * @param {Output} io
@@ -100,7 +101,7 @@ async function shown(options, io) {
 
   function continueDrawing() {
     addon.reclaimTerminal();
-    // The addon waits for keys: this makes it draw.
+    // The addon waits for keys; this signal makes it redraw.
     process.kill(process.pid, 'SIGWINCH');
   }
 }
@@ -132,7 +133,7 @@ function verbNamed(name) {
 }
 
 /**
- * In tmux the session gets a window of its own; elsewhere the user opens one and pastes the command.
+ * Resumes a session in a new tmux window; outside tmux the user opens a window and pastes the command.
  *
  * @param {string} session
  * @param {Output} io
@@ -154,7 +155,7 @@ async function unpaused(session, io) {
   await verbNamed('pause').run({ session, end: true }, io);
 }
 
-/** Writes the page of the session anew and opens it. @param {string} session @param {Output} io */
+/** Writes the page of the session again and opens it. @param {string} session @param {Output} io */
 async function openPage(session, io) {
   const { openFile } = require('./opening.js');
   const { progressOf } = require('./progress.js');
@@ -167,14 +168,14 @@ async function openPage(session, io) {
   openFile(page.path, io);
 }
 
-/** The check writes nothing; the repair is written once the user has seen it. @param {string} session @param {Output} io */
+/** Checks the session without writing anything, and repairs it if the user agrees. @param {string} session @param {Output} io */
 async function repairAfterAsking(session, io) {
   if ((await verbNamed('repair').run({ session }, io)) === EXIT.nothingToDo) return;
   if (await io.confirm('\nRepair it now?', false)) await verbNamed('repair').run({ session, apply: true }, io);
 }
 
 /**
- * The same sessions as plain lines, for screen readers.
+ * Prints the sessions of the dashboard as plain lines, for screen readers.
  *
  * @param {Output} io
  */
@@ -185,7 +186,7 @@ async function printFlat(io) {
   const addon = loadAddon();
   const status = await io.during('reading sessions', addon.status({ all: true }));
   const list = await io.during('reading sessions', addon.list({ limit: MOST_FLAT }));
-  // Each session once: copies of its transcript, and what is left of one that a stop names, are the same session.
+  // Print each session once: copies of its transcript and the remains of a stopped session have the same id.
   const known = new Set();
   const once = (/** @type {{id: string}} */ { id }) => !known.has(id) && Boolean(known.add(id));
   const stopped = status.sessions.filter(once);

@@ -1,17 +1,17 @@
 'use strict';
 
-// An error as a person meets it: what happened, which file or session it is about, what to do next, and the exit code.
-// Errors of the native addon already carry these fields; the ones made in JavaScript are built here with the same ones.
+// Errors as the user sees them: what happened, the file or session, what to do next, and the exit code. Errors of the native addon already
+// have these fields; errors from JavaScript get the same fields here.
 
 const { EXIT, exitOfError } = require('./exit.js');
 
-/** An error with the same fields as one that comes out of the native addon. */
+/** An error with the same fields as one of the native addon. */
 class RecoverError extends Error {
   /**
    * @param {string} code Stable name, such as `SETTINGS_UNPARSABLE`.
    * @param {string} message What happened, as a sentence without a full stop.
    * @param {{path?: string | null, hint?: string | null, cause?: unknown}} [details]
-   *   The file or session it is about, what to do next, the error behind it. The code decides the exit code.
+   *   The file or session, what to do next, and the underlying error. The exit code follows from `code`.
    */
   constructor(code, message, details = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -36,10 +36,10 @@ class UsageError extends RecoverError {
 }
 
 /**
- * Tells what to print for an error, what `--json` prints of it, and how to end.
+ * Returns the lines to print for an error, its report for `--json`, and the exit code.
  *
- * A broken pipe is success: whoever reads has seen enough. Anything without our fields is a fault of the program; its stack
- * is shown only when `CC_RECOVER_DEBUG` is set.
+ * A broken pipe is success: the reader has seen enough. An error without our fields is a bug in this program; the stack is shown only if
+ * `CC_RECOVER_DEBUG` is set.
  *
  * @param {any} error
  * @param {Record<string, string | undefined>} env
@@ -49,9 +49,9 @@ function explain(error, env) {
   if (error?.code === 'EPIPE') return { lines: [], report: null, exitCode: EXIT.done };
   const ours = typeof error?.exitCode === 'number' && typeof error?.code === 'string';
   const message = ours ? error.message : `internal error: ${error?.message ?? String(error)}`;
-  // Messages of the addon are fragments, made to follow what they are about.
+  // Messages of the addon are fragments that follow the path they are about.
   const whole = ours && error.path && !message.includes(error.path) ? `${error.path.replaceAll('\n', ' ')}: ${message}` : message;
-  // Only the candidates of a name stand in lines of their own: their texts have no line breaks, and those of other errors may.
+  // Split only the errors that list candidates: their texts contain no other line breaks, and those of other errors may.
   const inLines = ours && (error.code === 'SESSION_AMBIGUOUS' || error.code === 'SESSION_NOT_FOUND');
   const lines = inLines ? whole.split('\n') : [whole];
   if (error?.hint) lines.push(...(inLines ? `  next: ${error.hint}`.split('\n') : [`  next: ${error.hint}`]));

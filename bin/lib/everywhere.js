@@ -1,6 +1,6 @@
 'use strict';
 
-// What `init --all` and `uninstall --all` do: the same as without `--all`, for each place that is set up on this machine.
+// Implements `init --all` and `uninstall --all`: the same as without `--all`, for each place on this machine where the hooks are installed.
 
 const { clean } = require('./text.js');
 
@@ -11,7 +11,7 @@ const { clean } = require('./text.js');
 /** @typedef {{dryRun?: boolean, json?: boolean, yes?: boolean, state?: boolean, keepState?: boolean}} Options */
 
 /**
- * Writes the entries, launchers and runtime of this version into every place that is set up.
+ * Writes the entries, launchers and runtime of this version to every place where the hooks are installed.
  *
  * @param {Options} args
  * @param {Output} io
@@ -39,7 +39,7 @@ async function uninstallAll(args, io) {
   const addon = loadAddon();
   const { places, plugins, state } = await addon.setups();
   const found = await planned([
-    // The service first, so that nothing is started while the rest is removed.
+    // The service comes first, so that it starts nothing while the rest is removed.
     { what: 'the service', plan: async () => serviceSteps(await addon.planService({ wanted: 'uninstall' })), apply: addon.applyService },
     ...inScopes(places).map(({ project, scope, what }) => ({ what, plan: () => addon.planUninstall({ project, scope }), apply: addon.applyUninstall })),
     ...plugins.map((to) => ({ what: `the plugin in ${to}`, plan: () => addon.planPlugin({ to, remove: true, packageRoot: PACKAGE_ROOT, addon: addonFile() }), apply: addon.applyPlugin })),
@@ -48,7 +48,7 @@ async function uninstallAll(args, io) {
   return finished(found, args, io, { question: 'Remove all of this?', nothing: 'Nothing is set up on this machine.', done: 'Removed', removeState });
 }
 
-/** A service's plan in the form of the others. @param {import('../../src/ffi/types.js').ServicePlan} plan */
+/** Converts the plan of the service to the form of the other plans. @param {import('../../src/ffi/types.js').ServicePlan} plan */
 function serviceSteps(plan) {
   return { ...plan, files: [plan.file] };
 }
@@ -72,7 +72,7 @@ async function planned(places) {
   for (const { what, plan, apply } of places) {
     try {
       const made = await plan();
-      // What is planned here may have changed by then: the scopes of one project share files.
+      // Plan again when applying: the scopes of one project share files, so an earlier part may have changed them.
       parts.push({ what, files: made.files, warnings: made.warnings, apply: async () => apply(await plan()) });
     } catch (error) {
       failures.push(failureOf(what, error));
@@ -90,7 +90,7 @@ function failureOf(what, error) {
 }
 
 /**
- * Shows what was planned, asks, and does it.
+ * Shows the plan, asks for confirmation, and applies it.
  *
  * @param {{parts: Part[], failures: Failure[]}} found
  * @param {Options} args
@@ -149,7 +149,7 @@ async function finished({ parts, failures }, args, io, { question, nothing, done
   return exitOf.changeOfAll({ changed, failures });
 }
 
-/** What would be lost with the state directory. @param {import('../../src/ffi/types.js').StateStock | undefined} state */
+/** Describes what is lost if the state directory is removed. @param {import('../../src/ffi/types.js').StateStock | undefined} state */
 function stockWords(state) {
   const { count } = require('./wording.js');
   if (state === undefined || state.onlyCopies + state.exports === 0) return '';

@@ -1,11 +1,11 @@
 'use strict';
 
-// Decides every exit code of the command line. The numbers, and the code of each error, are those of `src/error.rs`; a test there
-// writes `exit-codes.json`.
+// Defines every exit code of the command line. The numbers and the code of each error come from `src/error.rs`; a test there writes
+// `exit-codes.json`.
 
 const { exits: EXIT, errors } = require('./exit-codes.json');
 
-/** What help prints of them. */
+/** Descriptions of the exit codes in the help. */
 const EXIT_CODES = [
   { code: EXIT.done, means: 'done' },
   { code: EXIT.failed, means: 'failed' },
@@ -17,7 +17,7 @@ const EXIT_CODES = [
 ];
 
 /**
- * Exit code for an error. Errors that only the command line knows, such as `BINDING_MISSING`, are plain failures.
+ * Returns the exit code for an error. Errors that exist only in the command line, such as `BINDING_MISSING`, are plain failures.
  *
  * @param {string} code
  * @returns {number}
@@ -26,7 +26,7 @@ function exitOfError(code) {
   return /** @type {Record<string, number>} */ (errors)[code] ?? EXIT.failed;
 }
 
-/** A verb that acts: whether there was anything to do. @param {boolean} acted */
+/** For a verb that acts: whether there was anything to do. @param {boolean} acted */
 const ofAction = (acted) => (acted ? EXIT.done : EXIT.nothingToDo);
 /** @param {boolean} succeeded */
 const ofSuccess = (succeeded) => (succeeded ? EXIT.done : EXIT.failed);
@@ -37,13 +37,13 @@ const ofFailures = ({ failures }) => Math.max(EXIT.done, ...failures.map(({ exit
 
 /** Exit codes by outcome: one entry for each verb, and those that several verbs share. */
 const exitOf = {
-  /** What commander threw after it had printed help, the version or its complaint. @param {string} code */
+  /** Commander throws after it has printed the help, the version or an error. @param {string} code */
   commander: (code) => (['commander.version', 'commander.help', 'commander.helpDisplayed'].includes(code) ? EXIT.done : EXIT.usage),
   /** The user answered no. */
   declined: () => EXIT.failed,
-  /** Something was only printed or shown: a dry run, a view that the user closed. */
+  /** Output without an action: a dry run, or a view that the user closed. */
   shown: () => EXIT.done,
-  /** What the user asked for is not safe. */
+  /** The requested action is not safe. */
   refused: () => EXIT.refused,
   /** The user left a menu with Ctrl-C, Esc or at the end of input. */
   left: () => EXIT.interrupted,
@@ -62,7 +62,7 @@ const exitOf = {
   forget: ({ problems }) => ofSuccess(problems.length === 0),
   /** @param {import('../../src/ffi/types.js').KillReport} report */
   kill: ({ outcome }) => ofSuccess(outcome !== 'still-alive'),
-  /** @param {import('../../src/ffi/types.js').LogReport} report Without `--verify` there is no chain. */
+  /** @param {import('../../src/ffi/types.js').LogReport} report Without `--verify` the chain is `null`. */
   log: ({ chain }) => ofVerification(chain === null || chain.sound),
   /** @param {import('../../src/ffi/types.js').ReadingReport} report */
   pages: (report) => ofFailures(report),
@@ -80,7 +80,7 @@ const exitOf = {
   repair: ({ mendable, switches, rolledBack }) => ofAction(mendable !== 0 || Boolean(switches) || Boolean(rolledBack)),
   /** @param {import('../../src/ffi/types.js').RestoreReport} report */
   restore: ({ chosen, dryRun }) => (chosen === null && !dryRun ? EXIT.notFound : EXIT.done),
-  /** `resume --json`: refused when every plan is. @param {import('../../src/ffi/types.js').ResumeReport} report */
+  /** `resume --json`: refused if every plan is refused. @param {import('../../src/ffi/types.js').ResumeReport} report */
   resume: ({ plans }) => (plans.length > 0 && plans.every(({ action }) => action === 'refused') ? EXIT.refused : EXIT.done),
   /** `resume --print-command`. @param {{plans: number, refused: number}} counts */
   resumeCommands: ({ plans, refused }) => (plans > 0 && refused === plans ? EXIT.refused : ofAction(plans > 0)),

@@ -1,13 +1,13 @@
 'use strict';
 
-// Options that every verb takes: `--color` and `--quiet`. They are read before the verb is, wherever they stand, so that the program has no
-// option that could take a word away from a verb that has one of the same name.
+// Options that every verb accepts: `--color` and `--quiet`. They are read before the verb, wherever they occur, so that no option of the
+// program can consume an argument of a verb that has an option of the same name.
 
 const { UsageError } = require('./errors.js');
 
 const WHEN = new Set(['auto', 'always', 'never']);
 
-/** As the help prints them. */
+/** The global options as the help prints them. */
 const GLOBAL_OPTIONS = [
   { flags: '--color [when]', description: 'colours: auto, always or never, as in --color=never (default: auto)' },
   { flags: '-q, --quiet', description: 'print no progress and no warnings, only results and errors' },
@@ -15,7 +15,7 @@ const GLOBAL_OPTIONS = [
 
 /**
  * @param {string[]} argv
- * @param {(flag: string) => boolean} isOfVerb Whether the verb has an option of its own of this name.
+ * @param {(flag: string) => boolean} isOfVerb Whether the verb has its own option of this name.
  * @returns {{color: 'auto' | 'always' | 'never', quiet: boolean, rest: string[]}}
  */
 function readGlobalOptions(argv, isOfVerb) {

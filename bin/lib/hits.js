@@ -1,6 +1,6 @@
 'use strict';
 
-// Hits of a search as a person reads them: under each session its hits, one a line, cut to the terminal around the match.
+// Prints the hits of a search: one per line, grouped by session, cut to the terminal's width around the match.
 
 const { printProblems } = require('./sessions.js');
 const { clean, cleaned, truncated, widthOf } = require('./text.js');
@@ -11,15 +11,15 @@ const { clock, count, homely, shortIds, sizeWords } = require('./wording.js');
 /** @typedef {import('../../src/ffi/types.js').SearchReport} SearchReport */
 /** @typedef {import('./output.js').Output} Output */
 
-/** Columns that a snippet needs at least; where there are fewer the time of a hit is left out, then its turn. */
+/** Minimum width of a snippet, in columns; with less room the time of a hit is left out, then its turn. */
 const SNIPPET = 24;
 
-/** Columns of the longest role. */
+/** Width of the longest role, in columns. */
 const ROLE = 9;
 
 /**
  * @param {SearchReport} report
- * @param {SearchOptions} options What was asked for.
+ * @param {SearchOptions} options Options of the search.
  * @param {Output} io
  */
 function printHits(report, options, io) {
@@ -58,7 +58,7 @@ function nothingLines({ files, bytes }, options) {
   return lines;
 }
 
-/** Hits of one session follow each other. @param {SearchHit[]} hits @returns {SearchHit[][]} */
+/** Groups hits by session; those of one session are adjacent in the input. @param {SearchHit[]} hits @returns {SearchHit[][]} */
 function grouped(hits) {
   /** @type {SearchHit[][]} */
   const groups = [];
@@ -105,19 +105,19 @@ function hitLines(group, now, io) {
   });
 }
 
-/** One of some texts, as wide as the widest. @param {string[]} texts @param {number} index */
+/** Returns one of the texts, padded to the width of the widest. @param {string[]} texts @param {number} index */
 function padded(texts, index) {
   return texts[index].padEnd(Math.max(...texts.map((text) => text.length)));
 }
 
-/** Columns of these cells with the space after each. @param {string[]} cells */
+/** Returns the width of the cells, including the space after each. @param {string[]} cells */
 function columnsOf(cells) {
   return cells.reduce((sum, cell) => sum + cell.length + 2, 0);
 }
 
 /**
- * The snippet in the room there is, with the match in it highlighted. The match has the first claim, then what follows it,
- * then what leads to it.
+ * Returns the snippet, cut to `room` columns, with the match highlighted. The match gets its room first, then the text after it, then the
+ * text before it.
  *
  * @param {SearchHit} hit
  * @param {number} room
@@ -133,7 +133,7 @@ function snippetWords({ snippet, match }, room, colours) {
   return `${lead}${colours.bold(colours.red(matched))}${follow}`;
 }
 
-/** The end of a text, with an ellipsis where something is gone. @param {string} text @param {number} columns */
+/** Returns the end of a text, with an ellipsis if its beginning is cut off. @param {string} text @param {number} columns */
 function truncatedStart(text, columns) {
   if (widthOf(text) <= columns) return text;
   let kept = '';

@@ -1,7 +1,7 @@
 'use strict';
 
-// Ending a client with a person's consent: shown, asked, done; and asked once more before force. `kill` and the menu of `rescue`
-// do it in the same way; what is ended is decided in the addon, which refuses anything but what was shown.
+// Ends a client with the user's consent: shows the plan, asks, and ends it; asks again before force. `kill` and the menu of `rescue` use
+// the same steps. The addon decides what to end and refuses anything that was not shown.
 
 const { progressOf } = require('./progress.js');
 const { killedLines } = require('./screens/kill.js');
@@ -11,9 +11,9 @@ const { killedLines } = require('./screens/kill.js');
 /** @typedef {import('./output.js').Output} Output */
 
 /**
- * Ends what was shown. When it does not listen and `askAgain` says yes, by force.
+ * Ends the processes of the plan. If they do not end and `askAgain` agrees, ends them by force.
  *
- * @param {KillReport} plan What was shown.
+ * @param {KillReport} plan The plan that the user has seen.
  * @param {KillOptions} options
  * @param {Output} io
  * @param {() => Promise<boolean>} askAgain
@@ -34,8 +34,8 @@ async function end(plan, options, io, askAgain) {
 }
 
 /**
- * Does something to its end. Ctrl-C is heeded after it, so that nothing is left half-way; a second one ends at once, and what was
- * being saved is then swept by the next export.
+ * Completes a piece of work. Ctrl-C takes effect afterwards, so that nothing is left half done; a second Ctrl-C ends the process at once,
+ * and the next export removes an incomplete one.
  *
  * @template T
  * @param {() => Promise<T>} work
@@ -57,7 +57,7 @@ async function whole(work) {
   }
 }
 
-/** A person pressed Ctrl-C; what was under way is done. */
+/** The user pressed Ctrl-C; the work in progress was completed first. */
 class Interrupted extends Error {
   /** @param {unknown} done */
   constructor(done) {
@@ -67,7 +67,7 @@ class Interrupted extends Error {
 }
 
 /**
- * Waits for something; when a person interrupted it, what was done all the same is told before that goes on up.
+ * Waits for the work. If the user interrupted it, reports the completed part with `tell` before the error is passed on.
  *
  * @template T
  * @param {Promise<T>} work

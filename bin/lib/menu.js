@@ -1,12 +1,13 @@
 'use strict';
 
-// A menu that prints lines and reads words, for screen readers and terminals that cannot be drawn on.
+// A menu of printed lines, for screen readers and terminals without cursor control.
 
 /** @typedef {import('./output.js').Output} Output */
 /** @typedef {{value: string, label: string, hint?: string, key?: string}} Choice */
 /**
  * @typedef {object} Menu
- * @property {(question: string, choices: Choice[]) => Promise<string | null>} choose Gives the chosen value; `null`: Ctrl-C, Esc or the end of input.
+ * @property {(question: string, choices: Choice[]) => Promise<string | null>} choose Returns the chosen value; `null` on Ctrl-C, Esc or the
+ *   end of input.
  */
 
 /**

@@ -1,6 +1,6 @@
 'use strict';
 
-// Opening: a session, to which the terminal is given until its client ends, or a file with the program of the system.
+// Opens a session, whose client owns the terminal until it ends, or a file with the system's default program.
 
 const { spawn } = require('node:child_process');
 const { constants } = require('node:os');
@@ -10,7 +10,7 @@ const { RecoverError } = require('./errors.js');
 /** @typedef {import('../../src/ffi/types.js').ResumePlan} ResumePlan */
 
 /**
- * @param {ResumeReport} report With one plan, which is not refused.
+ * @param {ResumeReport} report With exactly one plan, which is not refused.
  * @returns {Promise<number>} The client's exit code.
  */
 async function openSession({ plans: [plan], problems }) {
@@ -28,7 +28,7 @@ function giveTerminal({ argv, program, cwd, env, unset }) {
   for (const name of unset) delete environment[name];
   const [, ...words] = /** @type {string[]} */ (argv);
   const child = spawn(/** @type {string} */ (program), words, { cwd: /** @type {string} */ (cwd), env: environment, stdio: 'inherit' });
-  // The terminal sends its own signals to both; what is sent to us alone is passed on.
+  // The terminal sends its own signals to both processes; a signal sent only to this process is passed on.
   const pass = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
   const heeded = /** @type {const} */ ([['SIGINT', noted], ['SIGQUIT', noted], ['SIGTERM', pass], ['SIGHUP', pass]]);
   for (const [signal, heed] of heeded) process.on(signal, heed);
@@ -41,11 +41,11 @@ function giveTerminal({ argv, program, cwd, env, unset }) {
   });
 }
 
-/** A signal that the client has had from the terminal itself. */
+/** Ignores a signal that the terminal has also sent to the client. */
 function noted() {}
 
 /**
- * Opens a file with the program that the system has for its kind, and does not wait for it.
+ * Opens a file with the system's default program and does not wait for it.
  *
  * @param {string} path
  * @param {import('./output.js').Output} io

@@ -1,7 +1,6 @@
 'use strict';
 
-// Everything that is printed goes through here: lines, tables, JSON, progress. Results go to standard output, remarks and
-// errors to standard error.
+// All output goes through this module: lines, tables, JSON, progress. Results go to standard output, remarks and errors to standard error.
 
 const { UsageError } = require('./errors.js');
 const { clean, cleaned, truncated } = require('./text.js');
@@ -16,22 +15,22 @@ const { clean, cleaned, truncated } = require('./text.js');
  * @property {ReturnType<typeof import('picocolors').createColors>} colours
  */
 
-/** After how many milliseconds a person wants to know that something is still going on. */
+/** Milliseconds after which the user is shown that the work is still in progress. */
 const PATIENCE = 1000;
 
-/** Narrowest column of a plain table. */
+/** Minimum width of a column in a plain table. */
 const NARROW = 8;
 
 /**
  * @param {{stdout: any, stderr: any, stdin: any, env: Record<string, string | undefined>}} streams
- *   A process, or the parts of one.
+ *   A process, or an object with the same streams.
  */
 function createOutput(streams) {
   const { env } = streams;
   let broken = false;
   /** @param {any} stream */
   const guarded = (stream) => {
-    // Whoever reads has gone away: go on without a word, as success.
+    // The reader has closed the pipe: continue silently and exit with success.
     stream.on?.('error', (/** @type {any} */ error) => {
       if (error.code !== 'EPIPE') throw error;
       broken = true;
@@ -48,7 +47,7 @@ function createOutput(streams) {
   const stderr = () => (errors ??= guarded(streams.stderr));
   const isDumb = env.TERM === 'dumb';
   let quiet = false;
-  // NO_COLOR is a user's wish, FORCE_COLOR mostly a program's.
+  // The user sets NO_COLOR; FORCE_COLOR is mostly set by a program.
   const forced = env.FORCE_COLOR !== undefined && !['', '0', 'false'].includes(env.FORCE_COLOR);
   const coloured = () => !env.NO_COLOR && (forced || (Boolean(stdout().isTTY) && !isDumb));
   /** @type {View['colours'] | undefined} */
@@ -72,38 +71,38 @@ function createOutput(streams) {
       return (colours ??= require('picocolors').createColors(wantedColour === 'auto' ? coloured() : wantedColour === 'always'));
     },
 
-    /** Follows the options that every verb takes. @param {{color: 'auto' | 'always' | 'never', quiet: boolean}} wanted */
+    /** Applies the options that every verb accepts. @param {{color: 'auto' | 'always' | 'never', quiet: boolean}} wanted */
     follow(wanted) {
       quiet = wanted.quiet;
       wantedColour = wanted.color;
       colours = undefined;
     },
 
-    /** Columns of the terminal as it is now; `null` when there is none, and nothing is cut. @returns {number | null} */
+    /** Current width of the terminal in columns; `null` without a terminal, and nothing is cut. @returns {number | null} */
     get width() {
       return stdout().isTTY && stdout().columns > 0 ? stdout().columns : null;
     },
 
-    /** The terminal that results go to, if it can be drawn on. */
+    /** The terminal that results go to, if it supports cursor control; otherwise `null`. */
     get screen() {
       return stdout().isTTY && !isDumb ? stdout() : null;
     },
 
-    /** Lines of a result. @param {string[]} texts */
+    /** Prints the lines of a result. @param {string[]} texts */
     lines(texts) {
       if (texts.length > 0) line(texts.join('\n'));
     },
 
-    /** Whether a person sits at both ends. */
+    /** Whether standard input and standard output are terminals. */
     get isTerminal() {
       return isTerminal();
     },
 
     /**
-     * Lines of a result that may be long: on a terminal with fewer rows, in the pager.
+     * Prints the lines of a result; in the pager if the terminal has too few rows.
      *
      * @param {string[]} texts
-     * @param {() => void} [after] What is printed behind it.
+     * @param {() => void} [after] Prints what follows the lines.
      * @returns {Promise<void> | void}
      */
     page(texts, after = () => {}) {
@@ -118,23 +117,23 @@ function createOutput(streams) {
       after();
     },
 
-    /** A remark beside a result, such as a file that could not be read. @param {string} text */
+    /** Prints a remark on a result, such as a file that could not be read. @param {string} text */
     remark(text) {
       if (!quiet) this.error(text);
     },
 
-    /** An error, or a remark that has to be read. @param {string} text */
+    /** Prints an error, or a remark that must not be missed. @param {string} text */
     error(text) {
       if (!broken) stderr().write(`${text}\n`);
     },
 
-    /** A value, exactly. @param {unknown} value */
+    /** Prints a value as JSON, unchanged. @param {unknown} value */
     json(value) {
       line(JSON.stringify(value, null, 2));
     },
 
     /**
-     * A table under a row of headings, in the width there is; row by row where even narrow columns do not fit.
+     * Prints a table with headings in the available width; row by row if even narrow columns do not fit.
      *
      * @param {string[]} headings
      * @param {Cell[][]} rows
@@ -152,8 +151,7 @@ function createOutput(streams) {
     },
 
     /**
-     * A unified diff. Into a file or pipe it goes unchanged, so that `patch` can read it; onto a terminal without anything
-     * that could steer it.
+     * Prints a unified diff. A file or pipe gets it unchanged, so that `patch` can read it; a terminal gets it without control characters.
      *
      * @param {string} text
      */
@@ -166,12 +164,12 @@ function createOutput(streams) {
     },
 
     /**
-     * Says on a terminal what is going on when it takes longer than a second.
+     * Shows on a terminal what is being done if it takes longer than a second.
      *
      * @template T
      * @param {string} what Such as `reading sessions`.
      * @param {Promise<T>} work
-     * @param {() => string} [progress] How far it is, such as `12 MB of 500 MB`; empty while that is not known.
+     * @param {() => string} [progress] Progress, such as `12 MB of 500 MB`; empty while it is not known.
      * @returns {Promise<T>}
      */
     async during(what, work, progress = () => '') {
@@ -191,7 +189,7 @@ function createOutput(streams) {
     },
 
     /**
-     * Asks for a word.
+     * Asks a question and returns the answer.
      *
      * @param {string} question
      * @returns {Promise<string | null>} `null` at the end of input and on Ctrl-C.
@@ -212,10 +210,10 @@ function createOutput(streams) {
     },
 
     /**
-     * Asks a question that can be answered with yes or no. An end of input is a no.
+     * Asks a yes-or-no question. The end of input means no.
      *
      * @param {string} question
-     * @param {boolean} [assumed] What Enter alone means.
+     * @param {boolean} [assumed] Answer that Enter alone gives.
      * @returns {Promise<boolean>}
      */
     async confirm(question, assumed = true) {

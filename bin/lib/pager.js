@@ -1,18 +1,18 @@
 'use strict';
 
-// The pager of long results on a terminal: `$PAGER`, else `less -FRX`. The variable is the user's own, as for git and man.
+// Shows long results on a terminal in a pager: `$PAGER`, else `less -FRX`. As with git and man, the variable is the user's own.
 
 const { spawn } = require('node:child_process');
 
 const DEFAULT = 'less -FRX';
 
-/** What only a shell understands. */
+/** Characters that only a shell interprets. */
 const NEEDS_SHELL = /[^\w ./:=@%+,-]/;
 
 function ignore() {}
 
 /**
- * Program and arguments; `null` where the user wants no pager.
+ * Returns program and arguments; `null` if the user wants no pager.
  *
  * @param {string | undefined} wanted `$PAGER`.
  * @returns {[string, string[]] | null}
@@ -30,23 +30,23 @@ function pagerCommand(wanted) {
  *
  * @param {string} text
  * @param {Record<string, string | undefined>} env
- * @returns {Promise<boolean>} Whether there was a pager that showed it.
+ * @returns {Promise<boolean>} Whether a pager showed the text.
  */
 function shownInPager(text, env) {
   const command = pagerCommand(env.PAGER);
   if (command === null) return Promise.resolve(false);
   return new Promise((resolve) => {
     const pager = spawn(command[0], command[1], { stdio: ['pipe', 'inherit', 'inherit'] });
-    // Ctrl-C is the pager's: it stops a search there, and the command ends with the pager.
+    // Ctrl-C belongs to the pager: it stops a search there, and the command ends with the pager.
     process.on('SIGINT', ignore);
     const end = (/** @type {boolean} */ shown) => {
       process.off('SIGINT', ignore);
       resolve(shown);
     };
     pager.once('error', () => end(false));
-    // 127 is the shell's word for a program that it did not find.
+    // A shell exits with 127 if it does not find the program.
     pager.once('close', (code) => end(code !== 127));
-    // The user may leave before everything is read.
+    // The user may leave the pager before it has read everything.
     pager.stdin.on('error', ignore);
     pager.stdin.end(text);
   });

@@ -1,6 +1,6 @@
 'use strict';
 
-// What `pause` and `unpause` do, which differ in one word.
+// Shared implementation of `pause` and `unpause`.
 
 /**
  * @param {Record<string, any>} args

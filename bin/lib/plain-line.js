@@ -1,12 +1,12 @@
 'use strict';
 
 // Reads a command line that consists of switches and words only, such as `status --all --json`. Loading commander takes longer than most
-// verbs run, and such a line needs none of its rules. For any other line the answer is `null`, and commander reads it: it alone knows
-// values, choices, defaults, conflicts, help and complaints.
+// verbs run, and such a line needs none of its rules. For any other line it returns `null`, and commander reads the line: only commander
+// handles values, choices, defaults, conflicts, help and errors.
 
 /**
  * @param {Pick<import('./program.js').Verb, 'arguments' | 'options'>} verb
- * @param {string[]} words What follows the name of the verb.
+ * @param {string[]} words Words after the name of the verb.
  * @returns {Record<string, any> | null} Arguments and options by name, as commander would return them.
  */
 function readPlainLine({ arguments: declared = [], options = [] }, words) {
@@ -30,7 +30,7 @@ function readPlainLine({ arguments: declared = [], options = [] }, words) {
   return args;
 }
 
-/** Names of options by the words that switch them on. @param {NonNullable<import('./program.js').Verb['options']>} options */
+/** Returns the names of options by their flags. @param {NonNullable<import('./program.js').Verb['options']>} options */
 function switchesOf(options) {
   const switches = new Map();
   for (const { flags, conflicts } of options) {

@@ -1,7 +1,7 @@
 'use strict';
 
-// The program: which verbs there are, and how a command line becomes one call of a verb. A verb's module says what it is
-// called and what it takes; nothing here knows what it does.
+// The program: the list of verbs, and how a command line becomes one call of a verb. The module of a verb declares its name and its
+// arguments; this module does not know what a verb does.
 
 const { version } = require('../../package.json');
 const { RecoverError, explain, reportOf } = require('./errors.js');
@@ -11,22 +11,22 @@ const { createOutput } = require('./output.js');
 const { readPlainLine } = require('./plain-line.js');
 
 /**
- * What a verb's module exports.
+ * Exports of a verb's module.
  *
  * @typedef {object} Verb
  * @property {string} name
  * @property {string} [alias] Shorter name.
- * @property {boolean} [hidden] An earlier name, which works and is not in the help.
+ * @property {boolean} [hidden] An earlier name that still works but is not in the help.
  * @property {string} summary First line of the help: imperative, no full stop.
- * @property {string} [description] More than one line of help, if it needs more.
+ * @property {string} [description] Further lines of help.
  * @property {{flags: string, description: string, choices?: readonly string[]}[]} [arguments] In commander's notation, such as `[dir]`.
  * @property {{flags: string, description: string, conflicts?: string[], default?: unknown, choices?: readonly string[], parse?: (text: string) => unknown}[]} [options]
  * @property {{command: string, does: string}[]} examples
  * @property {(args: Record<string, any>, io: import('./output.js').Output) => Promise<number | void> | number | void} run
- *   Gets arguments and options by name; returns an exit code, or nothing for 0.
+ *   Receives arguments and options by name; returns an exit code, or nothing for 0.
  */
 
-/** Verbs in the order of the help, by what they are for. */
+/** Verbs in the order of the help, grouped by purpose. */
 const GROUPS = /** @type {const} */ ({
   'Every day': ['status', 'list', 'show', 'resume', 'search', 'init'],
   'Set up': ['uninstall', 'plugin', 'config', 'doctor', 'drill', 'completion'],
@@ -43,7 +43,7 @@ const EARLIER = ['unpause', 'preview', 'recall'];
 /** @type {readonly string[]} */
 const VERBS = [...Object.values(GROUPS).flat(), ...EARLIER];
 
-/** Other names of verbs, which need no module to be loaded. @type {Record<string, string>} */
+/** Short names of verbs, resolved without loading a module. @type {Record<string, string>} */
 const ALIASES = { ls: 'list', st: 'status' };
 
 const ENVIRONMENT = [
@@ -57,9 +57,9 @@ const ENVIRONMENT = [
 ];
 
 /**
- * Runs one command line. Sets `process.exitCode`; never ends the process itself, which could cut output off.
+ * Runs one command line. Sets `process.exitCode`; never ends the process itself, which could truncate output.
  *
- * @param {string[]} argv Without the node binary and the script.
+ * @param {string[]} argv Arguments without the node binary and the script.
  * @param {NodeJS.Process} process
  */
 async function main(argv, process) {
@@ -68,7 +68,7 @@ async function main(argv, process) {
     const { color, quiet, rest } = readGlobalOptions(argv, (flag) => isOfVerb(flag, argv));
     io.follow({ color, quiet });
     argv = rest;
-    // Set only when something is to be said: a verb may have set it for good reason.
+    // Set it only for a code other than 0: a verb may have set it itself.
     const exitCode = await run(argv, io);
     if (exitCode !== EXIT.done) process.exitCode = exitCode;
   } catch (error) {
@@ -79,13 +79,13 @@ async function main(argv, process) {
   }
 }
 
-/** Whether the verb of a command line has this option itself. @param {string} flag @param {string[]} argv */
+/** Whether the verb of the command line has an option of this name. @param {string} flag @param {string[]} argv */
 function isOfVerb(flag, argv) {
   const name = argv.map((word) => ALIASES[word] ?? word).find((word) => VERBS.includes(word));
   return name !== undefined && (verbNamed(name).options ?? []).some(({ flags }) => flags.split(/[ ,]+/).includes(flag));
 }
 
-/** Whether `--json` is among the options; words after `--` are none. @param {string[]} argv */
+/** Whether `--json` is among the options; words after `--` are not options. @param {string[]} argv */
 function asksForJson(argv) {
   const end = argv.indexOf('--');
   return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
@@ -99,13 +99,13 @@ function asksForJson(argv) {
 async function run(argv, io) {
   /** @type {number} */
   let exitCode = EXIT.done;
-  // No option of the program: commander would take it away from the verbs that have one of this name.
+  // `--flat` is not declared as an option of the program: commander would take it away from the verbs that have an option of this name.
   if (argv.length === 1 && argv[0] === '--flat') return require('./dashboard.js').printFlat(io);
   if (argv.length === 0) {
     const { canOpen, openDashboard } = require('./dashboard.js');
     if (canOpen(io)) return openDashboard(io);
   }
-  // Without a verb and a terminal it is `status`.
+  // Without a verb and without a terminal the verb is `status`.
   const line = argv.length === 0 ? ['status'] : [ALIASES[argv[0]] ?? argv[0], ...argv.slice(1)];
   if (line[0] === '__complete') {
     await require('./completion.js').complete(line.slice(1), io);
@@ -124,7 +124,7 @@ async function run(argv, io) {
   } catch (error) {
     const { code } = /** @type {any} */ (error);
     if (typeof code !== 'string' || !code.startsWith('commander.')) throw error;
-    // commander has printed help, version or its complaint already.
+    // commander has already printed the help, the version or an error.
     exitCode = exitOf.commander(code);
     if (exitCode !== EXIT.done && asksForJson(argv)) {
       const message = String(/** @type {any} */ (error).message).replace(/^error: /, '');
@@ -136,7 +136,7 @@ async function run(argv, io) {
 }
 
 /**
- * @param {string} first First word of the command line: when it is a verb, only that verb's module is loaded.
+ * @param {string} first First word of the command line: if it is a verb, only that verb's module is loaded.
  * @param {import('./output.js').Output} io
  * @param {(exitCode: number) => void} finished
  */
@@ -145,7 +145,7 @@ function programOf(first, io, finished) {
   const program = new Command('cc-session-recover')
     .description('Keeps long Claude Code sessions alive: records why a session stopped, waits until the limit\nhas reset, and continues the same session exactly once.')
     .version(version, '-v, --version', 'print the version')
-    // Options of the program end at the verb: each verb may have options of the same names.
+    // Options of the program must come before the verb, because each verb may have options of the same names.
     .enablePositionalOptions()
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [verb]', 'print help for a verb')
@@ -185,7 +185,7 @@ function commandFor(verb, io, finished) {
   const command = new Command(verb.name)
     .aliases(verb.alias === undefined ? [] : [verb.alias])
     .summary(verb.summary)
-    // Lines are broken where the terminal ends, paragraphs where an empty line stands.
+    // Single line breaks become spaces, so that lines wrap at the terminal's width; empty lines separate paragraphs.
     .description(verb.description === undefined ? verb.summary : `${verb.summary}\n\n${verb.description.replace(/(?<!\n)\n(?!\n)/g, ' ')}`)
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', `\nExamples:\n${examplesText(verb.examples)}`);
@@ -218,7 +218,7 @@ const OVERVIEW = [
   { command: 'cc-session-recover cancel 3f2a9c1d', does: 'do not continue this session' },
 ];
 
-/** The last part of the help: variables and exit codes. */
+/** Last part of the help: environment variables and exit codes. */
 function surroundings() {
   const width = Math.max(...ENVIRONMENT.map(({ name }) => name.length));
   const variables = ENVIRONMENT.map(({ name, does }) => `  ${name.padEnd(width)}  ${does}`);
@@ -232,7 +232,7 @@ function examplesText(examples) {
 }
 
 /**
- * Errors of Node that have a plain cause get our words.
+ * Replaces an error of Node.js that has a known cause with one of ours.
  *
  * @param {any} error
  */

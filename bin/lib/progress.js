@@ -1,6 +1,6 @@
 'use strict';
 
-// How far an export or import is, for the line that a person waits at.
+// Formats the progress of an export or import for the line that the user sees while waiting.
 
 const { sizeWords } = require('./wording.js');
 

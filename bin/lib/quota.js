@@ -1,7 +1,7 @@
 'use strict';
 
-// How much of its quota each account has used, in the direction in which Claude Code shows it: one line an account. A window that
-// has reset since the client reported it is left out.
+// Shows the share of its quota that each account has used, as Claude Code does: one line per account. A window that has reset since the
+// client reported it is left out.
 
 const { truncated, truncatedPath, widthOf } = require('./text.js');
 const { clock, duration, homely } = require('./wording.js');
@@ -9,18 +9,18 @@ const { clock, duration, homely } = require('./wording.js');
 /** @typedef {import('../../src/ffi/types.js').Account} Account */
 /** @typedef {import('../../src/ffi/types.js').QuotaWindow} QuotaWindow */
 
-/** Widest configuration directory. */
+/** Maximum width of a configuration directory, in columns. */
 const DIRECTORY = 30;
 
-/** Columns of it that tell which one it is, and the least there can be. */
+/** Columns of a directory that are enough to recognise it, and the minimum width. */
 const ENOUGH = 16;
 const LEAST = 6;
 
 /**
- * @param {Account[]} accounts Cleaned.
+ * @param {Account[]} accounts Accounts with cleaned texts.
  * @param {number | null} width
  * @param {Date} now
- * @returns {string[]} In line with each other; the first form that fits.
+ * @returns {string[]} Aligned lines, in the longest form that fits.
  */
 function quotaLines(accounts, width, now) {
   const current = (/** @type {QuotaWindow | null} */ window) => (window !== null && new Date(window.resetsAt) > now ? window : null);
@@ -38,7 +38,7 @@ function quotaLines(accounts, width, now) {
         words === wholeWords ? `as of ${clock(new Date(seenAt), now)}` : '',
       ]),
     );
-    // The directories take what the figures leave.
+    // The directories get the room that the figures leave.
     const left = room - Math.max(0, ...told.map(widthOf)) - (longest > 0 ? 2 : 0);
     if (left < Math.min(longest, ENOUGH) && words !== usedWords) continue;
     const most = Math.min(longest, Math.max(left, LEAST));
@@ -59,11 +59,11 @@ function shortWords(window, now) {
 
 /** @param {QuotaWindow} window */
 function usedWords({ usedPercent }) {
-  // Rounded down, so that 100 % is shown only for a window that is used up.
+  // Rounded down, so that only a window that is used up shows 100 %.
   return `${Math.min(Math.max(Math.floor(usedPercent), 0), 100)} % used`;
 }
 
-/** Rows as lines, their cells below each other; columns that are empty everywhere are left out. @param {string[][]} rows */
+/** Joins rows to lines with aligned cells; columns that are empty in every row are left out. @param {string[][]} rows */
 function inLine(rows) {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => widthOf(row[column]))));
   return rows.map((row) => {

@@ -1,7 +1,7 @@
 'use strict';
 
-// What `watch --install`, `--uninstall` and `--status` do: the service that starts the supervisor at every login is planned,
-// put in or taken out by the addon, and shown here.
+// Implements `watch --install`, `--uninstall` and `--status`: the addon plans, installs and removes the service that starts the supervisor
+// at every login; this module shows it.
 
 const { clean } = require('./text.js');
 
@@ -16,7 +16,7 @@ const { clean } = require('./text.js');
 const NOUNS = { systemd: 'unit of systemd', launchd: 'agent of launchd', schtasks: 'scheduled task' };
 
 /**
- * Has the supervisor started now and at every login.
+ * Installs the service, which starts the supervisor now and at every login.
  *
  * @param {Options} options
  * @param {Output} io
@@ -31,7 +31,7 @@ async function install(options, io) {
   if (options.dryRun) {
     if (options.json) io.json({ dryRun: true, ...outline(plan) });
     else {
-      // Nothing but the text itself, so that it can be put into a file.
+      // Print only the text of the file, so that the user can redirect it into a file.
       io.write(/** @type {string} */ (plan.file.after));
       io.error(`${plan.file.action === 'keep' ? 'it stands already in' : 'it would be written to'} ${clean(plan.file.path)}`);
       for (const step of plan.after) io.error(`then: ${words(step)}`);
@@ -60,7 +60,7 @@ async function install(options, io) {
 }
 
 /**
- * Ends the supervisor that the service started, and has it started no more.
+ * Ends the supervisor that the service started and removes the service.
  *
  * @param {Options} options
  * @param {Output} io
@@ -96,7 +96,7 @@ async function uninstall(options, io) {
 }
 
 /**
- * Tells whether the service is there, switched on and running.
+ * Prints whether the service is installed, enabled and running.
  *
  * @param {Options} options
  * @param {Output} io
@@ -136,13 +136,13 @@ function answer(value) {
   return value === null ? 'not known' : value ? 'yes' : 'no';
 }
 
-/** What runs here and now, which is what the service is to run. */
+/** Returns the running Node.js and package, which the service is to run. */
 function running() {
   const { PACKAGE_ROOT } = require('./addon.js');
   return { node: process.execPath, packageRoot: PACKAGE_ROOT };
 }
 
-/** A plan as it is shown. @param {ServicePlan} plan */
+/** Returns the part of a plan that is shown. @param {ServicePlan} plan */
 function outline({ manager, wanted, file, before, after, unreachable, warnings }) {
   return { manager, wanted, changed: file.action !== 'keep' || before.length + after.length > 0, file, commands: [...before, ...after], unreachable, warnings };
 }
@@ -160,7 +160,7 @@ function printFailure(report, io) {
   else io.error(`  next: the file is removed (${clean(report.file.path)}); run the command above by hand`);
 }
 
-/** Commands that are left to the person. @param {ServiceReport} report @param {Output} io */
+/** Prints the commands that the user has to run. @param {ServiceReport} report @param {Output} io */
 function printLeft({ commands, unreachable }, io) {
   const left = commands.filter(({ done }) => done === null);
   if (left.length === 0) return;

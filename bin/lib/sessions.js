@@ -1,7 +1,7 @@
 'use strict';
 
-// Sessions as the user reads them, whatever the screen: what one is called, how its state is coloured, what its context asks
-// for, and the command that resumes it. What is true of a session, with its group, comes from the addon.
+// Words for sessions, shared by all screens: name, colour of the status, advice about the context, and the command that resumes a session.
+// The facts about a session, including its group, come from the addon.
 
 const { cleaned, truncated } = require('./text.js');
 const { commandWords, sizeWords, statusWords, tokenWords } = require('./wording.js');
@@ -14,10 +14,10 @@ const { commandWords, sizeWords, statusWords, tokenWords } = require('./wording.
 /** @typedef {import('./table.js').Below} Below */
 /** @typedef {import('../../src/ffi/types.js').SessionGroup} SessionGroup */
 
-/** Widest name of a session in a table. */
+/** Maximum width of a session's name in a table. */
 const NAME_COLUMNS = 60;
 
-/** Widest path in a table. */
+/** Maximum width of a path in a table. */
 const PATH_COLUMNS = 60;
 
 /** @param {SessionGroup} group @param {View['colours']} colours */
@@ -25,12 +25,12 @@ function styleOf(group, colours) {
   return { 'needs-you': colours.red, waiting: colours.yellow, hung: colours.red, running: colours.green, settled: colours.dim }[group];
 }
 
-/** The status in a word or two, coloured by what it means for a person. @param {Session} session @param {View['colours']} colours */
+/** Returns the status in one or two words, coloured by the session's group. @param {Session} session @param {View['colours']} colours */
 function stateCell(session, colours) {
   return { text: statusWords(session), style: styleOf(session.group, colours) };
 }
 
-/** What a session is called: its name, its title, or what it was asked last. @param {Session} session */
+/** Returns the name of a session, else its title, else its last prompt. @param {Session} session */
 function nameOf(session) {
   return session.name ?? session.title ?? session.lastPrompt ?? '';
 }
@@ -41,7 +41,7 @@ function directoryOf(session) {
 }
 
 /**
- * What to know about a session's size before it goes on; empty when nothing.
+ * Returns warnings about a session's size before it is resumed; empty if there are none.
  *
  * @param {Session} session
  * @returns {string[]}
@@ -58,19 +58,19 @@ function sizeWarnings({ context, oversized, bytes }) {
 }
 
 /**
- * The command that resumes a session, ready to paste; `null` when a person cannot.
+ * Returns the command that resumes a session, ready to paste; `null` if the user cannot resume it.
  *
- * @param {Session} session As it came from the addon: cleaning would change paths.
+ * @param {Session} session As returned by the addon: cleaning would change paths.
  */
 function resumeCommand({ commands, next, project }) {
   if (commands?.resume) return commandWords(commands.resume, commands.cwd, { env: commands.env });
-  // Where the directory is gone there is nothing to change to.
+  // If the directory is gone, the command cannot change to it.
   const where = next.reason === 'directory-gone' ? null : (project.cwd ?? project.dir);
   return next.argv === null ? null : commandWords(next.argv, where);
 }
 
 /**
- * How full a session's context is, for a narrow column.
+ * Returns how full a session's context is, for a narrow column.
  *
  * @param {Session} session
  * @param {View['colours']} colours
@@ -81,7 +81,7 @@ function contextCell({ context }, colours) {
   return context.advice === 'large' || context.advice === 'bloated' ? { text, style: colours.yellow } : text;
 }
 
-/** What could not be read, beside the result. @param {Problem[]} problems @param {Output} io */
+/** Prints what could not be read, as remarks. @param {Problem[]} problems @param {Output} io */
 function printProblems(problems, io) {
   for (const line of problemLines(problems, { width: null, colours: io.colours })) io.remark(line);
 }

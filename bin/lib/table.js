@@ -1,27 +1,27 @@
 'use strict';
 
-// A table: rows of cells that stand in line at any width, in groups that share their columns. Where there is too little room,
-// cells are cut, then columns are left out, and in the end every row flows over short lines of its own.
+// A table: rows of aligned cells at any width, in groups that share their columns. With too little room it first cuts cells, then leaves
+// out columns, and finally prints every row as several short lines.
 
 const { truncated, widthOf, wrapped } = require('./text.js');
 
-/** A text, and how to colour it once its width is settled. @typedef {{text: string, style: (text: string) => string}} Styled */
+/** A text, and the style to apply after its width is known. @typedef {{text: string, style: (text: string) => string}} Styled */
 /** @typedef {string | Styled} Cell */
 
 /**
  * @typedef {object} Column
  * @property {string} heading
- * @property {boolean} [right] Numbers stand to the right.
- * @property {number} [least] Narrowest it may be cut to; it is never cut when absent.
- * @property {number} [most] Widest it may get.
- * @property {boolean} [yields] It is cut before the others.
- * @property {number} [leave] It may be left out, the one with the highest number first.
- * @property {(text: string, columns: number) => string} [cut] Where to cut it; at its end when absent.
- * @property {(text: string, heading: string) => string} [alone] How a cell is worded where no heading stands above it.
+ * @property {boolean} [right] Aligned to the right, for numbers.
+ * @property {number} [least] Minimum width after cutting; never cut if absent.
+ * @property {number} [most] Maximum width.
+ * @property {boolean} [yields] Cut before the other columns.
+ * @property {number} [leave] May be left out; the column with the highest number goes first.
+ * @property {(text: string, columns: number) => string} [cut] Cuts a cell; at its end if absent.
+ * @property {(text: string, heading: string) => string} [alone] Text of a cell without a heading above it.
  */
 
 /**
- * A line below a row. One that is there to be copied is never cut nor wrapped.
+ * A line below a row. With `copy`, it is never cut or wrapped.
  *
  * @typedef {Styled & {copy?: boolean}} Below
  */
@@ -33,20 +33,19 @@ const { truncated, widthOf, wrapped } = require('./text.js');
  *
  * @typedef {object} Group
  * @property {Row[]} rows
- * @property {(Cell | undefined)[]} [headings] Instead of those of the columns.
+ * @property {(Cell | undefined)[]} [headings] Replace the headings of the columns.
  */
 
-/** Space between columns. */
 const GUTTER = '  ';
 
-/** How far lines go in that belong to the row above. */
+/** Indentation of lines that belong to the row above. */
 const INDENT = '  ';
 
 /**
  * @param {Column[]} columns
  * @param {Group[]} groups
- * @param {number | null} width Columns of the terminal; `null`: nothing is cut but what is wider than `most`.
- * @param {(text: string) => string} dim How headings look.
+ * @param {number | null} width Columns of the terminal; with `null` only cells wider than `most` are cut.
+ * @param {(text: string) => string} dim Style of the headings.
  * @returns {string[][]} The lines of each group.
  */
 function tableLines(columns, groups, width, dim) {
@@ -131,7 +130,7 @@ function tableLines(columns, groups, width, dim) {
 }
 
 /**
- * The columns that are shown and how wide each is, or `null` when even the indispensable ones do not fit.
+ * Returns the columns to show and the width of each, or `null` if even the required ones do not fit.
  *
  * @param {Column[]} columns
  * @param {number[]} filled
@@ -150,7 +149,7 @@ function chosenColumns(columns, filled, natural, width) {
     shown.splice(shown.indexOf(last), 1);
   }
 
-  /** Takes from the widest of the columns that yield, then from the widest of all. @param {number} available */
+  /** Narrows the widest of the columns that yield, then the widest of all. @param {number} available */
   function fitted(available) {
     const widths = [...natural];
     for (const giving of [shown.filter((index) => columns[index].yields), shown]) {

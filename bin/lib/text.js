@@ -11,10 +11,10 @@ const { stripVTControlCharacters } = require('node:util');
 /** Format and control characters: C0 and C1, soft hyphen, bidirectional marks and isolates, line separators, byte order mark, tags. */
 const UNSEEN = /[\u0000-\u001F\u007F-\u009F\u00AD\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/gu;
 
-/** What takes no columns of its own. */
+/** Characters that take no column of their own. */
 const WIDTHLESS = String.raw`[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Mn}\p{Me}[\p{Cf}--[\u0600-\u0605\u06DD\u0890\u0891\u08E2\u{110BD}\u{110CD}]]]`;
 
-/** What takes two columns: East Asian Wide and Fullwidth, and what is an emoji without being asked to. */
+/** Characters that take two columns: East Asian Wide and Fullwidth, and characters with emoji presentation by default. */
 const WIDE = String.raw`[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Bopo}\p{sc=Yiii}\p{sc=Tang}\p{sc=Nshu}\p{sc=Kits}\p{Emoji_Presentation}\u2329\u232A\u2630-\u2637\u268A-\u268F\u2E80-\u303E\u309B\u309C\u30A0\u30FB\u30FC\u3190-\u3247\u3250-\u33FF\u4DC0-\u4DFF\uFE10-\uFE19\uFE30-\uFE6B\uFF01-\uFF60\uFFE0-\uFFE6\u{1D300}-\u{1D356}\u{1D360}-\u{1D376}\u{1F200}-\u{1F265}]`;
 
 /** Halfwidth forms of wide scripts, the inner parts of Hangul syllables, and tone marks. */
@@ -22,18 +22,18 @@ const NARROW = /[\u02EA\u02EB\u1160-\u11FF\uD7B0-\uD7FB\uFF61-\uFFDC]/u;
 
 const ASCII = /^[ -~]*$/;
 
-/** Letters, marks, arrows and lines of which each is a grapheme of its own and takes one column: most of what is shown. */
+/** Letters, marks, arrows and lines that are each a grapheme of one column: most of the text on a screen. */
 const PLAIN = /^[ -~\u00A1-\u00AC\u00AE-\u02E9\u2010-\u2027\u2030-\u205E\u2190-\u2319\u2500-\u25FC]*$/;
 
-// The Unicode tables behind these take longer to load than a short command runs, and most screens need none of them. They are given as
-// text because the engine reads the tables of a literal together with the file.
+// Loading the Unicode tables of these takes longer than a short command runs, and most screens need none of them. They are given as strings
+// because the engine loads the tables of a regular expression literal together with the file.
 
 const graphemesOf = once(() => new Intl.Segmenter());
 const widthless = once(() => new RegExp(WIDTHLESS, 'v'));
 const wide = once(() => new RegExp(WIDE, 'u'));
-/** Marks on one letter beyond what any script needs: heaped up they cover the lines above and below. */
+/** More than six marks on one letter, which no script needs: they would cover the lines above and below. */
 const heaped = once(() => new RegExp(String.raw`(\p{M}{6})\p{M}+`, 'gu'));
-/** A letter of Hangul: the rest of its grapheme is in the same cell. */
+/** A Hangul letter: the rest of its grapheme is in the same cell. */
 const hangul = once(() => new RegExp(String.raw`^\p{sc=Hang}`, 'u'));
 const picture = once(() => new RegExp(String.raw`^(?:\p{RGI_Emoji}|\p{RI}{1,2}|[\d#*]\uFE0F|\p{ExtPict}\uFE0F)|\u200D\p{ExtPict}`, 'v'));
 
@@ -44,7 +44,7 @@ function once(make) {
   return () => (made ??= make());
 }
 
-/** A text in graphemes. @param {string} text @returns {Iterable<{segment: string, index: number}>} */
+/** Splits a text into graphemes. @param {string} text @returns {Iterable<{segment: string, index: number}>} */
 function graphemes(text) {
   if (PLAIN.test(text)) return characters(text);
   return graphemesOf().segment(text);
@@ -55,13 +55,13 @@ function* characters(text) {
   for (let index = 0; index < text.length; index += 1) yield { segment: text[index], index };
 }
 
-/** Whether several characters are shown as one picture. @param {string} grapheme */
+/** Whether a terminal shows the characters as one emoji. @param {string} grapheme */
 function isPicture(grapheme) {
   return picture().test(grapheme);
 }
 
 /**
- * Columns that a text takes on a terminal. Tabs and controls count nothing: they are not to be there.
+ * Returns the columns that a text takes on a terminal. Tabs and control characters count as 0: the text must not contain any.
  *
  * @param {string} text
  */
@@ -73,7 +73,7 @@ function widthOf(text) {
   return width;
 }
 
-/** Widths of graphemes that were met: a screen has few different ones. @type {Map<string, number>} */
+/** Cache of grapheme widths: a screen has few different ones. @type {Map<string, number>} */
 const met = new Map();
 
 /** @param {string} grapheme */
@@ -88,9 +88,9 @@ function graphemeWidth(grapheme) {
 
 /** @param {string} grapheme */
 function measured(grapheme) {
-  // A symbol that is asked for in its text style.
+  // A symbol with the variation selector for text style.
   if (grapheme[1] === '\uFE0E') return 1;
-  // Of a single character the wide ones are known without it.
+  // For a single character the other tables already tell whether it is wide.
   if (grapheme.length > String.fromCodePoint(/** @type {number} */ (grapheme.codePointAt(0))).length && isPicture(grapheme)) return 2;
   if (hangul().test(grapheme)) return widthless().test(grapheme[0]) ? 0 : NARROW.test(grapheme[0]) ? 1 : 2;
   let width = 0;
@@ -102,11 +102,11 @@ function measured(grapheme) {
 }
 
 /**
- * Text from a file or another program without anything that could steer a terminal or reorder what a person reads. White space
- * becomes single spaces.
+ * Returns a text without characters that could control a terminal or reorder the visible text. Line breaks and tabs become spaces. Every
+ * text from a file or another program must go through it.
  *
  * @param {string} text
- * @param {string} [except] Characters to let through.
+ * @param {string} [except] Characters to keep.
  */
 function clean(text, except = '') {
   if (ASCII.test(text)) return text;
@@ -118,7 +118,7 @@ function clean(text, except = '') {
 }
 
 /**
- * {@link clean} for every text in a value.
+ * Applies {@link clean} to every string in a value.
  *
  * @template T
  * @param {T} value
@@ -132,7 +132,7 @@ function cleaned(value) {
 }
 
 /**
- * Text cut to a display width, with an ellipsis where something is gone.
+ * Cuts a text to a display width, with an ellipsis if something is cut off.
  *
  * @param {string} text
  * @param {number} columns
@@ -142,7 +142,7 @@ function truncated(text, columns) {
   if (columns < 1) return '';
   let used = 0;
   let end = 0;
-  // Measured as far as it is shown: a title may be of any length.
+  // Measure only the part that is shown: a title may have any length.
   for (const { segment, index } of graphemes(text)) {
     used += graphemeWidth(segment);
     if (used > columns) return `${text.slice(0, end).trimEnd()}…`;
@@ -152,7 +152,7 @@ function truncated(text, columns) {
 }
 
 /**
- * A path cut in the middle: its end tells most, its beginning where it belongs.
+ * Cuts a path in the middle: its end identifies it, its beginning shows where it is.
  *
  * @param {string} path
  * @param {number} columns
@@ -179,7 +179,7 @@ function truncatedPath(path, columns) {
 }
 
 /**
- * Text broken between words into lines of at most a width; a longer word is broken where it has to be, a path after a slash.
+ * Wraps a text between words; a word that is too long is broken, a path after a slash.
  *
  * @param {string} text
  * @param {number} columns
@@ -203,7 +203,7 @@ function wrapped(text, columns) {
   return [...lines, line];
 }
 
-/** A word in parts that fit. @param {string} word @param {number} columns */
+/** Breaks a word into parts that fit. @param {string} word @param {number} columns */
 function broken(word, columns) {
   if (widthOf(word) <= columns) return [word];
   const parts = [];

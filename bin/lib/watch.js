@@ -1,12 +1,12 @@
 'use strict';
 
-// A screen that is drawn again and again in the same place until it is interrupted: countdowns every second, what they rest on
-// every few. It is drawn on the terminal's second page, one write a frame, and the last frame is left standing at the end.
+// A screen that is redrawn in place until it is interrupted: countdowns every second, the data at a longer interval. It uses the terminal's
+// alternate screen, with one write per frame; at the end the last frame is printed on the normal screen.
 
 const { constants } = require('node:os');
 const { widthOf } = require('./text.js');
 
-/** How often countdowns move, in milliseconds. */
+/** Milliseconds between two updates of the countdowns. */
 const FRAME = 1000;
 
 const ENTER = '\u001B[?1049h\u001B[?25l';
@@ -15,24 +15,24 @@ const CLEAR = '\u001B[2J';
 const HOME = '\u001B[H';
 const ERASE_LINE = '\u001B[K';
 const ERASE_BELOW = '\u001B[J';
-/** Terminals that know this show a frame at once; others pass over it. */
+/** Synchronized output: terminals that support it show a frame at once; others ignore the sequence. */
 const HOLD = '\u001B[?2026h';
 const RELEASE = '\u001B[?2026l';
 
-/** Ends it as wanted. */
+/** Signals that end the screen normally. */
 const ENDINGS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
 /**
  * @template T
  * @param {object} what
  * @param {{columns: number, rows: number, write: (text: string) => unknown, on: Function, off: Function}} what.screen
- * @param {T} what.first What is shown first.
- * @param {() => Promise<T>} what.read Reads again.
- * @param {number} what.every Milliseconds between the end of one reading and the next.
+ * @param {T} what.first First value to show.
+ * @param {() => Promise<T>} what.read Reads a new value.
+ * @param {number} what.every Milliseconds between the end of one `read` and the next.
  * @param {(value: T, now: Date) => string[]} what.draw Lines of a frame.
- * @param {(hidden: number) => string} what.more What to say in place of lines that have no room.
- * @param {{on: Function, off: Function}} [signals] Where signals come from.
- * @returns {Promise<void>} Over when it was interrupted.
+ * @param {(hidden: number) => string} what.more Returns the line that replaces lines without room.
+ * @param {{on: Function, off: Function}} [signals] Source of the signals.
+ * @returns {Promise<void>} Resolves when a signal ends the screen.
  */
 async function watch({ screen, first, read, every, draw, more }, signals = process) {
   let value = first;
@@ -46,7 +46,7 @@ async function watch({ screen, first, read, every, draw, more }, signals = proce
     screen.write(`${HOLD}${before}${HOME}${frame(last, screen)}${RELEASE}`);
   };
   const redraw = () => show(CLEAR);
-  /** Stopped with Ctrl-Z: the shell gets its own page back. */
+  /** Suspends on Ctrl-Z and gives the shell its own screen back. */
   const suspend = () => {
     screen.write(LEAVE);
     process.kill(process.pid, 'SIGSTOP');
@@ -93,7 +93,7 @@ async function watch({ screen, first, read, every, draw, more }, signals = proce
 }
 
 /**
- * As many lines as there is room for; the last, which tells about the screen itself, always.
+ * Returns as many lines as fit, and always the last one, which is about the screen itself.
  *
  * @param {string[]} lines
  * @param {{columns: number, rows: number}} size
@@ -110,7 +110,7 @@ function cut(lines, { columns, rows }, more) {
     used += heights[kept];
     kept += 1;
   }
-  // Nothing but the beginning fits into a window of a line or two.
+  // A window with one or two rows has room only for the first line.
   if (rows < 3) return lines.slice(0, 1);
   return [...lines.slice(0, kept), more(lastLine - kept), lines[lastLine]];
 }
@@ -122,13 +122,13 @@ function frame(lines, { columns, rows }) {
     const width = widthOf(line);
     used += heightOf(line, columns);
     if (width <= columns) return ERASE_LINE + line;
-    // A command that runs over several rows: what stood behind its end goes.
+    // The line takes several rows: erase the old text after its end.
     return width % columns === 0 ? line : line + ERASE_LINE;
   });
   return drawn.join('\r\n') + (used < rows ? `\r\n${ERASE_BELOW}` : '');
 }
 
-/** Rows that a line takes. @param {string} line @param {number} columns */
+/** Returns the rows that a line takes. @param {string} line @param {number} columns */
 function heightOf(line, columns) {
   return Math.max(1, Math.ceil(widthOf(line) / columns));
 }

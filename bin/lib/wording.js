@@ -1,7 +1,7 @@
 'use strict';
 
-// What the reports of the addon are called in words: kinds of stops, next steps, times, commands. Only words; what follows
-// from a stop is decided in Rust, and `src/report/words.rs` writes those that the dashboard prints too.
+// Words for the reports of the addon: kinds of stops, next steps, times, commands. Only words: Rust decides what follows from a stop, and
+// `src/report/words.rs` has the words that the dashboard also prints.
 
 const { homedir } = require('node:os');
 const { existsSync } = require('node:fs');
@@ -30,22 +30,26 @@ const ACTIONS = {
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Why a session stopped. @param {StopKind} kind */
+/** Returns why a session stopped, by the kind of the stop. @param {StopKind} kind */
 function kindWords(kind) {
   return KINDS[kind] ?? kind;
 }
 
-/** Why this one stopped. Whether a prompt was taken back or its window closed leaves no trace. @param {Session} session */
+/**
+ * Returns why this session stopped. The transcript does not show whether the prompt was withdrawn or the window closed.
+ *
+ * @param {Session} session
+ */
 function stopWords({ state, stop }) {
   return state === 'orphaned' && stop.kind === 'interrupted' ? 'ended before any answer' : kindWords(stop.kind);
 }
 
 /**
- * What happens next, and when.
+ * Returns what happens next, and when.
  *
  * @param {NextStep} next
  * @param {Date} now
- * @param {string | null} [clientContinuesAt] When Claude Code continues the session, which is earlier.
+ * @param {string | null} [clientContinuesAt] When Claude Code itself continues the session; earlier than `next`.
  */
 function nextWords(next, now, clientContinuesAt = null) {
   const words = ACTIONS[next.action] ?? next.action;
@@ -57,13 +61,13 @@ function nextWords(next, now, clientContinuesAt = null) {
   }
   if (next.at === null || words === '') return words;
   const at = new Date(next.at);
-  // What a person does is done from then on, not at the second.
+  // The user may act at any time from then on, not only at that second.
   if (next.action === 'resume' || next.action === 'notify') return at <= now ? words : `${words} from ${clock(at, now)} on`;
   return `${words} ${when(at)}`;
 }
 
 /**
- * A time in this machine's zone: the hour today, with the day otherwise.
+ * Returns a time in the local time zone: only the time of day for today, with the date otherwise.
  *
  * @param {Date} time
  * @param {Date} now
@@ -102,7 +106,7 @@ function duration(milliseconds) {
 }
 
 /**
- * When it stopped, or when it was last heard of.
+ * Returns when the session stopped, or its last activity.
  *
  * @param {Session} session
  * @param {Date} now
@@ -113,7 +117,7 @@ function sinceWords(session, now) {
 }
 
 /**
- * Until when it cannot go on: `05:00 (in 1 h 18 min)`; a guess is marked with a tilde.
+ * Returns when the limit resets: `05:00 (in 1 h 18 min)`; a guess is marked with a tilde.
  *
  * @param {Session} session
  * @param {Date} now
@@ -130,12 +134,12 @@ function untilWords(session, now) {
 /** @type {Record<import('../../src/ffi/types.js').SessionStatus, string>} */
 const STATUSES = WORDS.statuses;
 
-/** A session's status in the words of the user. @param {Session} session */
+/** Returns a session's status in the user's words. @param {Session} session */
 function statusWords({ status, state }) {
   return STATUSES[status] ?? state;
 }
 
-/** The state alone, where a report knows no more of a session. @param {SessionState} state */
+/** Returns the name of a state, for reports that have only the state of a session. @param {SessionState} state */
 function stateName(state) {
   return /** @type {Record<string, string>} */ (WORDS.states)[state] ?? state;
 }
@@ -160,13 +164,18 @@ const REMAINING = {
   snapshots: ['snapshot of it', 'snapshots of it'],
 };
 
-/** `3 subagent transcripts`. @param {import('../../src/ffi/types.js').Remaining['kind']} kind @param {number} number */
+/**
+ * Returns words such as `3 subagent transcripts`.
+ *
+ * @param {import('../../src/ffi/types.js').Remaining['kind']} kind
+ * @param {number} number
+ */
 function remainingWords(kind, number) {
   const [one, several] = REMAINING[kind] ?? [kind, kind];
   return `${number} ${number === 1 ? one : several}`;
 }
 
-/** What a state means, in words. @param {SessionState} state */
+/** Returns what a state means, in words. @param {SessionState} state */
 function stateWords(state) {
   return STATES[state] ?? state;
 }
@@ -179,7 +188,7 @@ const WAITED_FOR = {
 };
 
 /**
- * What a session is doing, or why it is doing nothing.
+ * Returns what a session is doing, or why it is idle.
  *
  * @param {Session} session
  */
@@ -189,7 +198,7 @@ function doingWords(session) {
   if (activity === 'waiting') return live.waitingFor === null ? 'waits for you' : (WAITED_FOR[live.waitingFor] ?? live.waitingFor);
   if (state === 'hung') return 'busy, no sign of work';
   if (activity === 'busy') return 'working';
-  // A stop explains why the client is idle.
+  // The reason for the stop says more than `idle`, except for a finished turn.
   if (activity === 'idle' && stop.kind === 'finished') return 'idle';
   if (stop.kind === 'unknown' && activity !== null) return activity;
   return kindWords(stop.kind);
@@ -198,12 +207,12 @@ function doingWords(session) {
 /** @type {Record<LiveProcess['kind'], string>} */
 const PROCESS_KINDS = { interactive: 'no terminal', print: 'print (-p)', background: 'background' };
 
-/** Where to find a live session: its terminal, or what it is instead. @param {LiveProcess} live */
+/** Returns where to find a live session: its terminal, or its kind of process. @param {LiveProcess} live */
 function terminalWords({ tty, kind }) {
   return tty ?? PROCESS_KINDS[kind] ?? kind;
 }
 
-/** Bytes in the largest unit that leaves a number of at most three digits: `4.2 MB`. @param {number} bytes */
+/** Returns bytes in the largest unit that gives a number of at most three digits: `4.2 MB`. @param {number} bytes */
 function sizeWords(bytes) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let size = bytes;
@@ -224,10 +233,10 @@ function tokenWords(tokens) {
 }
 
 /**
- * A command as it can be pasted into a shell: into PowerShell on Windows, elsewhere into any shell.
+ * Returns a command to paste into a shell: PowerShell on Windows, any shell elsewhere.
  *
  * @param {string[]} argv
- * @param {string | null} [directory] Where it has to be run.
+ * @param {string | null} [directory] Directory to run it in.
  * @param {{env?: Record<string, string>, unset?: string[], platform?: NodeJS.Platform}} [setting] Variables to set and to remove.
  */
 function commandWords(argv, directory = null, { env = {}, unset = [], platform = process.platform } = {}) {
@@ -237,7 +246,7 @@ function commandWords(argv, directory = null, { env = {}, unset = [], platform =
     for (const name of unset) parts.push(`Remove-Item Env:${name} -ErrorAction Ignore`);
     for (const [name, value] of set) parts.push(`$env:${name} = ${powerShellQuoted(value, true)}`);
     const words = argv.map((word) => powerShellQuoted(word));
-    // A quoted word alone would be a text, not a command.
+    // PowerShell takes a quoted word alone for a string, not for a command.
     return [...parts, (words[0]?.startsWith("'") ? '& ' : '') + words.join(' ')].join('; ');
   }
   const taken = unset.length === 0 ? [] : ['env', ...unset.flatMap((name) => ['-u', name])];
@@ -245,7 +254,7 @@ function commandWords(argv, directory = null, { env = {}, unset = [], platform =
   return directory === null ? command : `cd ${quoted(directory)} && ${command}`;
 }
 
-/** What a person types to run this command again: from the cache of npx it is on no path. */
+/** Returns the command that the user types to run this program: the npx cache is not on `PATH`. */
 function ownName() {
   return isFromNpx() ? `npx cc-session-recover@${require('../../package.json').version}` : 'cc-session-recover';
 }
@@ -272,7 +281,7 @@ function quoted(word) {
   if (/^(?![=~])[\w@%+=:,./-]+$/.test(word)) return word;
   const whole = `'${word.replaceAll("'", "'\\''")}'`;
   if (whole.search(UNSEEN) < 0) return whole;
-  // What cannot be seen is written as bytes in octal, which bash, zsh and ksh read.
+  // Invisible characters are written as octal bytes, which bash, zsh and ksh read.
   const seen = word.replace(/[\\']/g, '\\$&').replace(UNSEEN, (character) => [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''));
   return `$'${seen}'`;
 }
@@ -286,7 +295,7 @@ function powerShellQuoted(word, always = false) {
   return `"${seen}"`;
 }
 
-/** A path with the home directory as `~`. @param {string} path */
+/** Abbreviates the home directory in a path to `~`. @param {string} path */
 function homely(path) {
   const home = homedir();
   if (path === home) return '~';
@@ -298,16 +307,16 @@ function count(number, noun) {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** A fragment as a sentence: with a capital letter and a full stop. @param {string} text */
+/** Makes a fragment a sentence: with a capital letter and a full stop. @param {string} text */
 function sentence(text) {
   if (text === '') return '';
-  // A name such as `stops.crashed` or `/compact` stays as it is written.
+  // A name such as `stops.crashed` or `/compact` is not capitalised.
   const begun = /^\p{Ll}[\p{L}'-]*(?=[\s,;:.]|$)/u.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }
 
 /**
- * Beginnings of ids that are long enough to tell the sessions apart.
+ * Shortens ids to beginnings that are still unique.
  *
  * @param {string[]} ids
  * @returns {Map<string, string>}

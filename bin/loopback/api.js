@@ -1,7 +1,7 @@
 'use strict';
-// A Messages API on 127.0.0.1 that plays a scenario: each request of the main conversation takes the next step (an answer,
-// a tool call, a usage limit, a failure, a dropped connection), so that a stop can be staged without quota, network or a real credential.
-// Every request is kept with its time, which is the only proof that nothing was asked between a stop and its end.
+// A Messages API on 127.0.0.1 that plays a scenario: each request of the main conversation takes the next step (an answer, a tool call, a
+// usage limit, a failure, a dropped connection), so that a stop can be staged without quota, network or a real credential. It records every
+// request with its time, which is the only proof that the client sent nothing between a stop and its reset.
 
 const { EventEmitter } = require('node:events');
 const http = require('node:http');
@@ -11,39 +11,39 @@ const http = require('node:http');
 /** @typedef {'5h' | 'weekly' | 'opus' | 'sonnet' | 'overage'} LimitKind */
 /** @typedef {'rate-limit' | 'overloaded' | 'server-error' | 'auth' | 'forbidden' | 'billing' | 'context-full' | 'bad-request'} FailureKind */
 /**
- * How one request is answered. `times` (a count or `Infinity`) repeats a step, `until` (epoch seconds) repeats it up to that
- * second, `delay` holds its answer back for seconds.
+ * How the API answers one request. `times` (a count or `Infinity`) repeats a step, `until` (epoch seconds) repeats it until that second,
+ * `delay` delays the answer by that many seconds.
  *
  * @typedef {object} Step
  * @property {'text' | 'tool' | 'think' | 'limit' | 'failure' | 'drop' | 'hang'} reply
  * @property {number} [times]
  * @property {number} [until]
  * @property {number} [delay]
- * @property {number} [left] Repeats still to come; kept by the API.
+ * @property {number} [left] Remaining repeats, counted down by the API.
  * @property {string} [text]
  * @property {string} [name] Name of a tool.
  * @property {object} [input] Input of a tool.
  * @property {string} [say] Text before a tool call.
  * @property {LimitKind | FailureKind} [kind]
  * @property {number} [resetsAt] Epoch seconds.
- * @property {number} [seconds] A reset so many seconds after the first request that meets it; or how long a thinking answer takes.
- * @property {number} [every] Seconds between two signs of life of a thinking answer.
- * @property {'delta' | 'ping'} [sign] What a thinking answer sends meanwhile.
+ * @property {number} [seconds] Seconds from the first refused request to the reset; or the duration of a thinking answer.
+ * @property {number} [every] Seconds between two events of a thinking answer.
+ * @property {'delta' | 'ping'} [sign] Kind of event that a thinking answer sends meanwhile.
  * @property {number} [status]
  * @property {string} [message]
  * @property {Record<string, string>} [headers]
  * @property {'before' | 'middle'} [when]
  */
 /** @typedef {Partial<Step>} More */
-/** A request as it came in. @typedef {ReturnType<typeof describe>} RequestRecord */
+/** A request as the API received it. @typedef {ReturnType<typeof describe>} RequestRecord */
 
-/** Largest request body taken, in bytes; a real first request is 50 to 120 KB. */
+/** Largest accepted request body in bytes; a real first request is 50 to 120 KB. */
 const BODY_LIMIT = 64 * 1024 * 1024;
 
-/** What every answer says it cost. */
+/** Output tokens that every answer reports. */
 const OUTPUT_TOKENS = 42;
 
-/** Names of the limits as the client knows them, by the word a scenario uses. @type {Record<LimitKind, string>} */
+/** The client's names of the limits, by the word that a scenario uses. @type {Record<LimitKind, string>} */
 const LIMIT_CLAIMS = {
   '5h': 'five_hour',
   weekly: 'seven_day',
@@ -53,7 +53,7 @@ const LIMIT_CLAIMS = {
 };
 
 /**
- * The failures of the real service: status, error type and the message the client recognises.
+ * Failures of the real service: status, error type and the message that the client recognises.
  *
  * @type {Record<FailureKind, [number, string, string]>}
  */
@@ -72,7 +72,7 @@ const FAILURES = {
   'bad-request': [400, 'invalid_request_error', 'messages: something about this request is invalid'],
 };
 
-/** The steps a scenario is made of. Every step answers one request unless {@link Step} is told otherwise. */
+/** Steps of a scenario. A step answers one request unless `times` or `until` of {@link Step} says otherwise. */
 const step = {
   /**
    * Ends the turn with a text.
@@ -92,8 +92,8 @@ const step = {
    */
   tool: (name, input, more) => ({ reply: 'tool', name, input, ...more }),
   /**
-   * Thinks for so many seconds before it ends the turn with a text. `every` (2 s) says how often a sign of life comes, `sign` which: a
-   * `delta` of the thinking, or only the `ping` that keeps the connection open.
+   * Thinks for `seconds` before it ends the turn with a text. `every` (default 2 s) sets the interval between events, `sign` their kind: a
+   * `delta` of the thinking, or only a `ping` that keeps the connection open.
    *
    * @param {number} seconds
    * @param {string} text
@@ -102,7 +102,7 @@ const step = {
    */
   think: (seconds, text, more) => ({ reply: 'think', seconds, text, every: 2, sign: 'delta', ...more }),
   /**
-   * A subscriber's usage limit: refuses every request before `resetsAt` (epoch seconds), then gives way to the next step.
+   * A subscriber's usage limit: refuses every request before `resetsAt` (epoch seconds); after that the next step answers.
    *
    * @param {LimitKind} kind
    * @param {number} resetsAt
@@ -111,7 +111,7 @@ const step = {
    */
   limit: (kind, resetsAt, more) => ({ reply: 'limit', kind, resetsAt, until: resetsAt, ...more }),
   /**
-   * The same, with the reset so many seconds after the first request that meets it.
+   * A usage limit that resets `seconds` after the first request that it refuses.
    *
    * @param {LimitKind} kind
    * @param {number} seconds
@@ -120,7 +120,7 @@ const step = {
    */
   limitFor: (kind, seconds, more) => ({ reply: 'limit', kind, seconds, ...more }),
   /**
-   * One of the {@link FAILURES}. `message` and `status` replace, `headers` add.
+   * One of the {@link FAILURES}. `message` and `status` replace the default values; `headers` are added.
    *
    * @param {FailureKind} kind
    * @param {More} [more]
@@ -128,7 +128,7 @@ const step = {
    */
   failure: (kind, more) => ({ reply: 'failure', kind, ...more }),
   /**
-   * Cuts the connection: `before` an answer began, or in the `middle` of one.
+   * Cuts the connection: `before` an answer begins, or in the `middle` of one.
    *
    * @param {'before' | 'middle'} when
    * @param {More} [more]
@@ -150,19 +150,19 @@ const step = {
  * @param {object} options
  * @param {Step[]} [options.scenario] Steps for the main conversation, in order; then `otherwise`.
  * @param {Step[]} [options.subagents] Steps for requests of subagents.
- * @param {Step} [options.otherwise] What a request gets once its list is used up; a short text when absent.
+ * @param {Step} [options.otherwise] Step for a request whose list is used up; a short text by default.
  * @returns {Promise<LoopbackApi>}
  */
 function startApi({ scenario = [], subagents = [], otherwise = step.text('Done.') } = {}) {
   return new LoopbackApi(scenario, subagents, otherwise).listen();
 }
 
-/** A running API: `url`, the `requests` seen so far, and the scenario still to play. Emits `request` with each record. */
+/** A running API: `url`, the `requests` received so far, and the rest of the scenario. Emits `request` with each record. */
 class LoopbackApi extends EventEmitter {
   /** @param {Step[]} scenario @param {Step[]} subagents @param {Step} otherwise */
   constructor(scenario, subagents, otherwise) {
     super();
-    /** Known once it listens. */
+    /** Set once the server listens. */
     this.url = '';
     /** @type {RequestRecord[]} */
     this.requests = [];
@@ -170,7 +170,7 @@ class LoopbackApi extends EventEmitter {
     /** @type {{main: Step[], subagent: Step[]}} */
     this.queues = { main: [...scenario], subagent: [...subagents] };
     this.server = http.createServer((request, response) => this.#take(request, response));
-    // A client keeps its connections; a hanging step must not be ended by the server's own clock.
+    // A client keeps its connections open, and the server's own timeout must not end a hanging step.
     this.server.requestTimeout = 0;
   }
 
@@ -184,17 +184,17 @@ class LoopbackApi extends EventEmitter {
     return this;
   }
 
-  /** Replaces what is still to be played for the main conversation. @param {Step[]} steps */
+  /** Replaces the remaining steps of the main conversation. @param {Step[]} steps */
   play(...steps) {
     this.queues.main = steps;
   }
 
-  /** The requests of the main conversation, oldest first; with `since` (epoch milliseconds) only later ones. */
+  /** Returns the requests of the main conversation, oldest first; with `since` (epoch milliseconds) only those after that time. */
   conversation(since = 0) {
     return this.requests.filter((record) => record.kind === 'main' && record.at > since);
   }
 
-  /** Ends the server and every connection it holds. */
+  /** Closes the server and all its connections. */
   async close() {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
@@ -230,7 +230,7 @@ class LoopbackApi extends EventEmitter {
     }
     if (body === null) return sendError(response, record, 400, 'invalid_request_error', 'The body is no JSON object.');
     if (record.kind === 'count') return send(response, 200, { input_tokens: 1200 });
-    // Titles and other side questions of the client must not use up the scenario.
+    // Requests for titles and other side questions must not use up the scenario.
     const next = record.kind === 'helper' ? step.text('Drill') : this.#next(record.kind, record.at);
     record.answer = next.kind ? `${next.reply} ${next.kind}` : next.reply;
     const play = () => this.#play(next, record, body, response);
@@ -239,7 +239,7 @@ class LoopbackApi extends EventEmitter {
   }
 
   /**
-   * The step for a request; one that is used up leaves the list.
+   * Returns the step for a request and removes a step that is used up.
    *
    * @param {'main' | 'subagent'} kind
    * @param {number} at Arrival of the request.
@@ -303,7 +303,7 @@ class LoopbackApi extends EventEmitter {
 }
 
 /**
- * What a request is: who asked, for which session, and what the user's last message says.
+ * Describes a request: its sender, its session and the text of the user's last message.
  *
  * @param {IncomingMessage} request
  * @param {any} body
@@ -322,7 +322,7 @@ function describe(request, body, at, number) {
     path,
     kind: kindOf(request, path, body),
     auth: request.headers.authorization ? 'subscriber' : request.headers['x-api-key'] ? 'key' : 'none',
-    /** What it logged in with; nothing real ever comes here. */
+    /** Credential of the request; never a real one. */
     credential: request.headers.authorization?.replace(/^Bearer /, '') ?? only(request.headers['x-api-key']),
     client: request.headers['user-agent'] ?? null,
     session: only(request.headers['x-claude-code-session-id']),
@@ -358,7 +358,7 @@ function kindOf(request, path, body) {
   return (body?.tools ?? []).some((/** @type {any} */ tool) => tool.name === 'Bash') ? 'main' : 'helper';
 }
 
-/** A header that comes once. @param {string | string[] | undefined} header */
+/** Returns the value of a header that occurs only once. @param {string | string[] | undefined} header */
 function only(header) {
   return typeof header === 'string' ? header : null;
 }
@@ -402,7 +402,8 @@ function sendError(response, record, status, type, message, headers = {}) {
 }
 
 /**
- * A subscriber's refusal. The client reads the limit from the `anthropic-ratelimit-unified-*` headers, not from the body.
+ * Sends a usage-limit refusal as a subscriber gets it. The client reads the limit from the `anthropic-ratelimit-unified-*` headers, not
+ * from the body.
  *
  * @param {ServerResponse} response
  * @param {RequestRecord} record
@@ -424,7 +425,7 @@ function sendLimit(response, record, { kind, resetsAt = 0 }) {
 }
 
 /**
- * The quota headers of a subscriber: for each window its status, use (0 to 1) and reset (epoch seconds).
+ * Returns a subscriber's quota headers: for each window its status, the share used (0 to 1) and the reset (epoch seconds).
  *
  * @param {{status: string, reset: number, claim: string, fiveHour: [string, number, number], sevenDay: [string, number, number]}} quota
  * @returns {Record<string, string>}
@@ -486,7 +487,7 @@ function beginStream(response, record, body) {
   event(response, 'message_start', { message: blankMessage(record, body) });
 }
 
-/** The beginning of an answer that is not heard of again. @param {ServerResponse} response @param {RequestRecord} record @param {any} body */
+/** Sends the beginning of an answer that never ends. @param {ServerResponse} response @param {RequestRecord} record @param {any} body */
 function beginText(response, record, body) {
   beginStream(response, record, body);
   event(response, 'content_block_start', { index: 0, content_block: { type: 'text', text: '' } });
@@ -494,7 +495,7 @@ function beginText(response, record, body) {
 }
 
 /**
- * Streams a thinking block slowly, then a text, and ends the turn. A client that asks for no stream gets all of it at the end.
+ * Streams a thinking block slowly, then a text, and ends the turn. A client that did not ask for a stream gets everything at the end.
  *
  * @param {ServerResponse} response
  * @param {RequestRecord} record
@@ -550,7 +551,7 @@ function sendMessage(response, record, body, content, stopReason) {
 }
 
 /**
- * Streams the rest of an answer to its end, its blocks numbered from `first` on.
+ * Streams the rest of an answer; its blocks are numbered from `first`.
  *
  * @param {ServerResponse} response
  * @param {any} body
@@ -574,7 +575,7 @@ function endMessage(response, body, content, stopReason, first = 0) {
 }
 
 /**
- * The service's safety check of tool calls, without which a client in mode `auto` runs none of them (2.1.332). It finds no fault.
+ * Answers the safety check of tool calls, without which a client in mode `auto` runs no tool (2.1.332). It approves every call.
  *
  * @param {any} body
  * @param {any[]} content

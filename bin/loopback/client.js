@@ -1,6 +1,6 @@
 'use strict';
-// A Claude Code client inside a throw-away home: where it is found, and an open session of it. The session speaks stream-json on its
-// pipes and its input stays open, which keeps it alive between turns as a terminal would; only the process started here is ever ended.
+// A Claude Code client inside a throw-away home: finds the program and opens a session. The session uses stream-json on its pipes, and its
+// input stays open, which keeps it alive between turns as a terminal would. This module ends only the process that it started.
 
 const { EventEmitter } = require('node:events');
 const { execFile, spawn } = require('node:child_process');
@@ -13,7 +13,7 @@ const { RecoverError } = require('../lib/errors.js');
 /** @typedef {Awaited<ReturnType<typeof import('./api.js').startApi>>} LoopbackApi */
 /** How a process ended. @typedef {{code: number | null, signal: NodeJS.Signals | null, error?: Error}} Ending */
 
-/** A credential that opens nothing. The form decides how the client treats a refusal: only subscribers have usage limits. */
+/** Credentials that grant no access. The form decides how the client treats a refusal: only subscribers have usage limits. */
 const CREDENTIALS = {
   subscriber: { CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-loopback-only-not-a-credential' },
   key: { ANTHROPIC_API_KEY: 'sk-ant-api03-loopback-only-not-a-credential' },
@@ -23,12 +23,12 @@ const CREDENTIALS = {
 const OPEN_SESSION = ['-p', '--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose'];
 
 /**
- * Finds the user's client: `CC_RECOVER_CLAUDE` (an absolute path), else `claude` on `PATH`, never inside `project`,
- * because what a project contains must not decide what is started.
+ * Finds the user's client: `CC_RECOVER_CLAUDE` (an absolute path), else `claude` on `PATH`, never inside `project`, because a project must
+ * not decide which program is started.
  *
  * @param {{env?: Record<string, string | undefined>, project?: string}} [where]
  * @returns {string | null} Absolute path, or `null` when there is none.
- * @throws {Error} with `code` and `hint` when `CC_RECOVER_CLAUDE` names something that cannot be started.
+ * @throws {Error} with `code` and `hint` when `CC_RECOVER_CLAUDE` names a file that cannot be started.
  */
 function findClient({ env = process.env, project = process.cwd() } = {}) {
   const named = env.CC_RECOVER_CLAUDE;
@@ -48,18 +48,18 @@ function findClient({ env = process.env, project = process.cwd() } = {}) {
 }
 
 /**
- * Error for a client the user named and that is none.
+ * Returns the error for a client that the user named and that cannot be started.
  *
- * @param {string} where Option or variable it came from.
+ * @param {string} where Option or variable that named it.
  * @param {string} named
  */
 function noSuchClient(where, named) {
   const wrong = !path.isAbsolute(named) ? 'is no absolute path' : isFile(named) ? 'names a file that is not executable' : 'names no file';
-  // A wrong option is wrong usage; a wrong variable is a client that is not there.
+  // A wrong option is a usage error; a wrong variable means that the client was not found.
   return new RecoverError(where.startsWith('--') ? 'USAGE' : 'CLIENT_NOT_FOUND', `${where} ${wrong}`, { path: named, hint: `set ${where} to the absolute path of claude` });
 }
 
-/** Whether this can be started. @param {string} file */
+/** Whether the file can be executed. @param {string} file */
 function isProgram(file) {
   try {
     fs.accessSync(file, fs.constants.X_OK);
@@ -81,7 +81,7 @@ function inside(file, dir) {
 }
 
 /**
- * The client's version, such as `2.1.329`; `null` when it does not tell one within ten seconds.
+ * Returns the client's version, such as `2.1.329`; `null` if the client does not print one within ten seconds.
  *
  * @param {string[]} command Program and first arguments.
  * @param {ThrowAwayHome} home
@@ -97,7 +97,7 @@ async function clientVersion(command, home) {
 }
 
 /**
- * The environment of a client in `home` that talks to `api` and to nothing else.
+ * Returns the environment of a client in `home` that connects only to `api`.
  *
  * @param {ThrowAwayHome} home
  * @param {LoopbackApi} api
@@ -132,7 +132,7 @@ function openSession({ command, home, api, credential, args = [], env, cwd = hom
     cwd,
     env: clientEnvironment(home, api, { credential, env }),
     stdio: ['pipe', 'pipe', 'pipe'],
-    // A Ctrl-C at the terminal is for whoever started the client, who then ends it in order.
+    // A Ctrl-C in the terminal reaches only the process that started the client, which then ends the client in order.
     detached: process.platform !== 'win32',
   });
   return new OpenSession(child);
@@ -145,13 +145,13 @@ class OpenSession extends EventEmitter {
     super();
     this.child = child;
     this.pid = child.pid ?? null;
-    /** Session id, known from the first line on. @type {string | null} */
+    /** Session id, known once the first line is read. @type {string | null} */
     this.id = null;
-    /** What it printed, each with `seenAt` (epoch milliseconds). @type {any[]} */
+    /** Lines that the session printed, each with `seenAt` (epoch milliseconds). @type {any[]} */
     this.lines = [];
-    /** The last it said on standard error. */
+    /** The last output on standard error. */
     this.errors = '';
-    /** How it ended; `null` while it lives. @type {Ending | null} */
+    /** How the process ended; `null` while it runs. @type {Ending | null} */
     this.result = null;
     /** @type {Promise<Ending>} */
     this.ended = new Promise((resolve) => {
@@ -196,19 +196,19 @@ class OpenSession extends EventEmitter {
     this.child.stdin.write(`${JSON.stringify({ type: 'user', message: { role: 'user', content: text } })}\n`);
   }
 
-  /** The `result` lines so far: one for each turn that ended. */
+  /** Returns the `result` lines so far: one for each turn that ended. */
   results() {
     return this.lines.filter((line) => line.type === 'result');
   }
 
-  /** Ends the session as its user would: closes its input, and only if that is not enough ends the process. */
+  /** Ends the session as its user would: closes its input, and ends the process only if that is not enough. */
   async close(patienceSeconds = 8) {
     this.child.stdin.end();
     if (await this.#endsWithin(patienceSeconds)) return this.ended;
     return this.terminate(patienceSeconds);
   }
 
-  /** Ends the session at once: a client whose input ends still waits for hooks that could wake it. */
+  /** Ends the session at once: a client whose input is closed still waits for hooks that could wake it. */
   async terminate(patienceSeconds = 8) {
     this.child.kill('SIGTERM');
     if (await this.#endsWithin(patienceSeconds)) return this.ended;

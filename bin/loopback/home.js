@@ -1,20 +1,21 @@
 'use strict';
-// A throw-away home: a directory with its own HOME, Claude Code configuration, project and state of this package, and the environment
-// that keeps a client inside it. Nothing of the user's own set-up is read through it and nothing outside it is written.
+// A throw-away home: a directory with its own HOME, Claude Code configuration, project and state of this package, and the environment that
+// keeps a client inside it. A client in it reads nothing of the user's own configuration and writes nothing outside it.
 
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-/** Variables that would let the user's account, gateway, proxy or running session reach into the home. */
+/** Variables that would let the user's account, gateway, proxy or running session affect a client in the home. */
 const FOREIGN = /^(CLAUDE|ANTHROPIC|CC_RECOVER_|XDG_|AI_AGENT$|NODE_OPTIONS$|(HTTPS?|ALL|NO)_PROXY$)/i;
 
 /**
- * Makes a throw-away home with a project in it.
+ * Creates a throw-away home with a project in it.
  *
  * @param {object} [options]
- * @param {string} [options.label] first part of the directory's name; short, because sockets below it may have some 100 characters.
+ * @param {string} [options.label] first part of the directory's name; short, because socket paths below it are limited to about 100
+ *   characters.
  * @param {object} [options.config] configuration of this package, written to the file the environment names.
  * @param {string} [options.projectName]
  * @returns {ThrowAwayHome}
@@ -30,7 +31,7 @@ function makeHome({ label = 'ccsr-drill', config, projectName = 'project' } = {}
   return home;
 }
 
-/** Paths of a throw-away home, and what belongs to its life. */
+/** Paths and lifecycle of a throw-away home. */
 class ThrowAwayHome {
   /** @param {string} root @param {string} projectName */
   constructor(root, projectName) {
@@ -44,7 +45,7 @@ class ThrowAwayHome {
   }
 
   /**
-   * The environment of everything started in this home.
+   * Returns the environment for every process in this home.
    *
    * @param {Record<string, string | undefined>} [more] Added last; `undefined` removes a variable.
    * @returns {Record<string, string>}
@@ -67,8 +68,8 @@ class ThrowAwayHome {
   }
 
   /**
-   * The transcript of a session, or `null` while there is none. Asks every project directory, because the name of one is a
-   * lossy encoding.
+   * Returns the path of a session's transcript, or `null` while it does not exist. Searches every project directory, because the directory
+   * name is a lossy encoding of the path.
    *
    * @param {string} session
    */
@@ -81,18 +82,23 @@ class ThrowAwayHome {
     return null;
   }
 
-  /** Records of a session's transcript, oldest first; a torn or foreign line is left out. @param {string} session @returns {any[]} */
+  /**
+   * Returns the records of a session's transcript, oldest first; lines that do not parse are left out.
+   *
+   * @param {string} session
+   * @returns {any[]}
+   */
   records(session) {
     const file = this.transcript(session);
     return file === null ? [] : readLines(file);
   }
 
-  /** The incident file of a session as a value, or `null`. @param {string} session @returns {any} */
+  /** Returns the parsed incident file of a session, or `null`. @param {string} session @returns {any} */
   incident(session) {
     return readJson(path.join(this.stateDir, 'incidents', `${session}.json`));
   }
 
-  /** The registry entry of the live client that holds a session, or `null`. @param {string} session @returns {any} */
+  /** Returns the registry entry of the client that has a session open, or `null`. @param {string} session @returns {any} */
   registered(session) {
     const dir = path.join(this.configDir, 'sessions');
     for (const name of entries(dir)) {
@@ -103,7 +109,7 @@ class ThrowAwayHome {
     return null;
   }
 
-  /** The project's HANDOFF.md, or an empty text. */
+  /** Returns the project's HANDOFF.md, or an empty text. */
   handoff() {
     try {
       return fs.readFileSync(path.join(this.project, 'HANDOFF.md'), 'utf8');
@@ -112,13 +118,17 @@ class ThrowAwayHome {
     }
   }
 
-  /** Removes the home. What was started in it has to have ended; a last write of it is waited for. */
+  /** Removes the home. All its processes must have ended; the retries cover a last write. */
   remove() {
     fs.rmSync(this.root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
 
-/** A small repository, so that what is noted about branch and commit is real; a machine without git goes without. @param {ThrowAwayHome} home */
+/**
+ * Creates a small repository, so that recorded branches and commits are real; a machine without git skips this.
+ *
+ * @param {ThrowAwayHome} home
+ */
 function startRepository(home) {
   const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { cwd: home.project, env: home.environment(), stdio: 'ignore' });
   try {
@@ -130,7 +140,11 @@ function startRepository(home) {
   }
 }
 
-/** Answers the questions a client asks on its first start, so that a terminal session opens at its prompt. @param {ThrowAwayHome} home */
+/**
+ * Answers in advance the questions that a client asks on its first start, so that a terminal session opens at its prompt.
+ *
+ * @param {ThrowAwayHome} home
+ */
 function trustProject(home) {
   const state = {
     hasCompletedOnboarding: true,
@@ -166,7 +180,7 @@ function readLines(file) {
     try {
       if (line !== '') records.push(JSON.parse(line));
     } catch {
-      // A line that is still being written.
+      // The client is still writing this line.
     }
   }
   return records;

@@ -1,6 +1,6 @@
 'use strict';
-// A rehearsal: a session in a throw-away home meets a usage limit whose end is seconds away, and must go on by itself. Each step is
-// proved from a place the tested parts do not control: requests are counted by the API, turns are read from the client's transcript.
+// A rehearsal: a session in a throw-away home meets a usage limit that resets in a few seconds, and must continue by itself. Each step is
+// proved from a source that the tested parts do not control: requests are counted by the API, turns are read from the client's transcript.
 
 const { execFile } = require('node:child_process');
 const fs = require('node:fs');
@@ -8,20 +8,20 @@ const path = require('node:path');
 const { startApi, step } = require('./api.js');
 const { openSession } = require('./client.js');
 
-/** Milliseconds between two looks at a file. */
+/** Milliseconds between two checks of a file. */
 const LOOK_EVERY = 50;
-/** Milliseconds between two signs of life while a step takes time. */
+/** Milliseconds between two progress reports of a step. */
 const TICK_EVERY = 500;
-/** Seconds watched after the second turn for a continue that should not come. */
+/** Seconds to watch after the second turn for an unwanted continuation. */
 const QUIET_SECONDS = 1.5;
 
-/** Configuration of this package during a rehearsal: the waits of a real stop, cut to seconds. */
+/** Configuration of this package during a rehearsal: the waits after a real stop, shortened to seconds. */
 const REHEARSAL_CONFIG = { heartbeat: { graceSeconds: 1, stepSeconds: 0.25 }, notify: { desktop: false } };
 
 /** A step and its proof. @typedef {{step: string, at: string, ok: boolean, detail: string}} Step */
-/** A sign of life while a step takes time. @typedef {{step: string, doing: string, secondsLeft: number | null}} Tick */
+/** Progress of a step that takes time. @typedef {{step: string, doing: string, secondsLeft: number | null}} Tick */
 
-/** A step that did not happen. `step` is its name, the message says why; the counts are what the API had seen by then. */
+/** A step that did not happen. `step` is its name, the message is the reason; the counts are those of the API at that time. */
 class RehearsalError extends Error {
   /** @param {string} name @param {string} why */
   constructor(name, why) {
@@ -34,17 +34,17 @@ class RehearsalError extends Error {
 }
 
 /**
- * Plays the rehearsal and yields a line for each step that happened.
+ * Runs the rehearsal and yields an entry for each step that happened.
  *
  * @param {object} options
  * @param {import('./client.js').ThrowAwayHome} options.home made with {@link REHEARSAL_CONFIG}.
  * @param {string[]} options.command the client: program and first arguments.
  * @param {string} options.cli path of this package's command line.
- * @param {number} options.resetIn seconds from the stop to the end of the limit.
- * @param {number} options.timeout seconds for the whole.
+ * @param {number} options.resetIn seconds from the stop to the reset of the limit.
+ * @param {number} options.timeout seconds for the whole rehearsal.
  * @param {AbortSignal} options.signal ends the rehearsal early.
- * @param {(tick: Tick) => void} [options.onTick] sign of life, twice a second.
- * @returns {AsyncGenerator<Step, {requests: number, continues: number}, void>} at its end, what the API saw.
+ * @param {(tick: Tick) => void} [options.onTick] called twice a second with the progress.
+ * @returns {AsyncGenerator<Step, {requests: number, continues: number}, void>} at its end, the counts of the API.
  * @throws {RehearsalError} naming the first step that did not happen.
  */
 async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick = () => {} }) {
@@ -52,7 +52,7 @@ async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick 
   /** @type {ReturnType<typeof openSession> | null} */
   let session = null;
   let recovered = false;
-  /** When the request was refused, by the API's clock. */
+  /** Time of the refused request, by the API's clock. */
   let stoppedAt = Infinity;
   const api = await startApi({
     scenario: [
@@ -63,7 +63,7 @@ async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick 
   });
 
   /**
-   * Waits until `look` finds something; the client's end, the deadline and an abort fail the step.
+   * Waits until `look` finds something; the step fails if the client ends, the deadline passes or the rehearsal is aborted.
    *
    * @template T
    * @param {string} name
@@ -146,7 +146,7 @@ async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick 
 }
 
 /**
- * Starts `init` on the home's project; the function it returns gives its outcome once it ended.
+ * Starts `init` on the home's project; the returned function returns the outcome, or `null` while `init` is running.
  *
  * @param {import('./client.js').ThrowAwayHome} home
  * @param {string} cli
@@ -163,7 +163,7 @@ function install(home, cli, signal) {
 }
 
 /**
- * What `init` put into the project's settings.
+ * Describes the hooks that `init` wrote to the project's settings.
  *
  * @param {import('./client.js').ThrowAwayHome} home
  * @param {{error: Error | null, stderr: string}} outcome
@@ -182,13 +182,13 @@ function hooksFound(home, { error, stderr }) {
   return `init put ${events.length} into .claude/settings.json: ${events.join(', ')}`;
 }
 
-/** The record that tells the usage limit. @param {import('./client.js').ThrowAwayHome} home @param {string} id */
+/** Returns the transcript record of the usage limit. @param {import('./client.js').ThrowAwayHome} home @param {string} id */
 function limitRecord(home, id) {
   return home.records(id).find((record) => record.isApiErrorMessage === true && record.quotaLimits?.resetsAt);
 }
 
 /**
- * Text of the first real answer behind the limit's record.
+ * Returns the text of the first real answer after the limit's record.
  *
  * @param {import('./client.js').ThrowAwayHome} home
  * @param {string} id
@@ -204,7 +204,11 @@ function answerAfter(home, id, limit) {
   return answer?.message.content.find((/** @type {any} */ block) => block.type === 'text')?.text ?? null;
 }
 
-/** How a client ended and what it said last, as far as it did. @param {ReturnType<typeof openSession> | null} session */
+/**
+ * Returns how a client ended and the last line of its standard error, as far as known.
+ *
+ * @param {ReturnType<typeof openSession> | null} session
+ */
 function lastWords(session) {
   if (!session) return '';
   const { code, signal, error } = session.result ?? {};
@@ -223,7 +227,7 @@ function iso(milliseconds) {
   return new Date(milliseconds).toISOString();
 }
 
-/** Time of day in the user's zone. @param {number} milliseconds */
+/** Returns the time of day in the user's time zone. @param {number} milliseconds */
 function time(milliseconds) {
   return new Date(milliseconds).toTimeString().slice(0, 8);
 }

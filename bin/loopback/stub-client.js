@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 'use strict';
-// A stand-in for Claude Code where there is none: an open stream-json session that asks the API, keeps a transcript and a registry entry
-// of the same shape as the real client's, and runs the project's hooks with the same input and environment. It exists so that the
-// drill and the tests can run anywhere; what it does was read off recordings of client 2.1.329, and it does no more than they need.
+// A stand-in for Claude Code where it is not installed: an open stream-json session that sends requests to the API, keeps a transcript and
+// a registry entry of the same shape as the real client's, and runs the project's hooks with the same input and environment. It exists so
+// that the drill and the tests can run anywhere; its behaviour follows recordings of client 2.1.329 and covers only what they need.
 
 const { randomBytes, randomUUID } = require('node:crypto');
 const { spawn } = require('node:child_process');
@@ -11,17 +11,22 @@ const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
 
-/** A hook as settings carry it. @typedef {{command: string, args?: string[], async?: boolean, asyncRewake?: boolean, timeout?: number, rewakeMessage?: string, rewakeSummary?: string}} Hook */
+/**
+ * A hook as written in the settings.
+ *
+ * @typedef {{command: string, args?: string[], async?: boolean, asyncRewake?: boolean, timeout?: number, rewakeMessage?: string, rewakeSummary?: string}}
+ *   Hook
+ */
 /** @typedef {{matcher?: string, hooks?: Hook[]}} HookGroup */
-/** What a request led to: another one, or the end of the turn. @typedef {{again: boolean, text: string, error?: string}} Outcome */
+/** Outcome of a request: another request, or the end of the turn. @typedef {{again: boolean, text: string, error?: string}} Outcome */
 
-/** The version whose behaviour is stood in for; written into every record. */
+/** Version of the client that this program imitates; written into every record. */
 const VERSION = '2.1.329';
 const MODEL = 'claude-sonnet-5-5';
-/** Seconds the real client gives all SessionEnd hooks together when none asks for more. */
+/** Seconds that the real client gives all SessionEnd hooks together if no hook sets a timeout. */
 const SESSION_END_SECONDS = 1.5;
 
-/** How an error answer of the API is told: the `error` word of record and hook payload, by status. @type {Record<number, string>} */
+/** Value of `error` in the record and in the hook payload, by HTTP status of the API's answer. @type {Record<number, string>} */
 const ERROR_WORDS = {
   401: 'authentication_failed',
   403: 'oauth_org_not_allowed',
@@ -33,7 +38,7 @@ const ERROR_WORDS = {
 /** @type {Record<string, string>} */
 const LIMIT_NAMES = { five_hour: '5-hour limit', seven_day: 'weekly limit', seven_day_opus: 'Opus limit', seven_day_sonnet: 'Sonnet limit' };
 
-/** One open session: its transcript, its hooks, and the turns it plays one after another. */
+/** One open session: its transcript, its hooks, and the turns that it runs one after another. */
 class StubSession {
   /** @param {{cwd: string, configDir: string, permissionMode: string}} where */
   constructor({ cwd, configDir, permissionMode }) {
@@ -49,14 +54,14 @@ class StubSession {
     this.promptId = null;
     this.turns = 0;
     this.startedAt = Date.now();
-    /** What the API is sent. @type {object[]} */
+    /** Messages that are sent to the API. @type {object[]} */
     this.messages = [];
     this.hooks = readHooks([
       path.join(configDir, 'settings.json'),
       path.join(this.cwd, '.claude', 'settings.json'),
       path.join(this.cwd, '.claude', 'settings.local.json'),
     ]);
-    /** Hooks that run beside the session. @type {Set<import('node:child_process').ChildProcess>} */
+    /** Hooks that run in the background. @type {Set<import('node:child_process').ChildProcess>} */
     this.background = new Set();
     /** @type {{text: string, wake: boolean}[]} */
     this.queue = [];
@@ -128,7 +133,7 @@ class StubSession {
     }
   }
 
-  /** One request to the API and what becomes of its answer. @returns {Promise<Outcome>} */
+  /** Sends one request to the API and handles its answer. @returns {Promise<Outcome>} */
   async #request() {
     let response;
     let body;
@@ -202,7 +207,7 @@ class StubSession {
     return { again: false, text, error };
   }
 
-  /** Only `Write` inside the project is played; any other call fails as an unknown tool does. @param {any} call */
+  /** Runs `Write` inside the project only; any other call fails like an unknown tool. @param {any} call */
   #runTool({ name, input }) {
     const file = path.resolve(this.cwd, String(input?.file_path ?? ''));
     if (name !== 'Write' || !file.startsWith(this.cwd + path.sep)) {
@@ -263,11 +268,11 @@ class StubSession {
   }
 
   /**
-   * Runs the hooks of an event. Resolves when those that hold the client up have ended.
+   * Runs the hooks of an event. Resolves when those that block the client have ended.
    *
    * @param {string} event
-   * @param {string | null} subject What matchers are compared with.
-   * @param {object} fields Of the payload.
+   * @param {string | null} subject Value that matchers are compared with.
+   * @param {object} fields Further fields of the payload.
    */
   #runHooks(event, subject, fields) {
     const payload = {
@@ -297,7 +302,7 @@ class StubSession {
         cwd: this.cwd,
         env: this.#hookEnvironment(),
         stdio: ['pipe', 'ignore', 'pipe'],
-        // As in the real client, a hook leads its own session and gets no signal meant for the terminal.
+        // As in the real client, a hook leads its own session and gets none of the terminal's signals.
         detached: process.platform !== 'win32',
       };
       const child = hook.args
@@ -327,7 +332,7 @@ class StubSession {
 
   #hookEnvironment() {
     const env = { ...process.env };
-    // The real client does not hand a subscriber's token to its hooks.
+    // The real client does not pass a subscriber's token to its hooks.
     delete env.CLAUDE_CODE_OAUTH_TOKEN;
     return {
       ...env,
@@ -342,7 +347,8 @@ class StubSession {
   }
 
   /**
-   * Ends the session: the signal to hooks that still wait, its last hooks, the closing record, the registry entry.
+   * Ends the session: signals the hooks that still wait, runs the SessionEnd hooks, writes the closing record and removes the registry
+   * entry.
    *
    * @param {boolean} waitForTurn
    */
@@ -357,17 +363,21 @@ class StubSession {
   }
 }
 
-/** Ends a hook that this session started: its whole group, because a shell stands between. @param {import('node:child_process').ChildProcess} child */
+/**
+ * Ends a hook that this session started: its whole process group, because a shell runs between them.
+ *
+ * @param {import('node:child_process').ChildProcess} child
+ */
 function end(child) {
   try {
     if (process.platform === 'win32') child.kill();
     else if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
   } catch {
-    // It ended by itself.
+    // The process had already ended.
   }
 }
 
-/** Hook groups by event, from every settings file that can be read. @param {string[]} files */
+/** Returns the hook groups by event, from every readable settings file. @param {string[]} files */
 function readHooks(files) {
   /** @type {Record<string, HookGroup[]>} */
   const all = {};
@@ -386,7 +396,8 @@ function readHooks(files) {
 }
 
 /**
- * A plain word or a list of words is compared whole, anything else is a regular expression; no matcher takes everything.
+ * Whether a matcher matches. A word or a list of words must be equal to the subject, anything else is a regular expression; without a
+ * matcher everything matches.
  *
  * @param {string | undefined} matcher
  * @param {string | null} subject
@@ -397,7 +408,7 @@ function matches(matcher, subject) {
   return new RegExp(matcher).test(subject);
 }
 
-/** Start time of this process in clock ticks since boot, as the client registers it on Linux; `null` elsewhere. */
+/** Returns the start time of this process in clock ticks since boot, as the client registers it on Linux; `null` elsewhere. */
 function startTicks() {
   try {
     const stat = fs.readFileSync('/proc/self/stat', 'utf8');

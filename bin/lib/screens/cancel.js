@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `cancel`: what is no longer waited for.
+// The screen of `cancel`: which stops are no longer waited for.
 
 const { cleaned } = require('../text.js');
 const { homely, nextWords, shortIds } = require('../wording.js');

@@ -1,6 +1,6 @@
 'use strict';
 
-// The screens of `config`: the files with what is wrong in them, and every value with the file that decides it.
+// The screens of `config`: the files with their errors, and every value with the file that sets it.
 
 const { cleaned, wrapped } = require('../text.js');
 const { homely, sentence } = require('../wording.js');

@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `doctor`: a line for each thing that was looked at, where it is, and what to do about it.
+// The screen of `doctor`: a line for each check, with its path and the next step.
 
 const { cleaned, widthOf, wrapped } = require('../text.js');
 const { count, homely } = require('../wording.js');
@@ -8,9 +8,8 @@ const { count, homely } = require('../wording.js');
 /** @typedef {import('../../../src/ffi/types.js').DoctorReport} DoctorReport */
 /** @typedef {import('../../../src/ffi/types.js').DoctorCheck} DoctorCheck */
 
-/** Space between columns. */
 const GUTTER = '  ';
-/** Narrowest column of facts that stands beside the names; below that they stand under them. */
+/** Minimum width of the facts beside the names; with less room they are printed below them. */
 const NARROWEST = 30;
 
 /**

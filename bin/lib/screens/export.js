@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `export`: what was saved and where, what was left, and what failed.
+// The screen of `export`: what was saved and where, what was skipped, and what failed.
 
 const { NAME_COLUMNS } = require('../sessions.js');
 const { tableLines } = require('../table.js');
@@ -21,7 +21,7 @@ function printExported(report, io) {
   if (!report.dryRun && report.log === null) io.error('warning: the session log could not be written; the exports are as they should be');
 }
 
-/** What could not be exported, each with what to do next. @param {Pick<ExportReport, 'failures'>} report */
+/** Returns what could not be exported, each with the next step. @param {Pick<ExportReport, 'failures'>} report */
 function failureLines(report) {
   return report.failures.flatMap(({ session, path, message, hint }) => {
     const what = `${session ?? 'What is in this directory'} is not exported: ${path === null || message.includes(path) ? '' : `${path}: `}${message}`;
@@ -51,7 +51,7 @@ function exportLines(report, { width, colours }) {
   }
   if (!dryRun && exports.length > 0) {
     lines.push('', ...wrapped('A session is brought back with:', room));
-    // Never cut: it is there to be copied, and cleaning would change a path.
+    // The user copies this line, so it is never cut; cleaning would change a path.
     lines.push(`  ${colours.cyan(commandWords([...ownName().split(' '), 'import', report.exports[0].path]))}`);
     if (log !== null) lines.push('', ...wrapped(`Logged in ${homely(log)}.`, room).map(colours.dim));
   }

@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `forget`: what is removed, and what Claude Code has of the session.
+// The screen of `forget`: what is removed, and what Claude Code still has of the session.
 
 const { printProblems } = require('../sessions.js');
 const { cleaned, wrapped } = require('../text.js');

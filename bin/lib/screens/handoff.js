@@ -1,6 +1,6 @@
 'use strict';
 
-// What `handoff` prints: the text itself, exactly as it is to be pasted; of a writing what became of the file.
+// Prints the result of `handoff`: the note exactly as the user pastes it, or what happened to the file after a write.
 
 const { clean, cleaned, truncatedPath, wrapped } = require('../text.js');
 const { count, homely, ownName } = require('../wording.js');
@@ -15,7 +15,7 @@ const { count, homely, ownName } = require('../wording.js');
  */
 function printHandoff(report, io, writing) {
   const { dryRun, text } = report;
-  // Exact but for what a terminal would obey.
+  // Print the text unchanged except for control characters, which a terminal would obey.
   if (!writing || dryRun) io.lines(text.trimEnd().split('\n').map((line) => clean(line, '\t')));
   if (!writing) return;
   const lines = writtenLines(report, { width: io.width, colours: io.colours });

@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `import`: what was put where, what stays in the export, and how the session is resumed.
+// The screen of `import`: what was written where, what stays in the export, and how to resume the session.
 
 const { cleaned, truncatedPath, wrapped } = require('../text.js');
 const { commandWords, count, homely, sentence, sizeWords } = require('../wording.js');
@@ -34,7 +34,7 @@ function importLines(report, { width, colours }) {
   if (hint !== null) lines.push('', ...wrapped(sentence(hint), room).map(colours.yellow));
   if (resume === null) return lines;
   lines.push('', ...wrapped(dryRun ? 'It would be resumed with:' : 'Resume it with:', room));
-  // Never cut: it is there to be copied, and cleaning would change a path.
+  // The user copies this line, so it is never cut; cleaning would change a path.
   lines.push(`  ${colours.cyan(commandWords(resume, cwd, { env }))}`);
   return lines;
 }

@@ -1,6 +1,6 @@
 'use strict';
 
-// The screens of `kill`: what would be ended and what may be lost, and what became of it.
+// The screens of `kill`: which processes would be ended and what may be lost, and the outcome.
 
 const { directoryOf, nameOf } = require('../sessions.js');
 const { cleaned, truncated, truncatedPath, wrapped } = require('../text.js');
@@ -10,17 +10,17 @@ const { clock, commandWords, doingWords, duration, homely, ownName, sentence, si
 /** @typedef {import('../../../src/ffi/types.js').KillChild} KillChild */
 /** @typedef {import('../output.js').View} View */
 
-/** Columns of the labels, and the space behind them. */
+/** Width of the labels and the space after them, in columns. */
 const LABEL = 10;
 
-/** Narrowest place for values beside their labels; in less they stand below them. */
+/** Minimum width of values beside their labels; with less room they are printed below them. */
 const BESIDE = 34;
 
-/** Longest name that is shown, in columns. */
+/** Maximum width of a displayed name, in columns. */
 const NAMED = 200;
 
 /**
- * What would be ended.
+ * Returns the lines about the processes that would be ended.
  *
  * @param {KillReport} report
  * @param {View} view
@@ -75,7 +75,7 @@ function toolWords(children) {
 }
 
 /**
- * What became of it.
+ * Returns the lines about the outcome.
  *
  * @param {KillReport} report
  * @param {View} view
@@ -104,7 +104,7 @@ function killedLines(report, { width, colours }) {
   }
   const { commands } = report;
   if (commands?.resume) {
-    // Never cut: it is there to be copied, and cleaning would change a path.
+    // The user copies this line, so it is never cut; cleaning would change a path.
     lines.push('', ...wrapped('It is opened again with:', room), `  ${colours.cyan(commandWords(commands.resume, commands.cwd, { env: commands.env }))}`);
   }
   if (log !== null) lines.push('', ...wrapped(`Logged in ${homely(log)}.`, room).map(colours.dim));

@@ -1,6 +1,6 @@
 'use strict';
 
-// The list: every session in one table, as far as the filters let it through.
+// The list: every session that passes the filters, in one table.
 
 const { NAME_COLUMNS, PATH_COLUMNS, contextCell, directoryOf, nameOf, printProblems, stateCell } = require('../sessions.js');
 const { tableLines } = require('../table.js');
@@ -14,7 +14,7 @@ const { clock, count, doingWords, homely, ownName, shortIds, sizeWords } = requi
 /**
  * @param {ListReport} report
  * @param {import('../output.js').Output} io
- * @param {string[]} [filters] What was asked for, as it was typed: `--state hung`.
+ * @param {string[]} [filters] Filters as the user typed them: `--state hung`.
  */
 function printList(report, io, filters = []) {
   return io.page(listLines(report, { width: io.width, colours: io.colours }, filters), () => printProblems(report.problems, io));
@@ -54,7 +54,7 @@ function listLines(report, { width, colours }, filters) {
       session.oversized ? { text: sizeWords(session.bytes), style: colours.yellow } : sizeWords(session.bytes),
       contextCell(session, colours),
       nameOf(session),
-      // In the list of one project every line would say the same.
+      // In the list of one project this cell would be the same in every row.
       project === null ? homely(directoryOf(session)) : '',
     ],
   }));
@@ -72,7 +72,7 @@ function listLines(report, { width, colours }, filters) {
 }
 
 /**
- * Sessions whose transcript is gone.
+ * Returns the lines about sessions whose transcript is gone.
  *
  * @param {ListReport} report
  * @param {View} view

@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `log`: a sentence for everything that was decided or done, and whether the chain of the journal holds.
+// The screen of `log`: a sentence for each decision and action, and whether the chain of the journal is intact.
 
 const { INDENT } = require('../table.js');
 const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
@@ -8,7 +8,7 @@ const { clock, count, homely, shortIds } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').LogReport} LogReport */
 
-/** Narrowest sentence that stands beside its time. */
+/** Minimum width of a sentence beside its time. */
 const BESIDE = 30;
 
 /**

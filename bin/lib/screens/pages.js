@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `export --format`: which pages were written and where, what is not on them, and what failed.
+// The screen of `export --format`: which pages were written and where, what was left out of them, and what failed.
 
 const { pathToFileURL } = require('node:url');
 const { NAME_COLUMNS } = require('../sessions.js');
@@ -39,7 +39,7 @@ function pageLines(report, { width, colours }) {
     lines.push('', ...wrapped('Open the list of them in a browser:', room), `  ${colours.cyan(pathToFileURL(/** @type {string} */ (report.index)).href)}`);
   } else if (!dryRun && pages.length === 1) {
     lines.push('', ...wrapped(format === 'html' ? 'Open it in a browser:' : 'Open it:', room));
-    // Never cut: it is there to be copied. Nothing in an address steers a terminal.
+    // The user copies this line, so it is never cut. A URL contains no control characters.
     lines.push(`  ${colours.cyan(pathToFileURL(report.pages[0].path).href)}`);
   }
   return lines;

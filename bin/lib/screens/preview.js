@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `preview`: one section a session, the process word by word.
+// The screen of `preview`: one section per session, with the exact command line of the process.
 
 const { printProblems } = require('../sessions.js');
 const { cleaned } = require('../text.js');

@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `prune`: what goes and why, and what stays.
+// The screen of `prune`: what is removed and why, and what stays.
 
 const { printProblems } = require('../sessions.js');
 const { tableLines } = require('../table.js');

@@ -1,6 +1,6 @@
 'use strict';
 
-// What was worked on lately: one session after the other, with what it was asked first and last.
+// The screen of `recall`: recent sessions, each with its first and last prompts.
 
 const { directoryOf, printProblems, stateCell } = require('../sessions.js');
 const { cleaned, truncated, truncatedPath, widthOf, wrapped } = require('../text.js');
@@ -10,10 +10,10 @@ const { clock, doingWords, homely, ownName, shortIds } = require('../wording.js'
 /** @typedef {import('../../../src/ffi/types.js').RecalledPrompt} RecalledPrompt */
 /** @typedef {import('../output.js').View} View */
 
-/** Widest prompt where no terminal sets a width. */
+/** Maximum width of a prompt if there is no terminal. */
 const PROMPT_COLUMNS = 200;
 
-/** Columns of the times of prompts, and the space behind them. */
+/** Width of a prompt's time, in columns. */
 const TIME = 'Feb 27 16:20'.length;
 
 /**
@@ -56,12 +56,12 @@ function recallLines(report, { width, colours }) {
   }
   return lines;
 
-  /** Some words, and a path beside them or below. @param {import('../table.js').Cell[]} cells @param {string} path */
+  /** Returns cells, and a path beside or below them. @param {import('../table.js').Cell[]} cells @param {string} path */
   function flowed(cells, path) {
     const parts = cells.map((cell) => (typeof cell === 'string' ? { text: cell, style: String } : cell)).filter(({ text }) => text !== '');
     const words = parts.map(({ text }) => text).join('  ');
     const used = widthOf(words);
-    // Cut only where it does not fit, and then without colours.
+    // Cut only if it does not fit, and then without colours.
     const line = used <= room ? parts.map(({ text, style }) => style(text)).join('  ') : truncated(words, room);
     if (path === '') return [line];
     return used + 2 + widthOf(path) <= room ? [`${line}  ${path}`] : [line, `  ${truncatedPath(path, room - 2)}`];

@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `relocate`: what is copied, who sees which of both, and how the copy is resumed.
+// The screen of `relocate`: what is copied, which client sees the original and which the copy, and how to resume the copy.
 
 const { cleaned, truncatedPath, wrapped } = require('../text.js');
 const { commandWords, count, homely, sentence, sizeWords } = require('../wording.js');
@@ -23,7 +23,7 @@ function printRelocated(report, io) {
   }
   io.line();
   io.line(dryRun ? 'It would be resumed with:' : `Resume ${files.length > 0 ? 'the copy' : 'it'} with:`);
-  // Never cut: it is there to be copied, and cleaning would change a path.
+  // The user copies this line, so it is never cut; cleaning would change a path.
   const { commands } = report;
   io.line(`  ${io.colours.cyan(commandWords(/** @type {string[]} */ (commands.resume), commands.cwd, { env: commands.env }))}`);
 }

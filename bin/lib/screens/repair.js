@@ -1,7 +1,6 @@
 'use strict';
 
-// The screen of `repair`: what is damaged in a transcript and where, what the client does with it, what is done about it, and what is
-// lost.
+// The screen of `repair`: what is damaged in a transcript and where, what the client does with it, how it is repaired, and what is lost.
 
 const { cleaned, truncatedPath, wrapped } = require('../text.js');
 const { commandWords, count, homely, ownName, sizeWords } = require('../wording.js');
@@ -10,7 +9,7 @@ const { commandWords, count, homely, ownName, sizeWords } = require('../wording.
 /** @typedef {import('../../../src/ffi/types.js').RepairReport} RepairReport */
 /** @typedef {import('../output.js').View} View */
 
-/** Findings of one kind that are shown in full; the rest is counted. */
+/** Maximum number of findings of one kind shown in full; the rest are counted. */
 const SHOWN = 5;
 
 /**
@@ -58,7 +57,7 @@ function repairLines(report, { width, colours }) {
   if (repaired && resume !== null) lines.push(...wrapped('The session is resumed with:', room), copy(commandWords(resume, cwd, { env })), '');
   return lines.slice(0, -1);
 
-  /** Both branches of every fork. */
+  /** Returns the lines about both branches of every fork. */
   function forked() {
     /** @type {string[]} */
     const told = wrapped('The conversation has branches. The client sends one of each fork:', room);

@@ -1,7 +1,7 @@
 'use strict';
 
-// The screen of `report`: what needs you first, then what waits, runs and continued, and the rest; of each stop when and why, what
-// was tried, what it did, and how it ended.
+// The screen of `report`: sessions that need you first, then those that wait, run or continued, and the rest; for each stop its time and
+// reason, the attempts and what they did, and the end.
 
 const { NAME_COLUMNS, PATH_COLUMNS, printProblems, resumeCommand } = require('../sessions.js');
 const { tableLines } = require('../table.js');
@@ -25,7 +25,7 @@ const GROUPS = /** @type {const} */ ([
   { group: 'ended', title: 'Ended', one: 'ended', many: 'ended', colour: 'dim' },
 ]);
 
-/** Files and commits that are named of one incident. */
+/** Maximum number of files and of commits listed per incident. */
 const NAMED = 8;
 
 /**
@@ -44,7 +44,7 @@ function printReport(report, io) {
 function reportLines(report, { width, colours }) {
   const { project, incidents, older } = cleaned(report);
   const now = new Date(report.generatedAt);
-  // Commands are made of what was reported: cleaning would change a path.
+  // Commands use the report as returned by the addon: cleaning would change a path.
   const commands = new Map(incidents.map((account, index) => [account, resumeCommand(/** @type {any} */ (report.incidents[index]))]));
   const short = shortIds(incidents.map(({ session }) => session));
   const groups = GROUPS.map((kind) => ({ kind, members: incidents.filter((account) => account.group === kind.group) })).filter(({ members }) => members.length > 0);
@@ -113,7 +113,7 @@ function reportLines(report, { width, colours }) {
     const denied = work.denied === 0 ? [] : [{ text: deniedWords(account), style: colours.yellow }];
     /** @type {Below[]} */
     const told = attempts.map((tried) => ({ text: triedWords(tried), style: dim }));
-    // What the last run did is in the reason already.
+    // The reason already states what the last run did.
     const reason = needsYou ? next.reason : null;
     const hollow = reason === 'runs-did-nothing' ? attempts.at(-1)?.result?.hollow : null;
     const damage = reason === 'transcript-damaged' ? attempts.at(-1)?.result?.damage : null;
@@ -131,7 +131,7 @@ function reportLines(report, { width, colours }) {
     else told.push({ text: sentence(why), style: dim });
     const command = needsYou ? (commands.get(account) ?? null) : null;
     if (command !== null) told.push({ text: command, style: colours.cyan, copy: true });
-    // What a run was not allowed to do comes before what it says it did.
+    // Denied tool calls come before the run's own last words.
     return [...denied, ...told].filter(({ text }) => text !== '');
   }
 
@@ -162,7 +162,7 @@ function reportLines(report, { width, colours }) {
   }
 }
 
-/** A number, and nothing for none. @param {number} value */
+/** Returns a number as text, and an empty text for 0. @param {number} value */
 function numberOf(value) {
   return value === 0 ? '' : String(value);
 }

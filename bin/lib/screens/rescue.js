@@ -1,6 +1,6 @@
 'use strict';
 
-// The list of `rescue`: every session that lives or is owed something, in a box, or line by line for a screen reader.
+// The list of `rescue`: every session that is open or has pending work, in a box, or line by line for a screen reader.
 
 const { nameOf, stateCell, styleOf } = require('../sessions.js');
 const { tableLines } = require('../table.js');
@@ -10,13 +10,13 @@ const { count, doingWords, duration, ownName, shortIds, sizeWords, stateWords, s
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../output.js').View} View */
 
-/** Colours are no columns. */
+/** Colour sequences, which take no columns. */
 const STYLE = /\u001B\[[0-9;]*m/g;
 
-/** Sides of the box and the space within them. */
+/** Width of the sides of the box and the space inside them. */
 const FRAME = '│ '.length * 2;
 
-/** In a pipe. */
+/** Width without a terminal, such as in a pipe. */
 const WIDEST = 100;
 
 /**
@@ -71,7 +71,7 @@ function summaryOf(sessions) {
 }
 
 /**
- * One session a line, in words: nothing has to be seen to be understood.
+ * Returns one line per session, in words only, so that a screen reader gets everything.
  *
  * @param {Session[]} reported
  * @param {View} view
@@ -91,7 +91,7 @@ function flatLines(reported, { colours }, now) {
 }
 
 /**
- * Sessions without a transcript, one a line, with what is left of each and what brings it back.
+ * Returns one line per session without a transcript, with what remains of it and how to restore it.
  *
  * @param {import('../../../src/ffi/types.js').GoneSession[]} reported
  * @param {View} view
@@ -113,7 +113,7 @@ function agoWords({ lastActivityAt }, now) {
   return lastActivityAt === null ? '' : `${duration(now.getTime() - Date.parse(lastActivityAt))} ago`;
 }
 
-/** A session in a line of a menu. @param {Session} reported @param {number} columns */
+/** Returns a session as a line of a menu. @param {Session} reported @param {number} columns */
 function choiceOf(reported, columns) {
   const session = cleaned(reported);
   const where = session.live === null ? 'closed' : terminalWords(session.live);

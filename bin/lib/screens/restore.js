@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `restore`: the snapshots of a session held against its transcript, what was put back, and how it is undone.
+// The screen of `restore`: the snapshots of a session compared with its transcript, what was restored, and how to undo it.
 
 const { tableLines } = require('../table.js');
 const { cleaned, truncatedPath, wrapped } = require('../text.js');

@@ -1,6 +1,6 @@
 'use strict';
 
-// How sessions are resumed, as lines to paste: one line a session on standard output, and what is not resumed, with the
+// Prints how to resume sessions, as lines to paste: one per session on standard output, and the sessions that are not resumed, with the
 // reason, on standard error.
 
 const { exitOf } = require('../exit.js');
@@ -11,13 +11,13 @@ const { commandWords, ownName, shortIds } = require('../wording.js');
 /** @typedef {import('../../../src/ffi/types.js').ResumeReport} ResumeReport */
 /** @typedef {import('../../../src/ffi/types.js').ResumePlan} ResumePlan */
 
-/** Widest name in a remark. */
+/** Maximum width of a name in a remark. */
 const NAME_COLUMNS = 60;
 
 /**
  * @param {ResumeReport} report
  * @param {import('../output.js').Output} io
- * @returns {number} Exit code: refused when nothing but refusals came out, nothing to do when there was no session at all.
+ * @returns {number} Exit code: refused if every plan was refused, nothing to do if there was no session.
  */
 function printCommands(report, io) {
   const { plans, problems } = report;
@@ -37,22 +37,27 @@ function printCommands(report, io) {
   return exitOf.resumeCommands({ plans: plans.length, refused: refused.length });
 }
 
-/** Which of several transcripts of one session is opened. @param {ResumePlan} plan */
+/** Returns which of several transcripts of one session is opened. @param {ResumePlan} plan */
 function copiesText(plan) {
   const { session, why } = cleaned(plan);
   return `note: session ${session.id} has ${session.copies.length + 1} transcripts: ${why}`;
 }
 
-/** The shell line that resumes a session, with everything it needs. @param {ResumePlan} plan @param {NodeJS.Platform} [platform] */
+/**
+ * Returns the shell line that resumes a session, with directory and environment.
+ *
+ * @param {ResumePlan} plan
+ * @param {NodeJS.Platform} [platform]
+ */
 function resumeLine({ argv, cwd, env, unset }, platform = process.platform) {
   return commandWords(/** @type {string[]} */ (argv), cwd, { env, unset, platform });
 }
 
 /**
- * Why a session is not resumed, and what to do instead.
+ * Returns why a session is not resumed, and what to do instead.
  *
  * @param {ResumePlan} plan
- * @param {string[]} [ids] All ids that are talked about, so that the short form tells them apart.
+ * @param {string[]} [ids] All ids in the output, so that the short form is unique.
  */
 function refusalText(plan, ids = [plan.session.id]) {
   const { session, why, hint } = cleaned(plan);

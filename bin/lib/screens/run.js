@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of one run that resumed a closed session: what it did, and how that is known.
+// The screen of a run that resumed a closed session: what it did, and the evidence for that.
 
 const { cleaned } = require('../text.js');
 const { count, sentence } = require('../wording.js');

@@ -1,7 +1,7 @@
 'use strict';
 
-// Everything about one session, in sections: what it is, how it stopped and what tells so, who holds it, how large it is, what
-// was tried, what comes next, and the commands to take it on, ready to paste.
+// Everything about one session, in sections: its identity, how it stopped and the evidence for it, the owner process, its size, the
+// attempts, the next step, and the commands to continue it, ready to paste.
 
 const WORDS = require('../words.json');
 const { sizeWarnings, stateCell } = require('../sessions.js');
@@ -11,15 +11,15 @@ const { clock, commandWords, count, doingWords, duration, homely, kindWords, nex
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../../src/ffi/types.js').Evidence} Evidence */
 /** @typedef {import('../output.js').View} View */
-/** A labelled line; further ones of the same label stand below it. @typedef {[string, ...(string | null)[]]} Entry */
+/** A label and its values; the second and later values are printed below the first. @typedef {[string, ...(string | null)[]]} Entry */
 
-/** Columns of the labels, and the space behind them. */
+/** Width of the labels and the space after them, in columns. */
 const LABEL = 10;
 
-/** Narrowest place for values beside their labels; in less they stand below them. */
+/** Minimum width of values beside their labels; with less room they are printed below them. */
 const BESIDE = 34;
 
-/** Longest text of somebody else that is shown, in columns. */
+/** Maximum width of a quoted text, in columns. */
 const QUOTED = 400;
 
 /**
@@ -102,7 +102,7 @@ function showLines(report, { width, colours }, now) {
     const indent = ' '.repeat(beside ? LABEL + 1 : 2);
     const lines = values.flatMap((value) => {
       const text = /** @type {string} */ (value);
-      // What goes in further than its label also does so where it is wrapped.
+      // A wrapped line keeps the indentation of its first line.
       const inner = /^ *(?:- )?/.exec(text)?.[0].length ?? 0;
       return wrapped(text.slice(inner), room - indent.length - inner).map((part, index) => indent + (index === 0 ? text.slice(0, inner) : ' '.repeat(inner)) + part);
     });
@@ -199,7 +199,7 @@ function showLines(report, { width, colours }, now) {
     return [words === '' ? null : `${words}${left > 0 ? ` (in ${duration(left)})` : ''}`, next.why === '' ? null : sentence(next.why)];
   }
 
-  /** Made of what was reported: cleaning would change a path. */
+  /** The commands use the report as returned by the addon: cleaning would change a path. */
   function commandLines() {
     const { commands } = report;
     if (!commands) return [];
@@ -211,7 +211,7 @@ function showLines(report, { width, colours }, now) {
     ]);
     const lines = wanted.flatMap(([label, argv]) => {
       if (argv === null) return [];
-      // Ours finds the session from anywhere.
+      // This tool's own commands find the session from any directory.
       const own = argv[0] === 'cc-session-recover';
       const command = colours.cyan(own ? commandWords([...ownName().split(' '), ...argv.slice(1)]) : commandWords(argv, cwd, { env }));
       return beside ? [`${colours.dim(label.padEnd(LABEL))} ${command}`] : [colours.dim(label), `  ${command}`];
@@ -234,7 +234,7 @@ function showLines(report, { width, colours }, now) {
     return `by Claude Code ${when(retention.deletedAfter)} if nothing is added (${limit})`;
   }
 
-  /** `Mar 1 22:00 (5 h 42 min ago)`. @param {string} iso */
+  /** Returns a time such as `Mar 1 22:00 (5 h 42 min ago)`. @param {string} iso */
   function whenWords(iso) {
     const at = new Date(iso);
     const past = now.getTime() - at.getTime();

@@ -1,6 +1,6 @@
 'use strict';
 
-// What `state` prints: the text of one exactly as it was saved; all of them as a table; of a restoring what became of it.
+// Prints the result of `state`: one state exactly as it was saved, all states as a table, or the outcome of a restore.
 
 const { tableLines } = require('../table.js');
 const { clean, cleaned, truncatedPath, wrapped } = require('../text.js');
@@ -76,7 +76,7 @@ function listLines(report, { width, colours }) {
   }
 }
 
-/** What was not done. @param {SavedState} state */
+/** Returns what was unfinished. @param {SavedState} state */
 function openWords({ tasksOpen, tasksDone, inFlight, failing }) {
   return [
     tasksOpen > 0 ? `${tasksOpen} of ${count(tasksOpen + tasksDone, 'task')}` : '',

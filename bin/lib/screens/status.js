@@ -1,7 +1,7 @@
 'use strict';
 
-// The first screen: whether recovery is on and how much quota is used, then what needs the user, what waits, what hangs, what
-// runs, and one line for the rest.
+// The first screen: whether recovery is on and how much quota is used, then the sessions that need the user, wait, hang or run, and one
+// line for the rest.
 
 const { NAME_COLUMNS, PATH_COLUMNS, directoryOf, nameOf, printProblems, resumeCommand, sizeWarnings, stateCell, styleOf } = require('../sessions.js');
 const { quotaLines } = require('../quota.js');
@@ -22,10 +22,10 @@ const GROUPS = /** @type {const} */ ([
   { group: 'running', title: 'Running', one: 'running', many: 'running', doing: 'what', when: 'since' },
 ]);
 
-/** So many of a group are shown. The others are in `list`, and in the JSON. */
+/** Maximum number of sessions shown per group. The others are in `list`, and in the JSON. */
 const SHOWN = 50;
 
-/** Commands that repair older sessions. */
+/** Maximum number of shown commands that repair older sessions. */
 const MOST_REPAIRABLE = 3;
 
 const DAY = 86_400_000;
@@ -41,12 +41,12 @@ function printStatus(report, io) {
 /**
  * @param {StatusReport} report
  * @param {View} view
- * @param {Date} [now] The time for countdowns; when the report was made when absent.
+ * @param {Date} [now] The time for countdowns; by default the time of the report.
  * @returns {string[]}
  */
 function statusLines(report, { width, colours }, now = new Date(report.generatedAt)) {
   const { project, sessions, accounts, recovery } = cleaned(report);
-  // Commands are made of what was reported: cleaning would change a path.
+  // Commands use the report as returned by the addon: cleaning would change a path.
   const commands = new Map(sessions.map((session, index) => [session, resumeCommand(report.sessions[index])]));
   const short = shortIds(sessions.map((session) => session.id));
   const inGroup = GROUPS.map((kind) => ({ kind, members: sessions.filter((session) => session.group === kind.group).toSorted(inOrder(now)) }));
@@ -75,7 +75,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   }
   return parts.flat();
 
-  /** Whether recovery is on, and the quota: on the same line where it fits. */
+  /** Returns whether recovery is on, and the quota: on the same line if it fits. */
   function overviewLines() {
     const quota = quotaLines(accounts, width, now);
     if (recovery === undefined) return [quota.map(dim)];
@@ -87,7 +87,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     return [wrap(words).map(style), help, quota.map(dim)];
   }
 
-  /** What was recovered last, where nothing is stopped. */
+  /** Returns the last recovery, for a report without stopped sessions. */
   function recovered() {
     const last = recovery?.lastRecovered ?? null;
     if (last === null) return [];
@@ -174,7 +174,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     return told.filter(({ text }) => text !== '');
   }
 
-  /** Why a person has to do something, and what. @param {Session} session */
+  /** Returns why the user has to act, and what to do. @param {Session} session */
   function reason(session) {
     const { next, live } = session;
     if (next.action !== 'resume' && next.action !== 'notify') {
@@ -185,7 +185,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     return sentence(at <= now ? next.why : `from ${clock(at, now)} on (in ${duration(at.getTime() - now.getTime())}): ${next.why}`);
   }
 
-  /** When a limit ends, and what happens then. @param {Session} session */
+  /** Returns when a limit resets, and what happens then. @param {Session} session */
   function outlook({ stop, next, clientContinuesAt }) {
     const words = nextWords(next, now, clientContinuesAt) || next.why;
     if (stop.resetsAt === null || next.reason === 'paused') return next.reason === 'paused' && clientContinuesAt !== null ? `${next.why}; ${words}` : words;
@@ -210,13 +210,13 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     return `and ${hidden.length} more: ${ownName()} ${commandWords(['list', '--stop', ...kinds, ...dir])}`;
   }
 
-  /** Stops that were left alone for long, in one line. */
+  /** Returns one line about stops that have been left alone for long. */
   function olderWords({ count: number, stops } = report.older ?? { count: 0, stops: [] }) {
     const dir = report.project === null ? [] : ['--project', report.project.dir];
     return `${number} older: ${ownName()} ${commandWords(['list', '--stop', ...stops, ...dir])}`;
   }
 
-  /** Older sessions that wait for `repair`, which only a look at each of them would show. @param {string[]} ids */
+  /** Names the older sessions that need `repair`; otherwise the user would have to inspect each one. @param {string[]} ids */
   function repairableLines(ids) {
     if (ids.length === 0) return [];
     const named = ids.slice(0, MOST_REPAIRABLE).map((id) => `  ${colours.cyan(`${ownName()} repair ${id}`)}`);
@@ -244,10 +244,10 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
 }
 
 /**
- * Whether recovery is on, in one sentence. Absent in reports of a list.
+ * Returns in one sentence whether recovery is on.
  *
  * @param {NonNullable<StatusReport['recovery']>} recovery
- * @param {boolean} everyProject The report is about this machine, not about one project.
+ * @param {boolean} everyProject The report covers this machine, not one project.
  */
 function recoveryWords({ setup, everywhere, projects, unattended, pausedAll, paused }, everyProject) {
   const where = !everyProject ? 'here' : everywhere ? 'in every project' : setup === 'not-set-up' ? 'in any project' : `in ${count(projects, 'project')}`;
@@ -263,13 +263,18 @@ function labelled(text, heading) {
   return `${heading} ${text}`;
 }
 
-/** For sorting: a time that is still to come was written by a clock that was wrong, and puts nothing first. @param {Session} session @param {Date} now */
+/**
+ * Returns the time of a stop for sorting. A time more than a day in the future comes from a wrong clock and must not sort first.
+ *
+ * @param {Session} session
+ * @param {Date} now
+ */
 function since({ stop, lastActivityAt }, now) {
   const at = stop.at ?? lastActivityAt ?? '';
   return Date.parse(at) > now.getTime() + DAY ? '' : at;
 }
 
-/** What can be done now first; then by the time at which something happens; then the busy, and the latest. @param {Date} now */
+/** Sorts what can be done now first, then by the time of the next step, then busy sessions, then the latest. @param {Date} now */
 function inOrder(now) {
   const due = (/** @type {Session} */ { next }) => (next.at === null || new Date(next.at) <= now ? '' : next.at);
   return (/** @type {Session} */ one, /** @type {Session} */ other) => {

@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `watch`: what is looked after, when it goes on, and how the last run ended.
+// The screen of `watch`: which sessions are supervised, when they continue, and how the last run ended.
 
 const { tableLines } = require('../table.js');
 const { cleaned, truncatedPath } = require('../text.js');
@@ -10,7 +10,7 @@ const { clock, count, duration, homely, kindWords, sentence, shortIds } = requir
 /** @typedef {import('../../../src/ffi/types.js').WatchedSession} WatchedSession */
 /** @typedef {import('../output.js').View} View */
 
-/** Columns of a project's path. */
+/** Maximum width of a project's path, in columns. */
 const PATH_COLUMNS = 32;
 
 /**
@@ -80,7 +80,7 @@ function whenWords({ next, running, phase }, now) {
   return at <= now ? 'now' : `${clock(at, now)}, in ${duration(at.getTime() - now.getTime())}`;
 }
 
-/** Why it is not started, or what it needs. @param {WatchedSession} session @returns {string[]} */
+/** Returns why the session is not started, or what it needs. @param {WatchedSession} session @returns {string[]} */
 function explained({ waits, next, running }) {
   if (running) return [];
   if (waits !== null && next.action === 'run') return [`Waits: ${waits}.`];
