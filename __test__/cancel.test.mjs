@@ -1,4 +1,4 @@
-// `cancel`, through the real command.
+// Tests of `cancel` through the real command.
 
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
@@ -8,21 +8,21 @@ import { world } from './lib/command.mjs';
 import { stoppedSession } from './lib/stopped.mjs';
 import { treeOf } from './lib/settings-files.mjs';
 
-test('with nothing waited for, cancel --all says so and ends with 6', async (t) => {
+test('cancel --all with no pending work prints a notice and exits with 6', async (t) => {
   const { run } = world(t);
   const { status, stdout, stderr } = await run(['cancel', '--all']);
   assert.equal(status, 6, stderr);
   assert.equal(stdout, 'Nothing is waited for; nothing was cancelled.\n');
 });
 
-test('--json prints the report, empty as it may be', async (t) => {
+test('cancel --json prints the report even when it is empty', async (t) => {
   const { run } = world(t);
   const { status, stdout } = await run(['cancel', '--all', '--json', '--dry-run']);
   assert.equal(status, 6);
   assert.deepEqual(JSON.parse(stdout), { dryRun: true, cancelled: [] });
 });
 
-test('a session that nobody knows ends with 3 and names it', async (t) => {
+test('cancel of an unknown session exits with 3 and prints the id', async (t) => {
   const { run } = world(t);
   const { status, stdout, stderr } = await run(['cancel', '3f2a9c1d-0000-4000-8000-000000000001']);
   assert.equal(status, 3, stderr);
@@ -31,7 +31,7 @@ test('a session that nobody knows ends with 3 and names it', async (t) => {
 });
 
 for (const hostile of ['../../etc', '--settings=x', '3f2', '%00', '3F2A/..', 'x'.repeat(5000)]) {
-  test(`${JSON.stringify(hostile.slice(0, 20))} is no session, and nothing else either`, async (t) => {
+  test(`cancel rejects ${JSON.stringify(hostile.slice(0, 20))} as a session without an internal error`, async (t) => {
     const { run } = world(t);
     const { status, stderr } = await run(['cancel', '--', hostile]);
     assert.ok(status === 2 || status === 3, `${status} ${stderr}`);
@@ -39,7 +39,7 @@ for (const hostile of ['../../etc', '--settings=x', '3f2', '%00', '3F2A/..', 'x'
   });
 }
 
-test('a cancelled session is no longer waited for, and --dry-run cancels nothing', async (t) => {
+test('cancel stops waiting for a session, and cancel --dry-run changes nothing', async (t) => {
   const place = world(t);
   const id = '3f2a9c1d-0000-4000-8000-000000000001';
   const { transcript } = await stoppedSession(place, { id });
@@ -60,7 +60,7 @@ test('a cancelled session is no longer waited for, and --dry-run cancels nothing
   assert.match((await place.run(['status'])).stdout, /^No stopped or waiting sessions /m);
 });
 
-test('--all cancels every session, and an ambiguous beginning of an id ends with 3', async (t) => {
+test('cancel --all cancels every session, and an ambiguous id prefix exits with 3', async (t) => {
   const place = world(t);
   const ids = ['3f2a9c1d-0000-4000-8000-000000000001', '3f2a9c1d-0000-4000-8000-000000000002'];
   for (const id of ids) await stoppedSession(place, { id });
@@ -71,7 +71,7 @@ test('--all cancels every session, and an ambiguous beginning of an id ends with
   assert.deepEqual(JSON.parse(stdout).cancelled.map((/** @type {any} */ one) => one.session).toSorted(), ids);
 });
 
-test('a session is found by the name a person gave it', async (t) => {
+test('cancel finds a session by the name the user gave it', async (t) => {
   const place = world(t);
   const id = '3f2a9c1d-0000-4000-8000-000000000001';
   const { transcript } = await stoppedSession(place, { id });

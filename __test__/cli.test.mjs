@@ -1,4 +1,4 @@
-// The command itself: verbs, help, usage errors, errors of the addon, and everything that is printed.
+// Tests of the command itself: verbs, help, usage errors, errors of the addon, and all output.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -22,7 +22,7 @@ test('--version prints the version of the package', async (t) => {
   assert.deepEqual(await world(t).run(['--version']), { status: 0, signal: null, stdout: `${version}\n`, stderr: '' });
 });
 
-test('--help names every verb, the exit codes and the environment variables', async (t) => {
+test('--help lists every verb, the exit codes and the environment variables', async (t) => {
   const { status, stdout } = await world(t).run(['--help']);
   assert.equal(status, 0);
   for (const verb of VERBS) assert.match(stdout, new RegExp(`^  ${verb}[ |]`, 'm'));
@@ -33,7 +33,7 @@ test('--help names every verb, the exit codes and the environment variables', as
 });
 
 for (const verb of VERBS) {
-  test(`${verb} --help shows examples and needs no native part`, async (t) => {
+  test(`${verb} --help prints examples and works without the native addon`, async (t) => {
     const { status, stdout } = await world(t).run([verb, '--help'], { node: ['--require', withoutNative(t)] });
     assert.equal(status, 0);
     assert.match(stdout, new RegExp(`Examples:\n  cc-session-recover ${verb}`));
@@ -58,7 +58,7 @@ for (const [what, argv, message] of /** @type {const} */ ([
   ['--every without --watch', ['status', '--every', '3'], /--every goes with --watch/],
   ['status with a directory and --all', ['status', '.', '--all'], /exclude each other/],
 ])) {
-  test(`${what} ends with 2, says what is wrong and what to do next`, async (t) => {
+  test(`${what} exits with 2 and reports the error with the next step`, async (t) => {
     const { status, stdout, stderr } = await world(t).run([...argv]);
     assert.equal(status, 2);
     assert.equal(stdout, '');
@@ -68,7 +68,7 @@ for (const [what, argv, message] of /** @type {const} */ ([
   });
 }
 
-test('with --json an error is a value on standard output as well, with the same exit code', async (t) => {
+test('with --json an error is also printed to standard output as JSON, with the same exit code', async (t) => {
   const place = world(t);
   for (const [argv, exitCode, code] of /** @type {const} */ ([
     [['show', 'nothing-of-this-name', '--json'], 3, 'SESSION_NOT_FOUND'],
@@ -89,7 +89,7 @@ test('with --json an error is a value on standard output as well, with the same 
   assert.deepEqual([searched.status, searched.stdout], [3, ''], 'a name that looks like the option');
 });
 
-test('a Node that is too old gets a sentence, and the file has no syntax it could stumble on', async (t) => {
+test('an unsupported Node.js version is reported, and the entry file parses on old versions', async (t) => {
   const { root, env, project } = world(t);
   const old = join(root, 'old.cjs');
   writeFileSync(old, "Object.defineProperty(process.versions, 'node', { value: '16.20.2' });\n");
@@ -110,14 +110,14 @@ test('a missing native part is reported with the platform, the package and how t
   assert.doesNotMatch(stderr, /\n\s+at /);
 });
 
-test('outside a clone a missing native part names the package to install, or the platforms there are', (t) => {
+test('outside a clone a missing native addon is reported with the package to install or the supported platforms', (t) => {
   const { root } = world(t);
   writeFileSync(join(root, 'package.json'), readFileSync(join(ROOT, 'package.json')));
   assert.match(missingBinding(null, root, 'linux-x64-musl').hint, /npm install cc-session-recover-linux-x64-musl/);
   assert.match(missingBinding(null, root, 'freebsd-x64').hint, /there are builds for linux-x64-gnu, .*win32-x64-msvc/);
 });
 
-test('every configured target has its platform package', () => {
+test('every configured build target has a platform package', () => {
   const { napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   for (const triple of napi.targets) {
     const platform = platformOf(triple);
@@ -127,7 +127,7 @@ test('every configured target has its platform package', () => {
   }
 });
 
-test('a stack trace is printed with CC_RECOVER_DEBUG only', async (t) => {
+test('a stack trace is printed only with CC_RECOVER_DEBUG', async (t) => {
   const { run: command } = world(t);
   const quiet = await command(['cancel']);
   const loud = await command(['cancel'], { env: { CC_RECOVER_DEBUG: '1' } });
@@ -135,7 +135,7 @@ test('a stack trace is printed with CC_RECOVER_DEBUG only', async (t) => {
   assert.match(loud.stderr, /\n\s+at /);
 });
 
-test('a working directory that is gone gets a sentence', { skip: process.platform === 'win32' && 'a directory in use cannot be removed there' }, async (t) => {
+test('a deleted working directory is reported with the next step', { skip: process.platform === 'win32' && 'a directory in use cannot be removed there' }, async (t) => {
   const { root, env } = world(t);
   const gone = join(root, 'gone');
   mkdirSync(gone);
@@ -145,7 +145,7 @@ test('a working directory that is gone gets a sentence', { skip: process.platfor
   assert.match(stderr, /the working directory does not exist any more\n {2}next: /);
 });
 
-test('a reader that goes away early is no failure', async (t) => {
+test('a reader that closes the pipe early does not cause a failure', async (t) => {
   const { env, project } = world(t);
   const child = spawn(process.execPath, [join(ROOT, 'bin', 'cc-session-recover.js'), '--help'], { env, cwd: project, stdio: ['ignore', 'pipe', 'pipe'] });
   child.stdout.destroy();
@@ -164,14 +164,14 @@ test('an error of the addon is printed from its own fields', () => {
   assert.deepEqual(explain(elsewhere, {}).lines, ['/a/b: permission denied']);
 });
 
-test('an error that nobody foresaw asks for a report, without a stack', () => {
+test('an unexpected error is reported as an internal error without a stack trace', () => {
   const { lines, exitCode } = explain(new TypeError('x is not a function'), {});
   assert.equal(exitCode, 1);
   assert.deepEqual(lines[0], 'internal error: x is not a function');
   assert.match(lines[1], /CC_RECOVER_DEBUG=1/);
 });
 
-// ---- What is printed ---------------------------------------------------------------------------------------------------
+// ---- Output ------------------------------------------------------------------------------------------------------------
 
 const HOSTILE = [
   ['an OSC title', '\u001B]0;owned\u0007name', 'name'],
@@ -187,14 +187,14 @@ const HOSTILE = [
   ['invisible tag characters', 'a\u{E0041}\u{E007F}b', 'ab'],
 ];
 for (const [what, text, expected] of HOSTILE) {
-  test(`${what} from a file cannot reach the terminal`, () => assert.equal(clean(text), expected));
+  test(`${what} read from a file is stripped before it reaches the terminal`, () => assert.equal(clean(text), expected));
 }
 
-test('text in any script is left alone by cleaning', () => {
+test('clean() preserves text in any script', () => {
   for (const text of ['日本語のセッション', 'مرحبا', 'naïve café', '👩‍👩‍👧 🙂', 'x̂']) assert.equal(clean(text), text);
 });
 
-test('text is cut by display width, never inside a character', () => {
+test('truncated() cuts by display width and never inside a character', () => {
   assert.equal(truncated('abcdef', 6), 'abcdef');
   assert.equal(truncated('abcdefg', 6), 'abcde…');
   assert.equal(truncated('日本語', 5), '日本…');
@@ -209,7 +209,7 @@ const ROWS = [
   ['deadbeef', 'a name that is a good deal longer than any terminal of today would like to show in one go', 'overloaded', '—'],
 ];
 for (const columns of [20, 33, 40, 60, 80, 120, 200]) {
-  test(`a table stays within ${columns} columns and its columns stand in line`, () => {
+  test(`a table fits into ${columns} columns and its columns are aligned`, () => {
     const screen = terminal({ columns, env: { NO_COLOR: '1' } });
     screen.io.table(['session', 'name', 'why', 'until'], ROWS);
     const lines = screen.text.trimEnd().split('\n');
@@ -224,19 +224,19 @@ for (const columns of [20, 33, 40, 60, 80, 120, 200]) {
   });
 }
 
-test('into a pipe a table is not cut and has no colours', () => {
+test('a table written to a pipe is neither cut nor coloured', () => {
   const screen = terminal({ tty: false });
   screen.io.table(['session', 'name', 'why', 'until'], ROWS);
   assert.ok(screen.text.includes(ROWS[2][1]));
   assert.ok(!screen.text.includes('\u001B'));
 });
 
-test('colours are there on a terminal and gone with NO_COLOR', () => {
+test('colours are used on a terminal and disabled by NO_COLOR', () => {
   assert.equal(terminal().io.colours.red('x'), '\u001B[31mx\u001B[39m');
   assert.equal(terminal({ env: { NO_COLOR: '1' } }).io.colours.red('x'), 'x');
 });
 
-test('a diff goes into a pipe unchanged and onto a terminal without controls', () => {
+test('a diff is written unchanged to a pipe and without control characters to a terminal', () => {
   const patch = '--- a/x\n+++ b/x\n-\told\r\n+\u001B[2Jnew\n';
   const pipe = terminal({ tty: false });
   pipe.io.diff(patch);
@@ -257,7 +257,7 @@ test('work of more than a second shows progress, shorter work does not', async (
 });
 
 /**
- * A module that hides the native part from `require`, as on a platform without one.
+ * Returns a module that hides the native addon from `require`, as on a platform without one.
  *
  * @param {import('node:test').TestContext} t
  */

@@ -1,4 +1,4 @@
-// Completion: what the scripts offer, in the real shells that are installed here.
+// Completion: the candidates of the scripts, tested in the real shells installed on this machine.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -15,7 +15,7 @@ const { VERBS, verbNamed } = require('../bin/lib/program.js');
 
 const missing = (/** @type {string} */ shell) => (spawnSync(shell, ['-c', 'exit 0']).status === 0 ? false : `${shell} is not installed`);
 
-/** A world with two sessions, whose command is on PATH. @param {import('node:test').TestContext} t */
+/** Returns a world with two sessions and the command on PATH. @param {import('node:test').TestContext} t */
 function place(t) {
   const made = world(t);
   const directory = join(made.claude, 'projects', made.project.replace(/[^A-Za-z0-9]/g, '-'));
@@ -30,10 +30,10 @@ function place(t) {
   return { ...made, env: { ...made.env, PATH: `${bin}:${process.env.PATH}` } };
 }
 
-/** What a shell offers for the last of these words. @type {Record<string, (words: string[]) => string>} */
+/** Shell code that prints the candidates for the last of the words. @type {Record<string, (words: string[]) => string>} */
 const ASKED = {
   bash: (words) => `COMP_WORDS=(${words.map(quoted).join(' ')}); COMP_CWORD=${words.length - 1}; _cc_session_recover; printf '%s\n' "\${COMPREPLY[@]}"`,
-  // The two functions of zsh that show candidates print them instead.
+  // The two zsh functions that show candidates are replaced by ones that print them.
   zsh: (words) => `_describe() { print -l -- "\${(P@)2}" }; _files() { print -l -- \${~:-\${words[CURRENT]}*}(N/) }; words=(${words.map(quoted).join(' ')}); CURRENT=${words.length}; _cc_session_recover`,
   fish: (words) => `complete -C ${quoted(words.join(' '))}`,
 };
@@ -41,10 +41,10 @@ const ASKED = {
 /** @param {string} word */
 const quoted = (word) => `'${word}'`;
 
-/** Candidates without their descriptions. @param {string[]} lines */
+/** Returns the candidates without their descriptions. @param {string[]} lines */
 const values = (lines) => lines.map((line) => line.split(/[\t:]| {2}/)[0]);
 
-/** What begins the shell: completion as a user sets it up. @type {Record<string, string>} */
+/** Start of the shell: completion as a user sets it up. @type {Record<string, string>} */
 const SET_UP = {
   bash: 'source <(cc-session-recover completion bash)',
   zsh: 'autoload -Uz compinit; compinit -u -D; source <(cc-session-recover completion zsh)',
@@ -52,7 +52,7 @@ const SET_UP = {
 };
 
 for (const shell of SHELLS) {
-  test(`${shell} completes verbs, options, kinds, sessions and directories`, { skip: missing(shell) }, async (t) => {
+  test(`completion in ${shell} offers verbs, options, stop kinds, sessions and directories`, { skip: missing(shell) }, async (t) => {
     const { env, project } = place(t);
     const offered = (/** @type {string[]} */ ...words) => {
       const argv = { bash: ['--norc'], zsh: ['-f'], fish: ['--no-config'] }[shell] ?? [];
@@ -77,13 +77,13 @@ for (const shell of SHELLS) {
   });
 }
 
-test('nothing that is offered alone in bash has a description behind it', async (t) => {
+test('bash completion omits the description when there is only one candidate', async (t) => {
   const { run } = place(t);
   assert.equal((await run(['__complete', 'bash', 'show', '77'])).stdout, '77aa0002\n');
   assert.match((await run(['__complete', 'bash', 'show', ''])).stdout, /^3f2a0001 {2}\S/m);
 });
 
-test('completion needs the name of a shell, and prints its script', async (t) => {
+test('completion requires a shell name and prints its script', async (t) => {
   const { run } = world(t);
   for (const shell of SHELLS) assert.equal((await run(['completion', shell])).stdout, scriptOf(shell));
   const { status, stderr } = await run(['completion', 'tcsh']);

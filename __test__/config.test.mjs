@@ -1,4 +1,4 @@
-// `config`: the configuration in force, where each value comes from, and what is wrong in a file.
+// `config`: the configuration in force, where each value comes from, and the errors in a file.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ async function json(place, argv) {
   return { status, stderr, report: JSON.parse(stdout) };
 }
 
-test('config prints every value with the file that decides it', async (t) => {
+test('config prints every value with the file that sets it', async (t) => {
   const place = world(t);
   write(place, { user: '{ // mine\n "heartbeat": {"graceSeconds": 200}, "stops": {"crashed": "ignore"} }', project: '{"enabled": false}' });
   const { status, report } = await json(place, ['config']);
@@ -37,7 +37,7 @@ test('config prints every value with the file that decides it', async (t) => {
   assert.match(stdout, /^heartbeat\.enabled +false +project's file$/m);
 });
 
-test('the path of the file is printed alone, and a webhook without what lets others post to it', async (t) => {
+test('config path prints only the path, and config masks the secret part of the webhook', async (t) => {
   const place = world(t);
   assert.equal((await place.run(['config', 'path'])).stdout, `${join(place.root, 'config.json')}\n`);
   write(place, { user: '{"notify": {"webhook": "https://hooks.example.com/T0/secret"}}' });
@@ -53,7 +53,7 @@ for (const [what, texts, file, message] of /** @type {const} */ ([
   ['a value of another type', { user: '{"hungMinutes": "ten"}' }, 'config.json', /hungMinutes: invalid type/],
   ['a misspelt key of the project', { project: '{"enable": false}' }, 'session-recover.json', /enable: unknown key: did you mean "enabled"\?/],
 ])) {
-  test(`${what} is named by config check, status and doctor, each with the file`, async (t) => {
+  test(`config check, status and doctor report ${what} with the file`, async (t) => {
     const place = world(t);
     await hooked(place);
     assert.equal((await place.run(['config', 'check'])).status, 0);
@@ -75,7 +75,7 @@ for (const [what, texts, file, message] of /** @type {const} */ ([
   });
 }
 
-test('config edit opens the file in the editor, with its arguments, and checks it afterwards', async (t) => {
+test('config edit opens the file in the editor with its arguments and validates it afterwards', async (t) => {
   const place = world(t);
   const file = join(place.root, 'config.json');
   const editor = join(place.root, 'my editor.cjs');
@@ -92,7 +92,7 @@ test('config edit opens the file in the editor, with its arguments, and checks i
   assert.match(failed.stderr, /the editor `false` failed\n {2}next: set VISUAL or EDITOR/);
 });
 
-test('config edit begins a file that is valid, and nothing else writes one', async (t) => {
+test('only config edit creates the configuration file, and the new file is valid', async (t) => {
   const place = world(t);
   const file = join(place.root, 'config.json');
   for (const argv of [['config'], ['config', 'path'], ['config', 'check']]) await place.run(argv);
@@ -102,7 +102,7 @@ test('config edit begins a file that is valid, and nothing else writes one', asy
   assert.match(readFileSync(file, 'utf8'), /^\/\/ Options and their defaults: cc-session-recover config\n\{\n\}\n$/);
 });
 
-test('an unknown action names the actions there are', async (t) => {
+test('an unknown config action is rejected with the allowed actions', async (t) => {
   const { status, stderr } = await world(t).run(['config', 'chek']);
   assert.equal(status, 2);
   assert.match(stderr, /Allowed choices are path, edit, check/);

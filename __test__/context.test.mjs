@@ -1,5 +1,5 @@
-// The context as it fills: at each limit of the configuration a lossless copy, one notice and advice, once in a session; and a copy
-// before every compaction.
+// The context as it fills up: at each configured limit a lossless copy, one notice and advice, once per session; and a copy before every
+// compaction.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ async function scene(t, config = QUIET) {
     const { status, stdout, stderr } = await startHook(project.commandOf(event), JSON.stringify(payload), { cwd: place.project, env: { ...env, ...more }, limit: 30 }).ended;
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
   };
-  /** A turn that read so many tokens. @param {number} tokens @param {string} [model] */
+  /** Writes a turn that read this many tokens. @param {number} tokens @param {string} [model] */
   const turn = (tokens, model = 'claude-haiku-4-5') => {
     const message = { role: 'assistant', model, stop_reason: 'end_turn', content: [{ type: 'text', text: 'Done.' }], usage: { input_tokens: 1000, cache_read_input_tokens: tokens - 1000 } };
     const lines = [
@@ -47,7 +47,7 @@ async function scene(t, config = QUIET) {
 /** @param {string[]} paths */
 const kinds = (paths) => paths.map((path) => /^\d{8}T\d{9}Z-(\w+)\.jsonl$/.exec(path.split('/').at(-1) ?? '')?.[1]);
 
-test('below the first limit nothing is written', posix, async (t) => {
+test('the context watch writes nothing below the first limit', posix, async (t) => {
   const { place, hook, turn, snapshots, journal } = await scene(t);
   for (const tokens of [5_000, 100_000, 159_999]) {
     turn(tokens);
@@ -56,7 +56,7 @@ test('below the first limit nothing is written', posix, async (t) => {
   assert.deepEqual([snapshots(), journal('context'), existsSync(join(place.state, 'sessions'))], [[], [], false]);
 });
 
-test('at each limit there is one lossless copy, one line of the journal and advice with what to do', posix, async (t) => {
+test('each context limit creates one lossless copy, one journal entry and advice with the next step', posix, async (t) => {
   const { place, transcript, hook, turn, snapshots, journal } = await scene(t);
   const whole = [];
   for (const tokens of [160_000, 165_000, 185_000, 190_000, 170_000]) {
@@ -80,7 +80,7 @@ test('at each limit there is one lossless copy, one line of the journal and advi
   assert.equal(JSON.parse(stdout).chosen, name, 'a person can put it back');
 });
 
-test('the limits are those of the configuration, and the window is the one the client told', posix, async (t) => {
+test('the context watch uses the configured limits and the window reported by the client', posix, async (t) => {
   const { place, hook, turn, journal } = await scene(t, { ...QUIET, context: { warnPercent: [50, 60] } });
   turn(90_000);
   await hook('Stop');
@@ -88,7 +88,7 @@ test('the limits are those of the configuration, and the window is the one the c
   turn(100_000);
   await hook('Stop');
   assert.deepEqual(journal('context').map(({ advice }) => advice), ['large']);
-  // A model with a window of a million.
+  // This model has a window of a million tokens.
   const { place: other, hook: otherHook, turn: otherTurn, journal: otherJournal } = await scene(t);
   otherTurn(700_000, 'claude-opus-5-5');
   await otherHook('Stop');
@@ -96,14 +96,14 @@ test('the limits are those of the configuration, and the window is the one the c
   assert.notEqual(place.state, other.state);
 });
 
-test('a subagent and a run of ours are not watched', posix, async (t) => {
+test('the context watch ignores subagents and unattended runs', posix, async (t) => {
   const { hook, turn, snapshots } = await scene(t);
   turn(190_000);
   await hook('Stop', { CC_RECOVER_ATTEMPT: 'x' });
   assert.deepEqual(snapshots(), []);
 });
 
-test('before every compaction there is a copy, whatever the size, also within a run of ours', posix, async (t) => {
+test('every compaction is preceded by a copy, whatever the context size, also in an unattended run', posix, async (t) => {
   const { transcript, hook, turn, snapshots } = await scene(t);
   turn(5_000);
   await hook('PreCompact');

@@ -1,4 +1,4 @@
-// Generated corpora against their truth: what the command says about every session of a machine, row by row.
+// Generated corpora against their truth: what the command reports about every session of a machine, row by row.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const CORPUS = { sessions: 300, 'bytes-total': '60M', projects: 12 };
 const SEEDS = [1, 2];
 
 for (const seed of SEEDS) {
-  test(`every session of a corpus is listed as it is (seed ${seed})`, async (t) => {
+  test(`list reports every session of a generated corpus correctly (seed ${seed})`, async (t) => {
     const { root, run } = world(t);
     const corpus = join(root, 'corpus');
     await generate({ ...CORPUS, seed, out: corpus });
@@ -27,7 +27,7 @@ for (const seed of SEEDS) {
   });
 }
 
-test('a wrong, a missing and an invented session are found out', async (t) => {
+test('the corpus check detects a wrong, a missing and an invented session', async (t) => {
   const { root } = world(t);
   const corpus = join(root, 'corpus');
   await generate({ sessions: 20, median: '5K', max: '50K', out: corpus });
@@ -42,7 +42,7 @@ test('a wrong, a missing and an invented session are found out', async (t) => {
   assert.equal(Object.values(byCause).reduce((a, b) => a + b), 3, JSON.stringify(byCause));
 });
 
-test('the same options give the same bytes, whatever the number of workers, and other seeds give others', async (t) => {
+test('the corpus is the same for the same options, whatever the number of workers, and differs by seed', async (t) => {
   const { root } = world(t);
   const made = async (name, options) => {
     const out = join(root, name);
@@ -54,7 +54,7 @@ test('the same options give the same bytes, whatever the number of workers, and 
   assert.notDeepEqual(await made('other', { jobs: 1, seed: 9 }), one);
 });
 
-test('every ending comes in the corpora that are checked, and each names the kind of stop it has to be', async (t) => {
+test('the checked corpora contain every ending, and each ending names its kind of stop', async (t) => {
   const { root } = world(t);
   const seen = new Set();
   for (const seed of SEEDS) {
@@ -65,7 +65,7 @@ test('every ending comes in the corpora that are checked, and each names the kin
   assert.deepEqual([...seen].toSorted(), Object.keys(ENDINGS).toSorted());
 });
 
-/** A row of truth as a report of a session that gets everything right. */
+/** Returns a row of truth as the correct report of its session. */
 function asReported(row) {
   const expected = expectedOf(row);
   return { id: row.sessionId, stop: { kind: expected.kind, resetsAt: expected.resetsAt }, context: expected.contextTokens === null ? null : { tokens: expected.contextTokens }, lastPrompt: expected.lastPrompt, title: expected.title };

@@ -1,4 +1,4 @@
-// Damaged transcripts: whatever is in a file, the answer comes, takes little memory, and the good lines still count.
+// Damaged transcripts: whatever a file contains, the report arrives, takes little memory, and the good lines still count.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,11 +6,11 @@ import { CONTROLLED, examine, readGigabyte, roomForGigabyte } from '../benches/d
 import { DAMAGES } from '../benches/damage/damages.mjs';
 
 const CASES = 10_000;
-/** Above a process that has the addon loaded and has read nothing. */
+/** Bytes above a process that has only loaded the addon. */
 const MEMORY = 64 * 1024 * 1024;
 const PATIENCE = { timeout: 900_000 };
 
-test(`${CASES} damaged transcripts are read without a panic or a hang, in little memory, and no good line is lost`, PATIENCE, async (t) => {
+test(`${CASES} damaged transcripts are read without a panic or a hang, and no intact line is lost`, PATIENCE, async (t) => {
   const { cases, byDamage, memory, naive } = await examine({ cases: CASES });
   assert.equal(cases, CASES);
 
@@ -20,13 +20,13 @@ test(`${CASES} damaged transcripts are read without a panic or a hang, in little
       assert.equal(byDamage[name].failed, 0, `${byDamage[name].failed} of ${byDamage[name].cases}, the first: ${byDamage[name].first}`);
     });
   }
-  await t.test('in at most 64 MB', () => assert.ok(memory <= MEMORY, `${memory} bytes`));
-  await t.test('a reader that takes every line for JSON does not pass', () => {
+  await t.test('reading damaged transcripts uses at most 64 MB', () => assert.ok(memory <= MEMORY, `${memory} bytes`));
+  await t.test('a naive reader that parses every line as JSON fails the damage check', () => {
     assert.ok(naive > CONTROLLED / 4, `it failed ${naive} of ${CONTROLLED} only`);
   });
 });
 
-test('a line of a gigabyte hides nothing that stands before or behind it', PATIENCE, async (t) => {
+test('a line of one gigabyte hides no record before or after it', PATIENCE, async (t) => {
   if (!roomForGigabyte()) {
     const why = 'no room for a file of a gigabyte among the temporary files';
     if (process.env.CI) assert.fail(why);

@@ -1,4 +1,4 @@
-// The dashboard, driven by keys in a terminal of its own: a tmux server on its own socket in the throw-away home.
+// Tests of the dashboard, driven by keys in a terminal of its own: a tmux server on its own socket in the throw-away home.
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ const skip = process.platform !== 'linux' ? 'Linux only' : spawnSync('tmux', ['-
 let servers = 0;
 
 /**
- * A shell in a terminal. It prints `exit <code>` after each command.
+ * Starts a shell in a terminal. It prints `exit <code>` after each command.
  *
  * @param {import('./lib/command.mjs').world extends (...words: any[]) => infer P ? P : never} place
  * @param {readonly [number, number]} size
@@ -51,22 +51,28 @@ async function terminal(place, [columns, rows] = [100, 30], env = {}) {
     shows,
     type,
     press,
-    /** With colours and other styles. */
+    /** Returns the screen with colours and other styles. */
     styled: () => tmux('capture-pane', '-p', '-e', '-t', 'shown'),
     /** @param {string} line */
     async run(line) {
       await type(`${line}; echo exit $?`);
       await press('Enter');
     },
-    /** Whether the terminal's second page is shown, and whether the mouse is asked for. */
+    /** Whether the terminal shows its alternate screen, and whether the program has requested the mouse. */
     modes: async () => (await tmux('display-message', '-p', '-t', 'shown', '#{alternate_on} #{mouse_any_flag} #{cursor_flag}')).trim(),
   };
 }
 
-/** The command as the shell starts it. */
+/** Returns the command line of the dashboard for the shell. */
 const dashboard = (/** @type {string} */ words = '') => `'${process.execPath}' '${COMMAND}' ${words}`;
 
-/** The settings of the terminal, stored in a file by the shell. @param {Awaited<ReturnType<typeof terminal>>} shell @param {any} place @param {string} name */
+/**
+ * Has the shell store the settings of the terminal in a file.
+ *
+ * @param {Awaited<ReturnType<typeof terminal>>} shell
+ * @param {any} place
+ * @param {string} name
+ */
 async function settings(shell, place, name) {
   servers += 1;
   const file = join(place.root, `${name}-${servers}`);
@@ -81,7 +87,7 @@ function minutesAgo(minutes) {
   return new Date(Date.now() - minutes * 60_000).toISOString();
 }
 
-/** A finished session. @param {any} place @param {string} id @param {string} prompt */
+/** Writes a finished session to the project. @param {any} place @param {string} id @param {string} prompt */
 function finishedSession(place, id, prompt) {
   const directory = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
   mkdirSync(directory, { recursive: true });
@@ -102,7 +108,7 @@ function finishedSession(place, id, prompt) {
   return path;
 }
 
-/** A colour of letters or of what is behind them. */
+/** A colour of the text or of its background. */
 const COLOUR = /\u001B\[(?:[\d;]*;)?(?:[34][0-8]|9[0-7]|10[0-7])[;m]/;
 
 const STOPPED = idOf(1);
@@ -110,7 +116,7 @@ const FINISHED = idOf(2);
 const KEPT = idOf(3);
 const TYPED = idOf(4);
 
-/** A world with a session that needs the user and one that is finished. @param {any} t */
+/** Returns a world with a session that needs the user and one that is finished. @param {any} t */
 async function populated(t) {
   const place = world(t);
   await stoppedSession(place, { id: STOPPED });
@@ -118,7 +124,7 @@ async function populated(t) {
   return place;
 }
 
-/** The same world with a deleted session that is kept, and one of which only prompts are left. @param {any} t */
+/** Returns the same world with a deleted session that is kept, and one with only its prompts left. @param {any} t */
 async function withDeleted(t) {
   const place = await populated(t);
   const transcript = finishedSession(place, KEPT, 'paint the shed');
@@ -132,7 +138,7 @@ async function withDeleted(t) {
 }
 
 suite('dashboard', { skip }, () => {
-  /** What tests share that change nothing. @type {Awaited<ReturnType<typeof populated>>} */
+  /** World shared by the tests that change nothing. @type {Awaited<ReturnType<typeof populated>>} */
   let shared;
   /** @type {(() => unknown)[]} */
   const endings = [];
@@ -143,7 +149,7 @@ suite('dashboard', { skip }, () => {
     for (const end of endings) await end();
   });
 
-  test('shows sessions in groups with a preview, filters, explains its keys and leaves the terminal as it was', async () => {
+  test('the dashboard groups sessions, shows a preview, filters, explains its keys and restores the terminal', async () => {
     const place = shared;
     const shell = await terminal(place);
     const untouched = await settings(shell, place, 'before');
@@ -176,7 +182,7 @@ suite('dashboard', { skip }, () => {
     assert.equal(await settings(shell, place, 'after'), untouched);
   });
 
-  test('searches all transcripts and shows hits in their context', async () => {
+  test('the dashboard searches all transcripts and shows hits in context', async () => {
     const place = shared;
     const shell = await terminal(place);
     await shell.run(dashboard());
@@ -192,7 +198,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('an action runs its verb on the normal screen, and Enter returns to the view as it was', async () => {
+  test('a dashboard action runs its verb on the normal screen, and Enter restores the previous view', async () => {
     const place = shared;
     const shell = await terminal(place);
     await shell.run(dashboard());
@@ -207,7 +213,7 @@ suite('dashboard', { skip }, () => {
     await shell.press('Enter');
     await shell.shows(/filter “billing”/);
     await shell.press('Escape');
-    // What follows an Escape at once is a key with Alt.
+    // Wait here: a key that follows an Escape at once would be read with Alt.
     await shell.shows(/Needs you \(1\)/);
     await shell.press('c');
     await shell.shows(/Cancel the recovery\? y \/ n/);
@@ -216,7 +222,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('a session that is written while the dashboard is open appears in it', async (t) => {
+  test('a session written while the dashboard is open appears in it', async (t) => {
     const place = await populated(t);
     const shell = await terminal(place);
     await shell.run(dashboard());
@@ -228,7 +234,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('pauses and cancels the recovery of the selected session', async (t) => {
+  test('the dashboard pauses and cancels the recovery of the selected session', async (t) => {
     const place = await populated(t);
     const shell = await terminal(place);
     await shell.run(dashboard());
@@ -253,7 +259,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('exports, prints the note, checks the transcript and names the command for a new window', async (t) => {
+  test('the dashboard exports, prints the note, checks the transcript and prints the command for a new window', async (t) => {
     const place = await populated(t);
     const shell = await terminal(place);
     await shell.run(dashboard());
@@ -274,7 +280,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('Enter gives the terminal to the session and the dashboard comes back', async (t) => {
+  test('Enter in the dashboard opens the session in the terminal, and the dashboard returns afterwards', async (t) => {
     const place = await populated(t);
     const claude = join(place.root, 'claude');
     writeFileSync(claude, `#!${process.execPath}\nconsole.log('resumed', process.argv.slice(2).join(' '), process.stdin.isTTY === true);\n`);
@@ -290,7 +296,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('ends the process of a session only after it has asked, and says where an open session is', async (t) => {
+  test('the dashboard asks before it ends the process of a session, and shows where an open session runs', async (t) => {
     const place = await populated(t);
     const client = await playClient(place, FINISHED);
     const shell = await terminal(place);
@@ -318,7 +324,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('a deleted session that is kept is shown, read and restored after a yes', async (t) => {
+  test('the dashboard shows and previews a kept deleted session and restores it after confirmation', async (t) => {
     const { place, transcript, text } = await withDeleted(t);
     const shell = await terminal(place, [120, 40]);
     await shell.run(dashboard());
@@ -347,7 +353,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('what was typed in a deleted session is shown, filtered and found, on 40 columns and without colours too', async (t) => {
+  test('the dashboard shows, filters and finds prompts of a deleted session at 40 columns without colours', async (t) => {
     const { place } = await withDeleted(t);
     const shell = await terminal(place, [40, 15], { NO_COLOR: '1' });
     await shell.run(dashboard());
@@ -377,7 +383,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 130/);
   });
 
-  test('the mouse selects a session and scrolls the conversation', async () => {
+  test('the mouse selects a session and scrolls the conversation in the dashboard', async () => {
     const shell = await terminal(shared, [100, 12]);
     await shell.run(dashboard());
     const lines = (await shell.shows(/Recent \(1\)/)).split('\n');
@@ -392,7 +398,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('Tab toggles between all projects and this one', async () => {
+  test('Tab in the dashboard toggles between all projects and the current one', async () => {
     const shell = await terminal(shared);
     await shell.run(dashboard());
     await shell.shows(/^All projects[^]*Recent \(1\)/m);
@@ -404,7 +410,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('a session that is paused because everything is says what ends that', async (t) => {
+  test('the dashboard names the command that ends a global pause', async (t) => {
     const place = await populated(t);
     await place.run(['pause', '--all']);
     const shell = await terminal(place);
@@ -419,7 +425,7 @@ suite('dashboard', { skip }, () => {
   });
 
   for (const signal of ['TERM', 'HUP']) {
-    test(`a SIG${signal} leaves the terminal as it was`, async () => {
+    test(`the dashboard restores the terminal after SIG${signal}`, async () => {
       const place = shared;
       const shell = await terminal(place);
       const untouched = await settings(shell, place, 'before');
@@ -434,7 +440,7 @@ suite('dashboard', { skip }, () => {
     });
   }
 
-  test('Ctrl-Z gives the terminal to the shell, and fg draws the dashboard again', async () => {
+  test('Ctrl-Z suspends the dashboard, and fg redraws it', async () => {
     const place = shared;
     const shell = await terminal(place);
     const untouched = await settings(shell, place, 'before');
@@ -454,7 +460,7 @@ suite('dashboard', { skip }, () => {
     assert.equal(await settings(shell, place, 'after'), untouched);
   });
 
-  test('Ctrl-C leaves with the exit code of an interrupted program', async () => {
+  test('Ctrl-C exits the dashboard with the exit code of an interrupted program', async () => {
     const place = shared;
     const shell = await terminal(place);
     await shell.run(dashboard());
@@ -463,7 +469,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 130/);
   });
 
-  test('with NO_COLOR no colour is drawn, and the selected row has a mark', async () => {
+  test('the dashboard uses no colours with NO_COLOR and marks the selected row', async () => {
     const place = shared;
     const coloured = await terminal(place);
     await coloured.run(dashboard());
@@ -477,7 +483,7 @@ suite('dashboard', { skip }, () => {
     assert.match(screen, /^> /m);
   });
 
-  test('on 40 columns Space toggles between list and preview', async () => {
+  test('Space toggles between list and preview in the dashboard at 40 columns', async () => {
     const place = shared;
     const shell = await terminal(place, [40, 15]);
     await shell.run(dashboard());
@@ -495,7 +501,7 @@ suite('dashboard', { skip }, () => {
   });
 
   for (const verb of ['show', 'resume', 'export', 'handoff', 'kill']) {
-    test(`${verb} without a session lets you choose one, and leaving without one does nothing`, async () => {
+    test(`${verb} without a session opens a picker, and leaving the picker does nothing`, async () => {
       const shell = await terminal(shared);
       await shell.run(dashboard(verb));
       const choices = await shell.shows(/Recent \(1\)/);
@@ -508,7 +514,7 @@ suite('dashboard', { skip }, () => {
     });
   }
 
-  test('show prints the session that was chosen', async () => {
+  test('show prints the session chosen in the picker', async () => {
     const shell = await terminal(shared);
     // In the pager the shell would only go on after q.
     await shell.run(`PAGER=cat ${dashboard('show')}`);
@@ -523,7 +529,7 @@ suite('dashboard', { skip }, () => {
   });
 
   for (const [words, scope] of /** @type {const} */ ([['status --watch --every 0.2', /^project/m], ['status --all --watch', /^All projects/m]])) {
-    test(`${words} is the dashboard without the keys that change anything, and Ctrl-C is its usual end`, async () => {
+    test(`${words} opens a read-only dashboard, and Ctrl-C is its normal exit`, async () => {
       const place = shared;
       const logged = (await place.run(['log', '--json'])).stdout;
       const shell = await terminal(place);
@@ -548,13 +554,13 @@ suite('dashboard', { skip }, () => {
     });
   }
 
-  test('status --watch of a directory that is not there ends with 3', async () => {
+  test('status --watch of a missing directory exits with 3', async () => {
     const shell = await terminal(shared);
     await shell.run(dashboard('status no-such-directory --watch'));
     await shell.shows(/is not a directory[^]*exit 3/);
   });
 
-  test('without a terminal it prints the status, as before', async () => {
+  test('without a terminal the command prints the status', async () => {
     const place = shared;
     const [without, status] = [await place.run([]), await place.run(['status'])];
     assert.deepEqual([without.status, without.stderr], [0, '']);
@@ -570,7 +576,7 @@ suite('dashboard', { skip }, () => {
     assert.doesNotMatch(stdout, /\u001B/);
   });
 
-  test('--flat prints deleted sessions with what is left of each and the command that brings it back', async (t) => {
+  test('--flat lists deleted sessions with what remains of each and the command that restores it', async (t) => {
     const { place } = await withDeleted(t);
     const { status, stdout } = await place.run(['--flat']);
     assert.equal(status, 0);

@@ -1,4 +1,4 @@
-// README and the pages in `docs`: links lead somewhere, commands and options exist, and the examples work.
+// README and the pages in `docs`: link targets, commands and options exist, and the examples work.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -15,14 +15,14 @@ const { VERBS, programOf, verbNamed } = require('../bin/lib/program.js');
 
 const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => join('docs', name))];
 const textOf = (/** @type {string} */ page) => readFileSync(join(ROOT, page), 'utf8');
-/** The anchor of a heading, as GitHub makes it. @param {string} heading */
+/** Returns the anchor of a heading, as GitHub generates it. @param {string} heading */
 const anchor = (heading) => heading.toLowerCase().replaceAll(/[^\w\s-]/g, '').trim().replaceAll(' ', '-');
 
-/** The blocks of code in a language. @param {string} page @param {string} language */
+/** Returns the code blocks in a language. @param {string} page @param {string} language */
 const blocks = (page, language) => [...textOf(page).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, code]) => code);
 
 for (const page of PAGES) {
-  test(`every link in ${page} leads to a file and a heading`, () => {
+  test(`every link in ${page} leads to an existing file and heading`, () => {
     for (const [, target] of textOf(page).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(target)) continue;
       const [file, heading] = target.split('#');
@@ -50,7 +50,7 @@ test('README has at most 250 lines', () => {
   assert.ok(textOf('README.md').split('\n').length <= 250);
 });
 
-test('every command that a page names exists, with its options', (t) => {
+test('every command and option named in a page exists', (t) => {
   const place = world(t);
   /** @type {Map<string, string>} */
   const helps = new Map();
@@ -60,7 +60,7 @@ test('every command that a page names exists, with its options', (t) => {
     for (const line of [...named, ...first]) {
       const [verb, ...words] = line.split(/\s+/);
       if (!/^[a-z]+$/.test(verb) || !existsSync(join(ROOT, 'bin', 'commands', `${verb}.js`))) {
-        // A sentence may go on behind the name.
+        // Accept words of a sentence that follow the name, but not an unknown verb in backticks.
         assert.ok(!new RegExp(`\`cc-session-recover ${verb}\\b`).test(textOf(page)), `${page}: there is no command ${verb}`);
         continue;
       }
@@ -110,18 +110,18 @@ test('every command line in an example of a page or of a help is understood', as
   }
 });
 
-test('every claim in docs/claims.md is made by README, and has a test', () => {
+test('README makes every claim in docs/claims.md, and each claim has a test', () => {
   const readme = textOf('README.md').replaceAll(/\s+/g, ' ');
   const rows = [...textOf(join('docs', 'claims.md')).matchAll(/^\| (?!claim)(.+) \| `([^`]+)`: (.+) \|$/gm)];
   assert.ok(rows.length >= 30, `${rows.length} claims`);
   for (const [, claim, file, title] of rows) {
     assert.ok(readme.includes(claim), `README does not say: ${claim}`);
-    // A variable part of a title is not repeated in the page.
+    // The page omits the variable part of a title.
     assert.ok(textOf(file).replaceAll("\\'", "'").includes(title), `${file} has no test: ${title}`);
   }
 });
 
-test('the configuration in the page is valid', async (t) => {
+test('the configuration examples in the docs are valid', async (t) => {
   const place = world(t);
   for (const page of ['configuration.md', 'files.md']) {
     const [config] = blocks(join('docs', page), 'jsonc');
@@ -144,7 +144,7 @@ test('docs/commands.md lists every exit code, and every error with its exit code
   const page = join('docs', 'commands.md');
   const [, codes] = textOf(page).split('## Exit codes');
   assert.deepEqual([...codes.matchAll(/^\| (\d+) \|/gm)].map(([, number]) => Number(number)), Object.values(exits));
-  // Made by the command line itself, outside the core.
+  // The command line itself, not the core, makes these two errors.
   const rows = Object.entries({ ...errors, BINDING_MISSING: exits.failed, CWD_GONE: exits.failed }).toSorted(([one, first], [other, second]) => first - second || (one < other ? -1 : 1));
   const table = `| error | exit code |\n|---|---|\n${rows.map(([error, exit]) => `| \`${error}\` | ${exit} |`).join('\n')}\n`;
   const written = /\| error \| exit code \|\n(?:\|.*\n)*/;
@@ -152,9 +152,10 @@ test('docs/commands.md lists every exit code, and every error with its exit code
   else assert.equal(written.exec(codes)?.[0], table);
 });
 
-test('only bin/lib/exit.js decides an exit code', () => {
+test('only bin/lib/exit.js sets exit codes', () => {
   const names = readdirSync(join(ROOT, 'bin'), { recursive: true }).map(String).filter((name) => name.endsWith('.js'));
-  // The hooks and the status line end as the addon says, and the stand-in client is no part of the command line; `text.js` returns widths, and `dashboard.js` compares exit codes.
+  // Exceptions: the addon gives the exit codes of the hooks and the status line, the stub client is not part of the command line, `text.js`
+  // returns widths, and `dashboard.js` only compares exit codes.
   const others = new Set([join('lib', 'exit.js'), 'hook.js', 'statusline.js', join('loopback', 'stub-client.js'), join('lib', 'text.js'), join('lib', 'dashboard.js')]);
   for (const name of names.filter((one) => one !== join('lib', 'exit.js') && !others.has(one))) {
     const deciding = textOf(join('bin', name)).match(/\bEXIT\.(?!done\b)\w+|\bexitCode[:=] *\d+|return (?:[1-6]|130);/g) ?? [];

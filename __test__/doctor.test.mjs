@@ -1,4 +1,4 @@
-// `doctor`: a project that was just set up is in order, and everything that can be out of order is told with its file and what to do.
+// `doctor`: a project that was just set up passes all checks, and every possible fault is reported with its file and the next step.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -11,7 +11,12 @@ import { hooked, idOf, livingClient } from './lib/hooks.mjs';
 const linux = { skip: process.platform !== 'linux' && 'processes are registered with their start time there' };
 const posix = { skip: process.platform === 'win32' && 'modes, links and shells are written otherwise there' };
 
-/** A project that was set up, and a client of a version beside it. @param {import('node:test').TestContext} t @param {object} [options] */
+/**
+ * Creates a project with the hooks installed, and a client of the given version.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {object} [options]
+ */
 async function scene(t, { version = '2.1.329', setUp = true, args = /** @type {string[]} */ ([]) } = {}) {
   const place = world(t);
   const client = join(place.root, 'clients', version, 'claude');
@@ -29,7 +34,7 @@ async function scene(t, { version = '2.1.329', setUp = true, args = /** @type {s
     assert.equal(report.ok, status === 0);
     return { status, report, of: (/** @type {string} */ id) => report.checks.filter((/** @type {any} */ check) => check.id === id), bad: report.checks.filter((/** @type {any} */ check) => check.status !== 'ok') };
   };
-  /** The one check that is not as it should be. */
+  /** Returns the only check that is not `ok`. */
   const only = async (/** @type {Record<string, string>} */ env = {}) => {
     const { status, bad } = await doctor(env);
     assert.equal(bad.length, 1, JSON.stringify(bad, null, 1));
@@ -41,7 +46,7 @@ async function scene(t, { version = '2.1.329', setUp = true, args = /** @type {s
   return { place, client, settings, doctor, only };
 }
 
-/** Every file below with its bytes and its time. @param {string} dir */
+/** Returns every file below a directory with its bytes and its time. @param {string} dir */
 const everything = (dir) =>
   readdirSync(dir, { recursive: true, encoding: 'utf8' }).toSorted().map((name) => {
     const path = join(dir, name);
@@ -49,7 +54,7 @@ const everything = (dir) =>
     return [name, stat?.mtimeMs, stat?.isFile() ? readFileSync(path, 'base64') : null];
   });
 
-test('a project that was just set up is in order, and looking changes nothing', posix, async (t) => {
+test('doctor passes in a project that was just set up, and changes nothing', posix, async (t) => {
   const { place, doctor } = await scene(t);
   const before = everything(place.root);
   const { status, report, bad } = await doctor();
@@ -64,7 +69,7 @@ test('a project that was just set up is in order, and looking changes nothing', 
   assert.deepEqual(everything(place.root), before);
 });
 
-test('below the project it is the same project, and another directory can be named', posix, async (t) => {
+test('doctor finds the project from a subdirectory and accepts another directory as argument', posix, async (t) => {
   const { place, doctor } = await scene(t);
   mkdirSync(join(place.project, 'deeper'));
   const { stdout } = await place.run(['doctor', '--json'], { cwd: join(place.project, 'deeper') });
@@ -73,7 +78,7 @@ test('below the project it is the same project, and another directory can be nam
   assert.deepEqual([status, of('setup')[0].status, of('setup')[0].next], [1, 'fail', 'run cc-session-recover init']);
 });
 
-test('where nothing is set up, that is what fails', posix, async (t) => {
+test('doctor reports only that recovery is not set up where no hooks are installed', posix, async (t) => {
   const { only } = await scene(t, { setUp: false });
   const { id, fact, next } = await only();
   assert.deepEqual([id, fact, next], ['setup', 'recovery is not set up here', 'run cc-session-recover init']);
@@ -81,7 +86,7 @@ test('where nothing is set up, that is what fails', posix, async (t) => {
 
 /** @type {[string, (scene: Awaited<ReturnType<typeof scene>>) => unknown, {id: string, status: 'warn' | 'fail', fact: RegExp, path?: RegExp}][]} */
 const ILLS = [
-  ['a hook that somebody edited', ({ settings }) => writeFileSync(settings, readFileSync(settings, 'utf8').replace('"timeout": 10', '"timeout": 11')), { id: 'hooks', status: 'fail', fact: /^hooks are not as this version writes them: SessionStart$/, path: /settings\.json$/ }],
+  ['a hook that the user edited', ({ settings }) => writeFileSync(settings, readFileSync(settings, 'utf8').replace('"timeout": 10', '"timeout": 11')), { id: 'hooks', status: 'fail', fact: /^hooks are not as this version writes them: SessionStart$/, path: /settings\.json$/ }],
   ['a hook that is gone', ({ settings }) => { const value = JSON.parse(readFileSync(settings, 'utf8')); delete value.hooks.StopFailure; writeFileSync(settings, JSON.stringify(value)); }, { id: 'hooks', status: 'fail', fact: /^hooks are missing: StopFailure$/ }],
   ['hooks that are all gone', ({ settings }) => writeFileSync(settings, '{}'), { id: 'hooks', status: 'fail', fact: /not in it any more/ }],
   ['a settings file that is gone', ({ settings }) => unlinkSync(settings), { id: 'hooks', status: 'fail', fact: /is gone/ }],
@@ -150,13 +155,13 @@ test('a client that is too old or missing is reported with what it cannot do', p
   assert.deepEqual(bad.map((/** @type {any} */ { id }) => id), ['client', 'launcher']);
 });
 
-test('what keeps a claude started from here from saving is named', posix, async (t) => {
+test('doctor reports the environment variables that keep a client from saving sessions', posix, async (t) => {
   const { place, only, doctor } = await scene(t);
   const skip = await only({ CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1' });
   assert.deepEqual([skip.id, skip.status], ['saving', 'fail']);
   const child = await only({ CLAUDE_CODE_CHILD_SESSION: '1', CLAUDE_PID: '999999999' });
   assert.deepEqual([child.id, child.status], ['saving', 'warn']);
-  // Within a living client its marks are no sign of anything.
+  // If the client still runs, its variables are no sign of a fault.
   assert.deepEqual((await doctor({ CLAUDE_CODE_CHILD_SESSION: '1', CLAUDE_PID: String(process.pid) })).bad, []);
   assert.deepEqual((await doctor({ CLAUDE_CODE_CHILD_SESSION: '1', CLAUDE_CODE_FORCE_SESSION_PERSISTENCE: '1' })).bad, []);
   writeFileSync(join(place.claude, 'settings.json'), '{"cleanupPeriodDays": 0}');
@@ -165,7 +170,7 @@ test('what keeps a claude started from here from saving is named', posix, async 
   assert.match(of('saving')[0].fact, /cleanupPeriodDays is 0/);
 });
 
-test('unattended runs need a supervisor and a login; whether there is one is asked of no file’s contents', posix, async (t) => {
+test('doctor requires a supervisor and a login for unattended runs, and does not read the credentials file', posix, async (t) => {
   const { place, doctor } = await scene(t, { args: ['--unattended'] });
   const bare = await doctor();
   assert.equal(bare.status, 1);

@@ -1,4 +1,4 @@
-// What `npm run drift` calls a change that recovery rests on. The observations are made by `client/drift.mjs` with the real client.
+// Which changes `npm run drift` reports as relevant for recovery. The observations are made by `client/drift.mjs` with the real client.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { VERSIONS } from './client/install.mjs';
 
 const pinned = JSON.parse(readFileSync(path.join(import.meta.dirname, '..', 'fixtures', 'clients', `${VERSIONS.current}.json`), 'utf8'));
 
-/** The pinned observation, changed. @param {(seen: any) => void} change */
+/** Returns the pinned observation with a change. @param {(seen: any) => void} change */
 const changed = (change) => {
   const seen = structuredClone({ ...pinned, version: '9.9.9' });
   change(seen);
@@ -17,7 +17,7 @@ const changed = (change) => {
 };
 const without = (/** @type {string[]} */ list, /** @type {string} */ name) => list.splice(list.indexOf(name), 1);
 
-test('the pinned client has everything that recovery rests on, and does not differ from itself', () => {
+test('the pinned client has every feature that recovery needs, and does not differ from itself', () => {
   assert.deepEqual(drifted(pinned, pinned), []);
   assert.deepEqual([pinned.version, pinned.wakes, pinned.module], [VERSIONS.current, true, true]);
 });
@@ -40,14 +40,14 @@ for (const [what, relied, change] of /** @type {[string, boolean, (seen: any) =>
   ['a hook wakes no session', true, (seen) => (seen.wakes = false)],
   ['no module is loaded', true, (seen) => (seen.module = false)],
 ])) {
-  test(`${what}: ${relied ? 'a failure' : 'printed, and no failure'}`, () => {
+  test(`drift check, ${what}: ${relied ? 'a failure' : 'reported without failure'}`, () => {
     const moved = changed(change);
     assert.equal(moved.length, 1, JSON.stringify(moved));
     assert.equal(moved[0].relied, relied, moved[0].what);
   });
 }
 
-test("the client's own continuation is compared where both were measured: how often, whether it ends, and how late", () => {
+test("the drift check compares the delays and the cap of client continuations only where both were measured", () => {
   const with3 = { ...pinned, native: { delays: [47, 82, 290], capped: true } };
   const against = (/** @type {any} */ native) => drifted(with3, { ...with3, native }).map(({ relied }) => relied);
   assert.deepEqual(against({ delays: [60, 76, 300], capped: true }), []);

@@ -1,4 +1,4 @@
-// `drill`, through the command line, on the stub client. The real client plays it in `client/drill.test.mjs`.
+// Tests of `drill` through the command line, with the stub client. `client/drill.test.mjs` runs it with the real client.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -12,7 +12,7 @@ const CLI = path.join(BIN, 'cc-session-recover.js');
 const STUB = path.join(BIN, 'loopback', 'stub-client.js');
 const STEPS = ['client', 'hooks', 'session', 'limit', 'incident', 'handoff', 'wait', 'wake', 'continued', 'once', 'done'];
 
-/** A place of its own for what a drill leaves: its temporary directory, and a PATH without a claude. */
+/** Creates a place for the files of a drill: its temporary directory, and a PATH without a claude. */
 function place(t) {
   const dir = realpathSync(mkdtempSync(path.join(tmpdir(), 'ccsr-dt-')));
   t.after(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
@@ -33,7 +33,7 @@ function drill({ dir, env }, ...args) {
   });
 }
 
-/** A program that passes for a client: the stub, with a line of shell before it. */
+/** Creates a program that acts as the client: the stub, after a line of shell. */
 function client({ dir }, before) {
   const file = path.join(dir, 'claude-in-test');
   writeFileSync(file, `#!/bin/sh\n${before}\nexec '${process.execPath}' '${STUB}' "$@"\n`);
@@ -42,7 +42,7 @@ function client({ dir }, before) {
 }
 
 suite('drill', { concurrency: 3 }, () => {
-  test('shows each step of a recovery, ends with 0, and leaves nothing behind', async (t) => {
+  test('drill shows each recovery step, exits with 0 and leaves no files behind', async (t) => {
     const where = place(t);
     const { code, lines, stderr } = await drill(where, '--stub', '--json', '--reset-in', '2');
     assert.equal(code, 0, stderr + JSON.stringify(lines.at(-2)));
@@ -56,7 +56,7 @@ suite('drill', { concurrency: 3 }, () => {
     assert.deepEqual(readdirSync(where.dir), [], 'the throw-away home is gone');
   });
 
-  test('says that there is no claude and plays with the stub', async (t) => {
+  test('drill reports that claude is missing and uses the stub client', async (t) => {
     const { code, stdout, stderr } = await drill(place(t), '--reset-in', '2');
     assert.equal(code, 0, stdout + stderr);
     assert.match(stdout, /no claude on PATH: the stub client/);
@@ -64,9 +64,9 @@ suite('drill', { concurrency: 3 }, () => {
     assert.doesNotMatch(stdout, /\u001B|\r/, 'no terminal codes into a pipe');
   });
 
-  test('fails, names the step and keeps the home when the stop is not noticed', async (t) => {
+  test('drill fails when the stop is not detected, names the step and retains its temporary home', async (t) => {
     const where = place(t);
-    // The negative control: a client that has lost its hooks must not pass.
+    // Negative control: a client that has lost its hooks must fail.
     const file = client(where, 'rm -rf .claude/cc-session-recover');
     const { code, lines } = await drill(where, '--client', file, '--json', '--reset-in', '1', '--timeout', '6');
     assert.equal(code, 1);
@@ -78,7 +78,7 @@ suite('drill', { concurrency: 3 }, () => {
     assert.ok(existsSync(done.kept), 'the home is kept to look at');
   });
 
-  test('fails and tells the last words of a client that ends at once', async (t) => {
+  test('drill fails when the client exits at once, and prints the last words of the client', async (t) => {
     const where = place(t);
     const file = client(where, 'echo "no such luck" >&2; exit 7');
     const { code, stdout } = await drill(where, '--client', file);
@@ -87,14 +87,14 @@ suite('drill', { concurrency: 3 }, () => {
     assert.match(stdout, /Kept to look at: /);
   });
 
-  test('keeps the home when asked to', async (t) => {
+  test('drill --keep retains its temporary home', async (t) => {
     const where = place(t);
     const { code, lines } = await drill(where, '--stub', '--json', '--keep', '--reset-in', '1');
     assert.equal(code, 0);
     assert.ok(existsSync(path.join(lines.at(-1).kept, 'project', 'HANDOFF.md')) || existsSync(lines.at(-1).kept));
   });
 
-  test('ends what it started when it is interrupted', async (t) => {
+  test('drill ends the processes it started when it is interrupted', async (t) => {
     const where = place(t);
     const child = spawn(process.execPath, [CLI, 'drill', '--stub', '--json', '--reset-in', '60'], { cwd: where.dir, env: where.env, stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
@@ -114,7 +114,7 @@ suite('drill', { concurrency: 3 }, () => {
     assert.deepEqual(readdirSync(where.dir), [], 'the throw-away home is gone');
   });
 
-  test('refuses options it cannot use with exit code 2', async (t) => {
+  test('drill rejects unusable options with exit code 2', async (t) => {
     const where = place(t);
     for (const args of [['--reset-in', 'soon'], ['--timeout', '0'], ['--client', 'claude'], ['--client', '/nowhere/claude'], ['--stub', '--client', process.execPath]]) {
       const { code, stderr } = await drill(where, ...args);

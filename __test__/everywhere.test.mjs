@@ -1,4 +1,4 @@
-// `init --all` and `uninstall --all`: every place that is set up on the machine; and the home directory, which is no project.
+// `init --all` and `uninstall --all`: every place with hooks on the machine, and the home directory, which is not a project.
 
 import assert from 'node:assert/strict';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
 
-/** Every path below a directory, with the text of each file. @param {string} dir @returns {Record<string, string>} */
+/** Returns every path below a directory, with the text of each file. @param {string} dir @returns {Record<string, string>} */
 function tree(dir) {
   /** @type {Record<string, string>} */
   const found = {};
@@ -18,7 +18,7 @@ function tree(dir) {
   return found;
 }
 
-/** A world with two projects that is set up in both and in the user's own settings. @param {import('node:test').TestContext} t */
+/** Returns a world with two projects, with hooks in both and in the user's own settings. @param {import('node:test').TestContext} t */
 async function everywhere(t) {
   const place = world(t);
   const other = join(place.home, 'other');
@@ -31,7 +31,7 @@ async function everywhere(t) {
   return { place, other, state, run, before };
 }
 
-test('uninstall --all leaves the home directory as it was before init', async (t) => {
+test('uninstall --all restores the home directory to its state before init', async (t) => {
   const { place, run, before } = await everywhere(t);
   const installed = tree(place.home);
   assert.notDeepEqual(installed, before);
@@ -46,7 +46,7 @@ test('uninstall --all leaves the home directory as it was before init', async (t
   assert.equal((await run(['uninstall', '--all', '--yes'])).status, 6, 'then there is nothing to do');
 });
 
-test('uninstall --all keeps exports that are in the state directory until --state is given', async (t) => {
+test('uninstall --all retains exports in the state directory unless --state is given', async (t) => {
   const { state, run } = await everywhere(t);
   mkdirSync(join(state, 'exports', 'one'), { recursive: true });
   const refused = await run(['uninstall', '--all', '--yes', '--json']);
@@ -57,7 +57,7 @@ test('uninstall --all keeps exports that are in the state directory until --stat
   assert.equal(existsSync(state), false);
 });
 
-test('uninstall --all leaves what is not of this tool in the state directory, and says so', async (t) => {
+test('uninstall --all leaves and reports foreign files in the state directory', async (t) => {
   const { state, run } = await everywhere(t);
   writeFileSync(join(state, 'thesis.txt'), 'of somebody');
   const { status, stderr } = await run(['uninstall', '--all', '--yes']);
@@ -65,7 +65,7 @@ test('uninstall --all leaves what is not of this tool in the state directory, an
   assert.deepEqual(tree(state), { [join(state, 'thesis.txt')]: 'of somebody' });
 });
 
-test('uninstall --all never takes a directory of Claude Code for the state directory', async (t) => {
+test('uninstall --all never removes a Claude Code directory given as the state directory', async (t) => {
   const place = world(t);
   const session = join(place.claude, 'projects', '-w', 'a.jsonl');
   mkdirSync(join(place.claude, 'projects', '-w'), { recursive: true });
@@ -78,7 +78,7 @@ test('uninstall --all never takes a directory of Claude Code for the state direc
   }
 });
 
-test('init --all repairs what is set up, and nothing else', async (t) => {
+test('init --all repairs existing setups and changes nothing else', async (t) => {
   const { place, other, run } = await everywhere(t);
   const whole = tree(place.home);
   assert.equal((await run(['init', '--all', '--yes'])).status, 6);
@@ -90,7 +90,7 @@ test('init --all repairs what is set up, and nothing else', async (t) => {
   assert.equal(readFileSync(launcher, 'utf8'), whole[launcher]);
 });
 
-test('init in the home directory explains why not, and names --user', async (t) => {
+test('init in the home directory is refused with the reason, and suggests --user', async (t) => {
   const place = world(t);
   const before = tree(place.home);
   const { status, stderr } = await place.run(['init', '--yes'], { cwd: place.home });

@@ -1,4 +1,4 @@
-// `export`: sessions saved byte for byte, through the command, also while they are written to and while everything fails.
+// `export`: saves sessions byte for byte through the command, also while they are written to and while every call fails.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -16,7 +16,7 @@ const has = (/** @type {string} */ program, /** @type {string[]} */ ...args) => 
 const noStrace = process.platform !== 'linux' || !has('strace', '-V') ? 'there is no strace' : false;
 const isRoot = process.getuid?.() === 0;
 
-/** Everything of an export but the manifest and the list of hashes. @param {string} path */
+/** Returns the files of an export, except the manifest and the list of hashes. @param {string} path */
 function held(path) {
   const { 'manifest.json': manifest, SHA256SUMS: sums, ...files } = contents(path);
   return { manifest: JSON.parse(String(manifest)), sums: sums === undefined ? null : String(sums), files };
@@ -54,7 +54,7 @@ test('an export contains every file of the session, byte for byte, with a manife
   assert.ok(readFileSync(join(place.state, 'journal.jsonl'), 'utf8').includes('"event":"exported"'));
 });
 
-test('nothing of an export can be read by others, whatever the umask', { skip: process.platform === 'win32' }, async (t) => {
+test('exported files are readable only by the owner, whatever the umask', { skip: process.platform === 'win32' }, async (t) => {
   const place = world(t);
   const { id } = wholeSession(place);
   const run = (/** @type {string[]} */ ...argv) => spawnSync('sh', ['-c', 'umask 000; exec "$@"', 'sh', process.execPath, COMMAND, ...argv], { cwd: place.project, env: place.env, encoding: 'utf8' });
@@ -69,7 +69,7 @@ test('nothing of an export can be read by others, whatever the umask', { skip: p
   }
 });
 
-test('an archive is one file that any tar unpacks into the same bytes', { skip: !has('tar', '--version') && 'there is no tar' }, async (t) => {
+test('export --archive writes one file that any tar extracts to the same bytes', { skip: !has('tar', '--version') && 'there is no tar' }, async (t) => {
   const place = world(t);
   const { id, bytes } = wholeSession(place, { more: '{"type":"mode"}\n'.repeat(40_000) });
   const { stdout, stderr, status } = await place.run(['export', id, '--archive', '--json']);
@@ -83,7 +83,7 @@ test('an archive is one file that any tar unpacks into the same bytes', { skip: 
   assert.deepEqual(held(join(out, readdirSync(out)[0])).files, bytes);
 });
 
-test('with the fast hash the manifest says so, and another session of the second gets a name of its own', async (t) => {
+test('the manifest records the xxh3 hash, and exports made in the same second get different names', async (t) => {
   const place = world(t);
   const { id, bytes } = wholeSession(place);
   const runs = await Promise.all(Array.from({ length: 4 }, () => place.run(['export', id, '--hash', 'xxh3', '--json'])));
@@ -103,7 +103,7 @@ test('with the fast hash the manifest says so, and another session of the second
   }
 });
 
-test('all sessions, or those that are open, are exported side by side, and one that fails does not stop the others', { skip: notLinux }, async (t) => {
+test('--all and --active export sessions in parallel, and one failure does not stop the others', { skip: notLinux }, async (t) => {
   const place = world(t);
   const open = wholeSession(place);
   const other = wholeSession(place, { id: idOf(2) });
@@ -117,7 +117,7 @@ test('all sessions, or those that are open, are exported side by side, and one t
   const report = JSON.parse(all.stdout);
   assert.deepEqual(report.exports.map((/** @type {any} */ { session }) => session).toSorted(), [open.id, other.id]);
   if (isRoot && has('setpriv', '--version')) {
-    // As another user, for whom one directory is closed.
+    // Run as another user, who cannot read one directory.
     spawnSync('chown', ['-R', '65534:65534', place.root]);
     chmodSync(join(other.directory, other.id, 'tool-results'), 0o000);
     const denied = spawnSync('setpriv', ['--reuid=65534', '--clear-groups', process.execPath, COMMAND, 'export', '--all', '--json'], { cwd: place.project, env: place.env, encoding: 'utf8' });
@@ -167,7 +167,7 @@ test('a file that is rewritten all the time exits with 5, and no export is made 
     for (let run = 0; run < 60 && refused === 0; run += 1) {
       const { status, stdout, stderr } = await place.run(['export', transcript, '--json']);
       if (status === 0) {
-        // Between two writes it may hold still for as long as a copy takes.
+        // The file may stay unchanged between two writes for as long as a copy takes.
         const copied = readFileSync(join(JSON.parse(stdout).exports[0].path, `${id}.jsonl`), 'utf8');
         assert.ok([text, ...texts].some((one) => one.startsWith(copied)), 'the beginning of one text');
         rmSync(JSON.parse(stdout).exports[0].path, { recursive: true });
@@ -211,7 +211,7 @@ test('links, pipes and devices among the files are reported and skipped, and not
   assert.deepEqual(manifest.skipped, one.skipped);
   const screen = await place.run(['export', id]);
   assert.match(screen.stdout, /5 files were left:/);
-  // A transcript that is a link is no session.
+  // A transcript that is a symbolic link is not a session.
   const away = join(place.root, 'away.jsonl');
   writeFileSync(away, bytes[`${id}.jsonl`]);
   rmSync(join(directory, `${id}.jsonl`));
@@ -221,7 +221,7 @@ test('links, pipes and devices among the files are reported and skipped, and not
   assert.match(linked.stderr, /symbolic link/);
 });
 
-test("nothing is put into Claude Code's own directories, nor where a file is in the way", async (t) => {
+test("export refuses Claude Code directories and a target that is an existing file", async (t) => {
   const place = world(t);
   const { id } = wholeSession(place);
   const before = contents(place.claude);
@@ -234,7 +234,7 @@ test("nothing is put into Claude Code's own directories, nor where a file is in 
   assert.deepEqual(contents(place.claude), before);
 });
 
-test('an export asks for one thing at a time, and says what it can be asked for', async (t) => {
+test('export accepts one selection at a time and lists the possible selections', async (t) => {
   const place = world(t);
   const none = await place.run(['export']);
   assert.equal(none.status, 2);
@@ -247,7 +247,7 @@ test('an export asks for one thing at a time, and says what it can be asked for'
   assert.equal(existsSync(join(place.state, 'exports')), false);
 });
 
-test('what was left by an export that was killed is swept by the next one', { skip: notLinux }, async (t) => {
+test('an export removes what a killed export left behind', { skip: notLinux }, async (t) => {
   const place = world(t);
   const { id } = wholeSession(place);
   const exports = join(place.state, 'exports');
@@ -269,7 +269,7 @@ test('on a terminal the progress is printed after a second', async () => {
 
 // ---- Faults ------------------------------------------------------------------------------------------------------------
 
-suite('whatever fails, no half export is called done and the session is as it was', { concurrency: 2 }, () => {
+suite('a failing export leaves no incomplete export and does not change the session', { concurrency: 2 }, () => {
   /** @param {ReturnType<typeof world>} place @param {ReturnType<typeof wholeSession>} session @param {string} directory */
   function assertWhole(place, session, directory) {
     for (const name of finished(directory)) {
@@ -291,7 +291,7 @@ suite('whatever fails, no half export is called done and the session is as it wa
     ['renameat2', 'ENOSPC', 1],
   ]);
   for (const [call, error, times] of calls) {
-    test(`${call} that ends with ${error}, each in turn`, { skip: noStrace }, async (t) => {
+    test(`each failing ${call} with ${error} leaves no incomplete export`, { skip: noStrace }, async (t) => {
       let failed = 0;
       for (let when = 1; when <= times; when += 1) {
         const place = world(t);
@@ -309,7 +309,7 @@ suite('whatever fails, no half export is called done and the session is as it wa
           assert.match(stderr, /^cc-session-recover: .*(could not|there is no room|does not hold)/);
           if (existsSync(exports)) assert.deepEqual(readdirSync(exports).filter((name) => !name.startsWith('.')), []);
         } else {
-          // Where the state or the log could not be made: told, and the export is whole.
+          // If only the state or the log could not be written, that is reported and the export is complete.
           assert.equal(finished(exports).length, 1, stderr);
         }
       }
@@ -317,7 +317,7 @@ suite('whatever fails, no half export is called done and the session is as it wa
     });
   }
 
-  test('a disk that is full half-way', { skip: notLinux || (!isRoot && 'only root mounts') }, async (t) => {
+  test('a full disk during the export leaves no incomplete export', { skip: notLinux || (!isRoot && 'only root mounts') }, async (t) => {
     const place = world(t);
     const session = wholeSession(place);
     const small = join(place.root, 'small');
@@ -328,14 +328,14 @@ suite('whatever fails, no half export is called done and the session is as it wa
     assert.equal(told.status, 1);
     assert.match(told.stderr, /there is no room for a copy: \d+ MB are needed/);
     assert.deepEqual(readdirSync(small), []);
-    // The control: a copy by hand leaves a file of the right name and the wrong length.
+    // Control: a copy by hand leaves a file with the right name and the wrong length.
     spawnSync('cp', [join(session.directory, session.id, 'tool-results', 'b1.txt'), small]);
     assert.ok(statSync(join(small, 'b1.txt')).size < session.bytes[`${session.id}/tool-results/b1.txt`].length);
     rmSync(join(small, 'b1.txt'));
     assertWhole(place, session, small);
   });
 
-  test('files that may not become longer', { skip: process.platform === 'win32' }, async (t) => {
+  test('a file size limit during the export leaves no incomplete export', { skip: process.platform === 'win32' }, async (t) => {
     const place = world(t);
     const session = wholeSession(place);
     const bounded = (/** @type {number} */ blocks, /** @type {string[]} */ ...more) =>
@@ -351,10 +351,10 @@ suite('whatever fails, no half export is called done and the session is as it wa
     assert.equal(finished(join(place.state, 'exports')).length, 1);
   });
 
-  test('a copy that does not hold what was written to it', { skip: noStrace }, async (t) => {
+  test('export verifies the copy and fails when it does not contain what was written', { skip: noStrace }, async (t) => {
     const place = world(t);
     const session = wholeSession(place);
-    // The first read of 4 KB and more from a descriptor of the copy would have to lie; instead a write is said to have been done.
+    // The ideal fault would be a wrong read from the copy; instead, strace makes one write report success without writing.
     const inject = ['-f', '-qq', '-o', join(place.root, 'trace'), '-e', 'trace=pwrite64', '-e', 'inject=pwrite64:retval=3:when=2'];
     const { status, stdout, stderr } = spawnSync('strace', [...inject, process.execPath, COMMAND, 'export', session.id], { cwd: place.project, env: place.env, encoding: 'utf8' });
     assert.match(readFileSync(join(place.root, 'trace'), 'utf8'), /INJECTED/);
@@ -363,7 +363,7 @@ suite('whatever fails, no half export is called done and the session is as it wa
     assert.deepEqual(readdirSync(join(place.state, 'exports')), []);
   });
 
-  test('an export that is killed at any of its writes', { skip: noStrace }, async (t) => {
+  test('an export killed at any write leaves no incomplete export', { skip: noStrace }, async (t) => {
     let killed = 0;
     for (const [call, when] of /** @type {[string, number][]} */ ([['pwrite64', 1], ['pwrite64', 4], ['fsync', 1], ['fsync', 5], ['renameat2', 1], ['rename', 1], ['rename', 2]])) {
       const place = world(t);
@@ -381,7 +381,7 @@ suite('whatever fails, no half export is called done and the session is as it wa
   });
 });
 
-test('a transcript that is cut off while it stands still is exported as it is, with its torn line', async (t) => {
+test('a truncated transcript that is not growing is exported as it is, with its torn last line', async (t) => {
   const place = world(t);
   const { id, transcript } = wholeSession(place);
   truncateSync(transcript, statSync(transcript).size - 20);

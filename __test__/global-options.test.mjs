@@ -1,4 +1,4 @@
-// Options that every verb takes, other names of verbs, and the pager.
+// Options that every verb accepts, short names of verbs, and the pager.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ const { VERBS, verbNamed } = require('../bin/lib/program.js');
 
 const COLOURED = /\u001B\[/;
 
-test('colours follow --color, then NO_COLOR, then FORCE_COLOR, then the terminal', async (t) => {
+test('colours follow --color, NO_COLOR, FORCE_COLOR and the terminal, in this order of precedence', async (t) => {
   const { run } = world(t);
   const isColoured = async (/** @type {string[]} */ argv, /** @type {Record<string, string>} */ env) => COLOURED.test((await run(argv, { env })).stdout);
   for (const [argv, env, expected] of /** @type {[string[], Record<string, string>, boolean][]} */ ([
@@ -35,7 +35,7 @@ test('colours follow --color, then NO_COLOR, then FORCE_COLOR, then the terminal
   assert.match(stderr, /--color takes auto, always or never, not 'pink'\n {2}next: /);
 });
 
-test('--quiet leaves out warnings, and is left to a verb that has an option of this name', () => {
+test('--quiet suppresses warnings, and is passed to a verb that has its own --quiet', () => {
   const words = (/** @type {string[]} */ argv, /** @type {boolean} */ own) => readGlobalOptions(argv, () => own);
   assert.deepEqual(words(['doctor', '--quiet'], true), { color: 'auto', quiet: false, rest: ['doctor', '--quiet'] });
   assert.deepEqual(words(['list', '-q'], false), { color: 'auto', quiet: true, rest: ['list'] });
@@ -47,13 +47,13 @@ test('--quiet leaves out warnings, and is left to a verb that has an option of t
   assert.equal(streams.stderr.text, 'an error\n');
 });
 
-test('other names of verbs and of options do the same', async (t) => {
+test('aliases of verbs and options behave like the original', async (t) => {
   const { run } = world(t);
   for (const [one, other] of [['ls', 'list'], ['st', 'status']]) assert.deepEqual(await run([one]), await run([other]), one);
   assert.deepEqual(await run(['-v']), await run(['--version']));
 });
 
-test('a short option means the same in every verb', () => {
+test('a short option has the same meaning in every verb', () => {
   /** @type {Map<string, Set<string>>} */
   const meanings = new Map();
   for (const { options = [] } of VERBS.map(verbNamed)) {
@@ -63,11 +63,11 @@ test('a short option means the same in every verb', () => {
     }
   }
   const several = [...meanings].filter(([, longs]) => longs.size > 1).map(([short, longs]) => [short, [...longs].toSorted()]);
-  // A number of sessions, which `recall` calls by another name.
+  // `-n` is a number of sessions in both cases; `recall` names it differently.
   assert.deepEqual(several, [['-n', ['--limit', '--recent']]]);
 });
 
-test('the pager is $PAGER without a shell unless it needs one', { skip: process.platform === 'win32' }, () => {
+test('the pager is $PAGER, run in a shell only when it needs one', { skip: process.platform === 'win32' }, () => {
   assert.deepEqual(pagerCommand(undefined), ['less', ['-FRX']]);
   assert.deepEqual(pagerCommand('most -s'), ['most', ['-s']]);
   assert.deepEqual(pagerCommand('LESS=F less | cat'), ['sh', ['-c', 'LESS=F less | cat']]);
@@ -75,7 +75,7 @@ test('the pager is $PAGER without a shell unless it needs one', { skip: process.
   assert.equal(pagerCommand('cat'), null);
 });
 
-test('a long list goes through the pager on a terminal, and neither into a pipe nor as JSON', { skip: process.platform === 'win32' }, async (t) => {
+test('a long list is paged on a terminal, but not in a pipe or as JSON', { skip: process.platform === 'win32' }, async (t) => {
   const place = world(t);
   const directory = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
   mkdirSync(directory, { recursive: true });
@@ -99,7 +99,7 @@ test('a long list goes through the pager on a terminal, and neither into a pipe 
   assert.equal(missing.stdout.match(/^0000/gm)?.length, 12, 'a pager that is not installed hides nothing');
 });
 
-test('a session whose pause ends while everything is paused is reported with the command that helps', async (t) => {
+test('unpause of one session during a global pause prints the command that ends the global pause', async (t) => {
   const place = world(t);
   const id = '3f2a9c1d-0000-4000-8000-000000000001';
   await stoppedSession(place, { id });

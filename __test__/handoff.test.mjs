@@ -1,4 +1,4 @@
-// `handoff`: what a note says of every recorded session, field by field; what becomes of HANDOFF.md; and the texts for others.
+// `handoff`: what a note says about every recorded session, field by field; what happens to HANDOFF.md; and the texts for other readers.
 
 import assert from 'node:assert/strict';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,13 @@ const FIXTURES = join(ROOT, 'fixtures', 'transcripts');
 
 /** @typedef {ReturnType<typeof world>} Place */
 
-/** Puts a recorded session into the project of a world, with what lies beside it. @param {Place} place @param {string} name @param {string} id */
+/**
+ * Copies a recorded session and the files beside it into the project of a world.
+ *
+ * @param {Place} place
+ * @param {string} name
+ * @param {string} id
+ */
 function recorded(place, name, id) {
   const directory = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
   mkdirSync(directory, { recursive: true });
@@ -28,7 +34,7 @@ function recorded(place, name, id) {
   return transcript;
 }
 
-/** Facts at the head of a note, and its sections without what only lays them out. @param {string} text */
+/** Parses a note: the facts at its head, and its sections without formatting lines. @param {string} text */
 function read(text) {
   const [head, ...parts] = text.split(/^### /m);
   const facts = Object.fromEntries([...head.matchAll(/^- ([^:\n]+): (.*)$/gm)].map(([, name, value]) => [name, value]));
@@ -52,8 +58,8 @@ const LOOP = "`node -e 'setTimeout(()=>{},300000)'` (`Run the tests`)";
 const PARSER = { Task: ['run the tests for the parser'], 'Latest prompt': ['run them again'], 'Last words': ['Running the tests again.'] };
 
 /**
- * Of each recorded session: why it stopped, what happens next, and what its sections say. A section that is not named here must not be
- * there, but for git, commands and how to go on.
+ * For each recorded session: why it stopped, what happens next, and what its sections say. A section that is not listed here must be
+ * absent, except git, commands and how to continue.
  *
  * @type {Record<string, {why: RegExp, next: RegExp, heading?: string, sections: Record<string, (string | RegExp)[]>}>}
  */
@@ -122,7 +128,7 @@ const EXPECTED = {
   'prompt-too-long-print.jsonl': { why: /^the conversation no longer fits/, next: /^a person is needed: run \/compact/, sections: { Task: ['fix the parser in README'] } },
 };
 
-test('of every recorded session the note tells the task, what was in flight, what was done, why it stopped and what is next', async (t) => {
+test('the note of each recorded session states task, work in flight, work done, stop reason and next step', async (t) => {
   const place = world(t);
   for (const [index, [name, { why, next, heading, sections }]] of Object.entries(EXPECTED).entries()) {
     const id = idOf(index + 1);
@@ -170,7 +176,7 @@ test('the same transcript and the same tree give the same bytes, and the state o
   assert.deepEqual(sections.Git.slice(1), ['- The session was on branch `main` when it stopped', '- Entries of the stash: 1', '- Uncommitted files: 1', '- `??` `b.txt`']);
 });
 
-test("the client's own task list, its plan's file and a cut subagent's transcript are read, and named as sources", async (t) => {
+test("the note includes the task list, the plan file and an interrupted subagent, and lists them as sources", async (t) => {
   const place = world(t);
   const transcript = recorded(place, 'todos.jsonl', idOf(1));
   const tasks = join(place.claude, 'tasks', idOf(1));
@@ -196,7 +202,7 @@ test('without a session it is the one of this project that was active last; a pr
   assert.equal((await place.run(['handoff', 'ffffffff'])).status, 3);
 });
 
-test('options that exclude each other, and --dry-run without --write, are refused', async (t) => {
+test('handoff rejects mutually exclusive options, and --dry-run without --write', async (t) => {
   const place = world(t);
   for (const argv of [['--write', '--essential'], ['--write', '--for', 'paste'], ['--essential', '--for', 'paste'], ['--for', 'nobody'], ['--dry-run']]) {
     const { status, stderr } = await place.run(['handoff', ...argv]);
@@ -204,7 +210,7 @@ test('options that exclude each other, and --dry-run without --write, are refuse
   }
 });
 
-test('--essential and --for are introduced, short enough, and fit for whom they are for', async (t) => {
+test('--essential and --for print an introduction, respect the length limit and suit the recipient', async (t) => {
   const place = world(t);
   recorded(place, 'subagent-quota/d730557b-91b4-49d9-8c89-b9da5ab63883.jsonl', idOf(1));
   const essential = (await place.run(['handoff', idOf(1), '--essential'])).stdout;
@@ -220,7 +226,7 @@ test('--essential and --for are introduced, short enough, and fit for whom they 
   for (const text of [paste, resume]) assert.ok(text.length <= 9000 && text.includes('MAINTASK survey please'));
 });
 
-test('--write puts the block into HANDOFF.md and changes nothing else; again it changes nothing; --dry-run tells', async (t) => {
+test('handoff --write adds the block to HANDOFF.md once and changes nothing else; --dry-run only reports', async (t) => {
   const place = world(t);
   const file = join(place.project, 'HANDOFF.md');
   recorded(place, 'killed-mid-turn.jsonl', idOf(1));
@@ -243,7 +249,7 @@ test('--write puts the block into HANDOFF.md and changes nothing else; again it 
   assert.equal(readFileSync(file, 'utf8'), text);
 });
 
-test('what somebody wrote into a block is kept when the block is replaced, and the block says where', async (t) => {
+test('user text in a block is saved when the block is replaced, and the block names the copy', async (t) => {
   const place = world(t);
   const file = join(place.project, 'HANDOFF.md');
   recorded(place, 'killed-mid-turn.jsonl', idOf(1));
@@ -258,7 +264,7 @@ test('what somebody wrote into a block is kept when the block is replaced, and t
   assert.ok(text.includes(kept[0]) && !text.includes('migrations'), text);
 });
 
-test('a link, a write-protected file, a conflict and a file without markers are left as they are', async (t) => {
+test('handoff --write leaves a link, a write-protected file, a conflict and a file without markers unchanged', async (t) => {
   const place = world(t);
   const file = join(place.project, 'HANDOFF.md');
   recorded(place, 'killed-mid-turn.jsonl', idOf(1));
@@ -285,7 +291,7 @@ test('a link, a write-protected file, a conflict and a file without markers are 
   assert.ok(readFileSync(file, 'utf8').startsWith(conflict));
 });
 
-test('a directory that cannot be written to is named, and nothing is left behind', { skip: notRoot ? false : 'the superuser may write anywhere' }, async (t) => {
+test('handoff --write reports a read-only directory and leaves no files behind', { skip: notRoot ? false : 'the superuser may write anywhere' }, async (t) => {
   const place = world(t);
   recorded(place, 'killed-mid-turn.jsonl', idOf(1));
   chmodSync(place.project, 0o555);
@@ -308,7 +314,7 @@ test('a stop with an incident has one block, whether a hook or the user writes i
   assert.equal(existsSync(join(place.state, 'sessions', idOf(1), 'edited-notes')), false);
 });
 
-test('secrets of known patterns are in no text of any form', async (t) => {
+test('the note contains no secrets of known patterns in any format', async (t) => {
   const place = world(t);
   const transcript = recorded(place, 'killed-mid-turn.jsonl', idOf(1));
   const key = `sk-ant-api03-${'Ab1-'.repeat(20)}`;
@@ -316,21 +322,21 @@ test('secrets of known patterns are in no text of any form', async (t) => {
   for (const argv of [[], ['--essential'], ['--for', 'paste'], ['--for', 'resume'], ['--json'], ['--write']]) {
     const { status, stdout, stderr } = await place.run(['handoff', idOf(1), ...argv]);
     assert.equal(status, 0, stderr);
-    // The report as JSON holds the session as every verb reports it; the text is what is handed over.
+    // The JSON report contains the session as every verb reports it, so only its text is checked.
     const text = argv[0] === '--json' ? JSON.parse(stdout).text : stdout;
     assert.ok(!text.includes(key.slice(0, 30)), argv.join(' '));
   }
   assert.ok(!readFileSync(join(place.project, 'HANDOFF.md'), 'utf8').includes(key.slice(0, 30)));
 });
 
-test('ten writers at once, three killed each round: the file is whole, the model\'s part is untouched, no block is lost', async (t) => {
+test('ten concurrent writers, three killed per round, keep the file whole, the text of the model and every block', async (t) => {
   const { faults, kills, writes } = await writeAtOnce(world(t), { sessions: 10, rounds: 3, killed: 3 });
   assert.deepEqual(faults, []);
   assert.equal(kills, 9);
   assert.ok(writes >= 21, String(writes));
 });
 
-test('the same with a writer that knows nothing of locks goes wrong', async (t) => {
+test('ten concurrent writers without locks damage the file (control)', async (t) => {
   const { faults } = await writeAtOnce(world(t), { sessions: 10, rounds: 4, killed: 3, how: 'naive' });
   assert.notDeepEqual(faults, []);
 });

@@ -1,4 +1,4 @@
-// The hooks, run as the client runs them: what comes in may be anything, what comes out is nothing, and no stop is lost.
+// Runs the hooks as the client does: any input is allowed, they print nothing, and no stop is lost.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -17,10 +17,10 @@ const SESSION = idOf(1);
 /** @param {object} more */
 const payloadOf = (more) => ({ session_id: SESSION, hook_event_name: 'StopFailure', error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit · resets 3:15am (UTC)", ...more });
 
-/** Environment of a hook. @param {ReturnType<typeof world>} place @param {Record<string, string | undefined>} [more] */
+/** Returns the environment of a hook. @param {ReturnType<typeof world>} place @param {Record<string, string | undefined>} [more] */
 const hookEnv = (place, more = {}) => ({ ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: SESSION, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(process.pid), ...more });
 
-/** Everything below a directory with its contents; what is no file is named, not read. @param {string} directory */
+/** Returns all files below a directory with their contents; other entries are listed, not read. @param {string} directory */
 function listing(directory) {
   /** @type {Record<string, string>} */
   const found = {};
@@ -47,9 +47,15 @@ async function until(look, what, seconds = 15) {
   }
 }
 
-// ---- What comes in -------------------------------------------------------------------------------------------------------
+// ---- Input ---------------------------------------------------------------------------------------------------------------
 
-/** Inputs no client would send. @param {ReturnType<typeof world>} place @param {string} transcripts @returns {[string, string | Buffer | null][]} */
+/**
+ * Inputs that no client would send.
+ *
+ * @param {ReturnType<typeof world>} place
+ * @param {string} transcripts
+ * @returns {[string, string | Buffer | null][]}
+ */
 function brokenInputs(place, transcripts) {
   const at = (/** @type {string} */ path, more = {}) => JSON.stringify(payloadOf({ transcript_path: path, ...more }));
   const own = (/** @type {string} */ name) => join(transcripts, name);
@@ -90,13 +96,13 @@ function brokenInputs(place, transcripts) {
   ];
 }
 
-test('1,000 broken calls all end with 0 within 2 s, print nothing and write nothing outside the state directory', { skip: posix, timeout: 400_000 }, async (t) => {
+test('1,000 malformed hook calls exit with 0 within 2 s, print nothing and write only to the state directory', { skip: posix, timeout: 400_000 }, async (t) => {
   const place = world(t);
   const { transcripts, commandOf } = await hooked(place);
   const inputs = brokenInputs(place, transcripts);
   const taken = join(place.root, 'taken');
   writeFileSync(taken, '');
-  // No client lives: a hook whose client does waits for the transcript.
+  // No client runs: a hook whose client runs waits for the transcript.
   const plain = (/** @type {Record<string, string | undefined>} */ more) => ({ cwd: place.project, env: hookEnv(place, { CLAUDE_PID: '4194304', ...more }) });
   const drop = process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0;
   /** @type {[string, {cwd: string, env: Record<string, string | undefined>, as?: string[]}][]} */
@@ -129,7 +135,7 @@ test('1,000 broken calls all end with 0 within 2 s, print nothing and write noth
   assert.equal(existsSync(join(place.root, 'missing')), false, 'an unknown state directory is not made');
 });
 
-test('a client that is suspended before it writes to its hook loses no stop', { skip: linux }, async (t) => {
+test('a stop is recorded even when the client is suspended before it writes to its hook', { skip: linux }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   const path = transcriptOf(SESSION);
@@ -141,12 +147,12 @@ test('a client that is suspended before it writes to its hook loses no stop', { 
   assert.equal(late.child.exitCode, null);
   late.child.stdin.end(JSON.stringify(payloadOf({ transcript_path: path, cwd: place.project })));
   await until(() => existsSync(join(place.state, 'incidents', `${SESSION}.json`)) && incidentOf(place, SESSION).phase === 'waiting', 'it waits');
-  // The control: without a client nothing is going to be written.
+  // Negative control: without a client no transcript will be written.
   const without = await startHook(commandOf('StopFailure'), null, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: '4194304' }), limit: 20 }).ended;
   assert.equal(without.status, 0);
 });
 
-test('the oracle of the broken calls finds a hook that trusts its input', { skip: posix }, async (t) => {
+test('the check for malformed calls detects a hook that trusts its input (control)', { skip: posix }, async (t) => {
   const place = world(t);
   const naive = join(place.root, 'naive.js');
   writeFileSync(naive, `const p = JSON.parse(require('fs').readFileSync(0, 'utf8')); require('fs').writeFileSync(p.cwd + '/seen', p.session_id);`);
@@ -158,7 +164,7 @@ test('the oracle of the broken calls finds a hook that trusts its input', { skip
   assert.notDeepEqual(listing(place.home), before);
 });
 
-test('hooks that were copied into a project nobody enabled do nothing', { skip: posix }, async (t) => {
+test('hooks copied into a project that was not enabled do nothing', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   const copy = join(place.home, 'copy');
@@ -169,12 +175,12 @@ test('hooks that were copied into a project nobody enabled do nothing', { skip: 
   const run = () => startHook(commandOf('StopFailure'), input, { cwd: copy, env: hookEnv(place, { CLAUDE_PROJECT_DIR: copy }) }).ended;
   assert.equal((await run()).status, 0);
   assert.deepEqual(listing(place.root), before);
-  // The control: in the enabled project the same call leaves an incident.
+  // Negative control: in the enabled project the same call leaves an incident.
   await startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place) }).ended;
   assert.equal(incidentOf(place, SESSION).stop.kind, 'auth');
 });
 
-test('hooks work in a project of any kind of package, and in one whose package.json is broken', { skip: posix }, async (t) => {
+test('hooks work in CommonJS and ES module projects and with a broken package.json', { skip: posix }, async (t) => {
   for (const text of ['{"type":"module"}', '{"type":"commonjs"}', '{"type":', '']) {
     const place = world(t);
     writeFileSync(join(place.project, 'package.json'), text);
@@ -185,14 +191,14 @@ test('hooks work in a project of any kind of package, and in one whose package.j
     const run = async (/** @type {string} */ command) => (await startHook(command, input, { cwd: place.project, env: hookEnv(place) }).ended).stderr;
     assert.equal(await run(commandOf('StopFailure')), '', text);
     assert.equal(incidentOf(place, SESSION).stop.kind, 'auth', text);
-    // The user's own hooks, too.
+    // The same must hold for the user's own hooks.
     assert.equal((await place.run(['init', '--user', '--yes'])).status, 0);
     const own = JSON.parse(readFileSync(join(place.claude, 'settings.json'), 'utf8')).hooks.StopFailure[0].hooks[0].command;
     rmSync(join(place.state, 'incidents'), { recursive: true });
     assert.equal((await place.run(['uninstall', '--yes'])).status, 0);
     assert.equal(await run(own), '', text);
     assert.equal(incidentOf(place, SESSION).stop.kind, 'auth', text);
-    // The control: without the file beside it, node refuses a launcher below a package.json that is not JSON.
+    // Negative control: without the package.json beside it, node refuses a launcher below a package.json that is not JSON.
     rmSync(join(place.claude, 'cc-session-recover', 'package.json'));
     rmSync(join(place.state, 'incidents'), { recursive: true });
     await run(own);
@@ -200,7 +206,7 @@ test('hooks work in a project of any kind of package, and in one whose package.j
   }
 });
 
-test('another directory at the path of an enabled project is not taken for it', { skip: posix }, async (t) => {
+test('another directory at the path of an enabled project is not treated as enabled', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }));
@@ -212,7 +218,7 @@ test('another directory at the path of an enabled project is not taken for it', 
   assert.equal(existsSync(join(place.state, 'incidents')), false);
 });
 
-test('where the runtime is gone the launcher ends quietly', { skip: posix }, async (t) => {
+test('the launcher exits silently when the runtime is missing', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   rmSync(join(place.state, 'runtime'), { recursive: true });
@@ -221,10 +227,10 @@ test('where the runtime is gone the launcher ends quietly', { skip: posix }, asy
   assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
 });
 
-test('nothing that is written can be read by others, whatever the umask', { skip: posix }, async (t) => {
+test('hooks write files that only the owner can read, whatever the umask', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
-  // The client writes transcripts 0600, and a kept file is another name of the same file.
+  // The client writes transcripts with mode 0600, and a kept file is a hard link to the same file.
   writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }), { mode: 0o600 });
   const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), error: 'authentication_failed' }));
   for (const event of ['SessionStart', 'StopFailure']) {
@@ -236,9 +242,9 @@ test('nothing that is written can be read by others, whatever the umask', { skip
   assert.ok(existsSync(join(place.state, 'incidents', `${SESSION}.json`)) && existsSync(join(place.state, 'sessions', SESSION, 'session.json')));
 });
 
-// ---- Many at once --------------------------------------------------------------------------------------------------------
+// ---- Concurrent hooks ----------------------------------------------------------------------------------------------------
 
-test('fifty stops of fifty sessions at once: fifty incidents, a whole HANDOFF.md, nothing left in the spool', { skip: posix, timeout: 120_000 }, async (t) => {
+test('fifty concurrent stops leave fifty incidents, an intact HANDOFF.md and an empty spool', { skip: posix, timeout: 120_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   writeFileSync(join(place.project, 'HANDOFF.md'), '# Mine\n\nkeep this\n');
@@ -267,7 +273,7 @@ test('fifty stops of fifty sessions at once: fifty incidents, a whole HANDOFF.md
 
 const WAITING = { heartbeat: { graceSeconds: 0, stepSeconds: 0.2 } };
 
-test('fifty reports of one stop: one waiter, one incident, one wake', { skip: linux, timeout: 120_000 }, async (t) => {
+test('fifty reports of one stop create one waiter, one incident and one wake', { skip: linux, timeout: 120_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place, WAITING);
   const client = livingClient(place, SESSION);
@@ -287,7 +293,7 @@ test('fifty reports of one stop: one waiter, one incident, one wake', { skip: li
   assert.ok(Date.parse(incident.attempts[0].at) >= Date.parse(incident.stop.resetsAt), 'not before the reset');
 });
 
-test('a continuation of the client itself is refused once after ours, and no other prompt is', { skip: linux, timeout: 60_000 }, async (t) => {
+test('the client continuation is blocked once after our wake, and no other prompt is blocked', { skip: linux, timeout: 60_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place, WAITING);
   const client = livingClient(place, SESSION);
@@ -308,9 +314,14 @@ test('a continuation of the client itself is refused once after ours, and no oth
   assert.equal((await submit(native)).stdout, '', 'once');
 });
 
-// ---- What may happen while it waits --------------------------------------------------------------------------------------
+// ---- Events during the wait ----------------------------------------------------------------------------------------------
 
-/** A session that waits. @param {ReturnType<typeof world>} place @param {{resetsIn?: number, config?: object}} [options] */
+/**
+ * Starts a session that waits for its reset.
+ *
+ * @param {ReturnType<typeof world>} place
+ * @param {{resetsIn?: number, config?: object}} [options]
+ */
 async function waiting(place, { resetsIn = 5000, config = WAITING } = {}) {
   const { commandOf, transcriptOf } = await hooked(place, config);
   const client = livingClient(place, SESSION);
@@ -325,10 +336,10 @@ async function waiting(place, { resetsIn = 5000, config = WAITING } = {}) {
   return { client, hook, start, status, transcript: transcriptOf(SESSION) };
 }
 
-test('a waiting hook that was killed is missed by status, and the next stop is waited for again', { skip: linux }, async (t) => {
+test('status detects a killed waiting hook, and the next stop is waited for again', { skip: linux }, async (t) => {
   const place = world(t);
   const { hook, start, status } = await waiting(place);
-  // The hook has a quarter of a second to take its lease after it is planned.
+  // The hook needs up to a quarter of a second to take its lease after the plan is written.
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.equal((await status()).next.action, 'wake');
   hook.child.kill('SIGKILL');
@@ -360,7 +371,7 @@ test('when the client turns to another conversation the hook writes nothing into
   assert.deepEqual(incidentOf(place, SESSION).attempts, []);
 });
 
-test('after uninstall nothing is waited for', { skip: linux }, async (t) => {
+test('uninstall ends the wait of a hook and cancels its incident', { skip: linux }, async (t) => {
   const place = world(t);
   const { hook } = await waiting(place);
   assert.equal((await place.run(['uninstall', '--yes'])).status, 0);
@@ -368,7 +379,7 @@ test('after uninstall nothing is waited for', { skip: linux }, async (t) => {
   assert.equal(incidentOf(place, SESSION).phase, 'cancelled');
 });
 
-test('inside a run of our own a stop is recorded and not waited for', { skip: linux }, async (t) => {
+test('a stop inside an unattended run is recorded but not waited for', { skip: linux }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place, WAITING);
   const client = livingClient(place, SESSION);
@@ -379,7 +390,7 @@ test('inside a run of our own a stop is recorded and not waited for', { skip: li
   assert.deepEqual([incidentOf(place, SESSION).stop.kind, incidentOf(place, SESSION).attempts], ['usage-limit-5h', []]);
 });
 
-test('a waiting hook wakes up a few times right after the stop, then at most once in 30 s', { skip: linux, timeout: 120_000 }, async (t) => {
+test('a waiting hook wakes up a few times right after the stop, then at most once every 30 s', { skip: linux, timeout: 120_000 }, async (t) => {
   const place = world(t);
   const { hook } = await waiting(place, { config: {} });
   const switches = () => {
@@ -399,11 +410,11 @@ test('a waiting hook wakes up a few times right after the stop, then at most onc
   const before = switches();
   await new Promise((resolve) => setTimeout(resolve, 28_000));
   const quiet = switches() - before;
-  // One check reads some files and the registry; each read may block once. Between checks there is nothing.
+  // One check reads some files and the registry, and each read may block once. Between checks the hook must not wake up.
   assert.ok(quiet <= 30, `${quiet} times awake in 28 s`);
 });
 
-test('a hook killed at any moment leaves the old incident or the new one, and the next hook works', { skip: posix, timeout: 180_000 }, async (t) => {
+test('a hook killed at any time leaves the old or the new incident, and the next hook works', { skip: posix, timeout: 180_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }));
@@ -432,7 +443,7 @@ test('a hook killed at any moment leaves the old incident or the new one, and th
 
 // ---- Through the public interface ----------------------------------------------------------------------------------------
 
-test('every recorded payload and transcript is read as its file name says', async () => {
+test('every recorded payload and transcript is classified as its file name says', async () => {
   const require = createRequire(import.meta.url);
   const { inspect, readPayload } = require('../index.js');
   /** @type {[RegExp, string | null][]} */

@@ -1,4 +1,4 @@
-// `import`: an export becomes a session again, through the command; what is not what was exported never does.
+// `import`: an export is restored as a resumable session, through the command; anything that differs from the exported bytes is refused.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -15,7 +15,7 @@ const notLinux = process.platform !== 'linux' && 'Linux only';
 const noTar = spawnSync('tar', ['--version']).status !== 0 && 'there is no tar';
 const noStrace = process.platform !== 'linux' || spawnSync('strace', ['-V']).status !== 0 ? 'there is no strace' : false;
 
-/** A session that was exported and deleted. @param {import('node:test').TestContext} t @param {string[]} more */
+/** Creates a session, exports it and deletes it. @param {import('node:test').TestContext} t @param {string[]} more */
 async function deleted(t, ...more) {
   const place = world(t);
   const session = wholeSession(place);
@@ -26,13 +26,13 @@ async function deleted(t, ...more) {
   return { place, session, saved, exports: contents(join(place.state, 'exports')) };
 }
 
-/** What the session was, as the files in Claude Code's directory. @param {Awaited<ReturnType<typeof deleted>>} scene */
+/** Returns the files of the session by their paths in Claude Code's directory. @param {Awaited<ReturnType<typeof deleted>>} scene */
 function files({ place, session }) {
   return Object.fromEntries(Object.entries(session.places).filter(([path]) => path !== 'HANDOFF.md').map(([path, file]) => [file.slice(place.claude.length + 1), session.bytes[path]]));
 }
 
 for (const archive of [false, true]) {
-  test(`a session that was deleted is back byte for byte from ${archive ? 'an archive' : 'a directory'}`, async (t) => {
+  test(`import restores a deleted session byte for byte from ${archive ? 'an archive' : 'a directory'}`, async (t) => {
     const scene = await deleted(t, ...(archive ? ['--archive'] : []));
     const { place, session, saved } = scene;
     const planned = await place.run(['import', saved, '--dry-run', '--json']);
@@ -56,7 +56,7 @@ for (const archive of [false, true]) {
   });
 }
 
-test('it is imported for another project and into another configuration directory', async (t) => {
+test('import writes a session into another project and another configuration directory', async (t) => {
   const scene = await deleted(t, '--hash', 'xxh3');
   const { place, session, saved } = scene;
   const moved = join(place.home, 'moved');
@@ -71,7 +71,7 @@ test('it is imported for another project and into another configuration director
   assert.equal(shown.bytes, session.bytes[`${session.id}.jsonl`].length);
 });
 
-test('nothing that exists is overwritten, and nothing else is put beside it', async (t) => {
+test('import overwrites no existing file and writes nothing else beside it', async (t) => {
   const scene = await deleted(t);
   const { place, session, saved } = scene;
   for (const path of [`${session.id}.jsonl`, 'tasks/1.json', `${session.id}/tool-results/b1.txt`]) {
@@ -85,7 +85,7 @@ test('nothing that exists is overwritten, and nothing else is put beside it', as
     assert.deepEqual(contents(place.claude), before);
     rmSync(file);
   }
-  // A plan of that name may be of another session; what is there already and equal is no obstacle.
+  // A plan of the same name may belong to another session; an existing file with equal bytes does not block the import.
   mkdirSync(join(place.claude, 'plans'), { recursive: true });
   writeFileSync(join(place.claude, 'plans', 'quiet-river.md'), 'another');
   writeFileSync(session.places['tasks/1.json'], session.bytes['tasks/1.json']);
@@ -95,7 +95,7 @@ test('nothing that exists is overwritten, and nothing else is put beside it', as
   assert.equal(readFileSync(join(place.claude, 'plans', 'quiet-river.md'), 'utf8'), 'another');
 });
 
-test('links in the place of a session are not followed', { skip: process.platform === 'win32' }, async (t) => {
+test('import does not follow links in the place of session files', { skip: process.platform === 'win32' }, async (t) => {
   const { place, session, saved } = await deleted(t);
   const away = join(place.root, 'away');
   mkdirSync(away);
@@ -112,7 +112,7 @@ test('links in the place of a session are not followed', { skip: process.platfor
   assert.deepEqual(readdirSync(away), []);
 });
 
-test('a byte that was changed, cut off, added or is missing ends with 5, and nothing is written', async (t) => {
+test('import exits with 5 and writes nothing when a byte is changed, added or missing', async (t) => {
   const { place, session, saved } = await deleted(t);
   const pristine = join(place.root, 'pristine');
   cpSync(saved, pristine, { recursive: true });
@@ -150,7 +150,7 @@ function edit(root, path, change) {
   writeFileSync(join(root, path), change(readFileSync(join(root, path))));
 }
 
-test('a manifest that names a path outside of its session is refused, though its check is right', async (t) => {
+test('import rejects a manifest with a path outside the session even if its checksum is valid', async (t) => {
   const { place, saved } = await deleted(t);
   for (const path of ['../../../../escaped', 'tasks/../../escaped', '/tmp/escaped', 'settings.json', 'projects/x.jsonl', 'tasks/1.json\u0000']) {
     const manifest = JSON.parse(readFileSync(join(saved, 'manifest.json'), 'utf8'));
@@ -176,7 +176,7 @@ test('a manifest of a newer version is reported and left alone', async (t) => {
   assert.match(stderr, /newer version \(format 9\)/);
 });
 
-test('archives of others, with links, with paths outside or cut off, are no exports', { skip: noTar }, async (t) => {
+test('import rejects foreign archives, and archives with links, outside paths or missing data', { skip: noTar }, async (t) => {
   const { place, session, saved } = await deleted(t, '--archive');
   const work = join(place.root, 'work');
   mkdirSync(work);
@@ -218,14 +218,14 @@ test('archives of others, with links, with paths outside or cut off, are no expo
     assert.deepEqual(contents(place.claude), {}, what);
     assert.deepEqual(readdirSync(place.state).filter((one) => one.startsWith('importing')), [], what);
   }
-  // The control: what another tar has packed in the right order is as good.
+  // Positive control: an archive that another tar has packed in the right order is accepted.
   rmSync(join(work, name, 'tasks', '2.json'));
   pack(`${name}/manifest.json`, `${name}/${session.id}.jsonl`, `${name}/${session.id}`, `${name}/tasks`, `${name}/plans`, `${name}/file-history`, `${name}/HANDOFF.md`);
   const { status, stderr } = await place.run(['import', packed]);
   assert.equal(status, 0, stderr);
 });
 
-test('a session that a client holds is not imported under it', { skip: notLinux }, async (t) => {
+test('import refuses a session that a client has open', { skip: notLinux }, async (t) => {
   const { place, session, saved } = await deleted(t);
   const client = livingClient(place, session.id);
   const before = contents(place.claude);
@@ -237,7 +237,7 @@ test('a session that a client holds is not imported under it', { skip: notLinux 
   assert.equal((await place.run(['import', saved])).status, 0);
 });
 
-test('when a file cannot be written half-way, nothing of the session is left', { skip: noStrace }, async (t) => {
+test('import leaves no file of the session behind when a write fails', { skip: noStrace }, async (t) => {
   let failed = 0;
   for (const [call, error, times] of /** @type {[string, string, number][]} */ ([['pwrite64', 'ENOSPC', 7], ['fsync', 'EIO', 8], ['linkat', 'EACCES', 7], ['mkdir', 'EACCES', 3]])) {
     const { place, saved } = await deleted(t);

@@ -1,4 +1,4 @@
-// `init`, through the real command: what it writes, what it leaves alone, what it refuses.
+// `init`, through the real command: what it writes, what it leaves unchanged, what it refuses.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { editable, isSubsequence, refused, textOf, treeOf } from './lib/settings
 
 const windows = process.platform === 'win32';
 
-/** Events that have to be hooked. */
+/** Events that must have a hook. */
 const EVENTS = ['SessionStart', 'Stop', 'SubagentStop', 'StopFailure', 'PreCompact', 'Notification', 'SessionEnd', 'UserPromptSubmit'];
 
 /** @param {ReturnType<typeof world>} place @param {string | null} text */
@@ -48,7 +48,7 @@ for (const name of editable) {
 
     const undone = await place.run(['uninstall']);
     assert.equal(undone.status, 0, undone.stderr);
-    // Where entries of ours were there already, it is not known what the file was like before the first of them.
+    // If the file already contained entries of ours, its content before the first of them is unknown.
     const expected = older ? textOf(name, 'removed.jsonc') : before;
     if (expected === null) assert.ok(!existsSync(path));
     else assert.equal(readFileSync(path, 'utf8'), expected);
@@ -56,7 +56,7 @@ for (const name of editable) {
 }
 
 for (const name of refused) {
-  test(`${name}: init and uninstall end with 1, name file, line and column, and leave everything as it was`, async (t) => {
+  test(`${name}: init and uninstall exit with 1, name file, line and column, and change nothing`, async (t) => {
     const place = world(t);
     const path = withSettings(place, textOf(name, 'before.jsonc'));
     const tree = treeOf(place.project);
@@ -73,7 +73,7 @@ for (const name of refused) {
   });
 }
 
-test('settings that are no UTF-8 are refused with 4 and left alone', async (t) => {
+test('init refuses settings that are not valid UTF-8 with 4 and leaves them unchanged', async (t) => {
   const place = world(t);
   const path = withSettings(place, '');
   const bytes = Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]);
@@ -84,7 +84,7 @@ test('settings that are no UTF-8 are refused with 4 and left alone', async (t) =
   assert.deepEqual(readFileSync(path), bytes);
 });
 
-test('--dry-run writes nothing, and its diff is exactly what init then writes', async (t) => {
+test('init --dry-run writes nothing, and its diff is exactly what init then writes', async (t) => {
   const place = world(t);
   withSettings(place, textOf('foreign-hook-on-the-same-event', 'before.jsonc'));
   const before = treeOf(place.root);
@@ -110,7 +110,7 @@ test('--dry-run writes nothing, and its diff is exactly what init then writes', 
   assert.match(again.stderr, /nothing would be changed/);
 });
 
-test('--json prints the report, and --dry-run --json the plan', async (t) => {
+test('init --json prints the report, and init --dry-run --json prints the plan', async (t) => {
   const place = world(t);
   const plan = JSON.parse((await place.run(['init', '--dry-run', '--json'])).stdout);
   assert.equal(plan.dryRun, true);
@@ -125,7 +125,7 @@ test('--json prints the report, and --dry-run --json the plan', async (t) => {
   assert.equal(again.changed, false);
 });
 
-test('init lists what it wrote and says what to do next', async (t) => {
+test('init lists what it wrote and prints the next steps', async (t) => {
   const { stdout } = await world(t).run(['init']);
   assert.match(stdout, /^create +\.claude\/settings\.json/m);
   assert.match(stdout, /^create +\.claude\/cc-session-recover\/hook\.js/m);
@@ -134,13 +134,13 @@ test('init lists what it wrote and says what to do next', async (t) => {
   assert.match(stdout, /does not trust/);
 });
 
-test('a directory as argument is where recovery is set up, wherever the command runs', async (t) => {
+test('init sets up the directory given as argument, whatever the working directory', async (t) => {
   const place = world(t);
   assert.equal((await place.run(['init', 'project'], { cwd: place.home })).status, 0);
   assert.ok(existsSync(join(place.project, '.claude', 'settings.json')));
 });
 
-test('a directory that does not exist, or is a file, is refused with its path', async (t) => {
+test('init refuses a missing directory or a file, and prints the path', async (t) => {
   const place = world(t);
   writeFileSync(join(place.project, 'file'), '');
   for (const name of ['missing', 'file']) {
@@ -152,7 +152,7 @@ test('a directory that does not exist, or is a file, is refused with its path', 
   }
 });
 
-test('--local writes settings.local.json, and leaves settings.json alone', async (t) => {
+test('init --local writes settings.local.json and leaves settings.json unchanged', async (t) => {
   const place = world(t);
   const path = withSettings(place, '{}\n');
   assert.equal((await place.run(['init', '--local'])).status, 0);
@@ -160,7 +160,7 @@ test('--local writes settings.local.json, and leaves settings.json alone', async
   assert.ok(parse(readFileSync(join(place.project, '.claude', 'settings.local.json'), 'utf8')).hooks.StopFailure);
 });
 
-test('--user writes the user settings of the configuration directory, and no settings into the project', async (t) => {
+test('init --user writes the user settings of the configuration directory and no project settings', async (t) => {
   const place = world(t);
   writeFileSync(join(place.claude, 'settings.json'), '{\n\t"model": "opus"\n}\n');
   const { status, stderr } = await place.run(['init', '--user']);
@@ -173,7 +173,7 @@ test('--user writes the user settings of the configuration directory, and no set
   assert.equal(readFileSync(join(place.claude, 'settings.json'), 'utf8'), '{\n\t"model": "opus"\n}\n');
 });
 
-test('--no-hooks writes no settings and no launcher', async (t) => {
+test('init --no-hooks writes no settings and no launcher', async (t) => {
   const place = world(t);
   const { status, stderr } = await place.run(['init', '--no-hooks']);
   assert.equal(status, 0, stderr);
@@ -181,7 +181,7 @@ test('--no-hooks writes no settings and no launcher', async (t) => {
   assert.ok(!existsSync(join(place.project, '.claude', 'cc-session-recover')));
 });
 
-test('what is ours stays out of commits, unless it is to be shared', async (t) => {
+test('init excludes its files from commits unless they are shared', async (t) => {
   for (const share of [false, true]) {
     const place = world(t);
     mkdirSync(join(place.project, '.git', 'info'), { recursive: true });
@@ -200,7 +200,7 @@ test('what is ours stays out of commits, unless it is to be shared', async (t) =
   }
 });
 
-test('a settings file that may not be written is refused with 4 and left alone', { skip: windows && 'modes are not kept there' }, async (t) => {
+test('init refuses a read-only settings file with 4 and leaves it unchanged', { skip: windows && 'modes are not kept there' }, async (t) => {
   const place = world(t);
   const path = withSettings(place, '{}\n');
   chmodSync(path, 0o444);
@@ -222,7 +222,7 @@ function linkedSettings(place, target) {
   return path;
 }
 
-test('project settings that are a link to a file in the project are written there, and the link stays', { skip: windows && 'links need rights there' }, async (t) => {
+test('init follows a settings link to a file inside the project and preserves the link', { skip: windows && 'links need rights there' }, async (t) => {
   const place = world(t);
   mkdirSync(join(place.project, 'config'));
   writeFileSync(join(place.project, 'config', 'claude.json'), '{\n  "model": "opus"\n}\n');
@@ -236,7 +236,7 @@ test('project settings that are a link to a file in the project are written ther
   assert.equal(readFileSync(path, 'utf8'), '{\n  "model": "opus"\n}\n');
 });
 
-test('project settings that are a link out of the project are refused with 4, and the file there is untouched', { skip: windows && 'links need rights there' }, async (t) => {
+test('init refuses project settings that link outside the project with 4 and leaves the target unchanged', { skip: windows && 'links need rights there' }, async (t) => {
   const place = world(t);
   const outside = join(place.home, 'elsewhere.json');
   writeFileSync(outside, '{}\n');
@@ -247,7 +247,7 @@ test('project settings that are a link out of the project are refused with 4, an
   assert.equal(readFileSync(outside, 'utf8'), '{}\n');
 });
 
-test('a .claude directory that is a link out of the project is refused with 4', { skip: windows && 'links need rights there' }, async (t) => {
+test('init refuses a .claude directory that links outside the project with 4', { skip: windows && 'links need rights there' }, async (t) => {
   const place = world(t);
   const outside = join(place.home, 'elsewhere');
   mkdirSync(outside);
@@ -257,7 +257,7 @@ test('a .claude directory that is a link out of the project is refused with 4', 
   assert.deepEqual(treeOf(outside), {});
 });
 
-test('user settings that are a link to a file of the user under the home are written there, and the link and mode stay', { skip: windows && 'links need rights there' }, async (t) => {
+test('init --user follows a settings link to a file below the home directory and preserves link and mode', { skip: windows && 'links need rights there' }, async (t) => {
   const place = world(t);
   const target = join(place.home, 'dotfiles', 'claude-settings.json');
   mkdirSync(join(place.home, 'dotfiles'));
@@ -271,7 +271,7 @@ test('user settings that are a link to a file of the user under the home are wri
   assert.ok(parse(readFileSync(target, 'utf8')).hooks.StopFailure);
 });
 
-test('user settings that are a link out of the home are refused with 4', { skip: windows && 'links need rights there' }, async (t) => {
+test('init --user refuses user settings that link outside the home directory with 4', { skip: windows && 'links need rights there' }, async (t) => {
   const place = world(t);
   const target = join(place.root, 'outside.json');
   writeFileSync(target, '{}\n');
@@ -281,7 +281,7 @@ test('user settings that are a link out of the home are refused with 4', { skip:
   assert.equal(readFileSync(target, 'utf8'), '{}\n');
 });
 
-test('a link that leads nowhere or round in a circle is refused, not followed', { skip: windows && 'links need rights there' }, async (t) => {
+test('init refuses a dangling or circular settings link and does not follow it', { skip: windows && 'links need rights there' }, async (t) => {
   for (const target of ['settings.json', '../missing.json']) {
     const place = world(t);
     const path = linkedSettings(place, target);
@@ -292,7 +292,7 @@ test('a link that leads nowhere or round in a circle is refused, not followed', 
   }
 });
 
-// ---- The question --------------------------------------------------------------------------------------------------------
+// ---- Confirmation --------------------------------------------------------------------------------------------------------
 
 /**
  * Runs the command on a terminal and types an answer to each question.
@@ -319,7 +319,7 @@ function onTerminal(place, argv, answers) {
 
 const terminals = { skip: process.platform !== 'linux' && 'played with script(1) of util-linux' };
 
-test('on a terminal init shows what it will write and asks; no writes nothing', terminals, async (t) => {
+test('init on a terminal shows its plan and asks, and writes nothing after a no', terminals, async (t) => {
   const place = world(t);
   const { status, text } = await onTerminal(place, ['init'], ['1\n', 'n\n']);
   assert.equal(status, 1, text);
@@ -376,15 +376,15 @@ test('the commands that init names can be typed: by name where that is on PATH, 
   assert.match(named.stdout, /^cc-session-recover drill/m);
 });
 
-test('an end of input is a no', terminals, async (t) => {
+test('init treats an end of input as a no', terminals, async (t) => {
   const place = world(t);
   const { status, text } = await onTerminal(place, ['init'], ['\u0004']);
   assert.equal(status, 1, text);
   assert.ok(!existsSync(join(place.project, '.claude')));
 });
 
-// A broken world must not be able to reach the files of whoever runs the tests.
-test('the tests write into their own world only', (t) => {
+// An incomplete world must not give access to the files of the user who runs the tests.
+test('the tests write only to their own temporary directory', (t) => {
   const place = world(t);
   assert.ok(place.env.HOME.startsWith(place.root) && place.env.CLAUDE_CONFIG_DIR.startsWith(place.root));
   rmSync(place.root, { recursive: true, force: true });
@@ -392,7 +392,7 @@ test('the tests write into their own world only', (t) => {
 
 const COMMANDS = ['session-rescue.md', 'handoff.md'];
 
-test('slash commands are written, kept out of commits, renewed by a later init, and taken out again', async (t) => {
+test('init writes slash commands, excludes them from commits and updates them; uninstall removes them', async (t) => {
   const place = world(t);
   spawnSync('git', ['init', '-q', place.project]);
   const dir = join(place.project, '.claude', 'commands');
@@ -413,7 +413,7 @@ test('slash commands are written, kept out of commits, renewed by a later init, 
   assert.doesNotMatch(readFileSync(join(place.project, '.git', 'info', 'exclude'), 'utf8'), /commands/);
 });
 
-test('a command of the same name that is not ours, or was edited since, is neither written over nor removed', async (t) => {
+test('init and uninstall leave foreign or edited slash commands of the same name unchanged', async (t) => {
   const place = world(t);
   const dir = join(place.project, '.claude', 'commands');
   mkdirSync(dir, { recursive: true });
@@ -430,13 +430,13 @@ test('a command of the same name that is not ours, or was edited since, is neith
   assert.deepEqual(treeOf(dir), edited);
 });
 
-test('--no-commands writes none', async (t) => {
+test('init --no-commands writes no slash commands', async (t) => {
   const place = world(t);
   assert.equal((await place.run(['init', '--no-commands'])).status, 0);
   assert.equal(existsSync(join(place.project, '.claude', 'commands')), false);
 });
 
-test('HANDOFF.md asks whoever works to keep it current, --no-instruction takes that out of it and of the start of a session, and what somebody wrote stays', async (t) => {
+test('--no-instruction removes the upkeep request from HANDOFF.md and from session start, and preserves user text', async (t) => {
   const place = world(t);
   const file = join(place.project, 'HANDOFF.md');
   const said = async (/** @type {string[]} */ ...argv) => {
@@ -455,7 +455,7 @@ test('HANDOFF.md asks whoever works to keep it current, --no-instruction takes t
   assert.equal(readFileSync(file, 'utf8'), '# Mine\n');
 });
 
-test('settings of a version without the hook before a prompt get that one by another init, and nothing else is changed', async (t) => {
+test('init adds the missing UserPromptSubmit hook to settings of an older version and changes nothing else', async (t) => {
   const place = world(t);
   const path = withSettings(place, '{\n  // mine\n  "model": "opus"\n}\n');
   assert.equal((await place.run(['init', '--yes'])).status, 0);

@@ -1,5 +1,5 @@
-// What `--json` prints, and what is promised of it: the shipped JSON Schemas, docs/json.md, the types of the addon and the real
-// output say the same. `UPDATE_SNAPSHOTS=1` writes the schemas and the table of fields anew from the types.
+// The output of `--json` and its contract: the shipped JSON Schemas, docs/json.md, the types of the addon and the real output must agree.
+// `UPDATE_SNAPSHOTS=1` regenerates the schemas and the table of fields from the types.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ function schema(name) {
 
 /** @param {any} value */
 function validator(value) {
-  // Times are held against a pattern of the schema; `format` beside it is a remark for other validators.
+  // A pattern of the schema checks times; `format` beside it is a hint for other validators.
   return new Ajv2020({ strict: true, allErrors: true, validateFormats: false, allowUnionTypes: true }).addSchema(schema('definitions')).compile(value);
 }
 
@@ -40,14 +40,14 @@ function assertValid(validate, value, what) {
   assert.ok(validate(value), `${what ?? ''} ${JSON.stringify(validate.errors, null, 1)}`);
 }
 
-/** The examples of the page, each with the session of the page in its place. @returns {Map<string, any>} */
+/** Returns the examples of the page, with the session of the page inserted. @returns {Map<string, any>} */
 function examples() {
   const found = [...readFileSync(PAGE, 'utf8').matchAll(/^```json (\w+)\n([\s\S]*?)^```$/gm)].map(([, name, text]) => /** @type {const} */ ([name, text]));
   const session = new Map(found).get('session') ?? assert.fail('the page has no example of a session');
   return new Map(found.map(([name, text]) => [name, JSON.parse(text.replaceAll('"<session>"', session))]));
 }
 
-test('the definitions that schemas share are those that follow from the types, and each is used', () => {
+test('the shared schema definitions match the types, and each definition is used', () => {
   const text = `${JSON.stringify(definitions(), null, 2)}\n`;
   if (process.env.UPDATE_SNAPSHOTS) writeFileSync(fileOf('definitions'), text);
   assert.equal(readFileSync(fileOf('definitions'), 'utf8'), text);
@@ -56,13 +56,13 @@ test('the definitions that schemas share are those that follow from the types, a
 });
 
 for (const report of REPORTS) {
-  test(`the schema of ${report.name} is the one that follows from the types`, () => {
+  test(`the schema of ${report.name} matches the types`, () => {
     const text = `${JSON.stringify(schemaOf(report), null, 2)}\n`;
     if (process.env.UPDATE_SNAPSHOTS) writeFileSync(fileOf(report.name), text);
     assert.equal(readFileSync(fileOf(report.name), 'utf8'), text);
   });
 
-  test(`the example of ${report.name} in the page is valid, and has every field there is`, () => {
+  test(`the example of ${report.name} in the docs is valid and contains every field`, () => {
     const example = examples().get(report.name) ?? assert.fail(`no example of ${report.name}`);
     assertValid(validator(schema(report.name)), example);
     const types = 'or' in report ? [report.type, report.or] : [report.type];
@@ -70,7 +70,7 @@ for (const report of REPORTS) {
     assert.deepEqual(Object.keys(example).toSorted(), [...fields].toSorted());
   });
 
-  test(`the schema of ${report.name} refuses a missing field, a wrong type, a wrong version and a time of another form`, () => {
+  test(`the schema of ${report.name} rejects a missing field, a wrong type, a wrong version and a malformed time`, () => {
     const validate = validator(schema(report.name));
     const example = examples().get(report.name);
     const { required } = schema(report.name);
@@ -84,22 +84,22 @@ for (const report of REPORTS) {
     if (time !== undefined) for (const wrong of ['2026-03-02T03:42:00+01:00', '2026-03-02 03:42:00Z', '1772422920', 1_772_422_920]) assert.equal(validate({ ...example, [time]: wrong }), false, String(wrong));
   });
 
-  test(`the schema of ${report.name} lets fields through that a newer release adds`, () => {
+  test(`the schema of ${report.name} accepts unknown fields of a newer release`, () => {
     assertValid(validator(schema(report.name)), { ...examples().get(report.name), addedLater: { anything: [1] } });
   });
 }
 
-test('the page lists every field with its meaning', () => {
+test('docs/json.md lists every field with its meaning', () => {
   const page = readFileSync(PAGE, 'utf8');
   const head = BEFORE_FIELDS.exec(page)?.[0] ?? assert.fail('the page has no part for the fields');
   const text = `${head}\n${reference()}\n`;
   if (process.env.UPDATE_SNAPSHOTS) writeFileSync(PAGE, text);
   assert.equal(readFileSync(PAGE, 'utf8'), text);
-  // Fields of a small object may be explained with it.
+  // Every field must have a description; only fields of a small object may be described with the object.
   assert.deepEqual(text.split('\n').filter((line) => /^\| `\w+` \|.*\|  \|$/.test(line)), []);
 });
 
-test('the page names every schema, and every schema is part of the package', () => {
+test('docs/json.md names every schema, and the package contains every schema', () => {
   const page = readFileSync(PAGE, 'utf8');
   const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   for (const { name, type } of REPORTS) {
@@ -110,14 +110,14 @@ test('the page names every schema, and every schema is part of the package', () 
   for (const file of ['schemas', 'docs/json.md']) assert.ok(files.includes(file), file);
 });
 
-test('a declaration that is not understood is an error, not a gap', () => {
+test('a type declaration that cannot be parsed is an error', () => {
   const all = declarations();
   assert.equal(all.size, [...readFileSync(join(ROOT, 'src', 'ffi', 'types.d.ts'), 'utf8').matchAll(/^export (?:interface|type) /gm)].length);
   assert.ok(fieldsOf(all, 'ListReport').some(({ name }) => name === 'sessions'), 'what an interface extends belongs to it');
   assert.throws(() => schemaOf({ name: 'x', type: 'StopKind', title: '' }), /is no object/);
 });
 
-test('the words for states and stops are those of the types', () => {
+test('the state and stop words cover exactly the values of the types', () => {
   const all = declarations();
   const values = (/** @type {string} */ name) => /** @type {any} */ (all.get(name)).type.of.map((/** @type {any} */ member) => member.value);
   assert.deepEqual(Object.keys(KINDS), values('StopKind'));
@@ -126,7 +126,7 @@ test('the words for states and stops are those of the types', () => {
   assert.deepEqual(schema('config').properties.stops.propertyNames.enum, values('StopKind'));
 });
 
-test('the sessions that the screens are tested with are valid', () => {
+test('the sample sessions of the screen tests match the schemas', () => {
   const validate = validator(schema('status'));
   for (const session of [...made.EVERYTHING, ...made.HOSTILE]) assertValid(validate, made.listReport([session]), session.id);
   assertValid(validator(schema('recall')), made.recallReport(made.EVERYTHING));
@@ -137,7 +137,14 @@ test('the sessions that the screens are tested with are valid', () => {
 
 const SHARED = schema('definitions');
 
-/** Fields that are in a value and not in its schema, by their paths. @param {any} value @param {any} part @param {string} path @returns {string[]} */
+/**
+ * Returns the paths of fields that are in a value and not in its schema.
+ *
+ * @param {any} value
+ * @param {any} part
+ * @param {string} path
+ * @returns {string[]}
+ */
 function undocumented(value, part, path = '') {
   if (part.$ref !== undefined) return undocumented(value, SHARED.$defs[part.$ref.split('/').at(-1)], path);
   if (part.anyOf !== undefined) return value === null ? [] : undocumented(value, part.anyOf[0], path);
@@ -146,7 +153,7 @@ function undocumented(value, part, path = '') {
   return Object.entries(value).flatMap(([field, item]) => (field in part.properties ? undocumented(item, part.properties[field], `${path}.${field}`) : [`${path}.${field}`]));
 }
 
-/** Sessions as real clients left them. @param {ReturnType<typeof world>} place */
+/** Writes the recorded sessions of real clients. @param {ReturnType<typeof world>} place */
 function recordedSessions(place) {
   const fixtures = join(ROOT, 'fixtures', 'transcripts');
   const files = readdirSync(fixtures).filter((name) => name.endsWith('.jsonl'));
@@ -156,13 +163,13 @@ function recordedSessions(place) {
     const id = `0f0f0f0f-0000-4000-8000-${String(index).padStart(12, '0')}`;
     const text = readFileSync(join(fixtures, name), 'utf8');
     const recorded = /"sessionId":"([^"]+)"/.exec(text)?.[1];
-    // As if it had happened just now: what is long past is no longer shown.
+    // Set the times to now: events long ago are no longer shown.
     const now = new Date().toISOString().slice(0, 10);
     writeFileSync(join(directory, `${id}.jsonl`), (recorded === undefined ? text : text.replaceAll(recorded, id)).replace(/"timestamp":"\d{4}-\d\d-\d\dT/g, `"timestamp":"${now}T`));
   }
 }
 
-test('status --json prints what its schema says and nothing that is not documented', async (t) => {
+test('status --json and list --json match their schemas and print no undocumented field', async (t) => {
   const place = world(t);
   await stoppedSession(place, { id: '3f2a9c1d-0000-4000-8000-000000000001' });
   recordedSessions(place);
@@ -177,7 +184,7 @@ test('status --json prints what its schema says and nothing that is not document
   }
 });
 
-test('show --json prints one session of the same form', async (t) => {
+test('show --json prints one session that matches the session schema', async (t) => {
   const place = world(t);
   await stoppedSession(place, { id: '3f2a9c1d-0000-4000-8000-000000000001' });
   const { status, stdout, stderr } = await place.run(['show', '3f2a', '--json']);
@@ -189,7 +196,7 @@ test('show --json prints one session of the same form', async (t) => {
   assert.equal(session.turns, 1);
 });
 
-test('a field that is printed and not documented is found', () => {
+test('an undocumented field is detected', () => {
   const form = schema('status');
   const report = made.statusReport([{ ...made.WAITING, colour: 1, live: { ...made.WAITING.live, shoe: 2 } }]);
   assert.deepEqual(undocumented(report, form), ['.sessions[0].live.shoe', '.sessions[0].colour']);
@@ -220,7 +227,7 @@ const CONFIGS = [
   ['x', 5],
 ].flat();
 
-test('the schema of the configuration accepts exactly what the product accepts', async (t) => {
+test('the configuration schema accepts exactly what the program accepts', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'ccsr-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const { project, env } = world(t);
@@ -243,11 +250,11 @@ test('the schema of the configuration accepts exactly what the product accepts',
   assert.ok(refused > 20 && CONFIGS.length - refused > 15, `${refused} of ${CONFIGS.length} refused`);
 });
 
-test('the example of a configuration in the page is valid', () => {
+test('the configuration example in docs/json.md is valid', () => {
   assertValid(validator(schema('config')), examples().get('config'));
 });
 
-test('watch --status --json prints what its schema says and nothing that is not documented', async (t) => {
+test('watch --status --json matches its schema and prints no undocumented field', async (t) => {
   const { status, stdout, stderr } = await world(t).run(['watch', '--status', '--json']);
   assert.equal(status, 0, stderr);
   const form = schema('service');

@@ -1,5 +1,5 @@
-// Keeping on a disk that is full: a real file system without room. Nothing that was kept is lost, nothing half-written counts, no turn
-// fails, `doctor` says it, and the next hook keeps everything once there is room again.
+// Keeping sessions on a full disk: a real file system without free space. No kept session is lost, no half-written file counts, no turn
+// fails, `doctor` reports it, and the next hook keeps everything once there is space again.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ const can = process.platform === 'linux' && spawnSync('unshare', ['-rm', 'true']
 const skip = can ? false : 'no file system can be mounted here';
 
 for (const [where, same] of /** @type {const} */ ([['of Claude Code and of the state directory', true], ['of the state directory', false]])) {
-  test(`a full disk ${where} loses nothing that was kept and leaves nothing half-written`, { skip }, (t) => {
+  test(`a full disk ${where} loses no kept data and leaves no partial file`, { skip }, (t) => {
     const place = world(t);
     const disk = join(place.root, 'disk');
     mkdirSync(disk);
@@ -29,7 +29,7 @@ for (const [where, same] of /** @type {const} */ ([['of Claude Code and of the s
     const checks = JSON.parse(report.full.doctor).checks;
     assert.match(checks.find((/** @type {any} */ check) => check.id === 'state').fact, /room|written/);
     assert.deepEqual([report.full.left, report.left], [[], []], 'nothing half-written is left');
-    // A link needs no room to be read. Where there is no room to unpack, nothing is shown, and nothing is lost either.
+    // Reading a link needs no free space. If there is no space to unpack a kept file, it is not shown, but not lost either.
     assert.deepEqual(report.shown, same ? [0, 0] : [1, 1]);
     assert.deepEqual([report.restored, report.same], [[0, 0, 0], [true, true, true]]);
   });

@@ -1,4 +1,4 @@
-// Sessions that outlive Claude Code's retention: what is kept, when, and how it is brought back, through hooks and the command.
+// Sessions that outlive Claude Code's retention: what is kept, when, and how it is restored, through hooks and the command.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ const ID = idOf(1);
 /** @param {ReturnType<typeof world>} place @param {string} [directory] */
 const transcriptsOf = (place, directory = place.project) => join(place.claude, 'projects', directory.replace(/[^A-Za-z0-9]/g, '-'));
 
-/** A finished session. @param {ReturnType<typeof world>} place @param {number} number @param {string} [directory] */
+/** Writes a finished session to a directory. @param {ReturnType<typeof world>} place @param {number} number @param {string} [directory] */
 function session(place, number, directory = place.project) {
   const path = join(transcriptsOf(place, directory), `${idOf(number)}.jsonl`);
   mkdirSync(dirname(path), { recursive: true });
@@ -21,10 +21,10 @@ function session(place, number, directory = place.project) {
   return path;
 }
 
-/** Ids that are kept. @param {ReturnType<typeof world>} place */
+/** Returns the ids of the kept sessions. @param {ReturnType<typeof world>} place */
 const keptIn = (place) => (existsSync(join(place.state, 'kept')) ? readdirSync(join(place.state, 'kept')).filter((name) => name.includes('-4000-')).toSorted() : []);
 
-/** Runs a hook of the session to its end. @param {ReturnType<typeof world>} place @param {string} command @param {object} payload */
+/** Starts a hook of the session and returns it. @param {ReturnType<typeof world>} place @param {string} command @param {object} payload */
 async function runHook(place, command, payload) {
   const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: 'session_id' in payload ? String(payload.session_id) : ID, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(process.pid) };
   const hook = startHook(command, JSON.stringify({ session_id: ID, cwd: place.project, ...payload }), { cwd: place.project, env, limit: 30 });
@@ -32,7 +32,7 @@ async function runHook(place, command, payload) {
   return hook;
 }
 
-test('init keeps the sessions of its project and of directories below it, and says how many', async (t) => {
+test('init keeps the sessions of the project and its subdirectories, and reports how many', async (t) => {
   const place = world(t);
   const inside = join(place.project, 'api');
   for (const [number, directory] of /** @type {const} */ ([[1, place.project], [2, inside], [3, join(place.home, 'elsewhere')]])) session(place, number, directory);
@@ -44,7 +44,7 @@ test('init keeps the sessions of its project and of directories below it, and sa
   assert.match((await place.run(['init', '--yes'])).stdout, /nothing was changed/);
 });
 
-test('init --no-keep keeps nothing, nor do its hooks, and init --keep takes that back', { skip: posix }, async (t) => {
+test('after init --no-keep neither init nor its hooks keep sessions, and init --keep reverts that', { skip: posix }, async (t) => {
   const place = world(t);
   session(place, 1);
   assert.equal((await place.run(['init', '--yes', '--no-keep'])).status, 0);
@@ -57,7 +57,7 @@ test('init --no-keep keeps nothing, nor do its hooks, and init --keep takes that
   assert.deepEqual(keptIn(place), [ID]);
 });
 
-test('a stop keeps the session before it waits', { skip: posix }, async (t) => {
+test('the hook of a stop keeps the session before it waits', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   writeFileSync(transcriptOf(ID), transcriptText('quota-mid-turn-interactive', { id: ID, cwd: place.project }));
@@ -73,7 +73,7 @@ test('a stop keeps the session before it waits', { skip: posix }, async (t) => {
   assert.match(readFileSync(transcriptOf(ID), 'utf8'), /limit/);
 });
 
-/** A session that hooks kept and Claude Code deleted. @param {ReturnType<typeof world>} place @param {number} [number] */
+/** Creates a session that the hooks kept and Claude Code deleted. @param {ReturnType<typeof world>} place @param {number} [number] */
 async function deleted(place, number = 1) {
   const transcript = session(place, number);
   const text = readFileSync(transcript);
@@ -82,7 +82,7 @@ async function deleted(place, number = 1) {
   return { transcript, text };
 }
 
-test('prune compresses what Claude Code deleted, and restore gives every byte back', async (t) => {
+test('prune compresses a transcript that Claude Code deleted, and restore returns every byte', async (t) => {
   const place = world(t);
   const { transcript, text } = await deleted(place);
   const pruned = JSON.parse((await place.run(['prune', '--json', '--yes'])).stdout);
@@ -95,7 +95,7 @@ test('prune compresses what Claude Code deleted, and restore gives every byte ba
   assert.deepEqual(readFileSync(transcript), text);
 });
 
-test('a deleted session that is kept goes by age and by the room that all of them take, and is shown first', async (t) => {
+test('prune removes kept deleted sessions by age and total size, and reports them first', async (t) => {
   const place = world(t);
   await deleted(place);
   const shown = JSON.parse((await place.run(['prune', '--kept-days', '0', '--dry-run', '--json'])).stdout);
@@ -108,7 +108,7 @@ test('a deleted session that is kept goes by age and by the room that all of the
   assert.deepEqual(keptIn(place), []);
 });
 
-test('a gone session is listed, explained, found by what was said and typed in it, and recalled', async (t) => {
+test('a deleted session is listed, explained, found by its conversation and prompts, and recalled', async (t) => {
   const place = world(t);
   await deleted(place);
   const typed = { display: 'paint the shed GREENISH', pastedContents: {}, timestamp: Date.now() - 86_400_000, project: place.project, sessionId: idOf(2) };
@@ -140,14 +140,14 @@ test('a gone session is listed, explained, found by what was said and typed in i
   assert.match((await place.run(['recall'])).stdout, /gone {2}only what was typed is left[\s\S]*GREENISH/);
 });
 
-/** Files of a directory whose name or text has a text. @param {string} directory @param {string} text */
+/** Returns the files of a directory whose name or content contains a text. @param {string} directory @param {string} text */
 const holding = (directory, text) =>
   readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => {
     const path = join(directory, name);
     return name.includes(text) || (statSync(path).isFile() && readFileSync(path).includes(text));
   });
 
-test('forget removes a session from every place of this tool and says what Claude Code has', { skip: posix }, async (t) => {
+test('forget removes a session from every file of this tool and reports what Claude Code still has', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   const OTHER = idOf(2);
@@ -165,7 +165,7 @@ test('forget removes a session from every place of this tool and says what Claud
       assert.equal(status, 0, `${argv.join(' ')}: ${stderr}`);
     }
   }
-  // What other versions and verbs leave there, in the form in which they leave it.
+  // Files that other versions and verbs leave there, in their original form.
   for (const lock of ['lock', 'waiter', 'watch', 'run', 'kept']) writeFileSync(join(place.state, 'leases', `${ID}.${lock}`), '');
   mkdirSync(join(place.state, 'snapshots', ID), { recursive: true });
   writeFileSync(join(place.state, 'snapshots', ID, '20261121T020000Z.jsonl'), 'x');
@@ -185,7 +185,7 @@ test('forget removes a session from every place of this tool and says what Claud
   const report = JSON.parse(stdout);
   assert.deepEqual(report.removed, plan.removed);
   assert.deepEqual(report.problems, []);
-  // What another session's export was verified with stays as it is, and is reported.
+  // The hashes of another session's export cover these files, so they stay unchanged and are reported.
   const left = holding(place.state, ID);
   assert.ok(left.every((name) => name.startsWith('exports') && name.includes(OTHER) && name.endsWith('HANDOFF.md')), left.join(' '));
   assert.deepEqual(report.elsewhere.slice(1), left.map((name) => join(place.state, name)));
@@ -201,7 +201,7 @@ test('forget removes a session from every place of this tool and says what Claud
   assert.equal((await place.run(['forget', idOf(9), '--yes'])).status, 3);
 });
 
-test('a transcript that was deleted while its session was open is reported by the hook, status, show and doctor', { skip: posix }, async (t) => {
+test('a transcript deleted while its session is open is reported by the hook, status, show and doctor', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   const lines = transcriptText('finished-interactive', { id: ID, cwd: place.project }).split('\n');
@@ -227,7 +227,7 @@ test('a transcript that was deleted while its session was open is reported by th
   assert.deepEqual([...new Set(await found())], [false], 'and is found once after it came back');
 });
 
-test('doctor names the file of another project that lowers the limit, and the edit', async (t) => {
+test('doctor names the file of another project that lowers the retention limit, and the edit', async (t) => {
   const place = world(t);
   writeFileSync(join(place.claude, 'settings.json'), '{"cleanupPeriodDays": 99999}');
   const other = join(place.home, 'cloned');
@@ -240,7 +240,7 @@ test('doctor names the file of another project that lowers the limit, and the ed
   assert.match(check.next, /remove "cleanupPeriodDays": 1 from it/);
 });
 
-test('where a kept session left files beside its transcript, resume names restore and not what cannot bring it back', async (t) => {
+test('resume suggests restore for a kept session whose transcript is gone but whose other files remain', async (t) => {
   const place = world(t);
   const transcript = session(place, 1);
   assert.equal((await place.run(['init', '--yes'])).status, 0);
@@ -255,7 +255,7 @@ test('where a kept session left files beside its transcript, resume names restor
   assert.equal((await place.run(['restore', ID])).status, 0);
 });
 
-test('a deleted session that is kept is found by its title, linked or compressed, and export --all includes it', async (t) => {
+test('a kept deleted session is found by its title, linked or compressed, and export --all includes it', async (t) => {
   const place = world(t);
   session(place, 2);
   const transcript = session(place, 1);
@@ -296,7 +296,7 @@ test('a deleted session that is kept is found by its title, linked or compressed
   assert.ok(existsSync(transcript));
 });
 
-test('show, handoff, export, pages, search and recall read a deleted session from what is kept, linked or compressed', async (t) => {
+test('show, handoff, export, pages, search and recall read a kept deleted session, linked or compressed', async (t) => {
   const place = world(t);
   const transcript = session(place, 1);
   const subagent = join(transcriptsOf(place), ID, 'subagents', 'agent-a1.jsonl');
@@ -304,7 +304,7 @@ test('show, handoff, export, pages, search and recall read a deleted session fro
   const answer = { type: 'assistant', uuid: 'u1', sessionId: ID, isSidechain: true, timestamp: new Date().toISOString(), message: { role: 'assistant', content: [{ type: 'text', text: 'the kangaroo is in the subagent' }] } };
   writeFileSync(subagent, `${JSON.stringify(answer)}\n`);
   const text = readFileSync(transcript);
-  /** What every verb says. */
+  /** Returns the reports of every verb. */
   const told = async () => {
     const json = async (/** @type {string[]} */ ...argv) => {
       const { status, stdout, stderr } = await place.run([...argv, '--json']);
@@ -354,7 +354,7 @@ test('show, handoff, export, pages, search and recall read a deleted session fro
   assert.deepEqual(readFileSync(transcript), text);
 });
 
-test('a deleted session of which nothing is kept cannot be shown, and an id that fits several names them', async (t) => {
+test('show fails for a deleted session that was not kept, and lists the sessions when an id is ambiguous', async (t) => {
   const place = world(t);
   const [one, other] = [session(place, 1), session(place, 2)];
   assert.equal((await place.run(['init', '--yes', '--no-keep'])).status, 0);

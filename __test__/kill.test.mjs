@@ -1,4 +1,4 @@
-// `kill`: the client that is meant is saved and ended, and nothing else is. Every process that is signalled here was started here.
+// `kill`: saves and ends the matching client, and nothing else. The tests signal only processes that they started.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -29,7 +29,7 @@ function rounds(place, before, told) {
 }
 
 suite('kill', { skip }, () => {
-  test('without a terminal it asks for a word: --yes ends it, --dry-run only looks', async (t) => {
+  test('kill without a terminal requires --yes, and --dry-run only reports', async (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     const client = await playClient(place, id);
@@ -54,7 +54,7 @@ suite('kill', { skip }, () => {
     assert.equal((await place.run(['kill', id, '--yes'])).status, 6);
   });
 
-  test('an export that fails leaves the process alone; --no-export is the control', async (t) => {
+  test('kill leaves the process alone when the export fails, and --no-export skips the export', async (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     const client = await playClient(place, id);
@@ -71,7 +71,7 @@ suite('kill', { skip }, () => {
     assert.deepEqual(await client.gone, { code: null, signal: 'SIGTERM' });
   });
 
-  test('a client that does not listen is ended by force only', async (t) => {
+  test('kill ends a client that ignores SIGTERM only with --force', async (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     const client = await playClient(place, id, { deaf: true });
@@ -84,7 +84,7 @@ suite('kill', { skip }, () => {
     assert.deepEqual(await client.gone, { code: null, signal: 'SIGKILL' });
   });
 
-  test('its tools are named, and end with --tree', async (t) => {
+  test('kill --tree lists the tools of a client and ends them', async (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     const client = await playClient(place, id, { tool: ['sh', '-c', 'sleep 600 & wait'] });
@@ -95,7 +95,7 @@ suite('kill', { skip }, () => {
     await client.gone;
   });
 
-  test('what keeps background sessions, and what only looks like a client, is never ended', async (t) => {
+  test('kill never ends background-session helpers or processes that only resemble a client', async (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     for (const argv of [['daemon', 'run', '--origin', 'transient'], ['bg-pty-host', '--bg-pty-host', '/s', '200', '50'], ['bg-spare', '--bg-spare', '/s'], ['mcp', 'serve']]) {
@@ -107,14 +107,14 @@ suite('kill', { skip }, () => {
       assert.ok(lives(alike), argv.join(' '));
       rmSync(join(place.claude, 'sessions', `${alike.pid}.json`));
     }
-    // Any other program, whatever its record says.
+    // Any other program is refused, whatever its record contains.
     const other = spawn('sleep', ['600'], { stdio: 'ignore' });
     place.endings.push(() => other.kill('SIGKILL'));
     const { status } = await place.run(['kill', String(other.pid), '--yes', '--force', '--no-export']);
     assert.deepEqual([status, other.exitCode, other.signalCode], [4, null, null]);
   });
 
-  test('a background session is ended with claude stop, and gets no signal', async (t) => {
+  test('kill ends a background session with claude stop and sends no signal', async (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     const worker = await playClient(place, id, { fields: { kind: 'bg', jobId: 'a1b2c3d4' } });
@@ -130,7 +130,7 @@ suite('kill', { skip }, () => {
     assert.deepEqual(await worker.gone, { code: null, signal: 'SIGUSR2' });
   });
 
-  test('run below a client in any of 20 shapes, it does not end that client; a naive kill does', async (t) => {
+  test('kill run below a client in any of 20 process shapes does not end that client; a naive kill does', async (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     const said = join(place.root, 'said');
@@ -167,7 +167,7 @@ suite('kill', { skip }, () => {
       const client = await playClient(place, id, { tool, ...more });
       const answer = () => (existsSync(said) ? /exit (\d+)/.exec(readFileSync(said, 'utf8'))?.[1] : undefined);
       for (const until = Date.now() + 60_000; answer() === undefined && Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 20));
-      // Before its record was there nobody held the session.
+      // Exit code 6 means that no process had the session open: the client's record was missing.
       if (answer() === '6') {
         rmSync(said);
         assert.fail(`${shape}: the client was not registered in time`);
@@ -182,7 +182,7 @@ suite('kill', { skip }, () => {
     assert.deepEqual(await naive.gone, { code: null, signal: 'SIGTERM' });
   });
 
-  test('in 500 rounds of process ids that the system gave to another process, none is hit', { skip: noNamespaces }, (t) => {
+  test('kill hits no other process in 500 rounds of reused process ids', { skip: noNamespaces }, (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     wholeSession(place, { id: idOf(2) });
@@ -194,7 +194,7 @@ suite('kill', { skip }, () => {
     assert.ok(told.filter(({ control }) => control !== undefined).every(({ control, outcome }) => control && outcome === 'ended'), 'the same client is ended where its id was not reused');
   });
 
-  test('in 100 tries no client of another user is hit', { skip: skip || (!isRoot && 'root only') }, (t) => {
+  test('kill hits no client of another user in 100 attempts', { skip: skip || (!isRoot && 'root only') }, (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     const native = nativeOf(place.root);

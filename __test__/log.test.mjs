@@ -1,4 +1,4 @@
-// `log`: the journal, and whether it is as it was written.
+// `log`: shows the journal, and whether it is unchanged.
 
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -79,7 +79,7 @@ test('a journal of an earlier version continues as a chain', async (t) => {
   assert.equal((await told(place, '--verify')).status, 5);
 });
 
-test('commands that run at once make one chain, and a torn line is the only break', async (t) => {
+test('concurrent commands write one chain, and a torn line is its only break', async (t) => {
   const place = world(t);
   const { id } = wholeSession(place);
   await inTurns(Array.from({ length: 12 }, () => async () => assert.equal((await place.run(['export', id, '--hash', 'xxh3'])).status, 0)), 6);

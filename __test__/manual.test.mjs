@@ -1,4 +1,4 @@
-// The manual page, made from the definitions that `--help` is made of. `UPDATE_SNAPSHOTS=1` writes it anew.
+// The manual page, generated from the same definitions as `--help`. `UPDATE_SNAPSHOTS=1` regenerates it.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -15,16 +15,16 @@ const { ENVIRONMENT, VERBS, programOf, verbNamed } = require('../bin/lib/program
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 const PAGE = join(ROOT, 'man', 'cc-session-recover.1');
-/** The line with the date, which is the day on which the rest last changed. */
+/** The line with the date, which is the day of the last change to the rest of the page. */
 const TITLE = /^\.TH .*$/m;
 
-/** Text as troff prints it unchanged. @param {string} text */
+/** Escapes a text so that troff prints it unchanged. @param {string} text */
 const plain = (text) => text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll(/^([.'])/gm, '\\&$1').replaceAll(/[^ -~\n]/gu, (character) => `\\[u${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}]`);
 
-/** Flags such as `-l, --limit <number>`: what is typed in bold, values in italics. @param {string} flags */
+/** Flags such as `-l, --limit <number>`: literal text in bold, values in italics. @param {string} flags */
 const flagged = (flags) => flags.split(/(<[^>]+>|\[[^\]]+\])/).map((part) => (/^[<[]/.test(part) ? `\\fI${plain(part)}\\fR` : part.split(', ').map((word) => (word.trim() === '' ? word : `\\fB${plain(word.trim())}\\fR${word.endsWith(' ') ? ' ' : ''}`)).join(', '))).join('');
 
-/** A line of text as lines of at most 78 columns, none of which begins like a macro. @param {string} line */
+/** Wraps a line of text to at most 78 columns; no line begins like a macro. @param {string} line */
 function filled(line) {
   if (line.startsWith('.')) return [line];
   const lines = [''];
@@ -69,14 +69,14 @@ function pageOf(date) {
   return `${lines.flatMap(filled).join('\n')}\n`;
 }
 
-test('the manual page is the one that follows from the definitions', () => {
+test('the manual page matches the command definitions', () => {
   const written = process.env.UPDATE_SNAPSHOTS ? '' : readFileSync(PAGE, 'utf8');
   const page = pageOf(new Date().toISOString().slice(0, 10));
   if (process.env.UPDATE_SNAPSHOTS) writeFileSync(PAGE, page);
   else assert.equal(page.replace(TITLE, ''), written.replace(TITLE, ''));
 });
 
-test('the manual page has every verb and is clean for mandoc', { skip: spawnSync('mandoc', ['-V']).error === undefined ? false : 'mandoc is not installed' }, () => {
+test('the manual page lists every verb and passes mandoc lint', { skip: spawnSync('mandoc', ['-V']).error === undefined ? false : 'mandoc is not installed' }, () => {
   const { status, stdout } = spawnSync('mandoc', ['-Tlint', PAGE], { encoding: 'utf8' });
   assert.deepEqual([status, stdout], [0, '']);
   const rendered = spawnSync('mandoc', ['-Tascii', PAGE], { encoding: 'utf8' }).stdout.replaceAll(/.\u0008/g, '');

@@ -1,4 +1,4 @@
-// What a session, a project, a state and a stop can be called on the command line.
+// Names of a session, a project, a state and a stop that the command line accepts.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const API = '3f2a9c1d-0000-4000-8000-000000000001';
 const DOCS = '3f2b0000-0000-4000-8000-000000000002';
 const SITE = '77aa0000-0000-4000-8000-000000000003';
 
-/** Three sessions in three projects: one interrupted by a limit, two finished. @param {import('node:test').TestContext} t */
+/** Creates three sessions in three projects: one interrupted by a limit, two finished. @param {import('node:test').TestContext} t */
 function sessions(t) {
   const place = world(t);
   const made = [
@@ -34,7 +34,7 @@ function sessions(t) {
   return { place, ids, shown };
 }
 
-test('a session is called by three characters of its id, a short name, or a part of its name', async (t) => {
+test('a session is found by three characters of its id, a short name, or part of its name', async (t) => {
   const { shown } = sessions(t);
   assert.equal(await shown('77a'), SITE);
   assert.equal(await shown('3F2A'), API);
@@ -42,7 +42,7 @@ test('a session is called by three characters of its id, a short name, or a part
   assert.equal(await shown('move'), API);
 });
 
-test('a name that stands for several is refused with a short row for each: id, age, project, name', async (t) => {
+test('an ambiguous session name is rejected with a row of id, age, project and name for each match', async (t) => {
   const { place } = sessions(t);
   const { status, stdout, stderr } = await place.run(['show', '3f2']);
   assert.deepEqual([status, stdout], [3, '']);
@@ -57,7 +57,7 @@ test('a name that stands for several is refused with a short row for each: id, a
   assert.match(error.message, /^"parser" can be 2 sessions:\n/);
 });
 
-test('--project is a directory or a part of its name', async (t) => {
+test('--project accepts a directory or part of its name', async (t) => {
   const { place, ids } = sessions(t);
   assert.deepEqual(await ids('--project', join(place.home, 'work', 'api')), [API]);
   assert.deepEqual(await ids('--project', 'api'), [API]);
@@ -73,7 +73,7 @@ test('--project is a directory or a part of its name', async (t) => {
   assert.match(none.stderr, /elephant: is not a directory\n {2}next: no project has such a name either/);
 });
 
-test('states and stops are called by the words on the screen or by their codes, whatever their case', async (t) => {
+test('--state and --stop accept screen words and codes in any case', async (t) => {
   const { ids } = sessions(t);
   for (const state of ['interrupted', 'Interrupted', 'ORPHANED']) assert.deepEqual(await ids('--state', state), [API], state);
   for (const state of ['finished', 'completed']) assert.deepEqual(await ids('--state', state), [DOCS, SITE], state);
@@ -82,7 +82,7 @@ test('states and stops are called by the words on the screen or by their codes, 
   assert.deepEqual(await ids('--stop', 'limit', 'finished'), [API, DOCS, SITE]);
 });
 
-test('--since takes a day by its name', async (t) => {
+test('--since accepts the name of a day', async (t) => {
   const { ids } = sessions(t);
   for (const day of ['yesterday', 'today', 'Monday']) assert.ok(Array.isArray(await ids('--since', day)), day);
 });

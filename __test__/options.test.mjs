@@ -1,4 +1,4 @@
-// Option objects of the API: what is unknown is refused, so that a misspelt `dryRun` deletes nothing.
+// Option objects of the API: unknown options are refused, so that a misspelt `dryRun` deletes nothing.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, run } from './lib/command.mjs';
 
-/** Functions that take options, from the declarations. */
+/** Functions with options, from the declarations. */
 const FUNCTIONS = [...readFileSync(join(ROOT, 'index.d.ts'), 'utf8').matchAll(/^export declare function (\w+)\(options\??: (\w+)/gm)].map((match) => match[1]);
 
-/** Calls an exported function in a process of its own, with a home of its own. @param {string} call @param {string} home */
+/** Calls an exported function in a separate process with its own home. @param {string} call @param {string} home */
 async function called(call, home) {
   const code = `const api = require(${JSON.stringify(ROOT)}); const answer = (value) => console.log(JSON.stringify(value));
     Promise.resolve().then(() => ${call}).then((value) => answer({ value }), ({ code, message, hint, exitCode }) => answer({ code, message, hint, exitCode }));`;
@@ -25,7 +25,7 @@ function homeOf(t) {
   return home;
 }
 
-test('every function refuses an option that it does not have, with the usage code', async (t) => {
+test('every API function rejects an unknown option with the usage code', async (t) => {
   const home = homeOf(t);
   assert.ok(FUNCTIONS.length >= 25 && FUNCTIONS.includes('prune') && FUNCTIONS.includes('exportSessions'), String(FUNCTIONS));
   const calls = FUNCTIONS.map((name) => `api.${name}({ frobnicate: true }).then(() => null, (error) => error)`);

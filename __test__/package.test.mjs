@@ -1,4 +1,4 @@
-// The package as it is published: what is in it, what it runs on installation, and that it works where it was installed.
+// The published package: its files, what it runs on installation, and that it works where it is installed.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -18,26 +18,26 @@ function npmRun(argv, cwd) {
   return execute(npm, argv, { cwd, shell: process.platform === 'win32', maxBuffer: 1 << 24 });
 }
 
-test('nothing runs when the package is installed', () => {
+test('the package has no install scripts', () => {
   for (const script of ['preinstall', 'install', 'postinstall', 'preprepare', 'postprepare']) assert.equal(manifest.scripts[script], undefined, script);
   for (const platform of readdirSync(join(ROOT, 'npm'))) {
     assert.equal(JSON.parse(readFileSync(join(ROOT, 'npm', platform, 'package.json'), 'utf8')).scripts, undefined, platform);
   }
 });
 
-test('no package this one depends on runs anything when it is installed', () => {
+test('no dependency has an install script', () => {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
   const running = Object.entries(packages).filter(([, entry]) => entry.hasInstallScript && !entry.dev && !entry.devOptional);
   assert.deepEqual(running.map(([path]) => path).filter(Boolean), []);
 });
 
-test('dependencies are exact versions, and the lock file names no registry', () => {
+test('dependencies are pinned to exact versions, and the lock file contains no registry address', () => {
   for (const wanted of Object.values({ ...manifest.dependencies, ...manifest.devDependencies })) assert.match(wanted, /^\d+\.\d+\.\d+$/);
   const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
   for (const [path, entry] of Object.entries(lock.packages)) assert.equal(entry.resolved, undefined, path);
 });
 
-test('what a hook loads needs no npm dependency', () => {
+test('the files that a hook loads need no npm dependency', () => {
   const seen = new Set();
   /** @param {string} path */
   const follow = (path) => {
@@ -47,7 +47,7 @@ test('what a hook loads needs no npm dependency', () => {
       if (wanted.startsWith('node:') || builtinModules.includes(wanted)) continue;
       assert.ok(wanted.startsWith('.'), `${relative(ROOT, path)} requires ${wanted}`);
       const target = resolve(dirname(path), wanted);
-      // The generated loader of the native part is followed no further: it names the platform packages of this one.
+      // Do not follow the generated loader of the native addon: it names the platform packages of this package.
       if (target !== join(ROOT, 'index.js') && target !== ROOT && target.endsWith('.js')) follow(target);
     }
   };
@@ -55,7 +55,7 @@ test('what a hook loads needs no npm dependency', () => {
   assert.ok(seen.size > 1);
 });
 
-test('the packed package installs without scripts in an empty folder and works there', async (t) => {
+test('the packed package installs without scripts in an empty directory and works there', async (t) => {
   const { root, env, run, project } = world(t);
   const [packed] = JSON.parse((await npmRun(['pack', '--json', '--ignore-scripts', '--pack-destination', root], ROOT)).stdout);
   const files = packed.files.map((/** @type {{path: string}} */ file) => file.path);

@@ -1,4 +1,4 @@
-// `export --format`: a session as one page for people, through the command, and opened in a real browser where there is one.
+// `export --format`: a session as one readable page, through the command, and opened in a real browser if one is installed.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -11,7 +11,7 @@ import { world } from './lib/command.mjs';
 import { idOf, transcriptText } from './lib/hooks.mjs';
 
 const ID = idOf(1);
-/** What acts in a browser that takes it for more than text, each telling that it did. */
+/** Texts that act if a browser takes them for more than text; each one reports when it does. */
 const HOSTILE = [
   '<script>alert("script");console.log("acted script")</script>',
   '</script><script>console.log("acted closing")</script>',
@@ -45,7 +45,7 @@ const said = (/** @type {string} */ text) => ({ type: 'text', text });
 const image = (/** @type {string} */ data, media = 'image/png') => ({ type: 'image', source: { type: 'base64', media_type: media, data } });
 const result = (/** @type {string} */ id, /** @type {unknown} */ content, more = {}) => user([{ type: 'tool_result', tool_use_id: id, content }], more);
 
-/** @param {string} text What stands wherever a session can hold text. @param {string} tag */
+/** @param {string} text Text to insert wherever a session can contain text. @param {string} tag */
 function everywhere(text, tag) {
   return [
     user(text),
@@ -80,7 +80,7 @@ async function published(place, ...argv) {
   return { report, page: report.pages[0], text: existsSync(report.pages[0].path) ? readFileSync(report.pages[0].path, 'utf8') : '' };
 }
 
-test('a page shows prompts, answers, calls with their results, changes, stops and what followed them', async (t) => {
+test('a page shows prompts, answers, calls with results, changes, and stops with what followed', async (t) => {
   const place = world(t);
   session(
     place,
@@ -103,7 +103,7 @@ test('a page shows prompts, answers, calls with their results, changes, stops an
   assert.ok(readFileSync(join(place.state, 'journal.jsonl'), 'utf8').includes('"event":"page-written"'));
 });
 
-test('the policy of a page allows its own style and script by their hashes, and nothing else', async (t) => {
+test('the content security policy of a page allows only its own style and script by hash', async (t) => {
   const place = world(t);
   session(place, transcript([user('hello')]));
   const { text } = await published(place);
@@ -113,7 +113,7 @@ test('the policy of a page allows its own style and script by their hashes, and 
   assert.doesNotMatch(text, /\b(?:https?:)?\/\/\w/, 'it names no address');
 });
 
-test('subagents stand below their calls, and one whose call is nowhere at the end', async (t) => {
+test('a page shows subagents below their calls, and unmatched subagents at the end', async (t) => {
   const place = world(t);
   const path = session(place, transcript([user('survey'), model({ type: 'tool_use', id: 'call1', name: 'Agent', input: { description: 'Survey', prompt: 'p' } }), result('call1', 'report'), model(said('AFTER'))]));
   const agents = join(path.slice(0, -'.jsonl'.length), 'subagents');
@@ -142,7 +142,7 @@ test('what is long is cut with a count, damage is named, and pictures beyond a b
   assert.deepEqual([page.shown.damagedLines, page.shown.cutTexts, page.shown.leftPictures], [1, 1, 2]);
 });
 
-test('in Markdown everything that was said stays in its fence, and nothing steers an editor', async (t) => {
+test('Markdown export keeps conversation text inside its fence and contains no control characters', async (t) => {
   const place = world(t);
   session(place, transcript([...HOSTILE.flatMap((text, index) => everywhere(text, String(index))), user('```\n# not a heading\n````\n`````'), model(said('~~~\n<script>'))]));
   const { text } = await published(place, '--format', 'markdown', '--to', join(place.root, 'page.md'));
@@ -155,7 +155,7 @@ test('in Markdown everything that was said stays in its fence, and nothing steer
     else if (fence === '') outside.push(line);
   }
   assert.equal(fence, '');
-  // What is left of code spans and escapes.
+  // Remove code spans and escapes; the rest must contain no markup.
   const plain = outside.map((line) => line.replace(/(`+)(?!`).*?[^`]\1(?!`)/g, '').replace(/\\./g, '')).join('\n');
   assert.doesNotMatch(plain, /[<[]|not a heading/);
   assert.doesNotMatch(text, /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u200B\u202A-\u202E\u2066-\u2069]/);
@@ -187,7 +187,7 @@ test('a page is private, overwrites only with --force, and is never written amon
     const linked = await place.run(['export', ID, '--format', 'html', '--to', link, '--force']);
     assert.equal(linked.status, 4, linked.stderr);
   }
-  // Without --to, and into a directory: each time a name of its own.
+  // Without --to, and with a directory: each export gets a name of its own.
   for (const where of [[], ['--to', `${join(place.root, 'many')}/`]]) {
     const runs = await Promise.all([1, 2, 3].map(() => place.run(['export', ID, '--format', 'html', '--json', ...where])));
     const paths = runs.map(({ stdout }) => JSON.parse(stdout).pages[0].path);
@@ -197,7 +197,7 @@ test('a page is private, overwrites only with --force, and is never written amon
   assert.deepEqual(contents(place.claude), before, 'the sessions are as they were');
 });
 
-test('what a page has left whose process was killed is swept, and nothing else is', async (t) => {
+test('export removes what a killed page export left behind, and nothing else', async (t) => {
   const place = world(t);
   session(place, transcript([user('one')]));
   const to = join(place.root, 'pages');
@@ -209,7 +209,7 @@ test('what a page has left whose process was killed is swept, and nothing else i
   assert.deepEqual(readdirSync(to).toSorted(), [...others, 'page.html'].toSorted());
 });
 
-test('options of lossless exports are refused for pages, and the other way round', async (t) => {
+test('options of lossless exports are rejected for pages, and the reverse', async (t) => {
   const place = world(t);
   session(place, transcript([user('one')]));
   for (const argv of [['--format', 'html', '--archive'], ['--format', 'markdown', '--hash', 'xxh3'], ['--format', 'html', '--log', '.'], ['--force'], ['--format', 'pdf'], ['--format', 'html', '--all']]) {
@@ -219,7 +219,7 @@ test('options of lossless exports are refused for pages, and the other way round
   assert.equal(existsSync(place.state), false);
 });
 
-test('every session can become a page, and every recorded one does', async (t) => {
+test('every recorded session can be exported as a page', async (t) => {
   const place = world(t);
   const names = readdirSync(join(import.meta.dirname, '..', 'fixtures', 'transcripts')).filter((name) => name.endsWith('.jsonl') && name !== 'torn-last-line.jsonl');
   for (const [place_, name] of names.entries()) session(place, transcriptText(name.slice(0, -'.jsonl'.length), { id: idOf(place_ + 1), cwd: '/w' }), idOf(place_ + 1));
@@ -236,7 +236,7 @@ test('every session can become a page, and every recorded one does', async (t) =
   for (const [, page] of index.matchAll(/href="\.\/([^"]+)"/g)) assert.ok(existsSync(join(place.root, 'html', page)), page);
 });
 
-test('the list of pages is replaced by a newer one, and a file of that name that is not ours stays', async (t) => {
+test('a newer index of pages replaces the old one, but a foreign file of that name is preserved', async (t) => {
   const place = world(t);
   session(place, transcript([user('<b>one</b>')]));
   const to = join(place.root, 'pages');
@@ -253,7 +253,7 @@ test('the list of pages is replaced by a newer one, and a file of that name that
 
 const SECRET = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a';
 
-test('--redact replaces secrets everywhere on a page, leaves pictures out, and says so', async (t) => {
+test('--redact replaces secrets on a page, omits images, and the page says so', async (t) => {
   const place = world(t);
   const path = session(place, transcript([...everywhere(`token ${SECRET}`, 'x'), user([said('look'), image('iVBORw0KGgo=')]), { type: 'ai-title', aiTitle: `about ${SECRET}`, sessionId: ID }]));
   const agents = join(path.slice(0, -'.jsonl'.length), 'subagents');
@@ -277,7 +277,7 @@ test('--redact replaces secrets everywhere on a page, leaves pictures out, and s
   assert.deepEqual([refused.status, refused.stderr.includes('--redact is for pages')], [2, true]);
 });
 
-test('a page begins with a summary, names who speaks, and shows paths below the directory relative to it', async (t) => {
+test('a page begins with a summary, names the speakers, and shows project paths as relative paths', async (t) => {
   const place = world(t);
   const usage = { input_tokens: 10, output_tokens: 20, cache_read_input_tokens: 3000, cache_creation_input_tokens: 400 };
   const message = (/** @type {string} */ id, /** @type {any[]} */ ...content) => ({ type: 'assistant', message: { id, role: 'assistant', model: 'claude-opus-5-5', usage, content } });
@@ -285,7 +285,7 @@ test('a page begins with a summary, names who speaks, and shows paths below the 
     place,
     transcript([
       user('Fix it'),
-      // One message, written as two records: its usage counts once.
+      // One message in two records: its usage counts once.
       message('m1', said('I will.')),
       message('m1', { type: 'tool_use', id: 'e', name: 'Edit', input: { file_path: '/w/src/a.rs', old_string: 'b', new_string: 'c', replace_all: false } }),
       result('e', 'The file /w/src/a.rs has been updated successfully.', { toolUseResult: { structuredPatch: [{ oldStart: 7, oldLines: 2, newStart: 7, newLines: 3, lines: [' a', '-b', '+c', '+d'] }] } }),
@@ -311,14 +311,14 @@ test('a page begins with a summary, names who speaks, and shows paths below the 
   assert.ok(text.includes('<span> a</span>'.replace('<span>', '<span data-o="7" data-n="7">')) && text.includes('<del data-o="8">-b</del><ins data-n="8">+c</ins><ins data-n="9">+d</ins>'));
   assert.ok(text.includes('>Claude</a>') && text.includes('<span>User</span>') && text.includes('<span class="label">src/a.rs</span>'));
   assert.doesNotMatch(text, /replace_all|run_in_background/, 'defaults say nothing');
-  // The edit and the failed call are open, the successful command is folded, and so is the result of the edit.
+  // The edit and the failed call are open; the successful command and the result of the edit are folded.
   assert.deepEqual([...text.matchAll(/<details class="(call[^"]*)" id="c\d+"( open)?>/g)].map(([, kind, open]) => `${kind}${open ?? ''}`), ['call open', 'call', 'call failed open', 'call open']);
   assert.match(text, /<details class="more"><summary>Result<\/summary><p class="caption">Result, 51 bytes/);
   const markdown = await published(place, '--format', 'markdown', '--to', join(place.root, 'page.md'));
   assert.ok(markdown.text.includes('- Tokens: 40 input, 80 output') && markdown.text.includes('  - `src/a.rs` +2 −1') && markdown.text.includes('**Edit** `src/a.rs`'));
 });
 
-test('a page shows times in the zone of the reader, copies texts, and opens what a link leads to', { skip: noChromium }, async (t) => {
+test('a page shows local times, copies texts, and opens the target of a link', { skip: noChromium }, async (t) => {
   const place = world(t);
   const lines = Array.from({ length: 200 }, (_, line) => `line ${line}`).join('\n');
   session(place, transcript([{ ...user('late'), timestamp: '2026-03-02T23:30:00.000Z' }, model({ type: 'tool_use', id: 'a', name: 'Bash', input: { command: 'seq' } }), result('a', lines)]));
@@ -340,7 +340,7 @@ test('a page shows times in the zone of the reader, copies texts, and opens what
   assert.deepEqual(open.deeds, []);
 });
 
-test('the list of pages filters its rows', { skip: noChromium }, async (t) => {
+test('the index of pages filters its rows', { skip: noChromium }, async (t) => {
   const place = world(t);
   for (const number of [1, 2, 3]) session(place, transcript([user(`prompt about ${['apples', 'pears', '<i>plums'][number - 1]}`)], idOf(number)), idOf(number));
   const { stdout } = await place.run(['export', '--all', '--format', 'html', '--to', join(place.root, 'all'), '--json']);
@@ -357,7 +357,7 @@ async function settled(page) {
   await page.value('new Promise((done) => requestAnimationFrame(() => setTimeout(done, 150)))');
 }
 
-test('a page full of scripts, handlers, links, escapes and lines of a megabyte does nothing, and keeps to its width', { skip: noChromium }, async (t) => {
+test('a page with hostile scripts, handlers, links, escapes and long lines runs nothing and keeps its width', { skip: noChromium }, async (t) => {
   const place = world(t);
   const records = [...HOSTILE.flatMap((text, index) => everywhere(text, String(index))), ...everywhere(LONG, 'long'), ...everywhere(`${'<b>'.repeat(3000)}${'> '.repeat(3000)}`, 'deep')];
   session(place, `${transcript(records)}<script>console.log("acted outside")</script>\n`);
@@ -370,7 +370,7 @@ test('a page full of scripts, handlers, links, escapes and lines of a megabyte d
     await settled(open);
     const widths = await open.value('[document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]');
     assert.deepEqual(widths, [width, width, width]);
-    // To its end, so that everything is laid out, and over whatever waits for a pointer.
+    // Scroll to the end, so that everything is laid out; the events below trigger whatever waits for a pointer.
     await open.value('(async () => { for (let y = 0; y < document.documentElement.scrollHeight; y += 2000) { scrollTo(0, y); await new Promise(requestAnimationFrame); } })()');
     assert.deepEqual(await open.value('[document.documentElement.scrollWidth, document.body.scrollWidth]'), [width, width]);
   }
@@ -382,7 +382,7 @@ test('a page full of scripts, handlers, links, escapes and lines of a megabyte d
   assert.equal(await open.value('document.querySelectorAll("main > .turn").length'), page.shown.turns);
 });
 
-test('the same texts act in a page that does not escape them', { skip: noChromium }, async (t) => {
+test('the same hostile texts run in a page that does not escape them (control)', { skip: noChromium }, async (t) => {
   const place = world(t);
   const path = join(place.root, 'naive.html');
   writeFileSync(path, `<!doctype html><meta charset="utf-8"><title>naive</title>${HOSTILE.map((text) => `<p>${text.replace('content="0;', 'content="99;')}</p>`).join('')}<pre>${LONG}</pre>`);
@@ -393,7 +393,7 @@ test('the same texts act in a page that does not escape them', { skip: noChromiu
   assert.ok((await open.value('document.documentElement.scrollWidth')) > 800);
 });
 
-test('finding hides the turns without a hit, goes from hit to hit, and opens what is folded', { skip: noChromium }, async (t) => {
+test('searching a page hides turns without a match, steps through the matches, and opens folded parts', { skip: noChromium }, async (t) => {
   const place = world(t);
   const turns = Array.from({ length: 30 }, (_, turn) => [user(`prompt number ${turn}`), model({ type: 'tool_use', id: `c${turn}`, name: 'Bash', input: { command: 'x' } }), result(`c${turn}`, turn % 10 === 3 ? 'a Needle within, and a needle' : 'hay')]);
   session(place, transcript(turns.flat()));
@@ -412,7 +412,7 @@ test('finding hides the turns without a hit, goes from hit to hit, and opens wha
   assert.deepEqual(open.deeds, []);
 });
 
-test('a page can be used with the keyboard alone, on a telephone, in the dark and on paper', { skip: noChromium }, async (t) => {
+test('a page works with the keyboard alone, on a phone, in dark mode and in print', { skip: noChromium }, async (t) => {
   const place = world(t);
   session(place, transcript([user('one'), model({ type: 'tool_use', id: 'a', name: 'Bash', input: { command: 'x' } }), result('a', 'y'), user('two')]));
   const { page } = await published(place);

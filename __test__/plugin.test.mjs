@@ -1,5 +1,5 @@
-// `plugin`, through the real command: what it writes and takes away, what it leaves alone, and which hooks work where settings
-// have ours too.
+// `plugin`, through the real command: what it writes and removes, what it leaves unchanged, and which hooks are active if the settings
+// contain ours too.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -43,7 +43,7 @@ function filesOf(directory) {
 /** @param {string} path */
 const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
-/** Everything in a world but lock files, which stay. @param {string} root */
+/** Returns everything in a world except lock files, which stay. @param {string} root */
 const withoutLocks = (root) => Object.fromEntries(Object.entries(treeOf(root)).filter(([path]) => !path.startsWith('state/leases/')));
 
 /** @param {ReturnType<typeof world>} place @param {string[]} argv */
@@ -54,7 +54,7 @@ async function written(place, ...argv) {
   return { report, directory: report.directory, plugin: join(report.directory, NAME) };
 }
 
-test('it writes a marketplace with one plugin of this version, and says what to type next', async (t) => {
+test('plugin writes a marketplace with one plugin of this version and prints the next commands', async (t) => {
   const place = world(t);
   const { status, stdout, stderr } = await place.run(['plugin']);
   assert.equal(status, 0, stderr);
@@ -75,12 +75,12 @@ test('it writes a marketplace with one plugin of this version, and says what to 
   assert.deepEqual(treeOf(place.project), {});
 });
 
-test('its hooks and commands are those of init, for wherever the plugin is', async (t) => {
+test('the plugin has the same hooks and commands as init, independent of its location', async (t) => {
   const place = world(t);
   const { plugin } = await written(place);
   assert.equal((await place.run(['init', '--yes'])).status, 0);
   const inProject = readFileSync(join(place.project, '.claude', 'settings.json'), 'utf8');
-  // They differ in how they find the launcher.
+  // The two sets of hooks differ only in how they find the launcher.
   const { hooks } = JSON.parse(inProject, (key, value) => (key === 'command' ? value.replace(/^ccsr_js=\.claude.*? ccsr_js=\$d\/\$ccsr_js;/, () => 'ccsr_js="${CLAUDE_PLUGIN_ROOT}/hooks/cc-session-recover/hook.js";') : value));
   assert.equal(hooks.UserPromptSubmit.length, 1);
   assert.deepEqual(json(join(plugin, 'hooks', 'hooks.json')).hooks, hooks);
@@ -89,7 +89,7 @@ test('its hooks and commands are those of init, for wherever the plugin is', asy
   }
 });
 
-test('--dry-run writes nothing, and its diff is exactly what is then written', async (t) => {
+test('plugin --dry-run writes nothing, and its diff is exactly what plugin then writes', async (t) => {
   const place = world(t);
   const before = treeOf(place.root);
   const { status, stdout, stderr } = await place.run(['plugin', '--dry-run']);
@@ -105,7 +105,7 @@ test('--dry-run writes nothing, and its diff is exactly what is then written', a
   assert.match(again.stderr, /nothing would be changed/);
 });
 
-test('a second run says that there is nothing to do, ends with 6 and changes nothing', async (t) => {
+test('a second plugin run reports that nothing changed, exits with 6 and changes nothing', async (t) => {
   const place = world(t);
   await written(place);
   const before = treeOf(place.root);
@@ -117,7 +117,7 @@ test('a second run says that there is nothing to do, ends with 6 and changes not
   assert.deepEqual(treeOf(place.root), before);
 });
 
-test('--json prints plan and report with the commands that are left to a person', async (t) => {
+test('plugin --json prints the plan and the report with the commands left for the user', async (t) => {
   const place = world(t);
   const plan = JSON.parse((await place.run(['plugin', '--dry-run', '--json'])).stdout);
   assert.deepEqual([plan.dryRun, plan.changed, plan.remove], [true, true, false]);
@@ -127,7 +127,7 @@ test('--json prints plan and report with the commands that are left to a person'
   assert.deepEqual(report.next, [['claude', 'plugin', 'marketplace', 'add', directory], ['claude', 'plugin', 'install', ID]]);
 });
 
-/** The command of another version of the package. @param {ReturnType<typeof world>} place */
+/** Returns the command of another version of the package. @param {ReturnType<typeof world>} place */
 function newer(place) {
   const root = join(place.root, 'newer');
   mkdirSync(root);
@@ -137,7 +137,7 @@ function newer(place) {
   return join(root, 'bin', 'cc-session-recover.js');
 }
 
-test('an upgrade of the package renews what the earlier one wrote, and nothing else', async (t) => {
+test('an upgrade of the package updates the files of the earlier plugin and nothing else', async (t) => {
   const place = world(t);
   const { plugin, directory } = await written(place);
   const before = treeOf(directory);
@@ -147,19 +147,19 @@ test('an upgrade of the package renews what the earlier one wrote, and nothing e
   const changed = JSON.parse(stdout).files.filter((/** @type {any} */ step) => step.action !== 'keep');
   assert.deepEqual(changed.map((/** @type {any} */ step) => [step.action, step.path]), [launcher, join(plugin, 'LICENSE'), join(place.state, 'projects', 'plugin.json')].map((path) => ['replace', path]));
   assert.match(readFileSync(launcher, 'utf8'), /\n\/\/ Newer\.\n$/);
-  // And back, by the record of the newer one.
+  // Go back to this version; the record is that of the newer one.
   await written(place);
   assert.deepEqual(treeOf(directory), before);
 });
 
-test('what a run that was killed has left is known to any version, whichever wrote it', { skip: (process.platform !== 'linux' || spawnSync('strace', ['-V']).status !== 0) && 'there is no strace' }, async (t) => {
+test('any version recognises what a killed plugin run of any version left behind', { skip: (process.platform !== 'linux' || spawnSync('strace', ['-V']).status !== 0) && 'there is no strace' }, async (t) => {
   for (const fresh of [true, false]) {
     let killed = 0;
     let renamed = 0;
     for (const when of [2, 3, 4, 6, 8, 10]) {
       const place = world(t);
       const other = newer(place);
-      // The runtime is put in place by a rename, too.
+      // The runtime is also installed by a rename, so install it first.
       assert.equal((await place.run(['plugin', '--yes', '--to', join(place.home, 'x')], { bin: other })).status, 0);
       if (!fresh) await written(place);
       const directory = join(place.state, 'plugin');
@@ -181,7 +181,7 @@ test('what a run that was killed has left is known to any version, whichever wro
 });
 
 for (const name of ['.claude-plugin/marketplace.json', `${NAME}/hooks/hooks.json`, `${NAME}/.claude-plugin/plugin.json`]) {
-  test(`a ${name} that is somebody's own is refused with 4, and nothing is written`, async (t) => {
+  test(`plugin refuses a ${name} that it did not write with 4 and writes nothing`, async (t) => {
     const place = world(t);
     const to = join(place.home, 'plugins');
     mkdirSync(dirname(join(to, name)), { recursive: true });
@@ -202,7 +202,7 @@ for (const name of ['.claude-plugin/marketplace.json', `${NAME}/hooks/hooks.json
   });
 }
 
-test('a command that was edited stays through an update and through the removal, and is named', async (t) => {
+test('plugin preserves and names an edited command on update and on removal', async (t) => {
   const place = world(t);
   const { plugin, directory } = await written(place);
   const path = join(plugin, 'commands', 'handoff.md');
@@ -218,7 +218,7 @@ test('a command that was edited stays through an update and through the removal,
   assert.deepEqual(filesOf(directory), [`${NAME}/commands/handoff.md`]);
 });
 
-test('a directory of somebody\'s own keeps everything else in it', async (t) => {
+test('plugin in a directory with other files leaves those files unchanged', async (t) => {
   const place = world(t);
   const to = join(place.home, 'plugins');
   mkdirSync(join(to, NAME, 'commands'), { recursive: true });
@@ -235,7 +235,7 @@ test('a directory of somebody\'s own keeps everything else in it', async (t) => 
   assert.deepEqual(treeOf(to), before);
 });
 
-test('--remove leaves nothing of the plugin, and a second one has nothing to do', async (t) => {
+test('plugin --remove leaves no plugin files behind, and a second run has nothing to do', async (t) => {
   const place = world(t);
   const { directory } = await written(place);
   const before = treeOf(place.root);
@@ -256,7 +256,7 @@ test('--remove leaves nothing of the plugin, and a second one has nothing to do'
   assert.ok(named.stderr.includes(`the plugin is in ${elsewhere.directory}: name it with --to`), named.stderr);
 });
 
-test('where its record is lost, what this version wrote is still known by its bytes', async (t) => {
+test('plugin recognises its files by their bytes when its record is lost', async (t) => {
   const place = world(t);
   const { directory } = await written(place);
   const record = join(place.state, 'projects', 'plugin.json');
@@ -279,7 +279,7 @@ test('where its record is lost, what this version wrote is still known by its by
   assert.ok(!existsSync(join(directory, NAME)));
 });
 
-test('a file, a link in the way, and Claude Code\'s own directory are refused with 4', posix, async (t) => {
+test('plugin refuses a file, a link, and the Claude Code directory as target with 4', posix, async (t) => {
   const place = world(t);
   const file = join(place.home, 'file');
   writeFileSync(file, 'x');
@@ -298,7 +298,7 @@ test('a file, a link in the way, and Claude Code\'s own directory are refused wi
   assert.deepEqual([readdirSync(victim), readFileSync(file, 'utf8'), existsSync(join(place.claude, 'plugins'))], [[], 'x', false]);
 });
 
-test('when a file cannot be written, nothing of the plugin is left and no record says that it is there', { skip: posix.skip || (process.getuid?.() === 0 && 'root may write anywhere') }, async (t) => {
+test('a failed write leaves no plugin files and no record of the plugin', { skip: posix.skip || (process.getuid?.() === 0 && 'root may write anywhere') }, async (t) => {
   const place = world(t);
   const to = join(place.home, 'plugins');
   mkdirSync(join(to, '.claude-plugin'), { recursive: true });
@@ -313,13 +313,19 @@ test('when a file cannot be written, nothing of the plugin is left and no record
 
 // ---- Claude Code's settings ---------------------------------------------------------------------------------------------
 
-/** What Claude Code writes when it installs the plugin. @param {ReturnType<typeof world>} place @param {string} directory @param {boolean} [on] */
+/**
+ * Writes what Claude Code writes when it installs the plugin.
+ *
+ * @param {ReturnType<typeof world>} place
+ * @param {string} directory
+ * @param {boolean} [on]
+ */
 function installed(place, directory, on = true) {
   const settings = { extraKnownMarketplaces: { [NAME]: { source: { source: 'directory', path: directory } } }, enabledPlugins: { [ID]: on } };
   writeFileSync(join(place.claude, 'settings.json'), JSON.stringify(settings));
 }
 
-test('what is left to type depends on what Claude Code has', async (t) => {
+test('the next commands of plugin depend on what is installed in Claude Code', async (t) => {
   const place = world(t);
   const { directory } = await written(place);
   const next = async (/** @type {string[]} */ ...argv) => JSON.parse((await place.run(['plugin', '--dry-run', '--json', ...argv])).stdout).next.map((/** @type {string[]} */ words) => words.slice(2).join(' '));
@@ -333,7 +339,7 @@ test('what is left to type depends on what Claude Code has', async (t) => {
   assert.deepEqual(await next('--remove'), []);
 });
 
-test('doctor and status know the plugin: on, off, in part, beside hooks in settings', posix, async (t) => {
+test('doctor and status report the plugin as on, off, partial, or next to settings hooks', posix, async (t) => {
   const place = world(t);
   const check = async () => JSON.parse((await place.run(['doctor', '--json'])).stdout).checks.filter((/** @type {any} */ { id }) => id === 'plugin' || id === 'setup').map((/** @type {any} */ { id, status, next }) => [id, status, next]);
   const enabled = async () => JSON.parse((await place.run(['status', '--json'])).stdout).project.enabled;
@@ -355,12 +361,12 @@ test('doctor and status know the plugin: on, off, in part, beside hooks in setti
 
 // ---- Hooks --------------------------------------------------------------------------------------------------------------
 
-/** The plugin's hooks as the client runs them. @param {ReturnType<typeof world>} place @param {string} plugin */
+/** Returns the plugin's hooks as the client runs them. @param {ReturnType<typeof world>} place @param {string} plugin */
 function hooksOf(place, plugin) {
   const { hooks } = json(join(plugin, 'hooks', 'hooks.json'));
   const transcripts = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
   mkdirSync(transcripts, { recursive: true });
-  /** Gives the session a stop and tells the hook. @param {string} id @param {Record<string, string>} [env] */
+  /** Writes a stop to the session's transcript and runs the stop hook. @param {string} id @param {Record<string, string>} [env] */
   const stop = async (id, env = {}) => {
     const transcript = join(transcripts, `${id}.jsonl`);
     writeFileSync(transcript, transcriptText('quota-5h-interactive-exited', { id, cwd: place.project }));
@@ -373,7 +379,7 @@ function hooksOf(place, plugin) {
   return { stop, noted: (/** @type {string} */ id) => existsSync(join(place.state, 'incidents', `${id}.json`)) };
 }
 
-/** How it stands with the stop of a session. @param {ReturnType<typeof world>} place @param {string} id */
+/** Returns the phase of a session's stop. @param {ReturnType<typeof world>} place @param {string} id */
 function phaseOf(place, id) {
   try {
     return json(join(place.state, 'incidents', `${id}.json`)).phase;
@@ -387,7 +393,7 @@ async function until(is) {
   for (const end = Date.now() + 20_000; !is() && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-test('its hooks note a stop in any project, also where a path has every sign of a shell in it', posix, async (t) => {
+test('plugin hooks record a stop in any project, also when the path contains shell characters', posix, async (t) => {
   const place = world(t);
   for (const [index, to] of [join(place.state, 'plugin'), join(place.home, 'a $(touch bad) "b" \'c\' `d`')].entries()) {
     const { plugin } = await written(place, '--to', to);
@@ -399,7 +405,7 @@ test('its hooks note a stop in any project, also where a path has every sign of 
   assert.ok(!existsSync(join(place.project, 'bad')));
 });
 
-test('its launcher works where the project is a package of modules, and the plugin in it', posix, async (t) => {
+test('the plugin launcher works inside an ES module project', posix, async (t) => {
   const place = world(t);
   writeFileSync(join(place.project, 'package.json'), '{"type":"module"}');
   const { plugin } = await written(place, '--to', join(place.project, 'tools', 'claude'));
@@ -408,11 +414,11 @@ test('its launcher works where the project is a package of modules, and the plug
   assert.ok(noted(idOf(1)));
 });
 
-test('its hooks do nothing where the plugin was not written: on another machine, or after it was taken away', posix, async (t) => {
+test('plugin hooks do nothing on another machine or after the plugin was removed', posix, async (t) => {
   const place = world(t);
   const { plugin } = await written(place);
   const { stop, noted } = hooksOf(place, plugin);
-  // A variable does not move the state directory; what is recorded in the launcher counts.
+  // A variable does not change the state directory; the value in the launcher counts.
   const other = await stop(idOf(1), { CC_RECOVER_STATE_DIR: join(place.root, 'other') });
   assert.deepEqual([other.status, other.stdout, other.stderr, existsSync(join(place.root, 'other'))], [0, '', '', false]);
   rmSync(join(place.state, 'projects', 'plugin.json'));
@@ -421,7 +427,7 @@ test('its hooks do nothing where the plugin was not written: on another machine,
 });
 
 for (const scope of ['project', 'local', 'user']) {
-  test(`where init has put hooks into ${scope} settings, the plugin leaves the session to them, and takes it when they are out again`, posix, async (t) => {
+  test(`the plugin leaves a session to hooks in ${scope} settings, and handles it once they are removed`, posix, async (t) => {
     const place = world(t);
     const { plugin } = await written(place);
     const { stop, noted } = hooksOf(place, plugin);
@@ -430,12 +436,12 @@ for (const scope of ['project', 'local', 'user']) {
     const { status, stdout, stderr } = await stop(idOf(1));
     assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
     assert.ok(!noted(idOf(1)));
-    // Through a link it is the same project.
+    // A path through a link names the same project.
     const link = join(place.home, 'link');
     symlinkSync(place.project, link);
     await stop(idOf(2), { CLAUDE_PROJECT_DIR: link });
     assert.ok(!noted(idOf(2)));
-    // Hooks that somebody took out by hand work no more.
+    // Hooks that the user removed by hand no longer run.
     const settings = scope === 'user' ? join(place.claude, 'settings.json') : join(place.project, '.claude', scope === 'project' ? 'settings.json' : 'settings.local.json');
     const text = readFileSync(settings, 'utf8');
     writeFileSync(settings, '{}');
@@ -448,7 +454,7 @@ for (const scope of ['project', 'local', 'user']) {
   });
 }
 
-test('hooks that the client does not run, whatever else is in the file, do not keep the plugin from its work', posix, async (t) => {
+test('hooks in settings that the client does not run do not disable the plugin', posix, async (t) => {
   const place = world(t);
   const { plugin } = await written(place);
   const { stop, noted } = hooksOf(place, plugin);
@@ -469,7 +475,7 @@ test('hooks that the client does not run, whatever else is in the file, do not k
     await stop(idOf(index + 1));
     assert.ok(noted(idOf(index + 1)), what);
   }
-  // The control: this event alone, and a file with comments and a mark at its beginning.
+  // Positive control: only this event, and a file with comments and a byte order mark.
   for (const [index, form] of [JSON.stringify({ hooks: { StopFailure } }), `\ufeff// mine\n${text}`].entries()) {
     writeFileSync(settings, form);
     await stop(idOf(index + 9));
@@ -477,7 +483,7 @@ test('hooks that the client does not run, whatever else is in the file, do not k
   }
 });
 
-test('how the client was started counts, also where it does not tell hooks its process', { skip: process.platform !== 'linux' }, async (t) => {
+test('the plugin respects how the client was started, also when hooks do not get its process id', { skip: process.platform !== 'linux' }, async (t) => {
   const place = world(t);
   const { plugin } = await written(place);
   const { stop, noted } = hooksOf(place, plugin);
@@ -487,7 +493,7 @@ test('how the client was started counts, also where it does not tell hooks its p
   void stop(idOf(1));
   await until(() => noted(idOf(1)));
   assert.ok(noted(idOf(1)), 'the hooks of the project are not read');
-  // The controls: they are.
+  // Controls: in these two cases the hooks of the project are read.
   started(idOf(2), '--setting-sources', 'user', '--setting-sources', 'user,project');
   await stop(idOf(2));
   started(idOf(3));
@@ -495,7 +501,7 @@ test('how the client was started counts, also where it does not tell hooks its p
   assert.deepEqual([noted(idOf(2)), noted(idOf(3))], [false, false]);
 });
 
-test('what a person decided for the project with init --no-hooks holds for the plugin there', posix, async (t) => {
+test('the decisions of init --no-hooks for a project apply to the plugin there', posix, async (t) => {
   const place = world(t);
   const { plugin } = await written(place);
   assert.equal((await place.run(['init', '--yes', '--no-hooks', '--no-instruction', '--unattended'])).status, 0);
@@ -516,7 +522,7 @@ test('what a person decided for the project with init --no-hooks holds for the p
   assert.equal(realpathSync(incident.project), place.project);
 });
 
-test('where there is no plugin, taking it away changes nothing, also for sessions that wait', posix, async (t) => {
+test('plugin --remove without a plugin changes nothing, also for waiting sessions', posix, async (t) => {
   const place = world(t);
   const { plugin } = await written(place);
   livingClient(place, idOf(1));
@@ -525,12 +531,12 @@ test('where there is no plugin, taking it away changes nothing, also for session
   rmSync(join(place.state, 'projects'), { recursive: true });
   const nothing = await place.run(['plugin', '--remove', '--yes', '--to', join(place.home, 'elsewhere')]);
   assert.deepEqual([nothing.status, phaseOf(place, idOf(1))], [6, 'waiting']);
-  // The control: where there is one.
+  // Control: removing a plugin that exists cancels the stop.
   assert.equal((await place.run(['plugin', '--remove', '--yes'])).status, 0);
   assert.equal(phaseOf(place, idOf(1)), 'cancelled');
 });
 
-test('a session that waits in another configuration directory, where the plugin is on, is left alone when recovery is taken out here', posix, async (t) => {
+test('uninstall leaves a session alone that waits under the plugin of another configuration directory', posix, async (t) => {
   const place = world(t);
   const { plugin, directory } = await written(place);
   const claude = join(place.home, 'other-claude');
@@ -544,7 +550,7 @@ test('a session that waits in another configuration directory, where the plugin 
   assert.equal((await place.run(['init', '--user', '--yes'])).status, 0);
   assert.equal((await place.run(['uninstall', '--user', '--yes'])).status, 0);
   assert.equal(phaseOf(place, idOf(1)), 'waiting');
-  // The control: where it is off.
+  // Control: here the plugin is disabled.
   installed(other, directory, false);
   assert.equal((await place.run(['init', '--user', '--yes'], there)).status, 0);
   assert.equal((await place.run(['uninstall', '--user', '--yes'])).status, 6);
@@ -552,7 +558,7 @@ test('a session that waits in another configuration directory, where the plugin 
   assert.equal(phaseOf(place, idOf(1)), 'cancelled');
 });
 
-test('a session that waits under the plugin is left alone when it is taken out of a project, and cancelled with the plugin', posix, async (t) => {
+test('uninstall in a project leaves a session that waits under the plugin, and plugin --remove cancels it', posix, async (t) => {
   const place = world(t);
   const { plugin, directory } = await written(place);
   installed(place, directory);

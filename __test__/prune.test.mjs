@@ -1,4 +1,4 @@
-// `prune`: only copies, pages, outputs and records of this tool's own go, the oldest, after they were shown.
+// `prune`: removes only copies, pages, outputs and records of this tool itself, the oldest ones, after showing them.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ const DAY = 86_400_000;
 function copies(place) {
   const exports = join(place.state, 'exports');
   const snapshots = join(place.state, 'snapshots');
-  /** An export of so many days ago. @param {number} days @param {string} [id] @param {number} [bytes] */
+  /** Writes an export that is this many days old. @param {number} days @param {string} [id] @param {number} [bytes] */
   const exported = (days, id = idOf(1), bytes = 1000) => {
     const at = new Date(Date.now() - days * DAY).toISOString().replace(/[-:]|\.\d+/g, '');
     const path = join(exports, `${at}-LOSSLESS-${id}`);
@@ -25,7 +25,7 @@ function copies(place) {
     writeFileSync(join(path, `${id}.jsonl`), 'x'.repeat(bytes));
     return path;
   };
-  /** A snapshot of so many days ago. @param {number} days @param {string} [id] */
+  /** Writes a snapshot that is this many days old. @param {number} days @param {string} [id] */
   const snapshot = (days, id = idOf(1)) => {
     const path = join(snapshots, id, `s${days}.jsonl`);
     mkdirSync(join(snapshots, id), { recursive: true });
@@ -35,7 +35,7 @@ function copies(place) {
     utimesSync(path, at, at);
     return path;
   };
-  /** What a run wrote so many days ago. @param {number} days @param {string} [id] @param {string} [name] */
+  /** Writes the output of a run that is this many days old. @param {number} days @param {string} [id] @param {string} [name] */
   const output = (days, id = idOf(1), name = `o${days}.log`) => {
     const path = join(place.state, 'runs', id, name);
     mkdirSync(join(place.state, 'runs', id), { recursive: true });
@@ -45,14 +45,20 @@ function copies(place) {
     return path;
   };
   const pages = join(place.state, 'pages');
-  /** A page of so many days ago. @param {number} days @param {string} [id] @param {string} [ending] */
+  /** Writes a page that is this many days old. @param {number} days @param {string} [id] @param {string} [ending] */
   const page = (days, id = idOf(1), ending = 'html') => {
     const at = new Date(Date.now() - days * DAY).toISOString().replace(/[-:]|\.\d+/g, '');
     mkdirSync(pages, { recursive: true });
     writeFileSync(join(pages, `${at}-READING-${id}.${ending}`), 'p'.repeat(700));
     return join(pages, `${at}-READING-${id}.${ending}`);
   };
-  /** What hooks noted about a session so many days ago. @param {number} days @param {string} id @param {string[]} [names] */
+  /**
+   * Writes the hooks' records about a session that are this many days old.
+   *
+   * @param {number} days
+   * @param {string} id
+   * @param {string[]} [names]
+   */
   const record = (days, id, names = ['session.json', 'context.json']) => {
     const dir = join(place.state, 'sessions', id);
     mkdirSync(dir, { recursive: true });
@@ -69,7 +75,7 @@ function copies(place) {
 /** @param {{path: string}[]} removed */
 const paths = (removed) => removed.map(({ path }) => path).toSorted();
 
-test('what is old goes, the newest of each session stays, and nothing before it was shown', async (t) => {
+test('prune removes old copies, retains the newest of each session, and first reports what it removes', async (t) => {
   const place = world(t);
   const { exported, snapshot } = copies(place);
   const old = [exported(100), exported(91), snapshot(20), snapshot(15)];
@@ -96,7 +102,7 @@ test('what is old goes, the newest of each session stays, and nothing before it 
   assert.equal((await place.run(['prune', '--yes'])).status, 6);
 });
 
-test('the configuration says how long, the command line before it, and nonsense is refused', async (t) => {
+test('prune retention comes from the command line, then the configuration, and invalid values are rejected', async (t) => {
   const place = world(t);
   const { exported } = copies(place);
   const old = exported(20);
@@ -111,14 +117,14 @@ test('the configuration says how long, the command line before it, and nonsense 
   assert.equal(status, 1);
   assert.match(stderr, /retention\.exportsDays: .*"never"[\s\S]*next: mend the configuration; nothing was deleted/);
   assert.equal(existsSync(old), true);
-  // What else is in it may have been meant to keep more.
+  // Another key of an invalid configuration may have been meant to retain more, so nothing is deleted.
   writeFileSync(join(place.root, 'config.json'), '{"retention":{"exportsDays":365},"heartbeats":1}');
   assert.equal((await place.run(['prune', '--yes'])).status, 1);
   assert.equal(existsSync(old), true);
   for (const argv of [['--keep', '1.5'], ['--pages-days', 'x'], ['--outputs-days', '-1'], ['--records-days', '-1'], ['--exports-days', '-1'], ['--max-total', 'much'], ['--most', '']]) assert.equal((await place.run(['prune', ...argv])).status, 2, argv.join(' '));
 });
 
-test('by count and by size the oldest go first', async (t) => {
+test('prune by count and by size removes the oldest copies first', async (t) => {
   const place = world(t);
   const { exported, record } = copies(place);
   const all = [5, 4, 3, 2, 1].map((days) => exported(days));
@@ -127,7 +133,7 @@ test('by count and by size the oldest go first', async (t) => {
   assert.deepEqual(await plan('--max-total', '2.5kB'), all.slice(0, 3));
   assert.deepEqual(await plan('--max-total', '0'), all.slice(0, 4), 'the newest stays');
   assert.deepEqual(await plan('--max-total', '0', '--keep', '0'), all);
-  // What was noted about a session makes no room and takes none.
+  // Records about a session do not count towards the total size.
   const dir = record(0, idOf(1));
   writeFileSync(join(dir, 'context.json'), 'x'.repeat(9000));
   assert.deepEqual(await plan('--max-total', '5kB'), []);
@@ -137,7 +143,7 @@ test('by count and by size the oldest go first', async (t) => {
   assert.deepEqual(readdirSync(join(place.state, 'exports')).length, 1);
 });
 
-test('what has another name, is a link, or is elsewhere is never touched', { skip: process.platform === 'win32' }, async (t) => {
+test('prune never removes files with other names, links, or files elsewhere', { skip: process.platform === 'win32' }, async (t) => {
   const place = world(t);
   const { exports, snapshots, exported, snapshot } = copies(place);
   exported(500);
@@ -152,14 +158,14 @@ test('what has another name, is a link, or is elsewhere is never touched', { ski
   symlinkSync(victim, join(snapshots, idOf(9)));
   writeFileSync(join(victim, 'x.jsonl'), 'x');
   symlinkSync(join(victim, 'precious'), join(snapshots, idOf(1), 'z.jsonl'));
-  // Inside of an export that goes, too.
+  // A link inside an export that is removed must not be followed either.
   symlinkSync(victim, join(exported(600), 'out'));
   const { status, stdout, stderr } = await place.run(['prune', '--keep', '0', '--exports-days', '0', '--snapshots-days', '0', '--yes', '--json']);
   assert.equal(JSON.parse(stdout).removed.length, 3, stderr);
   assert.equal(status, 0);
   assert.deepEqual(readdirSync(victim).toSorted(), ['precious', 'x.jsonl']);
   assert.deepEqual(readdirSync(exports).toSorted(), [name, `mine-LOSSLESS-${idOf(9)}`, 'notes'].toSorted());
-  // The whole directory may be one.
+  // The whole directory may be a link.
   const away = join(place.root, 'away');
   renameSync(exports, away);
   symlinkSync(away, exports);
@@ -170,7 +176,7 @@ test('what has another name, is a link, or is elsewhere is never touched', { ski
   assert.equal(readdirSync(away).length, 4);
 });
 
-test('what was never finished goes, unless somebody is at it', { skip: process.platform !== 'linux' }, async (t) => {
+test('prune removes unfinished exports unless a process still writes them', { skip: process.platform !== 'linux' }, async (t) => {
   const place = world(t);
   const { exports } = copies(place);
   const left = join(exports, `.20261121T000000Z-LOSSLESS-${idOf(1)}.${spawnSync('true').pid}.part`);
@@ -182,14 +188,14 @@ test('what was never finished goes, unless somebody is at it', { skip: process.p
   assert.deepEqual([existsSync(left), existsSync(busy)], [false, true]);
 });
 
-/** A transcript of Claude Code's own. @param {ReturnType<typeof world>} place @param {string} id */
+/** Writes a transcript of Claude Code itself. @param {ReturnType<typeof world>} place @param {string} id */
 function transcript(place, id) {
   const dir = join(place.claude, 'projects', '-p');
   mkdirSync(dir, { recursive: true });
   writeFileSync(join(dir, `${id}.jsonl`), `${JSON.stringify({ type: 'user', sessionId: id, timestamp: '2026-03-02T02:10:00Z', message: { role: 'user', content: 'x' } })}\n`);
 }
 
-test('outputs of runs go by age and count, never the newest of a session, what is a link or has another name', { skip: process.platform === 'win32' }, async (t) => {
+test('prune removes run outputs by age and count, except the newest, links and files with other names', { skip: process.platform === 'win32' }, async (t) => {
   const place = world(t);
   const { output } = copies(place);
   const old = [output(31), output(400), output(90, idOf(2))];
@@ -217,7 +223,7 @@ test('outputs of runs go by age and count, never the newest of a session, what i
   for (const path of [...kept, link, join(victim, 'a.log'), join(victim, 'b.log')]) assert.equal(existsSync(path), true, path);
 });
 
-test('the output of a session that is being resumed stays until that has ended; its directory goes with the last one', { skip: noFlock }, async (t) => {
+test('prune retains the output of a running resume, and removes the directory with its last output', { skip: noFlock }, async (t) => {
   const place = world(t);
   const { output } = copies(place);
   const path = output(100);
@@ -233,7 +239,7 @@ test('the output of a session that is being resumed stays until that has ended; 
   assert.equal(existsSync(join(place.state, 'runs', idOf(1))), false);
 });
 
-test('pages go as exports do: the oldest, never the newest of a session, and only those in the state', async (t) => {
+test('prune removes old pages, except the newest of a session and pages outside the state directory', async (t) => {
   const place = world(t);
   const { pages, page } = copies(place);
   const old = [page(100), page(91, idOf(1), 'md'), page(200, idOf(2))];
@@ -262,7 +268,7 @@ test('pages go as exports do: the oldest, never the newest of a session, and onl
   for (const path of [...kept, ...foreign, elsewhere]) assert.equal(existsSync(path), true, path);
 });
 
-test('a page that was never finished goes, unless somebody is at it', { skip: process.platform !== 'linux' }, async (t) => {
+test('prune removes unfinished pages unless a process still writes them', { skip: process.platform !== 'linux' }, async (t) => {
   const place = world(t);
   const { pages, page } = copies(place);
   page(1);
@@ -273,7 +279,7 @@ test('a page that was never finished goes, unless somebody is at it', { skip: pr
   assert.deepEqual([existsSync(left), existsSync(busy)], [false, true]);
 });
 
-test('what was noted about a session goes when it is old or its transcript is gone; what a person wrote, and what else is the last trace, stays', async (t) => {
+test('prune removes old session records and those without a transcript, but no user text or last trace', async (t) => {
   const place = world(t);
   const { record } = copies(place);
   const [old, there, gone, fresh, unsaved, noted] = [1, 2, 3, 4, 5, 6].map(idOf);
@@ -282,9 +288,9 @@ test('what was noted about a session goes when it is old or its transcript is go
     old: record(91, old),
     there: record(89, there),
     gone: record(2, gone, ['session.json', 'saving.json', 'given.json']),
-    // It may have begun just now.
+    // The session may have started only now.
     fresh: record(0, fresh),
-    // Claude Code saved nothing of it: this is all there is.
+    // Claude Code saved nothing of this session: these records are all that remains.
     unsaved: record(80, unsaved, ['session.json', 'saving.json', 'shadow.json']),
     noted: record(100, noted),
   };
@@ -299,7 +305,8 @@ test('what was noted about a session goes when it is old or its transcript is go
     [['record', old, dirs.old, 'is older than 90 days'], ['record', gone, dirs.gone, 'its transcript is gone'], ['record', noted, dirs.noted, 'is older than 90 days']].toSorted(),
   );
   assert.deepEqual(paths((await plan('--keep', '9', '--max-total', '0', '--most', '0')).removed), paths(planned.removed), 'they are small, and there is one of each session');
-  // However old: what was said is nowhere else. With a transcript it goes by age as any does.
+  // The shadow log of an unsaved session stays whatever its age, because its content exists nowhere else. Once there is a transcript, the
+  // age decides.
   assert.equal((await plan('--records-days', '70')).removed.length, 4);
   assert.equal((await plan('--records-days', '0')).removed.length, 5);
   transcript(place, unsaved);
@@ -314,14 +321,14 @@ test('what was noted about a session goes when it is old or its transcript is go
   assert.deepEqual(told.toSorted(), [dirs.old, dirs.gone, dirs.noted].toSorted());
 });
 
-test('pages and records of a session that is open, or to which something is owed, stay however old', { skip: process.platform !== 'linux' }, async (t) => {
+test('prune retains pages and records of a session that is open or has pending work, whatever their age', { skip: process.platform !== 'linux' }, async (t) => {
   const place = world(t);
   const { page, record } = copies(place);
   const [open, owed, closed] = [idOf(1), '3f2a9c1d-0000-4000-8000-000000000001', idOf(3)];
   for (const id of [open, closed]) transcript(place, id);
   const client = livingClient(place, open);
   await stoppedSession(place, { id: owed });
-  // What was noted at the stop counts as long ago.
+  // The records of the stop count as this old too.
   record(500, owed, ['session.json']);
   for (const id of [open, closed]) record(500, id);
   const stay = [open, owed].flatMap((id) => [page(200, id), page(300, id)]);
@@ -332,7 +339,7 @@ test('pages and records of a session that is open, or to which something is owed
   assert.equal(status, 0, stderr);
   assert.deepEqual(paths(JSON.parse(stdout).removed), gone.toSorted());
   for (const path of stay) assert.equal(existsSync(path), true, path);
-  // The control: closed, it goes as the other did.
+  // Control: once the client has ended, these files are removed like the others.
   await client.kill();
   const later = JSON.parse((await place.run([...all, '--yes'])).stdout);
   assert.deepEqual(paths(later.removed), [stay[1], join(place.state, 'sessions', open)].toSorted());
@@ -345,7 +352,7 @@ test('everything of a session whose incident cannot be read stays, and it is rep
   for (const id of [unread, other]) transcript(place, id);
   const of = (/** @type {string} */ id) => [page(200, id), snapshot(50, id), output(50, id), record(200, id)];
   const [stay, go] = [of(unread), of(other)];
-  // The newest, which stay in any case.
+  // These are the newest ones, which stay in any case.
   for (const id of [unread, other]) {
     page(100, id);
     snapshot(20, id);
@@ -362,12 +369,12 @@ test('everything of a session whose incident cannot be read stays, and it is rep
     assert.deepEqual([status, paths(removed), problems.map((/** @type {any} */ { path }) => path)], [1, go.toSorted(), [incident]]);
   }
   assert.deepEqual(paths(JSON.parse((await place.run([...all, '--yes'])).stdout).removed), go.toSorted());
-  // The control.
+  // Control: without the incident these files are removed too.
   rmSync(incident);
   assert.deepEqual(paths(JSON.parse((await place.run([...all, '--yes'])).stdout).removed), stay.toSorted());
 });
 
-test('where transcripts or clients cannot be looked at, or are not there as a whole, no session counts as gone or over', { skip: process.platform === 'win32' }, async (t) => {
+test('prune treats no session as gone when transcripts or clients are unreadable or missing as a whole', { skip: process.platform === 'win32' }, async (t) => {
   const place = world(t);
   const { exported, page, record } = copies(place);
   const [there, gone] = [idOf(1), idOf(2)];
@@ -401,7 +408,7 @@ test('where transcripts or clients cannot be looked at, or are not there as a wh
   assert.deepEqual(await look(), [0, all, []]);
 });
 
-test('a record whose session somebody is at work on is skipped and told, and goes when that has ended', { skip: noFlock }, async (t) => {
+test('prune skips and reports a record in use, and removes it afterwards', { skip: noFlock }, async (t) => {
   const place = world(t);
   const { record } = copies(place);
   const id = idOf(1);
@@ -419,7 +426,7 @@ test('a record whose session somebody is at work on is skipped and told, and goe
   assert.equal(existsSync(dir), false);
 });
 
-test('what a real hook noted is what goes, all of it', { skip: process.platform === 'win32' }, async (t) => {
+test('prune removes the complete record that a real hook wrote', { skip: process.platform === 'win32' }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   const id = idOf(7);

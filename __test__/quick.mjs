@@ -1,7 +1,7 @@
 // `npm run test:quick`: the test files that start no real client, no supervisor, no hooks, and generate no corpora.
 //
-// The list is derived from imports: a file is left out when it, or a module that it imports, is one of STARTERS, is in
-// `__test__/client` or is in `benches`. `npm run test:quick -- --list` prints the list.
+// The list is derived from imports: a file is left out if it, or a module that it imports, is one of STARTERS or is in `__test__/client` or
+// `benches`. `npm run test:quick -- --list` prints the list.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
@@ -13,15 +13,15 @@ import { ROOT } from './lib/command.mjs';
 const TESTS = join(ROOT, '__test__');
 /** Modules that start processes which a test then waits for: supervisors, clients and hooks. */
 const STARTERS = new Set(['supervised', 'traced', 'clients', 'hooks'].map((name) => join('__test__', 'lib', `${name}.mjs`)));
-// A drill starts a client and a hook, and imports neither.
+// A drill starts a client and a hook but imports neither module.
 STARTERS.add(join('__test__', 'drill.test.mjs'));
-/** Their modules take minutes: a client of some 200 MB, generated transcripts. */
+/** Tests in these directories take minutes: a client of about 200 MB, generated transcripts. */
 const SLOW_DIRECTORIES = [join('__test__', 'client') + sep, `benches${sep}`];
 
 /** @param {string} file */
 const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 
-/** The files of this repository that a file imports, itself included. @param {string} file @param {Set<string>} [known] */
+/** Returns the files of this repository that a file imports, including itself. @param {string} file @param {Set<string>} [known] */
 function reached(file, known = new Set()) {
   if (known.has(file)) return known;
   known.add(file);
@@ -31,7 +31,7 @@ function reached(file, known = new Set()) {
   return known;
 }
 
-/** Paths of the quick test files, below the root of the repository. */
+/** Returns the paths of the quick test files, relative to the root of the repository. */
 export function quickTests() {
   const files = readdirSync(TESTS).filter((name) => name.endsWith('.test.mjs'));
   const slow = (/** @type {string} */ file) => STARTERS.has(file) || SLOW_DIRECTORIES.some((directory) => file.startsWith(directory));

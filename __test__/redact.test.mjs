@@ -1,4 +1,4 @@
-// Secrets: whatever is said, run, read and named in a session, none of it is in any file of ours, in a notice, or on the screen.
+// Secrets: no secret that a session says, runs, reads or names is in a file of this tool, in a notice, or on the screen.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -13,7 +13,7 @@ import { looks, supervised } from './lib/supervised.mjs';
 
 const skip = process.platform === 'win32' ? 'hooks are run through /bin/sh' : false;
 
-/** Numbers from a fixed seed, the same in every run. */
+/** Returns random numbers from a fixed seed, the same in every run. */
 function dice() {
   let state = 0x5eed;
   return () => {
@@ -25,7 +25,8 @@ function dice() {
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
 /**
- * One of every kind: what stands before the random part and after it.
+ * One secret of every kind: the text before its random part, the part's alphabet and length, and the text after it.
+ *
  * @type {[string, string, string, number, string?][]}
  */
 const KINDS = [
@@ -71,10 +72,10 @@ const KINDS = [
 
 /** @typedef {{kind: string, text: string, random: string}} Secret */
 
-/** A fresh secret of each kind. @param {() => number} roll @returns {Secret[]} */
+/** Returns a new secret of each kind. @param {() => number} roll @returns {Secret[]} */
 function secrets(roll) {
   return KINDS.map(([kind, before, letters, count, after = '']) => {
-    // A digit, a capital and a small letter in front, as good as every secret has them.
+    // Begin with a digit, an upper-case and a lower-case letter, as almost every secret contains them.
     const start = letters === LETTERS ? 'q7Wx' : '';
     const random = start + Array.from({ length: count - start.length }, () => letters[Math.floor(roll() * letters.length)]).join('');
     return { kind, text: `${before}${random}${after}`, random };
@@ -82,8 +83,8 @@ function secrets(roll) {
 }
 
 /**
- * Pieces of these secrets in a text: six characters in a row of the random part; ten where it is in hex, for fewer of those may be the
- * time of day in a name, or stand in a hash. @param {string} text @param {Secret[]} all
+ * Returns pieces of these secrets in a text: six consecutive characters of the random part; ten if it is hex, because fewer may be the
+ * time of day in a name, or part of a hash. @param {string} text @param {Secret[]} all
  */
 function leaks(text, all) {
   return all.flatMap(({ kind, random }) => {
@@ -94,13 +95,13 @@ function leaks(text, all) {
   });
 }
 
-/** All files below a directory. @param {string} directory @returns {string[]} */
+/** Returns all files below a directory. @param {string} directory @returns {string[]} */
 const filesIn = (directory) =>
   readdirSync(directory, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 
-/** A transcript that is full of secrets. @param {any[]} records @param {Record<string, Secret[]>} all @param {string} cwd */
+/** Returns the records of a transcript full of secrets. @param {any[]} records @param {Record<string, Secret[]>} all @param {string} cwd */
 function filled(records, all, cwd) {
   const user = records.find(({ type }) => type === 'user');
   const base = { isSidechain: false, userType: 'external', entrypoint: 'cli', cwd, sessionId: user.sessionId, version: user.version, gitBranch: `fix/${all.branch[8].text}` };
@@ -118,9 +119,9 @@ function filled(records, all, cwd) {
   const result = (/** @type {string} */ id, /** @type {string} */ content) => line({ type: 'user', message: { role: 'user', content: [{ type: 'tool_result', tool_use_id: id, content }] } });
   const made = [];
   for (const { text } of all.prompts) made.push(say(`use this: ${text}\nand go on`));
-  // Cut off where texts are cut: the secret begins before the limit and ends behind it.
+  // Secrets at the limits where texts are cut: each begins before the limit and ends after it.
   for (const [index, { text }] of all.cut.entries()) made.push(say(`${'word '.repeat([46, 38, 298, 797][index % 4])}${text} end`));
-  // Broken over two lines.
+  // Secrets that are broken over two lines.
   for (const { kind, text, random } of all.broken.filter((one) => one.kind !== 'private key')) {
     const at = text.indexOf(random) + Math.floor(random.length / 2);
     made.push(say(`${kind}:\n${text.slice(0, at)}\n${text.slice(at)}\nthat is all`));
@@ -137,7 +138,7 @@ function filled(records, all, cwd) {
   made.push(answer([{ type: 'tool_use', id: 'toolu_p', name: 'ExitPlanMode', input: { plan: all.plan.map(({ text }) => `- ${text}`).join('\n') } }]), result('toolu_p', 'User has approved your plan'));
   made.push(answer([{ type: 'text', text: all.words.map(({ text }) => text).join('\n') }]));
   made.push(...all.open.slice(0, 4).map(({ text }, index) => answer([{ type: 'tool_use', id: `toolu_o${index}`, name: 'Bash', input: { command: text } }])));
-  // What stopped it comes last.
+  // The record of the stop comes last.
   const failure = records.findLast(({ isApiErrorMessage }) => isApiErrorMessage);
   const told = { ...failure, parentUuid: last };
   told.message = { ...failure.message, content: [{ type: 'text', text: `${failure.message.content[0].text} ${all.error[8].text}` }] };
@@ -151,7 +152,7 @@ function filled(records, all, cwd) {
   ];
 }
 
-/** What takes notices: a webhook, and a notifier of the desktop. @param {ReturnType<typeof world>} place */
+/** Starts the receivers of notices: a webhook and a desktop notifier. @param {ReturnType<typeof world>} place */
 async function listener(place) {
   /** @type {string[]} */
   const bodies = [];
@@ -176,7 +177,7 @@ async function listener(place) {
   return { url: `http://127.0.0.1:${port}/notice`, bodies, desktop: () => (existsSync(log) ? readFileSync(log, 'utf8') : '') };
 }
 
-test('no secret of a session is in any file of ours, in a notice or on the screen', { skip }, async (t) => {
+test('no secret of a session appears in any file of this tool, in a notification or on the screen', { skip }, async (t) => {
   const place = world(t);
   const { url, bodies, desktop } = await listener(place);
   const scene = await supervised(place, { config: { notify: { desktop: true, webhook: url } } });
@@ -185,7 +186,7 @@ test('no secret of a session is in any file of ours, in a notice or on the scree
   const all = Object.fromEntries(places.map((name) => [name, secrets(roll)]));
   const every = Object.values(all).flat();
 
-  // The repository itself: a branch, commits and files with secrets in their names.
+  // Secrets in the repository: a branch, commits and files with secrets in their names.
   const git = (/** @type {string[]} */ ...argv) => execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.com', ...argv], { cwd: place.project, stdio: 'pipe' });
   git('init', '-q', '-b', `fix-${all.branch[8].text}`);
   for (const { text } of all.commits) git('commit', '-q', '--allow-empty', '-m', `add ${text}`);
@@ -197,7 +198,7 @@ test('no secret of a session is in any file of ours, in a notice or on the scree
   const records = readFileSync(transcript, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
   const text = `${filled(records, all, place.project).map((record) => JSON.stringify(record)).join('\n')}\n`;
   writeFileSync(transcript, text);
-  // The control: all of them are there to be found.
+  // Positive control: the transcript does contain all of them.
   const present = leaks(text.replaceAll('\\n', '\n'), [...all.prompts, ...all.commands, ...all.results, ...all.words, ...all.plan, ...all.todos]);
   assert.equal(present.length, 6 * KINDS.length);
 
@@ -231,19 +232,19 @@ test('no secret of a session is in any file of ours, in a notice or on the scree
   const ours = filesIn(place.state).filter((path) => !COPIES.some((copy) => relative(place.state, path).startsWith(copy)));
   assert.ok(ours.length > 3);
   const inProject = filesIn(place.project).filter((path) => !relative(place.project, path).startsWith('.git/'));
-  // Six characters of a hash may be those of a secret; a secret that looks like one stays.
+  // Six characters of a hash may equal those of a secret, so hashes are removed; a secret that looks like a hash stays.
   const known = new Set(every.map(({ random }) => random));
   const unhashed = (/** @type {string} */ words) => words.replaceAll(/\b[0-9a-f]{64}\b/g, (hash) => (known.has(hash) ? hash : ''));
   for (const path of [...ours, ...inProject]) look(relative(place.root, path), unhashed(readFileSync(path, 'utf8')));
   look('webhook', bodies.join('\n'));
   look('desktop', desktop());
   assert.deepEqual(found, []);
-  // Snapshots and exports are the transcript itself, byte by byte: that is what they are for.
+  // Snapshots and exports contain the transcript itself, byte by byte, by design.
   const copies = filesIn(join(place.state, 'snapshots')).filter((path) => path.endsWith('.jsonl'));
   assert.ok(copies.some((path) => leaks(readFileSync(path, 'utf8'), all.prompts).length > 0));
-  // On the screen a person may see what was said: only that is told here which is not.
+  // The screen may show the user what was said, so this is printed as information, not asserted.
   t.diagnostic(`on the screen: ${shown.map(([argv, words]) => `${argv} ${leaks(words, every).join(' + ') || 'none'}`).join(', ')}`);
 });
 
-/** Copies of transcripts, and of the program. */
+/** Directories with copies of transcripts and of the program. */
 const COPIES = ['kept/', 'snapshots/', 'runtime/'];

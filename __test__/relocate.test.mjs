@@ -1,4 +1,4 @@
-// `relocate`: verified copies, through the command.
+// `relocate`: makes verified copies, through the command.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -26,13 +26,13 @@ function prepared(place) {
   return { transcript, other };
 }
 
-/** Every file below a directory with its contents. @param {string} root @returns {Record<string, string>} */
+/** Returns every file below a directory with its contents. @param {string} root @returns {Record<string, string>} */
 function contents(root) {
   const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return Object.fromEntries(files.map(({ parentPath, name }) => [join(parentPath, name).slice(root.length), readFileSync(join(parentPath, name), 'utf8')]));
 }
 
-test('a session is copied to another configuration directory with what belongs to it, byte for byte', async (t) => {
+test('relocate copies a session and its files to another configuration directory, byte for byte', async (t) => {
   const place = world(t);
   const { transcript, other } = prepared(place);
   const before = contents(place.claude);
@@ -57,7 +57,7 @@ test('a session is copied to another configuration directory with what belongs t
   assert.match(line.stdout, new RegExp(`CLAUDE_CONFIG_DIR=${other} claude --resume=${ID}`));
 });
 
-test('nothing is overwritten, and the second copy is refused', async (t) => {
+test('relocate overwrites nothing, and a second copy is refused', async (t) => {
   const place = world(t);
   const { other } = prepared(place);
   assert.equal((await place.run(['relocate', ID, '--to', other])).status, 0);
@@ -68,7 +68,7 @@ test('nothing is overwritten, and the second copy is refused', async (t) => {
   assert.deepEqual(contents(other), before);
 });
 
-test('a session is copied to another project and resumed from there', async (t) => {
+test('relocate copies a session to another project, where it can be resumed', async (t) => {
   const place = world(t);
   prepared(place);
   const moved = join(place.home, 'moved');
@@ -80,7 +80,7 @@ test('a session is copied to another project and resumed from there', async (t) 
   assert.match((await place.run(['resume', ID, '--print-command'], { cwd: moved })).stdout, new RegExp(`^cd ${moved} && `));
 });
 
-test('what is open, what is there already and what is a link is not copied', { skip: linux }, async (t) => {
+test('relocate does not copy open sessions, existing copies or links', { skip: linux }, async (t) => {
   const place = world(t);
   const { transcript, other } = prepared(place);
   const same = await place.run(['relocate', ID, '--to', place.project]);

@@ -1,5 +1,5 @@
-// `repair` of conversations whose lines are whole, and which the client does not send whole, through the command. That the real client
-// sends them afterwards is seen in client/repair.test.mjs.
+// `repair` of conversations whose lines are intact but which the client does not send completely, through the command.
+// client/repair.test.mjs shows that the real client sends them afterwards.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { world } from './lib/command.mjs';
 import { repairKinds, rewound } from './lib/repair-kinds.mjs';
 
-/** Seconds; long ago. */
+/** Epoch seconds of a time long ago. */
 const QUIET = 1_700_000_000;
 
 /** @param {ReturnType<typeof world>} place @param {{session: string, bytes: Buffer}} one */
@@ -44,7 +44,7 @@ for (const one of repairKinds()) {
   });
 }
 
-test('records of another session are counted, and its own transcript is named', async (t) => {
+test('repair counts records of another session and names the transcript of that session', async (t) => {
   const place = world(t);
   const one = repairKinds().find(({ classes }) => classes.includes('other-session')) ?? assert.fail('no such kind');
   put(place, one);
@@ -55,7 +55,7 @@ test('records of another session are counted, and its own transcript is named', 
   assert.equal(known[0].transcript, own);
 });
 
-test('both branches are reported, and --branch makes the client send the other one', async (t) => {
+test('repair reports both branches, and --branch makes the client send the other one', async (t) => {
   const place = world(t);
   const one = rewound();
   const transcript = put(place, one);

@@ -1,5 +1,5 @@
-// `repair`: what is damaged in a transcript is told and mended, through the command. That the real client opens what was mended is
-// proved in client/repair.test.mjs.
+// `repair`: damage in a transcript is reported and repaired, through the command. client/repair.test.mjs shows that the real client opens
+// the repaired transcripts.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -16,12 +16,12 @@ const noStrace = notLinux || spawnSync('strace', ['-V']).status !== 0 ? 'there i
 const COMMAND = join(ROOT, 'bin', 'cc-session-recover.js');
 const CASES = brokenSessions();
 const GLUED = CASES.find(({ name }) => name === 'glued records (edits)') ?? assert.fail('no such case');
-/** Seconds; long ago. */
+/** Epoch seconds of a time long ago. */
 const QUIET = 1_700_000_000;
 
 /** @typedef {import('./lib/broken-sessions.mjs').Case} Case */
 
-/** A session in a world. @param {ReturnType<typeof world>} place @param {{session: string, bytes: Buffer}} one */
+/** Writes a session to a world. @param {ReturnType<typeof world>} place @param {{session: string, bytes: Buffer}} one */
 function put(place, one) {
   const directory = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
   mkdirSync(directory, { recursive: true });
@@ -71,7 +71,7 @@ test('without --apply the plan is printed and nothing is changed; with it the se
   assert.equal((await place.run(['repair', GLUED.session, '--rollback'])).status, 6, 'it is back already');
 });
 
-test('what there is nothing to mend in keeps its bytes, and the exit code says so', async (t) => {
+test('repair leaves the bytes of a transcript without repairable damage and exits with 6', async (t) => {
   const place = world(t);
   const harmless = CASES.filter(({ mends }) => !mends);
   assert.ok(harmless.length >= 8);
@@ -100,7 +100,7 @@ test('every broken session is repaired by one run, and rolled back to its bytes'
   }
 });
 
-test('a session that went on since it was repaired is not rolled back over what was said', async (t) => {
+test('repair --rollback refuses a session that continued after the repair', async (t) => {
   const place = world(t);
   const transcript = put(place, GLUED);
   assert.equal((await place.run(['repair', GLUED.session, '--apply'])).status, 0);
@@ -127,7 +127,7 @@ test('while a client has the session open nothing is repaired, but the plan is p
   assert.equal((await place.run(['repair', GLUED.session, '--apply'])).status, 0, 'the control');
 });
 
-test('a transcript that something wrote to a moment ago is left alone', async (t) => {
+test('repair --apply refuses a transcript that was written a moment ago', async (t) => {
   const place = world(t);
   const transcript = put(place, GLUED);
   const now = Date.now() / 1000;
@@ -147,7 +147,7 @@ test('while a run of ours is under way nothing is repaired', { skip: noFlock }, 
   assert.equal(status, 4);
   assert.match(stderr, /a run of it is under way/);
   assert.deepEqual(readFileSync(transcript), GLUED.bytes);
-  // The control.
+  // Control: after the run has ended, the repair is written.
   await end();
   assert.equal((await place.run(['repair', GLUED.session, '--apply'])).status, 0);
   assert.notDeepEqual(readFileSync(transcript), GLUED.bytes);
@@ -189,12 +189,18 @@ test('damage in the transcript of a subagent is reported and left as it is', asy
   assert.match((await place.run(['repair', sound.session])).stdout, /In the transcript of a subagent/);
 });
 
-/** Runs the command with a call that fails, or at which it is killed. @param {ReturnType<typeof world>} place @param {string[]} inject @param {string[]} argv */
+/**
+ * Runs the command under strace, which makes a call fail or kills the command at it.
+ *
+ * @param {ReturnType<typeof world>} place
+ * @param {string[]} inject
+ * @param {string[]} argv
+ */
 function injected(place, inject, argv) {
   return spawnSync('strace', ['-f', '-o', '/dev/null', ...inject, process.execPath, COMMAND, ...argv], { cwd: place.project, env: place.env, encoding: 'utf8' });
 }
 
-test('whatever fails half-way, the transcript is the old one or the new one, and nothing stays beside it', { skip: noStrace }, async (t) => {
+test('a failed repair leaves the old or the new transcript and no other file', { skip: noStrace }, async (t) => {
   const place = world(t);
   const transcript = put(place, GLUED);
   assert.equal((await place.run(['repair', GLUED.session, '--apply'])).status, 0);
@@ -212,7 +218,7 @@ test('whatever fails half-way, the transcript is the old one or the new one, and
     }
   }
   assert.ok(tally.failed >= 6, `the control: the failures are met ${JSON.stringify(tally)}`);
-  // A file system that takes no more: files of at most 4 kB, the signal that comes with it ignored.
+  // Simulates a full file system: files of at most 4 kB, and the signal for larger ones is ignored.
   put(place, GLUED);
   const full = spawnSync('sh', ['-c', 'trap "" XFSZ; ulimit -f 8; exec "$@"', 'sh', process.execPath, COMMAND, 'repair', GLUED.session, '--apply'], { cwd: place.project, env: place.env, encoding: 'utf8' });
   assert.equal(full.status, 1, full.stderr);
@@ -220,7 +226,7 @@ test('whatever fails half-way, the transcript is the old one or the new one, and
   assert.deepEqual(besides(transcript), []);
 });
 
-test('killed at any step, the transcript is the old one or the new one, and the next repair ends it', { skip: noStrace }, async (t) => {
+test('a repair killed at any step leaves the old or the new transcript, and the next repair completes it', { skip: noStrace }, async (t) => {
   const place = world(t);
   const transcript = put(place, GLUED);
   assert.equal((await place.run(['repair', GLUED.session, '--apply'])).status, 0);
@@ -245,7 +251,7 @@ test('killed at any step, the transcript is the old one or the new one, and the 
   assert.ok(tally.killed >= 6 && tally.old > 0 && tally.new > 0, `the control: ${JSON.stringify(tally)}`);
 });
 
-test('a large transcript takes no memory for its size', { skip: notLinux }, async (t) => {
+test('the memory use of repair does not grow with the size of the transcript', { skip: notLinux }, async (t) => {
   const place = world(t);
   const [{ bytes, session }] = soundSessions();
   const lines = bytes.toString().trimEnd().split('\n');

@@ -1,4 +1,4 @@
-// `report`: what became of stopped sessions, through the command, with incidents and a journal as the product writes them.
+// `report`: the outcome of stopped sessions, through the command, with incidents and a journal as the product writes them.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -19,11 +19,11 @@ const HOUR = 3_600_000;
 
 /** @typedef {ReturnType<typeof world>} World */
 
-/** A time before now. @param {number} hours */
+/** Returns the time this many hours ago. @param {number} hours */
 const ago = (hours) => new Date(Date.now() - hours * HOUR).toISOString();
 
 /**
- * Changes an incident on disk, with the check value that the store asks for.
+ * Changes an incident on disk, with the checksum that the store requires.
  *
  * @param {World} place @param {string} id @param {Record<string, any>} fields
  */
@@ -36,7 +36,14 @@ function change(place, id, fields) {
   return changed;
 }
 
-/** An attempt with a run, as the ledger has it. @param {World} place @param {string} id @param {any} did @param {Record<string, any>} [fields] */
+/**
+ * Returns an attempt with a run, as stored in the ledger.
+ *
+ * @param {World} place
+ * @param {string} id
+ * @param {any} did
+ * @param {Record<string, any>} [fields]
+ */
 function attempt(place, id, did, fields = {}) {
   const nonce = '20261121T020000000Z-1-1';
   const run = {
@@ -107,7 +114,7 @@ test('a run that did nothing is listed as such, with what the user does about it
   assert.match(stdout, new RegExp(`^ +cd ${place.project} && claude --resume=${ID}$`, 'm'));
 });
 
-test('what ended before the time asked for is left out, and what of it still needs a person is counted', async (t) => {
+test('report omits incidents before the requested time and counts those that still need the user', async (t) => {
   const place = world(t);
   for (const number of [1, 2, 3]) await stoppedSession(place, { id: idOf(number) });
   const long = { updatedAt: ago(50), createdAt: ago(60), firstStopAt: ago(60) };
@@ -135,7 +142,7 @@ test('an incident that a later stop of the session has replaced is read from the
   line('run-begun', { nonce: 'n-1', argv: [], cwd: place.project });
   line('run-ended', { nonce: 'n-1', result: did });
   line('incident', { ...entry, from: 'attempting', phase: 'recovered', fact: 'a turn after the resume ended well' });
-  // The control: as long as nothing came after it, the ledger tells of it.
+  // Control: as long as there is no later stop, the ledger still has it.
   assert.deepEqual((await reported(place)).incidents.map((/** @type {any} */ { kept }) => kept), ['ledger']);
   await stoppedSession(place, { id: ID });
   const { incidents } = await reported(place);
@@ -159,7 +166,7 @@ test('one project is reported alone, and everything with --all', async (t) => {
   assert.equal((await reported(place, [join(place.project)], { cwd: other })).incidents.length, 1);
 });
 
-test('a session whose transcript is gone, and a damaged incident, do not hide the rest', async (t) => {
+test('report still shows the rest when a transcript is missing or an incident is damaged', async (t) => {
   const place = world(t);
   const { transcript } = await stoppedSession(place, { id: ID });
   await stoppedSession(place, { id: idOf(2) });
@@ -172,7 +179,7 @@ test('a session whose transcript is gone, and a damaged incident, do not hide th
   assert.ok(report.problems.some((/** @type {any} */ { path }) => path.includes(idOf(2))));
 });
 
-test('a time that is none, a directory that is none, and a directory with --all are refused', async (t) => {
+test('report rejects an invalid time, an invalid directory, and a directory with --all', async (t) => {
   const place = world(t);
   const when = await place.run(['report', '--since', 'someday']);
   assert.equal(when.status, 2);
@@ -181,7 +188,7 @@ test('a time that is none, a directory that is none, and a directory with --all 
   assert.equal((await place.run(['report', '.', '--all'])).status, 2);
 });
 
-test('show tells the runs of an incident', async (t) => {
+test('show lists the runs of an incident', async (t) => {
   const place = world(t);
   await stoppedSession(place, { id: ID });
   const made = attempt(place, ID, result({ endedAt: ago(1) }), { outcome: 'pending' });
@@ -190,7 +197,7 @@ test('show tells the runs of an incident', async (t) => {
   assert.deepEqual(shown.incident.attempts[0].run, made.run);
 });
 
-test('--format html writes stops, waits, runs and who continued as a page over time', async (t) => {
+test('report --format html writes stops, waits, runs and who continued as a timeline', async (t) => {
   const place = world(t);
   await stoppedSession(place, { id: ID, title: 'Move <the> parser' });
   const did = result({ endedAt: ago(1), files: ['src/a.rs'], commits: ['1f2e3d4 Add a'] });
@@ -214,7 +221,7 @@ test('--format html writes stops, waits, runs and who continued as a page over t
   for (const argv of [['--format', 'html'], ['--to', to], ['--open']]) assert.equal((await place.run(['report', ...argv])).status, 2, argv.join(' '));
 });
 
-test('a report without stops is a page that says so', async (t) => {
+test('report --format html without stops writes a page that says so', async (t) => {
   const place = world(t);
   const to = join(place.root, 'quiet.html');
   const { status, stdout } = await place.run(['report', '--all', '--format', 'html', '--to', to]);

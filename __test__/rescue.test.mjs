@@ -1,5 +1,5 @@
 // `rescue`: the dashboard with open sessions first and the flat menu, driven by keys in a terminal of its own (a tmux server on its own
-// socket), and its flags without one.
+// socket), and its flags without a terminal.
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
@@ -18,9 +18,16 @@ const SIZES = /** @type {const} */ ([[80, 24], [120, 40]]);
 
 let servers = 0;
 
-/** Sessions of one terminal; a menu in one. @param {import('node:test').TestContext} t @param {ReturnType<typeof world>} place @param {string[]} argv @param {readonly [number, number]} size */
+/**
+ * Opens the menu in a terminal of its own.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {ReturnType<typeof world>} place
+ * @param {string[]} argv
+ * @param {readonly [number, number]} size
+ */
 async function opened(t, place, argv, [columns, rows]) {
-  // A server that is just ending would still take what comes to its socket.
+  // Use a new socket each time: a server that is just ending would still accept connections.
   const socket = join(place.root, `tmux-${(servers += 1)}`);
   const tmux = (/** @type {string[]} */ ...words) =>
     new Promise((resolve) => execFile('tmux', ['-S', socket, ...words], { env: { ...place.env, TERM: 'xterm-256color', TMUX: undefined, LC_ALL: 'C.UTF-8' } }, (_error, stdout) => resolve(stdout)));
@@ -32,7 +39,7 @@ async function opened(t, place, argv, [columns, rows]) {
   return {
     screen,
     press: (/** @type {string[]} */ ...keys) => tmux('send-keys', '-t', 'menu', ...keys),
-    /** All that was printed, also what has left the screen. */
+    /** Returns everything that was printed, including what has scrolled off the screen. */
     everything: async () => String(await tmux('capture-pane', '-p', '-S', '-2000', '-t', 'menu')),
     /** @param {RegExp} pattern */
     async shows(pattern, seconds = 30) {
@@ -47,7 +54,7 @@ async function opened(t, place, argv, [columns, rows]) {
 
 const events = (/** @type {any} */ place) => (existsSync(join(place.state, 'journal.jsonl')) ? readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line).event) : []);
 
-/** Nothing that was begun and not finished. @param {any} place */
+/** Asserts that no incomplete export is left. @param {any} place */
 function assertWhole(place) {
   const dir = join(place.state, 'exports');
   if (existsSync(dir)) assert.deepEqual(readdirSync(dir).filter((name) => name.startsWith('.')), []);
@@ -57,7 +64,7 @@ suite('rescue', { skip }, () => {
   for (const size of SIZES) {
     const at = size.join('x');
 
-    test(`at ${at} it lists open sessions in a box, exports, declines and confirms a kill`, async (t) => {
+    test(`rescue at ${at} lists open sessions in a box, exports, and asks before a kill`, async (t) => {
       const place = world(t);
       const { id } = wholeSession(place);
       const client = await playClient(place, id);
@@ -96,9 +103,9 @@ suite('rescue', { skip }, () => {
       assertWhole(place);
     });
 
-    test(`at ${at} a session is resumed in the terminal, and the list comes back`, async (t) => {
+    test(`rescue at ${at} resumes a session in the terminal and returns to the list`, async (t) => {
       const place = world(t);
-      // Stopped in the middle of its work: it is in the list without a process.
+      // The session was stopped in the middle of its work, so it is in the list without a process.
       const { id } = wholeSession(place, { fixture: 'killed-mid-turn' });
       const claude = join(place.root, 'claude');
       const log = join(place.root, 'resumed.json');
@@ -116,7 +123,7 @@ suite('rescue', { skip }, () => {
       await menu.shows(/exit 130/);
     });
 
-    test(`at ${at} Ctrl-C in the list and while a process is ended leaves nothing half done`, async (t) => {
+    test(`rescue at ${at} leaves nothing half done after Ctrl-C in the list or during a kill`, async (t) => {
       const place = world(t);
       const { id } = wholeSession(place);
       const client = await playClient(place, id, { deaf: true });
@@ -126,7 +133,7 @@ suite('rescue', { skip }, () => {
       await left.shows(/exit 130/);
       assert.deepEqual([lives(client), events(place), existsSync(join(place.state, 'exports'))], [true, [], false]);
       await /** @type {() => Promise<any>} */ (place.endings.at(-1))();
-      // While it is waited for: what was begun is finished, told and written down; then it is left.
+      // Ctrl-C while the export is running: it is completed, reported and recorded before the menu ends.
       const menu = await opened(t, place, ['rescue'], size);
       await menu.shows(/Open sessions \(1\)/);
       await menu.press('k');
@@ -142,7 +149,7 @@ suite('rescue', { skip }, () => {
     });
   }
 
-  test('flat, it is lines and words, and a deaf client is ended by a second yes', async (t) => {
+  test('rescue --flat prints plain lines, and a client that ignores SIGTERM is ended after a second yes', async (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     const client = await playClient(place, id, { deaf: true });
@@ -166,7 +173,7 @@ suite('rescue', { skip }, () => {
     await menu.shows(/exit 0/);
   });
 
-  test('on a pipe there is no menu; with flags nothing is asked', async (t) => {
+  test('rescue in a pipe shows no menu, and with flags asks nothing', async (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     wholeSession(place, { id: idOf(2), fixture: 'killed-mid-turn' });

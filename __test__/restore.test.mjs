@@ -1,4 +1,4 @@
-// `restore`: a snapshot takes the place of a transcript again, through the command.
+// `restore`: replaces a transcript with a snapshot, through the command.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ const ID = idOf(1);
 /** @param {string | Buffer} bytes */
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
-/** A session whose transcript grew after its snapshots were taken. @param {ReturnType<typeof world>} place */
+/** Creates a session whose transcript grew after its snapshots were taken. @param {ReturnType<typeof world>} place */
 function prepared(place) {
   const directory = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
   mkdirSync(directory, { recursive: true });
@@ -29,7 +29,7 @@ function prepared(place) {
 }
 
 /**
- * A snapshot as the product takes it: a copy with its hash beside it.
+ * Writes a snapshot as the product does: a copy with its hash beside it.
  *
  * @param {string} directory @param {string} name @param {string} text @param {number} [age] Seconds.
  */
@@ -74,7 +74,7 @@ test('the only snapshot is restored, the replaced bytes are kept, and the comman
   assert.deepEqual(readdirSync(join(transcript, '..')), [`${ID}.jsonl`], 'nothing temporary is left beside it');
 });
 
-test('of several snapshots none is guessed: they are listed, the newest first, and one is named', async (t) => {
+test('restore with several snapshots lists them, newest first, and requires a choice', async (t) => {
   const place = world(t);
   const { transcript, before, after, snapshots, added } = prepared(place);
   snapshotOf(snapshots, '20261120T000000000Z-1-1', before.replace('"type"', '"tipe"'), 7200);
@@ -111,7 +111,7 @@ test('a snapshot whose bytes have changed is not restored', async (t) => {
   assert.match(stderr, /its bytes have changed/);
   assert.equal(readFileSync(transcript, 'utf8'), after);
   assert.equal(namesIn(snapshots).length, 2, 'and nothing is kept for it');
-  // The control: with its own bytes again it passes.
+  // Control: with its original bytes the snapshot is accepted.
   writeFileSync(path, before);
   assert.equal((await place.run(['restore', ID])).status, 0);
   assert.equal(readFileSync(transcript, 'utf8'), before);
@@ -148,12 +148,12 @@ test('while a run of ours is under way nothing is restored', { skip: noFlock }, 
   assert.equal((await place.run(['restore', ID])).status, 0);
 });
 
-test('when the file system takes no more, the transcript is as it was and nothing is left behind', { skip: notLinux }, async (t) => {
+test('restore leaves the transcript unchanged and no file behind when the file system is full', { skip: notLinux }, async (t) => {
   const place = world(t);
   const { transcript, before, after, snapshots } = prepared(place);
   snapshotOf(snapshots, 'one-1', before);
   const command = join(ROOT, 'bin', 'cc-session-recover.js');
-  // Files of at most 4 kB; the signal that comes with it is ignored, so that writing fails as on a full disk.
+  // Files of at most 4 kB, and the signal for larger ones is ignored, so that a write fails as on a full disk.
   const bounded = (/** @type {number} */ blocks) => spawnSync('sh', ['-c', `trap '' XFSZ; ulimit -f ${blocks}; exec "$@"`, 'sh', process.execPath, command, 'restore', ID], { cwd: place.project, env: place.env, encoding: 'utf8' });
   assert.ok(after.length > 16 * 1024);
   const { status, stderr } = bounded(8);

@@ -1,4 +1,4 @@
-// `resume`, `recall` and what was open at a crash, through the command.
+// `resume`, `recall` and the sessions that were open at a crash, through the command.
 
 import assert from 'node:assert/strict';
 import { spawn, execFileSync } from 'node:child_process';
@@ -11,7 +11,7 @@ import { idOf, livingClient, transcriptText } from './lib/hooks.mjs';
 const linux = process.platform !== 'linux';
 
 /**
- * A session whose transcript is where the client would keep it.
+ * Writes a session's transcript where the client would store it.
  *
  * @param {ReturnType<typeof world>} place
  * @param {string} fixture
@@ -31,7 +31,7 @@ function answer({ status, stdout, stderr }) {
   return JSON.parse(stdout);
 }
 
-/** A `claude` that writes down how it was started. @param {ReturnType<typeof world>} place */
+/** Creates a `claude` that records how it was started. @param {ReturnType<typeof world>} place */
 function recordingClient(place) {
   const program = join(place.root, 'bin', 'claude');
   const record = join(place.root, 'started');
@@ -41,7 +41,12 @@ function recordingClient(place) {
   return { program, record };
 }
 
-/** Runs a command line on a terminal of its own. @param {string[]} argv @param {{cwd: string, env: Record<string, string | undefined>}} options */
+/**
+ * Runs a command line in a terminal of its own.
+ *
+ * @param {string[]} argv
+ * @param {{cwd: string, env: Record<string, string | undefined>}} options
+ */
 function onTerminal(argv, options) {
   const line = argv.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
   const child = spawn('script', ['-qec', line, '/dev/null'], { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -50,7 +55,7 @@ function onTerminal(argv, options) {
   return new Promise((resolve) => child.on('close', (status) => resolve({ status, output })));
 }
 
-test('the printed line opens the session in the directory it was started in, with its configuration', async (t) => {
+test('the printed command opens the session in its directory with its configuration directory', async (t) => {
   const place = world(t);
   const [id, other] = [idOf(1), idOf(2)];
   session(place, 'finished-interactive', { id });
@@ -59,7 +64,7 @@ test('the printed line opens the session in the directory it was started in, wit
   assert.equal((await place.run(['resume', id, '--print-command'])).stdout, `cd ${place.project} && claude --resume=${id}\n`);
   const elsewhere = await place.run(['resume', other.slice(0, 36), '--print-command'], { cwd: place.home });
   assert.equal(elsewhere.stdout, `cd ${place.project} && CLAUDE_CONFIG_DIR=${instance} claude --resume=${other}\n`);
-  // The variables with which a client marks its children are taken out.
+  // The command removes the variables with which a client marks its child processes.
   const inside = await place.run(['resume', id, '--dry-run'], { env: { CLAUDECODE: '1', CLAUDE_CODE_SESSION_ID: other } });
   assert.match(inside.stdout, /env -u CLAUDECODE -u CLAUDE_CODE_SESSION_ID/);
 });
@@ -77,7 +82,7 @@ test('a session that was resumed elsewhere is resumed where it was started', asy
   assert.match(plan.why, /in which it was started/);
 });
 
-test('on a terminal the client is started there, and its exit code is passed on', { skip: linux }, async (t) => {
+test('resume on a terminal starts the client and returns its exit code', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(4);
   session(place, 'finished-interactive', { id });
@@ -88,7 +93,7 @@ test('on a terminal the client is started there, and its exit code is passed on'
   assert.deepEqual(readFileSync(record, 'utf8').split('\n').slice(0, 4), [place.project, `--resume=${id}`, `config=${place.claude}`, 'child=']);
 });
 
-test('with a launcher its words stand in the place of claude, and one that is not there is named', { skip: linux }, async (t) => {
+test('resume --with uses the launcher in place of claude, and reports a missing launcher', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(5);
   session(place, 'finished-interactive', { id });
@@ -103,7 +108,7 @@ test('with a launcher its words stand in the place of claude, and one that is no
   assert.deepEqual([plan.action, plan.why], ['refused', './claude is no program on PATH outside of the project']);
 });
 
-test('a client that lies in the project is not started', { skip: linux }, async (t) => {
+test('resume does not start a client that lies in the project', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(5);
   session(place, 'finished-interactive', { id });
@@ -122,7 +127,7 @@ test('a client that lies in the project is not started', { skip: linux }, async 
   assert.equal(existsSync(record) || existsSync(join(place.project, 'ran')), false);
 });
 
-test('a session that is open is not opened a second time', { skip: linux }, async (t) => {
+test('resume refuses a session that is already open', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(6);
   session(place, 'finished-interactive', { id });
@@ -131,7 +136,7 @@ test('a session that is open is not opened a second time', { skip: linux }, asyn
   assert.deepEqual([status, stdout], [4, '']);
   assert.match(stderr, new RegExp(`process ${client.pid} has it open`));
   assert.match(stderr, /next: /);
-  // In the background it can be opened: by attaching.
+  // A session in the background can be opened by attaching to it.
   const record = join(place.claude, 'sessions', `${client.pid}.json`);
   writeFileSync(record, JSON.stringify({ ...JSON.parse(readFileSync(record, 'utf8')), kind: 'bg', jobId: id.slice(0, 8) }));
   assert.match((await place.run(['resume', id, '--print-command'])).stdout, new RegExp(`claude attach ${id.slice(0, 8)}\n$`));
@@ -139,7 +144,7 @@ test('a session that is open is not opened a second time', { skip: linux }, asyn
   assert.equal((await place.run(['resume', id, '--print-command'])).status, 0);
 });
 
-test('a session whose directory is gone says where it could go', async (t) => {
+test('resume of a session whose directory is gone suggests relocate', async (t) => {
   const place = world(t);
   const id = idOf(7);
   session(place, 'finished-interactive', { id, cwd: join(place.home, 'gone') });
@@ -148,7 +153,7 @@ test('a session whose directory is gone says where it could go', async (t) => {
   assert.match(stderr, /does not exist any more[^]*relocate/);
 });
 
-test('a session is found by its id, the beginning of it, its name and "the latest"', async (t) => {
+test('resume finds a session by id, id prefix, name and --latest', async (t) => {
   const place = world(t);
   const [one, two] = ['aaaa1111-0000-4000-8000-000000000001', 'aaaa2222-0000-4000-8000-000000000002'];
   session(place, 'renamed', { id: one });
@@ -170,7 +175,7 @@ test('a session is found by its id, the beginning of it, its name and "the lates
   assert.equal((await place.run(['show', 'aaaa'])).status, 3);
 });
 
-test('what was open when its client was killed is listed until it is opened again or ends in good order', { skip: linux }, async (t) => {
+test('list --open-at-crash lists sessions whose client was killed until they are reopened or end normally', { skip: linux }, async (t) => {
   const place = world(t);
   const [killed, idle, ended] = [idOf(11), idOf(12), idOf(13)];
   const clients = [killed, idle, ended].map((id) => livingClient(place, id));
@@ -194,7 +199,7 @@ test('after a restart of the machine, sessions that were open are reported as cr
   const place = world(t);
   const id = idOf(14);
   const path = session(place, 'quota-5h-interactive', { id });
-  // As if it had happened before the machine was started.
+  // Pretend that it happened before the machine was started.
   const booted = Number(/^btime (\d+)/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]);
   const before = new Date((booted - 3600) * 1000).toISOString();
   writeFileSync(path, readFileSync(path, 'utf8').replace(/"timestamp":"[^"]+"/g, `"timestamp":"${before}"`));
@@ -206,7 +211,7 @@ test('after a restart of the machine, sessions that were open are reported as cr
   assert.ok(openAtCrash.evidence.length >= 2);
 });
 
-test('recall tells the first prompt and the latest, the latest session first', async (t) => {
+test('recall prints the first and the latest prompt, latest session first', async (t) => {
   const place = world(t);
   session(place, 'finished-interactive', { id: idOf(21) });
   session(place, 'renamed', { id: idOf(22) });
@@ -222,7 +227,7 @@ test('recall tells the first prompt and the latest, the latest session first', a
   assert.match(shown.stdout, /third prompt/);
 });
 
-test('an unreadable directory is named and the rest is listed', { skip: linux || process.getuid?.() !== 0 }, async (t) => {
+test('list reports an unreadable directory and lists the rest', { skip: linux || process.getuid?.() !== 0 }, async (t) => {
   const place = world(t);
   session(place, 'finished-interactive', { id: idOf(31) });
   const closed = join(place.claude, 'projects', '-closed');
@@ -240,7 +245,7 @@ test('an unreadable directory is named and the rest is listed', { skip: linux ||
   chmodSync(closed, 0o700);
 });
 
-test('where there are no sessions a helpful line is printed', async (t) => {
+test('list, recall and status print a helpful line when there are no sessions', async (t) => {
   const place = world(t);
   for (const argv of [['list'], ['recall'], ['status', '--all']]) {
     const { status, stdout } = await place.run(argv);
@@ -252,7 +257,7 @@ test('where there are no sessions a helpful line is printed', async (t) => {
   assert.ok(readdirSync(place.root).includes('home') && realpathSync(place.root) === place.root);
 });
 
-test('of copies of one session the one a client here would open is meant, and a path names any', async (t) => {
+test('resume selects the copy that a client started here would open, and a path selects any copy', async (t) => {
   const place = world(t);
   const id = idOf(41);
   const own = session(place, 'finished-interactive', { id });
@@ -262,7 +267,7 @@ test('of copies of one session the one a client here would open is meant, and a 
   assert.equal((await plan(id)).session.transcript, own);
   assert.equal((await plan(copy)).session.transcript, copy);
   assert.equal((await plan(id, { env: { CLAUDE_CONFIG_DIR: other } })).session.transcript, copy);
-  // Two in one configuration directory: the one of the directory we are in, else nobody can tell.
+  // Two transcripts in one configuration directory: that of the current directory is chosen, otherwise the id is ambiguous.
   const elsewhere = join(place.home, 'moved');
   mkdirSync(elsewhere);
   const moved = session(place, 'finished-interactive', { id, cwd: elsewhere });
@@ -274,7 +279,7 @@ test('of copies of one session the one a client here would open is meant, and a 
   assert.match(ambiguous.stderr, /next: give the path/);
 });
 
-test('a session of the default configuration directory is resumed without the variable of another', async (t) => {
+test('resume of a session in the default configuration directory unsets the variable of another one', async (t) => {
   const place = world(t);
   const id = idOf(42);
   session(place, 'finished-interactive', { id });
@@ -286,7 +291,7 @@ test('a session of the default configuration directory is resumed without the va
   assert.deepEqual(shown.commands.resume.slice(0, 3), ['env', '-u', 'CLAUDE_CONFIG_DIR']);
 });
 
-test('a session whose records name another directory is resumed by its path when nothing names its own', async (t) => {
+test('a session whose records name another directory is resumed by its transcript path', async (t) => {
   const place = world(t);
   const id = idOf(43);
   const path = session(place, 'finished-interactive', { id, cwd: join(place.home, 'moved') });
@@ -304,7 +309,7 @@ test('a session that only the history of prompts still names is reported as gone
   assert.match(stderr, /transcript of .* is gone; its last prompt was "fix the tests"/);
 });
 
-test('the latest session is the latest that can be resumed; when none can, the latest says why not', { skip: linux }, async (t) => {
+test('resume --latest selects the latest session that can be resumed, or reports why none can', { skip: linux }, async (t) => {
   const place = world(t);
   const [plain, gone, open] = [idOf(51), idOf(52), idOf(53)];
   const made = [
@@ -327,7 +332,7 @@ test('the latest session is the latest that can be resumed; when none can, the l
   assert.equal(await latest(), `cd ${place.project} && claude --resume=${open}\n`);
 });
 
-test('recall leaves out sessions in which nothing was said', async (t) => {
+test('recall omits sessions without a conversation', async (t) => {
   const place = world(t);
   const [said, silent] = [idOf(54), idOf(55)];
   session(place, 'finished-interactive', { id: said });
@@ -340,7 +345,7 @@ test('recall leaves out sessions in which nothing was said', async (t) => {
   assert.equal(answer(await place.run(['list', '--json'])).sessions.length, 2);
 });
 
-test('a client that was named and cannot be started is named, with code 3', { skip: linux }, async (t) => {
+test('resume reports a client that was named but cannot be started, and exits with 3', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(56);
   session(place, 'finished-interactive', { id });

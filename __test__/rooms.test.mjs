@@ -1,5 +1,5 @@
-// The rooms of the house: modules at the top of `src` import downwards only, and the drawing in ARCHITECTURE.md shows them as they are.
-// `UPDATE_SNAPSHOTS=1 node --test __test__/rooms.test.mjs` draws it again.
+// Module layers: modules at the top of `src` import only from lower layers, and the drawing in docs/ARCHITECTURE.md shows the actual
+// imports. `UPDATE_SNAPSHOTS=1 node --test __test__/rooms.test.mjs` redraws it.
 
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT } from './lib/command.mjs';
 
-/** The rim, where an error names a file and a file that cannot be read is an error. */
+/** Base modules that may import each other: an error names a file, and a file that cannot be read is an error. */
 const RIM = new Set(['env', 'error', 'fs']);
-/** Rooms that are drawn; the others are small and used by nearly all. */
+/** Modules in the drawing; the others are small and used by almost all. */
 const DRAWN = ['store', 'claude', 'session', 'config', 'trust', 'quota', 'notify', 'watch', 'keep', 'note', 'recovery', 'project', 'service', 'report', 'rescue', 'hook', 'statusline', 'tui', 'ffi'];
 
-/** Which room imports which, with the files that do; tests do not count. */
+/** Returns which module imports which, with the importing files; tests do not count. */
 function imports() {
   /** @type {Map<string, Map<string, string[]>>} */
   const graph = new Map();
@@ -29,7 +29,7 @@ function imports() {
   return graph;
 }
 
-/** A circle of rooms, or null. @param {Map<string, Map<string, string[]>>} graph */
+/** Returns a cycle of modules, or null. @param {Map<string, Map<string, string[]>>} graph */
 function circle(graph) {
   /** @type {Set<string>} */
   const done = new Set();
@@ -51,7 +51,7 @@ function circle(graph) {
   return null;
 }
 
-/** The drawing: only arrows that do not follow from others. @param {Map<string, Map<string, string[]>>} graph */
+/** Returns the drawing, without arrows that follow from others. @param {Map<string, Map<string, string[]>>} graph */
 function drawing(graph) {
   /** @param {string} from @param {string} to @param {boolean} direct @returns {boolean} */
   const reaches = (from, to, direct) => [...(graph.get(from)?.keys() ?? [])].some((next) => (next === to ? direct : DRAWN.includes(next) && reaches(next, to, true)));
@@ -59,14 +59,14 @@ function drawing(graph) {
   return `\`\`\`mermaid\nflowchart TD\n${arrows.toSorted().join('\n')}\n\`\`\``;
 }
 
-test('no rooms import one another in a circle', () => {
+test('the module groups have no circular imports', () => {
   const graph = imports();
   const found = circle(graph);
   const files = found?.slice(1).map((to, at) => `${found[at]} -> ${to}: ${graph.get(found[at])?.get(to)}`);
   assert.equal(found, null, files?.join('\n'));
 });
 
-test('the drawing of the rooms is current', () => {
+test('the module diagram in ARCHITECTURE.md is current', () => {
   const path = join(ROOT, 'docs', 'ARCHITECTURE.md');
   const text = readFileSync(path, 'utf8');
   const drawn = /```mermaid\nflowchart TD\n[\s\S]*?```/;

@@ -1,4 +1,4 @@
-// The bounds of runs: how long they may last, how many there may be in a night, and who may start them.
+// Limits of runs: how long they may take, how many are allowed per night, and who may start them.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -12,7 +12,7 @@ import { looks, mostAtOnce, supervised } from './lib/supervised.mjs';
 
 const skip = process.platform !== 'linux';
 
-test('a run that outlives its supervisor is ended when its time is over, and the next one resumes the session', { skip }, async (t) => {
+test('a run that outlives its supervisor is ended at its time limit, and the next run resumes the session', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place, { runs: [{ behaviour: 'hangs' }, { behaviour: 'works' }], config: { supervisor: { maxRunMinutes: 0.02 } } });
   const id = idOf(0xb01);
@@ -24,7 +24,7 @@ test('a run that outlives its supervisor is ended when its time is over, and the
     first.kill('SIGKILL');
     return ended;
   });
-  // It is started, and its supervisor has written down which process it is.
+  // Wait until the run has started and its supervisor has recorded the process.
   while (scene.starts(id).length === 0 || scene.incident(id).attempts[0]?.run.child === null) await later(20);
   first.kill('SIGKILL');
   await ended;
@@ -42,7 +42,7 @@ test('no more runs are made in a night than nightlyCap allows, and the rest is l
   const place = world(t);
   const scene = await supervised(place, { config: { nightlyCap: 1 } });
   const ids = [idOf(0xb11), idOf(0xb12)];
-  // Of runs with the same first prompt only the newest counts.
+  // Give each run its own first prompt: of runs with the same one only the newest counts.
   for (const id of ids) scene.stop(id, { edit: (record) => (record.type === 'user' ? { ...record, message: { ...record.message, content: `Task ${id}` } } : record) });
   await later(150);
   const last = looks(await place.run(['watch', '--once', '--json'])).at(-1);
@@ -50,7 +50,7 @@ test('no more runs are made in a night than nightlyCap allows, and the rest is l
   assert.deepEqual(last.sessions.map((/** @type {any} */ { phase, waits }) => [phase, waits]), [['waiting', 'nightlyCap is reached']]);
 });
 
-test('a session whose transcript was rewritten under a run is left with the command that puts the snapshot back', { skip }, async (t) => {
+test('a session whose transcript was rewritten during a run is held with the restore command', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place, { runs: [{ behaviour: 'rewrites' }] });
   const id = idOf(0xb21);
@@ -66,7 +66,7 @@ test('a session whose transcript was rewritten under a run is left with the comm
   assert.deepEqual(readFileSync(transcript), before);
 });
 
-test('a run is started with the launcher that a person names, and its arguments', { skip }, async (t) => {
+test('a run uses the launcher and arguments that the user configured', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place);
   const id = idOf(0xb31);
@@ -86,7 +86,7 @@ test('a run is started with the launcher that a person names, and its arguments'
   assert.match(unknown.stderr, /no-such-launcher is no program on PATH outside of the project/);
 });
 
-test('a watch looks again as soon as something was written, long before it would have looked by itself', { skip }, async (t) => {
+test('watch checks again as soon as a file changes, before the next poll', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place, { config: { supervisor: { pollSeconds: 30 } } });
   const id = idOf(0xb41);
@@ -100,7 +100,7 @@ test('a watch looks again as soon as something was written, long before it would
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
   const lines = () => output.split('\n').slice(0, -1).map((line) => JSON.parse(line));
-  // Once the notices of the beginning are on their way it takes its time.
+  // After sending its first notices the supervisor waits longer between passes.
   const calm = () => lines().find(({ looksAgainIn }) => looksAgainIn > 20_000);
   while (calm() === undefined) await later(20);
   const first = calm();

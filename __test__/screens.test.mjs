@@ -1,5 +1,5 @@
-// Every screen that shows sessions, at every width, coloured and plain: as it was last looked at (snapshots), and by rules that
-// hold whatever is on it. `UPDATE_SNAPSHOTS=1` writes the snapshots anew: look at them before they are committed.
+// Every screen that shows sessions, at every width, coloured and plain: compared with reviewed snapshots, and checked by rules that hold
+// for any content. `UPDATE_SNAPSHOTS=1` rewrites the snapshots: review them before committing.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -187,7 +187,7 @@ for (const [name, print] of SCREENS) {
   }
 
   for (const columns of [20, 31, ...WIDTHS, 250]) {
-    test(`${name} keeps to ${columns} columns, steers nothing, and has colours on a terminal only`, () => {
+    test(`${name} fits into ${columns} columns, emits no control characters, and is coloured only on a terminal`, () => {
       const coloured = shown(print, { columns }).text;
       const bare = shown(print, { columns, env: { NO_COLOR: '1' } }).text;
       assertScreen(coloured, columns);
@@ -204,7 +204,7 @@ const HEADINGS = { state: 'left', why: 'left', what: 'left', since: 'left', cont
 
 for (const columns of [80, 100, 120, 160, 200, 250]) {
   for (const name of ['status', 'status-hostile', 'list', 'list-hostile', 'list-of-a-project', 'report', 'report-of-a-project', 'report-hostile']) {
-    test(`the columns of ${name} stand in line at ${columns} columns`, () => {
+    test(`the columns of ${name} are aligned at ${columns} columns`, () => {
       const print = /** @type {(io: Output) => unknown} */ (new Map(SCREENS).get(name));
       const rows = assertAligned(shown(print, { columns, env: { NO_COLOR: '1' } }).text, HEADINGS);
       assert.ok(rows >= (name === 'report-hostile' ? 6 : 7), `${rows} rows`);
@@ -234,14 +234,14 @@ function throws(check) {
   }
 }
 
-test('a table padded by characters instead of columns does not pass for aligned', () => {
+test('the alignment check rejects a table padded by characters instead of columns', () => {
   const lines = ['session   what        name', ...HOSTILE.map(({ id, title }) => `${id.slice(0, 8)}  ${title.slice(0, 10).padEnd(10)}  x`)];
   assert.throws(() => assertAligned(lines.join('\n'), HEADINGS), /name at/);
   assert.throws(() => assertScreen('a\u202Eb', 80));
   assert.throws(() => assertScreen('日本語', 5), /6 > 5/);
 });
 
-test('every session of a report is on the screen, at any width', () => {
+test('every session of a report appears on the screen at any width', () => {
   for (const columns of WIDTHS) {
     const status = shown((io) => printStatus(made.statusReport(ALL, { project: null }), io), { columns }).text;
     const list = shown((io) => printList(made.listReport(ALL), io), { columns }).text;
@@ -250,14 +250,14 @@ test('every session of a report is on the screen, at any width', () => {
   }
 });
 
-test('status puts what needs a person first, then what waits, what hangs, what runs', () => {
+test('status lists sessions that need you first, then waiting, hung and running ones', () => {
   const { text } = shown((io) => printStatus(made.statusReport(EVERYTHING, { project: null }), io), { columns: 120, env: { NO_COLOR: '1' } });
   const places = ['On this machine: 2 need you, 2 waiting, 1 hung, 2 running', 'Needs you', 'Waiting', 'Hung', 'Running', '3 other sessions'].map((part) => text.indexOf(part));
   assert.ok(!places.includes(-1));
   assert.deepEqual(places, places.toSorted((one, other) => one - other));
 });
 
-test('status prints how much each account has used, in line, and nothing of windows that have reset', () => {
+test('status prints aligned usage per account and omits windows that have reset', () => {
   const at = (/** @type {number} */ columns, /** @type {unknown[]} */ accounts) =>
     shown((io) => printStatus(made.statusReport(EVERYTHING, { accounts }), io), { columns, env: { NO_COLOR: '1' } }).text.split('\n');
   assert.deepEqual(at(160, made.ACCOUNTS).slice(0, 4), [
@@ -271,10 +271,10 @@ test('status prints how much each account has used, in line, and nothing of wind
   assert.deepEqual(at(40, [first]).slice(0, 3), ['Recovery is on here, unattended runs are', 'on, nothing is paused.', '5 h: 100 % used  7 d: 91 % used']);
 });
 
-/** A row of a numbered session. */
+/** The row of a numbered session. */
 const ROW = /^0{5}\d{3} /gm;
 
-test('status shows fifty of a group and says how the others are listed, on a terminal as in a pipe', () => {
+test('status prints fifty sessions per group and the command that lists the others, also in a pipe', () => {
   const crashed = Array.from({ length: 73 }, (_, index) => ({ ...made.CRASHED, id: `${String(index).padStart(8, '0')}-0000-4000-8000-000000000000`, openAtCrash: null }));
   const piped = (/** @type {number} */ number) => shown((io) => printStatus(made.statusReport([...crashed.slice(0, number), made.HUNG], { project: { dir: '/x y', enabled: true } }), io), { tty: false }).text;
   assert.equal(piped(50).match(ROW)?.length, 50);
@@ -285,7 +285,7 @@ test('status shows fifty of a group and says how the others are listed, on a ter
   assert.equal(shown((io) => printStatus(made.statusReport(crashed), io), { columns: 120, env: { NO_COLOR: '1' } }).text.match(ROW)?.length, 50);
 });
 
-test('the state is coloured by what it means', () => {
+test('list colours the state by its meaning', () => {
   const { text } = shown((io) => printList(made.listReport(EVERYTHING), io), { columns: 120 });
   const colourOf = (/** @type {string} */ id) => new RegExp(`^${id}  \u001B\\[(\\d+)m[a-z]+`, 'm').exec(text)?.[1];
   assert.deepEqual(
@@ -294,7 +294,7 @@ test('the state is coloured by what it means', () => {
   );
 });
 
-test('commands are whole at any width, and name the directory and the variables they need', () => {
+test('commands are printed in full at any width, with the directory and variables they need', () => {
   const session = made.session('77aa0000', { project: { dir: '/x y' }, state: 'orphaned', next: { action: 'resume', why: 'gone' }, commands: { env: { CLAUDE_CONFIG_DIR: '/c d' } } });
   const command = commandWords(session.commands.resume, '/x y', { env: session.commands.env });
   assert.ok(shown((io) => printStatus(made.statusReport([session]), io), { columns: 20 }).text.includes(command));
@@ -302,7 +302,7 @@ test('commands are whole at any width, and name the directory and the variables 
   assert.equal(commandWords(['claude', '--resume=x'], '/x y', { env: { CLAUDE_CONFIG_DIR: '/c d' }, platform: 'linux' }), "cd '/x y' && CLAUDE_CONFIG_DIR='/c d' claude --resume=x");
 });
 
-test('a command does in a shell what its words say, whatever they contain', { skip: process.platform === 'win32' && 'there is no bash' }, async () => {
+test('a printed command passes its arguments to a shell unchanged, whatever they contain', { skip: process.platform === 'win32' && 'there is no bash' }, async () => {
   const { spawnSync } = await import('node:child_process');
   const argv = [process.execPath, '-p', 'JSON.stringify([process.argv.slice(1), process.env.SET, process.env.TAKEN ?? null])', '--', "it's", '$(touch x)', 'a\nb\u001B[31m\\', '=x', '~', '\u202Eq', "'\u0007'", '日本', ''];
   const command = commandWords(argv, '/', { env: { SET: 'one two\u0001' }, unset: ['TAKEN'], platform: 'linux' });
@@ -312,13 +312,13 @@ test('a command does in a shell what its words say, whatever they contain', { sk
   assert.deepEqual(JSON.parse(stdout), [argv.slice(4), 'one two\u0001', null]);
 });
 
-test('on Windows commands are for PowerShell', () => {
+test('commands use PowerShell syntax on Windows', () => {
   const words = commandWords(['claude', '--resume=x', "it's", 'a$b'], 'C:\\my work', { env: { CLAUDE_CONFIG_DIR: 'C:\\c' }, unset: ['CLAUDECODE'], platform: 'win32' });
   assert.equal(words, "Set-Location -LiteralPath 'C:\\my work'; Remove-Item Env:CLAUDECODE -ErrorAction Ignore; $env:CLAUDE_CONFIG_DIR = 'C:\\c'; claude --resume=x 'it''s' 'a$b'");
   assert.equal(commandWords(['C:\\Program Files\\claude.exe'], null, { platform: 'win32' }), "& 'C:\\Program Files\\claude.exe'");
 });
 
-test('resume prints one shell line a session, and what is refused as a remark with the reason', () => {
+test('resume prints one shell line per session, and refusals as remarks with the reason', () => {
   const { plans } = made.resumeReport([made.CRASHED, made.GUESSED, made.CURRENT]);
   const screen = terminal({ columns: 40 });
   assert.equal(printCommands(made.resumeReport([made.CRASHED, made.GUESSED, made.CURRENT]), screen.io), 0);
@@ -327,7 +327,7 @@ test('resume prints one shell line a session, and what is refused as a remark wi
   assert.equal(refusalText({ ...plans[2], why: 'a\u001B[31mb', hint: null }), '99bb0000 “Review the scan” is not resumed: ab');
 });
 
-test('resume ends with 4 when all is refused and with 6 when there is nothing', () => {
+test('resume exits with 4 when every session is refused and with 6 when there are none', () => {
   assert.equal(printCommands(made.resumeReport([made.CURRENT]), terminal().io), 4);
   const screen = terminal();
   assert.equal(printCommands(made.resumeReport([]), screen.io), 6);
@@ -345,7 +345,7 @@ test('what could not be read is printed beside the list, without controls', () =
 // ---- The verbs ---------------------------------------------------------------------------------------------------------
 
 /**
- * The real command with an addon that answers with a given report, and says on standard error what it was asked.
+ * Runs the real command with an addon that returns a given report and prints on standard error the options of the call.
  *
  * @param {import('node:test').TestContext} t
  * @param {any} report
@@ -370,7 +370,7 @@ Module._load = function (request, ...rest) {
   return { ...place, ask: (/** @type {string[]} */ argv, /** @type {Record<string, string>} */ env = {}) => place.run(argv, { env, node: ['--require', answering] }) };
 }
 
-test('list hands on what was asked for, and prints the table or exactly the report', async (t) => {
+test('list passes its options to the API and prints the table or exactly the report', async (t) => {
   const report = made.listReport(EVERYTHING);
   const { ask, project } = asked(t, report);
   const bare = await ask(['list']);
@@ -383,19 +383,19 @@ test('list hands on what was asked for, and prints the table or exactly the repo
   assert.deepEqual(JSON.parse(stderr), { project, states: ['hung', 'orphaned'], stops: ['crashed'], since: '2d', name: 'x', largerThan: '50MB', openAtCrash: true, sort: 'size', reverse: true, limit: 5 });
   assert.equal(stdout, `${JSON.stringify(report, null, 2)}\n`);
   assert.equal((await ask(['list', '--limit', '0'])).stderr, '{}');
-  // A terminal is not flooded unless that is wanted.
+  // By default a terminal gets at most 50 sessions.
   assert.equal((await ask(['list'], { POSING: '1' })).stderr, '{"limit":50}');
   assert.equal((await ask(['list', '--limit', '0'], { POSING: '1' })).stderr, '{}');
   assert.equal((await ask(['list', '--json'], { POSING: '1' })).stderr, '{}');
 });
 
-test('list without sessions says where it looked and which filters left nothing, and ends with 0', async (t) => {
+test('list without sessions names the scope and the filters, and exits with 0', async (t) => {
   const { ask } = asked(t, made.listReport([]));
   const { status, stdout } = await ask(['list', '--state', 'hung', '--since', '2d']);
   assert.deepEqual({ status, stdout }, { status: 0, stdout: 'No sessions in any project on this machine match --state hung --since 2d.\nLeave a filter out to see more.\n' });
 });
 
-test('show and recall hand on what was asked for', async (t) => {
+test('show and recall pass their options to the API', async (t) => {
   const show = asked(t, made.CRASHED);
   const shownSession = await show.ask(['show', '77aa', '--project', '.']);
   assert.deepEqual(JSON.parse(shownSession.stderr), { session: '77aa', project: show.project });
@@ -410,7 +410,7 @@ test('show and recall hand on what was asked for', async (t) => {
 
 // ---- Text --------------------------------------------------------------------------------------------------------------
 
-test('every character is as wide as string-width says', () => {
+test('widthOf() agrees with string-width for every single character', () => {
   const wrong = [];
   for (let code = 0x20; code < 0x110000; code += 1) {
     if (code >= 0xd800 && code < 0xe000) continue;
@@ -420,7 +420,7 @@ test('every character is as wide as string-width says', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('two characters that need no segmenter are as wide as string-width says', () => {
+test('widthOf() agrees with string-width for pairs of simple characters', () => {
   const alone = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).filter((character) => PLAIN.test(character));
   assert.ok(alone.length > 1000);
   const some = alone.filter((_, index) => index % 13 === 0);
@@ -428,12 +428,12 @@ test('two characters that need no segmenter are as wide as string-width says', (
   assert.deepEqual(wrong, []);
 });
 
-test('characters of several parts are as wide as string-width says', () => {
+test('widthOf() agrees with string-width for multi-part characters', () => {
   const parts = ['👩‍👩‍👧', '👩🏽‍❤️‍💋‍👨🏿', '🐻‍❄️', '🇩🇪', '🇩', '1️⃣', '❤️', '❤', '👍🏽', '🫠', '⌚︎', '☂️', 'é', 'ก็', 'นำ', 'क्षि', '한글', '각', 'ﾊﾞ', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'مَرْحَبًا', 'x̂̂̂', 'மொ', 'မြန်မာ', 'ខ្មែរ', '۝1', 'ᅟ', '\u001B[31mred\u001B[39m'];
   for (const text of [...parts, parts.join(''), parts.toReversed().join(' ')]) assert.equal(widthOf(text), stringWidth(text), text);
 });
 
-test('cut and wrapped text fits, and wrapping loses nothing but spaces', () => {
+test('cut and wrapped text fits the width, and wrapping loses only spaces', () => {
   const texts = [...HOSTILE.map(({ title }) => title.replaceAll(/[\u0000-\u001F]/g, '')), 'a bb ccc dddd', '/home/me/very/long/path/to/a/file.jsonl', '', ' '];
   for (const text of texts) {
     for (const columns of [2, 3, 7, 20, 80, 1000]) {
@@ -448,12 +448,12 @@ test('cut and wrapped text fits, and wrapping loses nothing but spaces', () => {
   assert.equal(truncatedPath('/home/me/work/deep/deeper/deepest/api', 24), '/home/…eeper/deepest/api');
 });
 
-test('sizes and tokens have at most three digits that count', () => {
+test('sizes and token counts have at most three significant digits', () => {
   assert.deepEqual([0, 999, 1000, 1234, 48_213, 999_499, 999_500, 61_400_000, 2.5e9, 4e15].map(sizeWords), ['0 B', '999 B', '1.0 kB', '1.2 kB', '48 kB', '999 kB', '1.0 MB', '61 MB', '2.5 GB', '4000 TB']);
   assert.deepEqual([0, 999, 1000, 184_321, 999_499, 1_000_000, 1_250_000].map(tokenWords), ['0', '999', '1k', '184k', '999k', '1M', '1.3M']);
 });
 
-test('the flat list is a line a session, steers nothing, and draws nothing', () => {
+test('the flat list prints one line per session without control or box-drawing characters', () => {
   const { text } = shown((io) => io.lines(flatLines(ALL, viewOf(io), new Date(NOW))), { columns: 80, env: { NO_COLOR: '1' } });
   assert.equal(text.trimEnd().split('\n').length, ALL.length + 1);
   assert.doesNotMatch(text, /[\u2500-\u257F\u25A0-\u25FF]/);

@@ -1,4 +1,4 @@
-// `search`: where a text was said, over the transcripts of all sessions.
+// `search`: finds where a text was said, in the transcripts of all sessions.
 
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ const TWO = '77aa0000-0000-4000-8000-000000000002';
 
 /** @typedef {ReturnType<typeof world>} Place */
 
-/** Records as the client writes them. @param {string} cwd */
+/** Returns functions that make records as the client writes them. @param {string} cwd */
 function records(cwd = '/w') {
   let minute = 0;
   const at = () => new Date(Date.UTC(2026, 2, 1, 10, (minute += 1))).toISOString();
@@ -62,10 +62,10 @@ async function search(place, argv, options) {
   return report;
 }
 
-/** The part of a snippet that matched. @param {{snippet: string, match: {start: number, length: number}}} hit */
+/** Returns the part of a snippet that matched. @param {{snippet: string, match: {start: number, length: number}}} hit */
 const matched = ({ snippet, match }) => snippet.slice(match.start, match.start + match.length);
 
-test('a text is found whoever said it, with its role, turn, line, time and place in the snippet', async (t) => {
+test('search finds text of every role with its role, turn, line, time and position in the snippet', async (t) => {
   const place = world(t);
   const r = records(place.project);
   const path = transcript(
@@ -118,7 +118,7 @@ for (const [what, needle] of [
   ['a joined emoji', '👩‍💻🚀'],
   ['a single character of another script', '語'],
 ]) {
-  test(`${what} are found, as they are and however the file escapes them`, async (t) => {
+  test(`search finds ${what} in any JSON escaping`, async (t) => {
     const place = world(t);
     const plain = jsonl([records().answer(SAID)]);
     const ascii = plain.replace(/[^\x20-\x7E\n]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -133,7 +133,7 @@ for (const [what, needle] of [
   });
 }
 
-test('upper and lower case count unless they are ignored, in any script', async (t) => {
+test('search is case-sensitive unless -i is given, in any script', async (t) => {
   const place = world(t);
   transcript(place, ONE, jsonl([records().answer('The ÉTÉ of Straßen and KEYS')]));
   for (const [needle, exact, ignored] of /** @type {const} */ ([['été', 0, 1], ['keys', 0, 1], ['KEYS', 1, 1], ['STRAßEN', 0, 1], ['keyz', 0, 0]])) {
@@ -142,7 +142,7 @@ test('upper and lower case count unless they are ignored, in any script', async 
   }
 });
 
-test('a regular expression is one with --regex only', async (t) => {
+test('search treats the pattern as a regular expression only with --regex', async (t) => {
   const place = world(t);
   const r = records();
   transcript(place, ONE, jsonl([r.answer('a.b'), r.answer('axb\nnext 42 lines'), r.prompt('TODO: one\nFIXME two')]));
@@ -155,7 +155,7 @@ test('a regular expression is one with --regex only', async (t) => {
   assert.equal(await total('--regex', 'z*'), 0);
 });
 
-test('only what some roles said', async (t) => {
+test('search --role returns only text of the given roles', async (t) => {
   const place = world(t);
   const r = records();
   transcript(place, ONE, jsonl([r.prompt('needle'), r.answer('needle'), r.result('needle'), r.system('needle')]));
@@ -165,13 +165,13 @@ test('only what some roles said', async (t) => {
   assert.deepEqual(await roles('--role', 'system', '--role', 'user'), ['user', 'system']);
 });
 
-test('only what was said since a time', async (t) => {
+test('search --since returns only text since the given time', async (t) => {
   const place = world(t);
   const said = (/** @type {string} */ text, /** @type {number} */ ago) => ({ ...records().answer(text), timestamp: new Date(Date.now() - ago * 3_600_000).toISOString() });
   const path = transcript(place, ONE, jsonl([said('needle old', 100), records().title('needle title'), said('needle new', 1), records().title('needle title two')]));
   utimesSync(path, new Date(), new Date());
   const found = async (/** @type {string} */ since) => (await search(place, ['needle', '--since', since])).hits.map((/** @type {any} */ hit) => hit.line);
-  // A title has no time: it was written when its neighbour was.
+  // A title has no time of its own: it gets the time of the neighbouring record.
   assert.deepEqual(await found('2h'), [3, 4]);
   assert.deepEqual(await found('90m'), [3, 4]);
   assert.deepEqual(await found('1w'), [1, 2, 3, 4]);
@@ -179,7 +179,7 @@ test('only what was said since a time', async (t) => {
   assert.deepEqual(await found(new Date(Date.now() - 200 * 60_000).toISOString()), [3, 4]);
 });
 
-test('only one project: its sessions, and what others did in it', async (t) => {
+test('search --project returns sessions of the project and work of other sessions in it', async (t) => {
   const place = world(t);
   const other = join(place.home, 'other');
   mkdirSync(other);
@@ -194,7 +194,7 @@ test('only one project: its sessions, and what others did in it', async (t) => {
   assert.equal((await found()).length, 5);
 });
 
-test('what a subagent said belongs to the session and the turn it worked for', async (t) => {
+test('search assigns subagent text to its session and turn', async (t) => {
   const place = world(t);
   const r = records(place.project);
   const [first, answer, second] = [r.prompt('one'), r.answer('ok'), r.prompt('two')];
@@ -216,7 +216,7 @@ test('what a subagent said belongs to the session and the turn it worked for', a
   assert.equal(searched.files, 3);
 });
 
-test('long tool results in files of their own are searched with --tool-results, and said to be skipped without it', async (t) => {
+test('search reads stored tool results with --tool-results, and reports that it skipped them without', async (t) => {
   const place = world(t);
   const r = records();
   const results = transcript(place, ONE, '').replace(/\.jsonl$/, '/tool-results');
@@ -247,14 +247,14 @@ test('long tool results in files of their own are searched with --tool-results, 
     [{ id: ONE, path: join(results, 'b1x2.txt'), line: 1234, role: 'tool', turn: 2, at: result.timestamp, title: 'Long outputs' }],
   );
   assert.ok(hits[0].snippet.includes('line 1234'), hits[0].snippet);
-  // What the preview in the conversation shows is one hit.
+  // A text that is also in the preview in the conversation is one hit, not two.
   assert.equal((await search(place, ['the preview shows it', '--tool-results'])).total, 1);
-  // Nobody asked for what tools said.
+  // The search does not include tool output, so no result counts as skipped.
   assert.deepEqual((await search(place, ['line 1234', '--role', 'user', '--tool-results'])).skippedResults, { files: 0, bytes: 0 });
   assert.equal((await search(place, ['line 1234', '--role', 'user', '--tool-results'])).total, 1);
 });
 
-test('every configuration directory is searched, and one that is reached twice only once', async (t) => {
+test('search reads every configuration directory, and a directory reached twice only once', async (t) => {
   const place = world(t);
   const instance = join(place.home, '.ccs', 'instances', 'work');
   const extra = join(place.root, 'extra');
@@ -265,7 +265,7 @@ test('every configuration directory is searched, and one that is reached twice o
   assert.equal((await search(place, ['needle'])).total, 3);
 });
 
-test('a torn last line, glued records, NUL bytes and half an emoji hide nothing else', async (t) => {
+test('a torn last line, glued records, NUL bytes and half an emoji hide no other match', async (t) => {
   const place = world(t);
   const r = records();
   const [one, two, three, four] = ['one', 'two', 'three', 'four'].map((word) => JSON.stringify(r.answer(`needle ${word}`)));
@@ -276,7 +276,7 @@ test('a torn last line, glued records, NUL bytes and half an emoji hide nothing 
   assert.deepEqual(problems, []);
 });
 
-test('what cannot be read is named, and the rest is searched', async (t) => {
+test('search reports unreadable files and reads the rest', async (t) => {
   const place = world(t);
   const path = transcript(place, ONE, jsonl([records().answer('needle')]));
   const bad = path.replace(ONE, TWO);
@@ -293,7 +293,7 @@ test('what cannot be read is named, and the rest is searched', async (t) => {
   assert.ok(stderr.startsWith(`warning: ${bad}: `), stderr);
 });
 
-test('images, request logs and other boilerplate are not searched', async (t) => {
+test('search skips images, request logs and other boilerplate', async (t) => {
   const place = world(t);
   const r = records();
   transcript(
@@ -311,7 +311,7 @@ test('images, request logs and other boilerplate are not searched', async (t) =>
   assert.equal((await search(place, ['needle'])).total, 0);
 });
 
-test('the latest session comes first, and all hits are counted beyond the limit', async (t) => {
+test('search lists the latest session first and counts matches beyond the limit', async (t) => {
   const place = world(t);
   const said = (/** @type {string} */ text, /** @type {string} */ timestamp) => ({ ...records().answer(text), timestamp });
   transcript(place, ONE, jsonl([said('needle a', '2026-01-05T00:00:00Z'), said('needle b', '2026-01-01T00:00:00Z')]));
@@ -326,7 +326,7 @@ test('the latest session comes first, and all hits are counted beyond the limit'
   assert.deepEqual(await found('--limit', '0'), ['abcde', 5, 2]);
 });
 
-test('recorded transcripts of the client are searched as they are', async (t) => {
+test('search reads recorded client transcripts', async (t) => {
   const place = world(t);
   transcript(place, 'd56dc506-5b40-4b3f-ab50-c389fc70454b', readFileSync(join(ROOT, 'fixtures', 'transcripts', 'compacted.jsonl')));
   const { hits } = await search(place, ['second prompt: fix it']);
@@ -340,9 +340,9 @@ for (const [what, argv, message] of /** @type {const} */ ([
   ['an unknown role', ['x', '--role', 'user,me'], /there is no role "me"/],
   ['a bad time', ['x', '--since', 'someday'], /"someday" is neither a time nor a length of time/],
   ['a bad limit', ['x', '--limit', '-1'], /--limit takes a whole number, not "-1"/],
-  ['no text', [], /missing required argument 'text'/],
+  ['no search text', [], /missing required argument 'text'/],
 ])) {
-  test(`${what} ends with 2 and says what to give instead`, async (t) => {
+  test(`search with ${what} exits with 2 and suggests what to give instead`, async (t) => {
     const { status, stdout, stderr } = await world(t).run(['search', ...argv]);
     assert.deepEqual([status, stdout], [2, '']);
     assert.match(stderr, message);
@@ -350,14 +350,14 @@ for (const [what, argv, message] of /** @type {const} */ ([
   });
 }
 
-test('a project that never was ends with 3', async (t) => {
+test('search in an unknown project exits with 3', async (t) => {
   const place = world(t);
   const { status, stderr } = await place.run(['search', 'x', '--project', join(place.root, 'never')]);
   assert.equal(status, 3);
   assert.match(stderr, /never: is not a directory, and no session was started in it\n {2}next: /);
 });
 
-test('no hit is no failure and says what was searched', async (t) => {
+test('search without a match exits with 0 and reports what was searched', async (t) => {
   const place = world(t);
   assert.deepEqual(await place.run(['search', 'x']), { status: 0, signal: null, stdout: 'There are no transcripts to search.\n', stderr: '' });
   const path = transcript(place, ONE, jsonl([records().answer('hay')]));
@@ -367,7 +367,7 @@ test('no hit is no failure and says what was searched', async (t) => {
   assert.equal(stdout, `Nothing matches "Needle" in 1 transcript (${size} B).\nLeft out by --role it may still have been said.\nUpper and lower case count; -i takes them as the same.\n`);
 });
 
-// ---- What is printed ---------------------------------------------------------------------------------------------------
+// ---- Output ------------------------------------------------------------------------------------------------------------
 
 const HIT = { id: ONE, transcript: '/t', line: 4, role: 'assistant', turn: 3, at: '2026-03-02T03:40:00Z', snippet: '…long before 日本語の前 needle and a good deal of text after it 👩‍💻 to the end of the line…', match: { start: 19, length: 6 }, subagent: false, name: null, title: 'Move the parser', project: '/home/me/work/api' };
 const HITS = [HIT, { ...HIT, role: 'tool', turn: 12, at: null, subagent: true }, { ...HIT, id: TWO, title: null, project: null, at: '2026-03-01T22:00:00Z', role: 'user', turn: 1, snippet: 'needle', match: { start: 0, length: 6 } }];
@@ -380,7 +380,7 @@ function shown(report, options = { columns: 100, env: { NO_COLOR: '1' } }) {
   return screen.text;
 }
 
-test('hits stand under their session, one a line, with role, turn and time', () => {
+test('search prints matches below their session, one per line, with role, turn and time', () => {
   assert.equal(
     shown(REPORT),
     `3 hits in 2 sessions
@@ -396,25 +396,25 @@ test('hits stand under their session, one a line, with role, turn and time', () 
 });
 
 for (const columns of [40, 60, 80, 120, 250]) {
-  test(`hits fit into ${columns} columns, and the match is always seen`, () => {
+  test(`matches fit into ${columns} columns and always show the matched text`, () => {
     const lines = shown(REPORT, { columns, env: { NO_COLOR: '1' } }).trimEnd().split('\n');
     for (const line of lines) assert.ok(stringWidth(line) <= columns, `${stringWidth(line)} > ${columns}: ${line}`);
     assert.equal(lines.filter((line) => line.includes('needle')).length, 3);
   });
 }
 
-test('the match is highlighted on a terminal, and nothing is coloured or cut into a pipe', () => {
+test('search highlights the match on a terminal, and neither colours nor cuts in a pipe', () => {
   assert.ok(shown(REPORT, { columns: 80 }).includes('\u001B[31mneedle\u001B[39m'));
   const piped = shown(REPORT, { tty: false });
   assert.ok(!piped.includes('\u001B'));
   assert.ok(piped.includes(HIT.snippet));
 });
 
-test('what is not shown is counted', () => {
+test('search prints the number of matches it does not show', () => {
   assert.match(shown({ ...REPORT, total: 1234 }), /^1234 hits in 2 sessions\n[^]*\n\n1231 more hits not shown: narrow the search, or show all with --limit 0\n$/);
 });
 
-test('what was said cannot steer the terminal', () => {
+test('control characters in conversation text do not reach the terminal', () => {
   const evil = { ...HIT, title: '\u001B]0;owned\u0007\u001B[2Jti\u202Etle', snippet: 'a\u001B[2Jneedle\u202E\u0007b', match: { start: 5, length: 6 } };
   assert.doesNotMatch(shown({ ...REPORT, hits: [evil] }), /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202A-\u202E]/);
 });

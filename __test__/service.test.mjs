@@ -11,14 +11,14 @@ import { NATIVE_FILES } from './lib/native.mjs';
 const UNIT = '.config/systemd/user/cc-session-recover.service';
 const NAME = 'cc-session-recover.service';
 const elsewhere = process.platform === 'linux' ? false : 'units are for Linux';
-/** A directory that holds what systemd, XML and shells read otherwise, and one without quotation marks. */
+/** A directory name with characters that are special to systemd, XML and shells, and one without quotation marks. */
 const UNQUOTED = 'a dir 100% $HOME %h ${PATH} <&> ü漢';
 const HOSTILE = 'a dir 100% $HOME %h ${PATH} "q" \'s\' <&> ü漢 \\x41';
 
 /** @typedef {ReturnType<typeof world>} Place */
 
 /**
- * What the addon plans with these variables: packages and nodes that are not the running ones.
+ * Returns the addon's plan with these variables, for a package and a node other than the running ones.
  *
  * @param {Place} place @param {Record<string, unknown>} options @param {Record<string, string>} [env]
  */
@@ -29,7 +29,7 @@ async function planned(place, options, env = {}) {
   return JSON.parse(stdout);
 }
 
-/** A package and a node at this place. @param {string} directory */
+/** Creates a package and a node in this directory. @param {string} directory */
 function installed(directory) {
   const packageRoot = join(directory, 'lib', 'cc-session-recover');
   mkdirSync(join(packageRoot, 'bin'), { recursive: true });
@@ -39,7 +39,7 @@ function installed(directory) {
   return { packageRoot, node };
 }
 
-/** What systemd says of a unit. @param {Place} place @param {string} text */
+/** Runs systemd's verification of a unit. @param {Place} place @param {string} text */
 function verified(place, text) {
   const directory = join(place.root, 'verify');
   const runtime = join(place.root, 'run');
@@ -52,7 +52,7 @@ function verified(place, text) {
 }
 
 /**
- * What systemd makes of a unit: its variables, and the words of its command before variables are put in for dollar signs.
+ * Returns how systemd reads a unit: its variables, and the words of its command before dollar signs are expanded.
  *
  * @param {Place} place
  */
@@ -65,9 +65,9 @@ function asRead(place) {
 }
 
 /**
- * A login with a user manager whose systemctl is recorded; it switches units on and off as the real one does.
+ * Creates a login with a user manager whose systemctl calls are recorded; it enables and disables units like the real one.
  *
- * @param {Place} place @param {string} [extra] Lines of its script that come first.
+ * @param {Place} place @param {string} [extra] Lines to run first in its script.
  */
 function withManager(place, extra = '') {
   const runtime = join(place.root, 'run');
@@ -97,30 +97,30 @@ esac
   return { env, bin, changes };
 }
 
-/** With dollar signs as they stand in arguments of a unit. @param {string} text */
+/** Doubles the dollar signs, as in arguments of a unit. @param {string} text */
 function doubled(text) {
   return text.replaceAll('$', '$$$$');
 }
 
-/** Text between tags of XML. @param {string} text */
+/** Escapes a text for XML content. @param {string} text */
 function plain(text) {
   const names = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
   return text.replace(/&(amp|lt|gt|quot|apos);/g, (_, name) => names[/** @type {keyof typeof names} */ (name)]);
 }
 
-/** The running package once more; the path of its command. @param {string} root */
+/** Copies the running package and returns the path of its command. @param {string} root */
 function copy(root) {
   for (const name of ['bin', 'index.js', 'package.json', ...NATIVE_FILES]) cpSync(join(ROOT, name), join(root, name), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
   return join(root, 'bin', 'cc-session-recover.js');
 }
 
-/** Every path below a directory. @param {string} directory */
+/** Returns every path below a directory. @param {string} directory */
 function below(directory) {
   return existsSync(directory) ? readdirSync(directory, { recursive: true }).map(String).toSorted() : [];
 }
 
-test('the unit passes the check of systemd without a word, wherever node and the package are', { skip: elsewhere }, async (t) => {
+test('the systemd unit passes systemd-analyze verify for any path of node and the package', { skip: elsewhere }, async (t) => {
   const place = world(t);
   for (const name of ['plain', UNQUOTED, HOSTILE]) {
     const where = installed(join(place.root, name));
@@ -132,7 +132,7 @@ test('the unit passes the check of systemd without a word, wherever node and the
     assert.ok(variables.includes(`CC_RECOVER_CONFIG=${join(place.root, HOSTILE, 'c.json')}`), variables.join('\n'));
     assert.deepEqual(words.slice(-3), [doubled(join(where.packageRoot, 'bin', 'cc-session-recover.js')), 'watch', '--all']);
     assert.equal(words.at(-4), name === HOSTILE ? doubled(where.node) : where.node);
-    // Negative control: systemd reads the very path of node, and names it when it is gone. Behind env(1) it is an argument.
+    // Negative control: systemd checks the exact path of node and names it if it is gone. Behind env(1) the path is only an argument.
     if (name === HOSTILE) continue;
     rmSync(where.node);
     const gone = verified(place, plan.file.after);
@@ -143,7 +143,7 @@ test('the unit passes the check of systemd without a word, wherever node and the
   assert.match(verified(place, plan.file.after.replace('Nice=10', 'Nicer=10')).stderr, /Unknown key (?:name )?'Nicer'/);
 });
 
-test('the agent of launchd is a property list with exactly these words', async (t) => {
+test('the launchd agent is a property list with exactly the expected arguments', async (t) => {
   const place = world(t);
   const where = installed(join(place.root, process.platform === 'win32' ? 'a dir' : HOSTILE));
   const state = join(place.root, 'state <&> "q"');
@@ -162,7 +162,7 @@ test('the agent of launchd is a property list with exactly these words', async (
   assert.deepEqual([list.Label, list.RunAtLoad, list.KeepAlive], ['com.cc-session-recover.watch', true, { SuccessfulExit: false }]);
 });
 
-test('an install bakes in the node, the command and the PATH of the person, and no relative directory', { skip: elsewhere }, async (t) => {
+test('watch --install writes node, the command and the PATH of the user, without relative directories', { skip: elsewhere }, async (t) => {
   const place = world(t);
   const { env, bin, changes } = withManager(place);
   const { status, stdout, stderr } = await place.run(['watch', '--install'], { env: { ...env, PATH: `.:rel:${env.PATH}:${place.project}/node_modules/.bin` } });
@@ -180,7 +180,7 @@ test('an install bakes in the node, the command and the PATH of the person, and 
   assert.doesNotMatch(text, /network-online/);
 });
 
-test('installed again nothing changes; after a change it is renewed and started anew; taken out nothing is left', { skip: elsewhere }, async (t) => {
+test('watch --install is idempotent and restarts a changed service, and watch --uninstall removes everything', { skip: elsewhere }, async (t) => {
   const place = world(t);
   const { env, changes } = withManager(place);
   const report = async (/** @type {string[]} */ ...argv) => {
@@ -215,7 +215,7 @@ test('without a user manager it prints exactly what to run, and removes what was
   assert.match(stdout, /^ {2}systemctl --user daemon-reload\n {2}systemctl --user enable --now cc-session-recover\.service$/m);
   const shown = await place.run(['watch', '--status']);
   assert.match(shown.stdout, /at every login +no\nstarted now +not known\n/);
-  // As `systemctl --user enable` leaves it; another unit beside it stays.
+  // Create the links that `systemctl --user enable` creates; another unit beside ours stays.
   const wants = join(place.home, dirname(UNIT), 'default.target.wants');
   mkdirSync(wants);
   symlinkSync(join(place.home, UNIT), join(wants, NAME));
@@ -225,7 +225,7 @@ test('without a user manager it prints exactly what to run, and removes what was
   assert.equal(existsSync(join(place.home, UNIT)), false);
 });
 
-test('a file that is not ours, a link and a directory that leads elsewhere are left alone', { skip: elsewhere }, async (t) => {
+test('watch leaves foreign files, links and redirected directories unchanged', { skip: elsewhere }, async (t) => {
   const place = world(t);
   const { env, changes } = withManager(place);
   const unit = join(place.home, UNIT);
@@ -256,14 +256,14 @@ test('a file that is not ours, a link and a directory that leads elsewhere are l
   assert.match(led.stderr, /leads out of/);
   assert.deepEqual([readdirSync(outside), readFileSync(victim, 'utf8'), changes()], [[], '# Made by cc-session-recover\n', []]);
 
-  // A configuration that is kept elsewhere as a whole is the person's own doing.
+  // A configuration directory that is itself a link is the user's own choice.
   rmSync(join(place.home, '.config'), { recursive: true });
   symlinkSync(outside, join(place.home, '.config'));
   assert.equal((await place.run(['watch', '--install'], { env })).status, 0);
   assert.ok(existsSync(join(outside, 'systemd', 'user', NAME)));
 });
 
-test('a package in a temporary cache is refused with the way out, and so is one of an enabled project', { skip: elsewhere }, async (t) => {
+test('watch --install refuses a package in a temporary cache or in an enabled project, and suggests a fix', { skip: elsewhere }, async (t) => {
   const place = world(t);
   const cached = await place.run(['watch', '--install'], { bin: copy(join(place.home, '.npm', '_npx', 'f00', 'node_modules', 'cc-session-recover')) });
   assert.equal(cached.status, 4);
@@ -284,7 +284,7 @@ test('a systemctl that fails is reported in its own words, and the exit code sho
   assert.match(stderr, /systemctl' --user enable --now cc-session-recover\.service: ended with exit code 1: Failed to connect to bus\n {2}next: /);
 });
 
-test('--dry-run prints the unit and nothing else on standard output, and writes nothing', { skip: elsewhere }, async (t) => {
+test('watch --install --dry-run prints only the unit on standard output and writes nothing', { skip: elsewhere }, async (t) => {
   const place = world(t);
   const { env, changes } = withManager(place);
   const dry = await place.run(['watch', '--install', '--dry-run'], { env });
@@ -298,7 +298,7 @@ test('--dry-run prints the unit and nothing else on standard output, and writes 
   assert.ok(existsSync(join(place.home, UNIT)));
 });
 
-test('a plan of another platform can be looked at and never applied; a plan that was changed has no effect', { skip: elsewhere }, async (t) => {
+test('a service plan of another platform is readable but cannot be applied, and a modified plan is rejected', { skip: elsewhere }, async (t) => {
   const place = world(t);
   const where = installed(join(place.root, 'plain'));
   const apply = async (/** @type {unknown} */ plan) => {
@@ -315,7 +315,7 @@ test('a plan of another platform can be looked at and never applied; a plan that
   assert.equal((await apply(plan)).changed, true);
 });
 
-test('what is asked for is one thing', async (t) => {
+test('watch rejects mutually exclusive service options', async (t) => {
   const place = world(t);
   for (const argv of [['--install', '--uninstall'], ['--install', '--status'], ['--status', '--dry-run']]) assert.equal((await place.run(['watch', ...argv])).status, 2, argv.join(' '));
 });

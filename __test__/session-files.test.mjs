@@ -1,4 +1,4 @@
-// Every session is found once, under its own name and with all of its files, wherever a client, a tool or a person has put them.
+// Every session is found once, under its own name and with all its files, wherever a client, a tool or the user has put them.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -54,7 +54,7 @@ function directory(place, name) {
   return path;
 }
 
-test('a session whose id has capitals is listed, found in either case, searched, shown and exported', async (t) => {
+test('a session id with capitals is listed, found in either case, searched, shown and exported', async (t) => {
   const place = world(t);
   const id = '3F2A9C1D-0B4E-4C7A-9D11-AA22BB33CC44';
   session(place, id);
@@ -84,7 +84,7 @@ test('every verb separates two projects with one encoded name by the recorded di
   }
 });
 
-test('a directory of transcripts with two names is one', { skip: windows }, async (t) => {
+test('a transcript directory reachable under two names is listed once', { skip: windows }, async (t) => {
   const place = world(t);
   session(place, idOf(1));
   const renamed = directory(place, 'renamed');
@@ -94,7 +94,7 @@ test('a directory of transcripts with two names is one', { skip: windows }, asyn
   for (const argv of [['show'], ['repair'], ['resume', '--print-command'], ['handoff']]) {
     assert.ok([0, 6].includes((await place.run([argv[0], idOf(1), ...argv.slice(1)], { cwd: place.home })).status), argv[0]);
   }
-  // The old name of the project is gone: the other name of the directory says where the work is now.
+  // The old path of the project no longer exists: the other name of the directory shows where it is now.
   const linked = join(place.claude, 'projects', encoded(renamed), `${idOf(1)}.jsonl`);
   renameSync(place.project, join(place.root, 'gone'));
   const { report } = await json(place, ['resume', linked], { cwd: renamed });
@@ -102,7 +102,7 @@ test('a directory of transcripts with two names is one', { skip: windows }, asyn
   mkdirSync(place.project);
 });
 
-test('subagents of every layout are counted, searched, exported and written into pages', async (t) => {
+test('subagents of every layout are counted, searched, exported and written to pages', async (t) => {
   const place = world(t);
   const path = session(place, idOf(1));
   const own = path.replace('.jsonl', '');
@@ -127,10 +127,10 @@ test('subagents of every layout are counted, searched, exported and written into
   assert.equal((await json(place, ['show', idOf(1)], { cwd: to })).report.subagents.count, places.length);
 });
 
-test('a renamed project: after relocate, resume works from anywhere by id and by path', async (t) => {
+test('after relocate to a renamed project, resume works from anywhere by id and by path', async (t) => {
   for (const [before, after] of [
     ['my-app', 'new-app'],
-    // The same encoded name: nothing is copied, and the directory is remembered all the same.
+    // Both names have the same encoding: nothing is copied, but the new directory is recorded.
     ['my-app', 'my_app'],
   ]) {
     const place = world(t);
@@ -153,7 +153,7 @@ test('a renamed project: after relocate, resume works from anywhere by id and by
   }
 });
 
-test('a client of another configuration directory, started with the path of a session of the same id, has another session open', { skip: process.platform !== 'linux' }, async (t) => {
+test('a client resumed by path has only the session at that path open, not one with the same id elsewhere', { skip: process.platform !== 'linux' }, async (t) => {
   const [place, other] = [world(t), world(t)];
   const [path, its] = [session(place, idOf(1)), session(other, idOf(1))];
   await playClient(other, idOf(1), { argv: ['-p', '--resume', its], registered: false });
@@ -166,7 +166,7 @@ test('a client of another configuration directory, started with the path of a se
   assert.ok(taken.stderr.includes(`process ${client.pid}`), taken.stderr);
 });
 
-test('one id in two projects is ambiguous unless the directory decides, and then the answer says so', async (t) => {
+test('an id in two projects is ambiguous unless the current directory selects one, and the other is named', async (t) => {
   const place = world(t);
   const [one, other] = [directory(place, 'one'), directory(place, 'other')];
   const paths = [one, other].map((cwd) => session(place, idOf(1), { cwd }));
@@ -180,7 +180,7 @@ test('one id in two projects is ambiguous unless the directory decides, and then
   assert.deepEqual((await json(place, ['show', idOf(1)], { cwd: one })).report.copies, [paths[1]]);
 });
 
-test('a file that begins with a byte order mark: its first record is read by every verb', async (t) => {
+test('every verb reads the first record of a file with a byte order mark', async (t) => {
   const place = world(t);
   const path = join(place.claude, 'projects', encoded(place.project), `${idOf(1)}.jsonl`);
   const record = { parentUuid: null, isSidechain: false, type: 'user', message: { role: 'user', content: 'the FIRSTNEEDLE prompt' }, uuid: idOf(7), timestamp: '2026-11-20T08:00:00.000Z', sessionId: idOf(1), cwd: place.project, version: '2.1.332', entrypoint: 'cli' };
@@ -197,7 +197,7 @@ test('a file that begins with a byte order mark: its first record is read by eve
   assert.match(readFileSync(page, 'utf8'), /FIRSTNEEDLE/);
 });
 
-test('a transcript without a conversation: what is left is named, and no command that a client refuses', async (t) => {
+test('show of a transcript without a conversation lists what remains and offers no resume command', async (t) => {
   for (const [why, text] of [
     ['empty-file', ''],
     ['no-messages', `${JSON.stringify({ type: 'custom-title', customTitle: 'my long work', sessionId: idOf(0xe3f) })}\n`],
@@ -219,7 +219,7 @@ test('a transcript without a conversation: what is left is named, and no command
   }
 });
 
-test('what is left of a session without a transcript is named for every id that a search gives', async (t) => {
+test('show and export name the remaining file for every id in the search results', async (t) => {
   const place = world(t);
   const projects = join(place.claude, 'projects', encoded(place.project));
   put(join(projects, idOf(1), 'subagents', 'agent-a.jsonl'), agent(idOf(1), 'NEEDLE'));
@@ -236,7 +236,7 @@ test('what is left of a session without a transcript is named for every id that 
   }
 });
 
-test('conflict copies are no sessions: show and doctor name them, and show, export and repair read them by path', async (t) => {
+test('conflict copies are not listed as sessions, are named by show and doctor, and can be read by path', async (t) => {
   const place = world(t);
   const path = session(place, idOf(1));
   const names = [' 2', ' (conflicted copy)', '.sync-conflict-20261120-080000-ABCDEFG'].map((rest) => idOf(1) + rest);
@@ -259,7 +259,7 @@ test('conflict copies are no sessions: show and doctor name them, and show, expo
   }
 });
 
-test('a time ahead of the clock does not put a session on top of the latest', async (t) => {
+test('a timestamp in the future does not make a session the latest', async (t) => {
   const place = world(t);
   session(place, idOf(1));
   const ahead = session(place, idOf(2));
@@ -269,7 +269,7 @@ test('a time ahead of the clock does not put a session on top of the latest', as
   assert.equal((await json(place, ['handoff'])).report.session.id, idOf(1));
 });
 
-test('export --all names what it cannot read, saves the rest and fails', { skip: windows }, async (t) => {
+test('export --all exports what it can read, reports the rest and fails', { skip: windows }, async (t) => {
   const place = world(t);
   const path = session(place, idOf(1));
   symlinkSync(join(place.root, 'gone'), join(dirname(path), `${idOf(2)}.jsonl`));
@@ -281,7 +281,7 @@ test('export --all names what it cannot read, saves the rest and fails', { skip:
   }
 });
 
-test('an export from another system: import names --project and prints no command that cannot work', async (t) => {
+test('import of an export from another system suggests --project and prints no unusable command', async (t) => {
   const place = world(t);
   const path = session(place, idOf(1), { cwd: 'C:\\Users\\dev\\my-app' });
   const { report } = await json(place, ['export', idOf(1), '--to', join(place.root, 'x')]);

@@ -1,4 +1,4 @@
-// What is odd, damaged or not ours among sessions never hides the rest, and is never mistaken for something else.
+// A session that is odd, damaged or foreign never hides the others, and is never mistaken for something else.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -27,7 +27,7 @@ async function rows(place, argv = ['list'], options = {}) {
   return JSON.parse(stdout);
 }
 
-test('a directory whose name is no text does not hide the rest', { skip: linux }, async (t) => {
+test('a directory whose name is not valid UTF-8 does not hide other sessions', { skip: linux }, async (t) => {
   const place = world(t);
   session(place, 'finished-interactive', idOf(1));
   const odd = Buffer.concat([Buffer.from(join(place.claude, 'projects', '-odd-')), Buffer.from([0xff])]);
@@ -37,7 +37,7 @@ test('a directory whose name is no text does not hide the rest', { skip: linux }
   assert.equal((await place.run(['list'])).status, 0);
 });
 
-test('a reset that nobody can mean is no reset', async (t) => {
+test('an implausible reset time is ignored', async (t) => {
   const place = world(t);
   for (const [index, resetsAt] of [8_210_266_876_799, 1_795_238_210_629, -1].entries()) {
     const path = session(place, 'quota-5h-print', idOf(index + 1));
@@ -48,7 +48,7 @@ test('a reset that nobody can mean is no reset', async (t) => {
   assert.equal((await place.run(['status', '--all'])).status, 0);
 });
 
-test('a record of the registry with odd values still proves its client, and one that cannot be read is named', { skip: linux }, async (t) => {
+test('a registry record with odd values still proves its client, and an unreadable record is reported', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(1);
   session(place, 'finished-interactive', id);
@@ -65,7 +65,7 @@ test('a record of the registry with odd values still proves its client, and one 
   assert.ok(problems.some((/** @type {any} */ problem) => problem.path === path && /may hold a session/.test(problem.message)));
 });
 
-test('two clients of one session: the working one is its holder, and the other is named', { skip: linux }, async (t) => {
+test('of two clients with one session open the busy one is the owner, and the other is named', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(1);
   session(place, 'finished-interactive', id);
@@ -77,7 +77,7 @@ test('two clients of one session: the working one is its holder, and the other i
   assert.match(JSON.stringify(evidence), new RegExp(`process ${two.pid} has it open( in \\S+)? too`));
 });
 
-test('clients of several configuration directories that share a store are all seen', { skip: linux }, async (t) => {
+test('clients of several configuration directories that share a store are detected', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(1);
   session(place, 'finished-interactive', id);
@@ -89,7 +89,7 @@ test('clients of several configuration directories that share a store are all se
   assert.deepEqual(sessions.map((/** @type {any} */ { state, live }) => [state, live?.pid]), [['active', client.pid]]);
 });
 
-test('the session a command runs in is the current one, whatever can be seen of its process', async (t) => {
+test('the session that a command runs in is the current one, even if its process is not visible', async (t) => {
   const place = world(t);
   const id = idOf(1);
   session(place, 'killed-mid-turn', id);
@@ -111,7 +111,7 @@ test('a client in another process-id space may have a session open: nothing is r
   if (process.platform === 'linux') assert.deepEqual([stop.kind, openAtCrash, commands.resume], ['unknown', null, null]);
 });
 
-test('a program that is only called claude holds no session', { skip: linux }, async (t) => {
+test('a program that is only named claude does not have a session open', { skip: linux }, async (t) => {
   const place = world(t);
   const child = spawn('bash', ['-c', 'exec -a claude sleep 60'], { cwd: place.project, stdio: 'ignore' });
   place.endings.push(() => child.kill('SIGKILL'));
@@ -121,7 +121,7 @@ test('a program that is only called claude holds no session', { skip: linux }, a
   assert.deepEqual([state, live], ['completed', null]);
 });
 
-test('a client that keeps no registry holds the session it names only in the configuration directory it works in', { skip: linux }, async (t) => {
+test('a client without a registry owns the session it names only in its own configuration directory', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(1);
   const transcript = session(place, 'finished-interactive', id);
@@ -129,7 +129,7 @@ test('a client that keeps no registry holds the session it names only in the con
   writeFileSync(program, `#!${process.execPath}\nconsole.log('ready'); setInterval(() => {}, 1000);\n`);
   chmodSync(program, 0o755);
   const [other, shared, linked] = ['other', 'shared', 'linked'].map((name) => join(place.root, name));
-  // One of the same id, a store that is shared as a whole, and one of which a project is.
+  // A session with the same id, a store that is shared completely, and one with a single shared project.
   session(place, 'finished-interactive', id, other);
   mkdirSync(shared);
   symlinkSync(join(place.claude, 'projects'), join(shared, 'projects'));
@@ -150,7 +150,7 @@ test('a client that keeps no registry holds the session it names only in the con
   assert.deepEqual(states, [free, free, held, held, held, held]);
 });
 
-test('a question that nobody can answer any more needs a person', async (t) => {
+test('a question of a closed session needs the user', async (t) => {
   const place = world(t);
   session(place, 'waiting-question', idOf(1));
   const path = session(place, 'waiting-question', idOf(1));
@@ -160,7 +160,7 @@ test('a question that nobody can answer any more needs a person', async (t) => {
   assert.match(next.why, /asked you something/);
 });
 
-test('commands never enter a directory that is gone, nor one that is not absolute', async (t) => {
+test('commands never use a directory that is gone or not absolute', async (t) => {
   const place = world(t);
   for (const [index, cwd] of [join(place.home, 'gone'), '-', '-e'].entries()) {
     const path = session(place, 'finished-interactive', idOf(index + 1));
@@ -169,7 +169,7 @@ test('commands never enter a directory that is gone, nor one that is not absolut
   for (const { commands } of (await rows(place, ['list'], { cwd: place.home })).sessions) assert.deepEqual([commands.cwd, commands.resume, commands.export !== null], [null, null, true]);
 });
 
-test('an id and a name that are alike are ambiguous', async (t) => {
+test('a name that equals the id prefix of another session is ambiguous', async (t) => {
   const place = world(t);
   const path = session(place, 'renamed', 'aaaa1111-0000-4000-8000-000000000001');
   session(place, 'finished-interactive', 'feedbeef-0000-4000-8000-000000000001');
@@ -179,7 +179,7 @@ test('an id and a name that are alike are ambiguous', async (t) => {
   assert.match(stderr, /^ {2}(?:feedbeef|aaaa1111) {2}.*\n {2}(?:feedbeef|aaaa1111) {2}/m);
 });
 
-test('a time that is still to come is shown, and puts its session neither first nor under what needs somebody for ever', async (t) => {
+test('a future timestamp is shown, but does not sort its session first or keep it under needs you', async (t) => {
   const place = world(t);
   const [wrong, right] = [idOf(1), idOf(2)];
   const ahead = new Date(Date.now() + 400 * 86_400_000).toISOString();
@@ -194,19 +194,19 @@ test('a time that is still to come is shown, and puts its session neither first 
   assert.deepEqual((await rows(place, ['list', '--since', '1d'])).sessions.map((/** @type {any} */ { id }) => id), [right]);
   assert.deepEqual((await rows(place, ['status', '--all'])).sessions, []);
   assert.deepEqual((await rows(place, ['recall'])).recalled.map((/** @type {any} */ { session: { id } }) => id), [right, wrong]);
-  // The negative control: with a believable time it is somebody's business.
+  // Negative control: with a plausible time the session is reported.
   writeFileSync(path, readFileSync(path, 'utf8').replaceAll(ahead, new Date().toISOString()));
   assert.deepEqual((await rows(place, ['status', '--all'])).sessions.map((/** @type {any} */ { id }) => id), [wrong]);
 });
 
-test('a project finds what is below it, also from the root and where names are cut', { skip: linux }, async (t) => {
+test('--project finds sessions in subdirectories, also from the root and with truncated names', { skip: linux }, async (t) => {
   const place = world(t);
   const long = join(place.project, ...Array.from({ length: 12 }, () => 'a-long-name-of-a-directory'));
   const [deep, deeper] = [join(long, 'one'), join(long, 'one', 'two')];
   mkdirSync(deeper, { recursive: true });
   const template = readFileSync(session(place, 'finished-interactive', idOf(1)), 'utf8');
   for (const [index, cwd] of [deep, deeper].entries()) {
-    // The name the client gives: cut, and with a hash of the whole.
+    // The client's directory name: cut, and with a hash of the whole path.
     let hash = 0;
     for (let at = 0; at < cwd.length; at += 1) hash = (Math.imul(hash, 31) + cwd.charCodeAt(at)) | 0;
     const directory = join(place.claude, 'projects', `${cwd.replace(/[^A-Za-z0-9]/g, '-').slice(0, 200)}-${Math.abs(hash).toString(36)}`);
@@ -221,7 +221,7 @@ test('a project finds what is below it, also from the root and where names are c
   assert.deepEqual(await found(deeper), [idOf(3)]);
 });
 
-test('a program that outlived its client is named beside its session, and beside no other', { skip: linux }, async (t) => {
+test('a program that outlived its client is named only for its own session', { skip: linux }, async (t) => {
   const place = world(t);
   for (const number of [1, 2]) session(place, 'sigterm-mid-turn', idOf(number));
   const child = spawn('sleep', ['600'], { stdio: 'ignore', env: { PATH: process.env.PATH, CLAUDE_CODE_SESSION_ID: idOf(1) } });

@@ -1,4 +1,4 @@
-// How a command line starts: what it loads, and that the short way to read a line gives what commander gives.
+// How a command line starts: what it loads, and that the fast parser returns the same as commander.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,14 +12,14 @@ const require = createRequire(import.meta.url);
 const { VERBS, programOf, verbNamed } = require('../bin/lib/program.js');
 const { readPlainLine } = require('../bin/lib/plain-line.js');
 
-/** Lines of switches and words for a verb: none, each one, every two, with up to two words. */
+/** Returns lines of switches and words for a verb: no switch, each one, every two, with up to two words. */
 function linesOf({ options = [] }) {
   const switches = options.flatMap(({ flags }) => flags.split(', ').map((word) => word.split(' ')[0]));
   const chosen = [[], ...switches.map((one) => [one]), ...switches.flatMap((one) => switches.map((other) => [one, other]))];
   return chosen.flatMap((some) => [some, [...some, 'one'], ['one', ...some], [...some, 'one', 'two']]);
 }
 
-/** What commander makes of a line, or `null` when it complains. */
+/** Returns what commander makes of a line, or `null` if it reports an error. */
 async function parsed(verb, line) {
   const { run } = verb;
   let args = null;
@@ -34,7 +34,7 @@ async function parsed(verb, line) {
   return args;
 }
 
-test('a line of switches and words is read as commander reads it', async () => {
+test('the fast parser reads switches and words as commander does', async () => {
   let plain = 0;
   for (const name of VERBS) {
     const verb = verbNamed(name);
@@ -48,7 +48,7 @@ test('a line of switches and words is read as commander reads it', async () => {
   assert.ok(plain > 1000, `${plain} lines`);
 });
 
-test('values, defaults, conflicts, help and complaints are left to commander', () => {
+test('the fast parser leaves values, defaults, conflicts, help and errors to commander', () => {
   const verb = {
     arguments: [{ flags: '<session>', description: '' }],
     options: [
@@ -66,7 +66,7 @@ test('values, defaults, conflicts, help and complaints are left to commander', (
   assert.equal(readPlainLine({ arguments: [{ flags: '[dirs...]', description: '' }] }, ['x']), null);
 });
 
-test('a verb loads neither commander nor another verb, and --version loads nothing', async (t) => {
+test('a verb loads neither commander nor other verbs, and --version loads neither', async (t) => {
   const { root, run } = world(t);
   const loaded = join(root, 'loaded.json');
   const list = join(root, 'list.cjs');

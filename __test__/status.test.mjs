@@ -1,4 +1,4 @@
-// `status`: the report as a person reads it, and the verb itself.
+// `status`: the report as the user reads it, and the verb itself.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -28,7 +28,7 @@ function shown(value, options = { columns: 120, env: { NO_COLOR: '1' } }) {
   return screen;
 }
 
-test('a session that needs a person is shown with the reason and the command, one that waits with its countdown', () => {
+test('status shows the reason and command of a session that needs you and the countdown of a waiting one', () => {
   const { text } = shown(statusReport([made.FINISHED, made.WAITING, made.CRASHED], { project: null }));
   assert.equal(
     text,
@@ -72,14 +72,14 @@ test('what could not be read is printed beside the result', () => {
   assert.equal(remarks, 'warning: /a/b.jsonl: permission denied\n');
 });
 
-test('what can be done at once comes before what can be done later', () => {
+test('status lists sessions that can be resumed now before those that can be resumed later', () => {
   const later = session('11110000', { state: 'orphaned', next: { action: 'resume', at: '2026-03-02T05:00:00Z', why: 'the client is closed' } });
   const { text } = shown(statusReport([later, made.CRASHED]));
   assert.ok(text.indexOf('77aa0000') < text.indexOf('11110000'));
   assert.match(text, /From 05:00 on \(in 1 h 18 min\): the client is closed\./);
 });
 
-test('of many sessions that need a person all are shown and explained, on a terminal as in a pipe', () => {
+test('status shows and explains every one of many sessions that need you, also in a pipe', () => {
   const many = Array.from({ length: 30 }, (_, index) => session(`${index + 10_000_000}`, { state: 'orphaned', stop: { kind: 'crashed', at: `2026-03-01T10:${index + 10}:00Z` }, next: { action: 'resume', why: 'its process is gone' } }));
   const { text } = shown(statusReport(many));
   const ids = [...text.matchAll(/^\d{8}(?= )/gm)].map(([id]) => id);
@@ -88,13 +88,13 @@ test('of many sessions that need a person all are shown and explained, on a term
   assert.equal(shown(statusReport(many), { tty: false }).text.match(/--resume=/g)?.length, 30);
 });
 
-test('a session as an older addon reports it is shown too', () => {
+test('status shows a session report of an older addon', () => {
   const { openAtCrash, commands, subagents, evidence, oversized, ...older } = session('22220000', { next: { action: 'resume', why: 'its process is gone', argv: ['claude', '--resume=x'] } });
   assert.ok([openAtCrash, commands, subagents, evidence, oversized].every((field) => field !== undefined));
   assert.match(shown(statusReport([older])).text, /^ +cd \/home\/me\/work\/api && claude --resume=x$/m);
 });
 
-test('a guessed reset is marked, a past one is over', () => {
+test('a guessed reset time is marked, and a past one is shown as over', () => {
   const now = new Date(NOW);
   assert.equal(untilWords(made.WAITING, now), '05:00 (in 1 h 18 min)');
   assert.equal(untilWords(session('00000000', { stop: { resetsAt: '2026-03-04T05:00:00Z', resetsAtSource: 'guess' } }), now), '~Mar 4 05:00 (in 2 d 1 h)');
@@ -102,7 +102,7 @@ test('a guessed reset is marked, a past one is over', () => {
   assert.equal(untilWords(session('00000000'), now), '');
 });
 
-test('what happens next has its time: at for what goes by itself, from for what a person does', () => {
+test('the next step prints at for automatic steps and from for steps of the user', () => {
   const now = new Date(NOW);
   const words = (/** @type {any} */ next) => nextWords({ why: '', argv: null, ...next }, now);
   assert.equal(words({ action: 'wake', at: '2026-03-02T05:02:30Z' }), 'this tool continues it at 05:02');
@@ -117,18 +117,18 @@ test('what happens next has its time: at for what goes by itself, from for what 
   assert.equal(words({ action: 'none', at: '2026-03-02T05:00:00Z' }), '');
 });
 
-test('a time of another day has its date', () => {
+test('a time on another day includes the date', () => {
   assert.equal(clock(new Date('2026-03-02T23:59:00Z'), new Date(NOW)), '23:59');
   assert.equal(clock(new Date('2026-03-01T23:59:00Z'), new Date(NOW)), 'Mar 1 23:59');
   assert.equal(clock(new Date('2025-12-31T23:59:00Z'), new Date(NOW)), '2025-12-31 23:59');
 });
 
-test('short ids are as long as it takes to tell them apart', () => {
+test('short ids are as long as needed to be unique', () => {
   const ids = ['3f2a9c1d-aaaa-4000-8000-000000000001', '3f2a9c1d-aabb-4000-8000-000000000002'];
   assert.deepEqual([...shortIds(ids).values()], ['3f2a9c1d-aaa', '3f2a9c1d-aab']);
 });
 
-test('a command can be pasted into a shell', () => {
+test('a printed command is quoted for a shell', () => {
   assert.equal(commandWords(['claude', '--resume=x', '']), "claude --resume=x ''");
   assert.equal(commandWords(['a b', '$(rm)', "it's"], '/tmp/x y'), "cd '/tmp/x y' && 'a b' '$(rm)' 'it'\\''s'");
 });
@@ -140,7 +140,7 @@ test('lengths of time, sizes and tokens are printed as the table says that the a
   for (const [tokens, words] of table.tokens) assert.equal(tokenWords(tokens), words, `${tokens} tokens`);
 });
 
-test('every kind of stop has words of its own', async () => {
+test('every kind of stop has its own label', async () => {
   const { readFileSync } = await import('node:fs');
   const types = readFileSync(new URL('../src/ffi/types.d.ts', import.meta.url), 'utf8');
   const kinds = [.../export type StopKind =([\s\S]*?)\n\n/.exec(types)[1].matchAll(/'([\w-]+)'/g)].map(([, kind]) => kind);
@@ -158,14 +158,14 @@ test('what was cancelled is printed with what it was waiting for', () => {
 
 // ---- The verb ----------------------------------------------------------------------------------------------------------
 
-test('status in a project without sessions says so and ends with 0', async (t) => {
+test('status in a project without sessions prints a notice and exits with 0', async (t) => {
   const { run } = world(t);
   const { status, stdout, stderr } = await run(['status']);
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^Recovery is not set up here: stops are not noticed\.\nNo stopped or waiting sessions in ~\/project\.\n/);
 });
 
-test('the first line says whether recovery is on, unattended and paused, as the report does', async (t) => {
+test('the first line of status shows setup, unattended and paused state as in the report', async (t) => {
   const place = world(t);
   const first = async (/** @type {string[]} */ ...options) => (await place.run(['status', ...options])).stdout.split('\n')[0];
   const overview = async () => JSON.parse((await place.run(['status', '--json'])).stdout).recovery;
@@ -181,7 +181,7 @@ test('the first line says whether recovery is on, unattended and paused, as the 
   assert.equal(await first(), 'Recovery is switched off here (heartbeat.enabled is false): stops are noticed, and not continued.');
 });
 
-test('without a verb it is status', async (t) => {
+test('the command without a verb runs status', async (t) => {
   const { run } = world(t);
   assert.deepEqual(await run([]), await run(['status']));
 });
@@ -198,7 +198,7 @@ test('status --json prints exactly the report', async (t) => {
   assert.equal(stdout, `${JSON.stringify(value, null, 2)}\n`);
 });
 
-test('a session that stopped at its limit is shown with the reset and the command that resumes it', async (t) => {
+test('status shows a session stopped at a limit with the reset time and the resume command', async (t) => {
   const place = world(t);
   const id = '3f2a9c1d-0000-4000-8000-000000000001';
   const { resetsAt, transcript } = await stoppedSession(place, { id });
@@ -225,7 +225,7 @@ test('a session that stopped at its limit is shown with the reset and the comman
 
 // ---- Watching ----------------------------------------------------------------------------------------------------------
 
-/** A terminal page: what stands on it after everything that was written. */
+/** A terminal screen: its content after everything that was written to it. */
 class Page {
   /** @param {number} columns @param {number} rows */
   constructor(columns, rows) {
@@ -286,7 +286,7 @@ function watched(columns, rows, draw, read = async () => null) {
   return { page, writes, screen, signals, over };
 }
 
-test('a watched screen leaves nothing of an earlier frame, and the last one stands when it ends', async () => {
+test('a watched screen clears the previous frame, and the last frame remains after it ends', async () => {
   const frames = [['first line that is long', 'x'.repeat(25), 'foot'], ['short', 'foot'], ['one', 'y'.repeat(20), 'z'.repeat(21), 'foot']];
   let frame = 0;
   const { page, writes, screen, signals, over } = watched(20, 8, () => frames[frame]);
@@ -303,7 +303,7 @@ test('a watched screen leaves nothing of an earlier frame, and the last one stan
   assert.equal(signals.listenerCount('SIGINT') + screen.listenerCount('resize'), 0);
 });
 
-test('a watched screen is cut to the height of the terminal, and says how much is missing', async () => {
+test('a watched screen is cut to the terminal height and prints the number of hidden lines', async () => {
   const lines = [...Array.from({ length: 30 }, (_, index) => `line ${index}`), 'foot'];
   const { page, screen, signals, over } = watched(20, 10, () => lines);
   assert.equal(page.text, [...lines.slice(0, 8), '22 more', 'foot'].join('\n'));
@@ -316,7 +316,7 @@ test('a watched screen is cut to the height of the terminal, and says how much i
   await over;
 });
 
-test('a watched screen shows what is read anew, and an error ends it with the terminal as it was', async () => {
+test('a watched screen shows refreshed data, and an error ends it with the terminal restored', async () => {
   let readings = 0;
   const { page, over } = watched(40, 10, () => [`read ${readings}`], async () => {
     readings += 1;
@@ -327,7 +327,7 @@ test('a watched screen shows what is read anew, and an error ends it with the te
   assert.equal(page.second, false);
 });
 
-test('status --watch draws on a terminal until Ctrl-C and ends with 0', { skip: process.platform === 'win32' && 'signals of another process are not delivered there' }, async (t) => {
+test('status --watch redraws on a terminal until Ctrl-C and exits with 0', { skip: process.platform === 'win32' && 'signals of another process are not delivered there' }, async (t) => {
   const { root, env, project } = world(t);
   const posing = join(root, 'terminal.cjs');
   writeFileSync(posing, 'Object.assign(process.stdout, { isTTY: true, columns: 60, rows: 10 });\n');
@@ -351,7 +351,7 @@ for (const [what, argv, env] of /** @type {const} */ ([
   ['with a reading every 0 seconds', ['--watch', '--every', '0'], {}],
   ['with --json', ['--watch', '--json'], {}],
 ])) {
-  test(`status --watch ${what} ends with 2 and says what to do instead`, async (t) => {
+  test(`status --watch ${what} exits with 2 and suggests an alternative`, async (t) => {
     const { status, stdout, stderr } = await world(t).run(['status', ...argv], { env });
     assert.equal(status, 2);
     if (argv.includes('--json')) assert.equal(JSON.parse(stdout).error.exitCode, 2);
@@ -360,7 +360,7 @@ for (const [what, argv, env] of /** @type {const} */ ([
   });
 }
 
-test('a terminal that cannot be drawn on is not watched', () => {
+test('a terminal that does not support drawing is not watched', () => {
   assert.equal(terminal({ env: { TERM: 'dumb' } }).io.screen, null);
   assert.equal(terminal({ tty: false }).io.screen, null);
   assert.notEqual(terminal().io.screen, null);

@@ -1,5 +1,5 @@
-// The status line, through the command that `init --statusline` wrote, run as the client runs it: what the other status line
-// printed comes through byte for byte, ours comes below it, and nothing can make it fail.
+// The status line, through the command that `init --statusline` wrote, run as the client runs it: the output of the other status line is
+// passed on byte for byte, ours follows below it, and nothing makes it fail.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -15,13 +15,13 @@ import { editable, refused, textOf, treeOf } from './lib/settings-files.mjs';
 const posix = process.platform === 'win32' && 'the client runs it through another shell there';
 const HOUR = 3600;
 
-/** Our line, with the colours it may have. */
+/** Our line, with its optional colours. */
 const OURS = /(\x1b\[0m)?(\x1b\[\d+m)?5h \d+% · resets [\w ]*\d\d:\d\d( \([^)]+\))?/;
 
 /**
- * A payload as recorded, with resets that are still to come.
+ * Returns a recorded payload with resets in the future.
  *
- * @param {object} [more] Keys that are replaced.
+ * @param {object} [more] Keys to replace.
  * @param {string} [name]
  */
 function payload(more = {}, name = '2.1.329-subscriber') {
@@ -34,7 +34,7 @@ function payload(more = {}, name = '2.1.329-subscriber') {
   return { ...recorded, ...more };
 }
 
-/** One for the whole file: alone and wrapped get the same bytes. */
+/** Input shared by the whole file, so that a command gets the same bytes alone and wrapped. */
 const INPUT = `${JSON.stringify(payload())}\n`;
 
 /** @param {number} five @param {number} [week] @param {number} [seconds] */
@@ -65,7 +65,7 @@ function draw(place, command, { input = INPUT, env = {}, cwd = place.project } =
   });
 }
 
-/** Sets the status line up around a command. @param {ReturnType<typeof world>} place @param {string | null} command */
+/** Installs the status line around a command. @param {ReturnType<typeof world>} place @param {string | null} command */
 async function lined(place, command, argv = []) {
   const path = join(place.project, '.claude', 'settings.local.json');
   mkdirSync(join(place.project, '.claude'), { recursive: true });
@@ -80,14 +80,14 @@ function commandIn(path) {
   return JSON.parse(readFileSync(path, 'utf8')).statusLine.command;
 }
 
-/** The file of what was last seen. @param {ReturnType<typeof world>} place */
+/** Returns the file with the quota that was last seen. @param {ReturnType<typeof world>} place */
 function seen(place) {
   const dir = join(place.state, 'quota');
   const names = existsSync(dir) ? readdirSync(dir).filter((name) => name.endsWith('.json')) : [];
   return names.map((name) => JSON.parse(readFileSync(join(dir, name), 'utf8')));
 }
 
-/** Status lines that show something. @type {[string, string][]} */
+/** Other status lines that show something. @type {[string, string][]} */
 const SHAPES = [
   ['one line', 'echo branch main'],
   ['no line end', 'printf main'],
@@ -114,7 +114,7 @@ const SHAPES = [
 ];
 
 for (const [what, command] of SHAPES) {
-  test(`the other status line shows ${what}: its bytes come through, and ours is on a line below`, { skip: posix }, async (t) => {
+  test(`the wrapped status line shows ${what} unchanged, followed by our line`, { skip: posix }, async (t) => {
     const place = world(t);
     const alone = await draw(place, command);
     assert.equal(alone.status, 0, alone.stderr);
@@ -129,7 +129,7 @@ for (const [what, command] of SHAPES) {
     assert.match(rest, /\((?:4 h|3 h 5\d min)\)\n$/);
   });
 
-  test(`the other status line shows ${what}: where nothing of ours is installed it is as if alone`, { skip: posix }, async (t) => {
+  test(`the wrapped status line shows ${what} as if alone when the runtime or launcher is missing`, { skip: posix }, async (t) => {
     const place = world(t);
     const alone = await draw(place, command);
     const ours = await lined(place, command);
@@ -146,23 +146,23 @@ for (const [what, command] of [
   ['is killed', 'echo half; kill -9 $$'],
   ['prints nothing', 'true'],
   ['prints blanks only', "printf ' \\n\\n'"],
-  ['is no shell', 'if then ( 2>/dev/null'],
+  ['is not valid shell syntax', 'if then ( 2>/dev/null'],
 ]) {
-  test(`the other status line ${what}: ours alone is shown, and without ours it ends as alone`, { skip: posix }, async (t) => {
+  test(`when the wrapped status line ${what}, only our line is shown, and without ours it ends as alone`, { skip: posix }, async (t) => {
     const place = world(t);
     const alone = await draw(place, command);
     const ours = await lined(place, command);
     const { status, stdout } = await draw(place, ours);
     assert.equal(status, 0);
     assert.match(stdout.toString(), new RegExp(`^${OURS.source}\\n$`));
-    // Nothing to say of ours: an API key.
+    // With an API key we have nothing to show.
     const bare = await draw(place, ours, { input: JSON.stringify(payload({}, '2.1.329-key')) });
     const code = alone.status ?? 128 + 9;
     assert.deepEqual([bare.status, bare.stdout.toString()], [code, alone.stdout.toString()]);
   });
 }
 
-test('an input of eight megabytes reaches the other status line whole', { skip: posix }, async (t) => {
+test('an input of eight megabytes reaches the wrapped status line completely', { skip: posix }, async (t) => {
   const place = world(t);
   const input = JSON.stringify({ ...payload(), more: 'x'.repeat(8 << 20) });
   const { status, stdout } = await draw(place, await lined(place, 'wc -c | tr -d " "'), { input });
@@ -170,14 +170,14 @@ test('an input of eight megabytes reaches the other status line whole', { skip: 
   assert.equal(stdout.toString().split('\n')[0], String(Buffer.byteLength(input)));
 });
 
-test('a status line that never stops printing is ended, as the client would end it, and ours is shown', { skip: posix, timeout: 60_000 }, async (t) => {
+test('a wrapped status line that never stops printing is ended, and our line is shown', { skip: posix, timeout: 60_000 }, async (t) => {
   const place = world(t);
   const { status, stdout } = await draw(place, await lined(place, 'yes'));
   assert.equal(status, 0);
   assert.match(stdout.toString(), new RegExp(`^${OURS.source}\\n$`));
 });
 
-test('whoever ends the process group ends the other status line too', { skip: posix, timeout: 60_000 }, async (t) => {
+test('ending the process group also ends the wrapped status line', { skip: posix, timeout: 60_000 }, async (t) => {
   const place = world(t);
   const mark = join(place.root, 'pid');
   const ours = await lined(place, `echo $$ > ${mark}; exec sleep 300`);
@@ -191,7 +191,7 @@ test('whoever ends the process group ends the other status line too', { skip: po
   const gone = () => {
     try {
       process.kill(pid, 0);
-      // A zombie that nobody has collected yet is dead too.
+      // A zombie that has not been reaped yet is dead too.
       return existsSync(`/proc/${pid}/stat`) && / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     } catch {
       return true;
@@ -200,14 +200,14 @@ test('whoever ends the process group ends the other status line too', { skip: po
   while (!gone()) await new Promise((resolve) => setTimeout(resolve, 20));
 });
 
-// ---- Which one is wrapped --------------------------------------------------------------------------------------------------
+// ---- Choice of the wrapped status line -------------------------------------------------------------------------------------
 
 /** @param {string} path @param {string} text */
 function says(path, text) {
   writeFileSync(path, JSON.stringify({ statusLine: { type: 'command', command: `echo ${text}` } }));
 }
 
-test('where the local settings had none, the one of the project or else of the user is shown, as it is at that moment', { skip: posix }, async (t) => {
+test('without one in the local settings, the current project or user status line is wrapped', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, null);
   const first = async () => (await draw(place, ours)).stdout.toString().split('\n')[0];
@@ -218,28 +218,28 @@ test('where the local settings had none, the one of the project or else of the u
   const hooks = JSON.parse(readFileSync(shared, 'utf8'));
   writeFileSync(shared, `\uFEFF${JSON.stringify({ ...hooks, statusLine: { type: 'command', command: 'echo project' } })}`);
   assert.equal(await first(), 'project');
-  // The client does not read settings with a comment in them, so neither do we.
+  // The client rejects settings with a comment in them, so we do too.
   writeFileSync(shared, '{ // comment\n "statusLine": {"type": "command", "command": "echo broken"} }');
   assert.equal(await first(), 'user');
   rmSync(join(place.state, 'runtime'), { recursive: true });
   assert.equal((await draw(place, ours)).stdout.toString(), 'user\n');
 });
 
-test('a status line of ours in the user settings is not drawn twice', { skip: posix }, async (t) => {
+test('our status line in the user settings is not drawn twice', { skip: posix }, async (t) => {
   const place = world(t);
   says(join(place.claude, 'settings.json'), "it\\'s the user");
   assert.equal((await place.run(['init', '--user', '--statusline'])).status, 0);
   const ours = await lined(place, null);
   const text = (await draw(place, ours)).stdout.toString();
   assert.match(text, /^it's the user\n5h 42%[^\n]*\n$/);
-  // The user's own, in another project.
+  // The user's own status line, in another project.
   const other = join(place.home, 'other');
   mkdirSync(other);
   const elsewhere = await draw(place, commandIn(join(place.claude, 'settings.json')), { cwd: other, env: { CLAUDE_PROJECT_DIR: other } });
   assert.match(elsewhere.stdout.toString(), /^it's the user\n5h 42%[^\n]*\n$/);
 });
 
-test('a copy of the project that nobody enabled shows the other status line alone', { skip: posix }, async (t) => {
+test('a copied project that was not enabled shows only the wrapped status line', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other');
   const copy = join(place.home, 'copy');
@@ -250,9 +250,9 @@ test('a copy of the project that nobody enabled shows the other status line alon
   assert.deepEqual(treeOf(place.state), before);
 });
 
-// ---- What is shown -------------------------------------------------------------------------------------------------------
+// ---- Displayed line ------------------------------------------------------------------------------------------------------
 
-test('an API key shows nothing about quota, and the size of the context is still kept', { skip: posix }, async (t) => {
+test('with an API key the status line shows no quota, and the context size is still stored', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other');
   const { stdout } = await draw(place, ours, { input: JSON.stringify(payload({}, '2.1.329-key')) });
@@ -261,7 +261,7 @@ test('an API key shows nothing about quota, and the size of the context is still
   assert.deepEqual([file.fiveHour, file.sevenDay, file.windows], [null, null, { 'claude-opus-5-5': 1000000 }]);
 });
 
-test('the week and the context are added when they are worth a look, in colours by how bad it is', { skip: posix }, async (t) => {
+test('week and context usage are shown when notable, coloured by severity', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, null);
   const input = JSON.stringify(payload({ ...limits(81, 96), context_window: { context_window_size: 200000, used_percentage: 83 } }));
@@ -275,7 +275,7 @@ test('the week and the context are added when they are worth a look, in colours 
   }
 });
 
-test('a window that is over shows nothing, and a full one its countdown', { skip: posix }, async (t) => {
+test('an expired window shows nothing, and a full one shows its countdown', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, null);
   const show = async (/** @type {object} */ more) => (await draw(place, ours, { input: JSON.stringify(payload(more)), env: { NO_COLOR: '1' } })).stdout.toString();
@@ -284,7 +284,7 @@ test('a window that is over shows nothing, and a full one its countdown', { skip
   assert.equal(await show(limits(100, 17, -1)), '');
 });
 
-test('a session that was idle since the last window shows what a working one was told of the new one', { skip: posix }, async (t) => {
+test('an idle session shows the usage that a working session reported for the new window', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, null);
   const show = async (/** @type {object} */ more) => (await draw(place, ours, { input: JSON.stringify(payload(more)), env: { NO_COLOR: '1' } })).stdout.toString();
@@ -293,7 +293,7 @@ test('a session that was idle since the last window shows what a working one was
   assert.equal(seen(place)[0].fiveHour.usedPercent, 12);
 });
 
-test('sessions of this project that wait are counted, with the time of the first', { skip: posix, timeout: 60_000 }, async (t) => {
+test('waiting sessions of the project are counted, with the time of the first', { skip: posix, timeout: 60_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place, { heartbeat: { enabled: true } });
   const ours = await lined(place, null);
@@ -303,14 +303,14 @@ test('sessions of this project that wait are counted, with the time of the first
   for (const [index, id] of ids.entries()) {
     writeFileSync(transcriptOf(id), transcriptText('quota-5h-interactive', { id, cwd: place.project, resetsIn: 3000 + index * 600 }));
     const report = { session_id: id, transcript_path: transcriptOf(id), cwd: place.project, hook_event_name: 'StopFailure', error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" };
-    // A session that this tool itself resumed: its hook notes the stop and does not wait.
+    // This tool itself resumed the session: its hook records the stop and does not wait.
     await draw(place, commandOf('StopFailure'), { input: JSON.stringify(report), env: { CC_RECOVER_ATTEMPT: 'test' } });
   }
   const incidents = ids.map((id) => JSON.parse(readFileSync(join(place.state, 'incidents', `${id}.json`), 'utf8')));
   const active = incidents.filter(({ phase }) => ['open', 'waiting', 'attempting'].includes(phase));
   assert.equal(active.length, 2, JSON.stringify(incidents.map(({ phase }) => phase)));
   assert.match(await show(), / \| 2 waiting(, next \d\d:\d\d)?\n$/);
-  // Those of another project are no concern of this one.
+  // Stops of another project are not counted here.
   const other = join(place.home, 'other');
   mkdirSync(other);
   assert.equal((await place.run(['init', '--statusline', other])).status, 0);
@@ -318,9 +318,9 @@ test('sessions of this project that wait are counted, with the time of the first
   assert.doesNotMatch(elsewhere.stdout.toString(), /waiting/);
 });
 
-// ---- What is kept --------------------------------------------------------------------------------------------------------
+// ---- Stored quota --------------------------------------------------------------------------------------------------------
 
-test('what was seen is kept for one account a configuration directory, private, and not written again without need', { skip: posix }, async (t) => {
+test('usage is stored privately per configuration directory and rewritten only when it changes', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, null);
   const second = join(place.home, '.claude-work');
@@ -338,7 +338,7 @@ test('what was seen is kept for one account a configuration directory, private, 
 
   const inodes = () => readdirSync(dir).map((name) => statSync(join(dir, name)).ino);
   const used = (/** @type {number} */ percent) => ({ rate_limits: { ...told.rate_limits, five_hour: { ...told.rate_limits.five_hour, used_percentage: percent } } });
-  // The first change that a session reads shows that it was answered.
+  // Show one changed value first: the first change proves that the session got an answer, and the file is written for that.
   await show(used(50.2));
   const before = inodes();
   await show(told);
@@ -348,7 +348,7 @@ test('what was seen is kept for one account a configuration directory, private, 
   assert.notDeepEqual(inodes(), before);
 });
 
-test('forty at once leave one good file and no other', { skip: posix, timeout: 120_000 }, async (t) => {
+test('forty concurrent status lines leave one valid file and no other', { skip: posix, timeout: 120_000 }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other');
   const now = Math.floor(Date.now() / 1000) + HOUR;
@@ -364,7 +364,7 @@ test('forty at once leave one good file and no other', { skip: posix, timeout: 1
   assert.equal(existsSync(join(place.state, 'quarantine')), false);
 });
 
-test('whatever comes in and wherever it runs, it ends with 0 and shows the other status line', { skip: posix, timeout: 180_000 }, async (t) => {
+test('for any input and environment the status line exits with 0 and shows the wrapped status line', { skip: posix, timeout: 180_000 }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other');
   const taken = join(place.root, 'taken');
@@ -377,7 +377,7 @@ test('whatever comes in and wherever it runs, it ends with 0 and shows the other
   assert.deepEqual(wrong, []);
 });
 
-test('what a newer version has written is left alone, what is damaged is kept aside, and the quota is shown all the same', { skip: posix }, async (t) => {
+test('a newer usage file is left alone, a damaged one is quarantined, and the quota is still shown', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other');
   await draw(place, ours);
@@ -394,10 +394,10 @@ test('what a newer version has written is left alone, what is damaged is kept as
   assert.deepEqual(readdirSync(quarantine).map((file) => readFileSync(join(quarantine, file), 'utf8')), ['{"version":1']);
 });
 
-test('node is missing: the shell alone runs the other status line', { skip: posix }, async (t) => {
+test('without node the shell alone runs the wrapped status line', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other; read line; echo "$line"');
-  // Neither the node that ran `init` nor one on PATH.
+  // Neither the node that ran `init` nor one on PATH exists.
   rmSync(join(place.state, 'start'));
   const { status, stdout } = await draw(place, ours, { env: { PATH: '/nowhere' }, input: 'in\n' });
   assert.deepEqual([status, stdout.toString()], [0, 'other\nin\n']);
@@ -408,7 +408,7 @@ test('node is missing: the shell alone runs the other status line', { skip: posi
   assert.deepEqual([nothing.status, nothing.stdout.toString(), nothing.stderr], [0, '', '']);
 });
 
-test('the project may be moved: the other status line is shown on', { skip: posix }, async (t) => {
+test('a moved project still shows the wrapped status line', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other');
   const moved = join(place.home, 'moved');
@@ -417,14 +417,14 @@ test('the project may be moved: the other status line is shown on', { skip: posi
   assert.deepEqual([status, stdout.toString()], [0, 'other\n']);
 });
 
-// ---- Putting it in and taking it out ----------------------------------------------------------------------------------------
+// ---- Installation and removal -----------------------------------------------------------------------------------------------
 
 const MARKER = 'cc-session-recover/statusline.js';
 
 /** @param {string} text */
 const valueOf = (text) => parse(text.replace(/^\uFEFF/, ''));
 
-/** Ways of putting it in, by turns. */
+/** Ways to install it, used in turn. */
 const WAYS = [['--statusline'], ['--local', '--statusline'], ['--no-hooks', '--statusline']];
 
 for (const [index, name] of editable.entries()) {
@@ -460,7 +460,7 @@ for (const [index, name] of editable.entries()) {
 
     const undone = await place.run(['uninstall', ...(both ? ['--local'] : [])]);
     assert.equal(undone.status, 0, undone.stderr);
-    // Where entries of ours were there already, it is not known what the file was like before the first of them.
+    // If the file already contained entries of ours, its content before the first of them is unknown.
     const expected = name.startsWith('older-') || name.startsWith('duplicates-') ? textOf(name, 'removed.jsonc') : before;
     if (expected === null) assert.ok(!existsSync(path));
     else assert.equal(readFileSync(path, 'utf8'), expected);
@@ -469,7 +469,7 @@ for (const [index, name] of editable.entries()) {
 }
 
 for (const name of refused) {
-  test(`${name}: init --statusline ends with 1, names the local settings, line and column, and leaves everything as it was`, async (t) => {
+  test(`${name}: init --statusline exits with 1, names file, line and column, and changes nothing`, async (t) => {
     const place = world(t);
     const path = join(place.project, '.claude', 'settings.local.json');
     mkdirSync(join(place.project, '.claude'));
@@ -499,7 +499,7 @@ test('--user puts it into the user settings, beside the hooks, and uninstall --u
   assert.ok(!existsSync(join(place.claude, 'cc-session-recover')));
 });
 
-test('a new one is drawn every minute, unless it covers one that says for itself how often', async (t) => {
+test('a new status line refreshes every minute unless it wraps one of the user settings', async (t) => {
   for (const [user, expected] of [[null, 60], ['date', undefined]]) {
     const place = world(t);
     if (user !== null) writeFileSync(join(place.claude, 'settings.json'), JSON.stringify({ statusLine: { type: 'command', command: user } }));
@@ -509,7 +509,7 @@ test('a new one is drawn every minute, unless it covers one that says for itself
   }
 });
 
-test('settings that somebody changed since lose only what is ours', async (t) => {
+test('uninstall removes only our part from settings that changed since', async (t) => {
   const place = world(t);
   const path = join(place.project, '.claude', 'settings.local.json');
   await lined(place, "echo 'mine'");
@@ -520,7 +520,7 @@ test('settings that somebody changed since lose only what is ours', async (t) =>
   assert.equal(readFileSync(path, 'utf8'), `${JSON.stringify(expected, null, 2)}\n`);
 });
 
-test('where our own record is lost, uninstall still puts the other status line back', async (t) => {
+test('uninstall restores the wrapped status line even if our record is lost', async (t) => {
   const place = world(t);
   await lined(place, 'echo mine');
   rmSync(place.state, { recursive: true });
@@ -530,7 +530,7 @@ test('where our own record is lost, uninstall still puts the other status line b
   assert.ok(!existsSync(join(place.project, '.claude', 'cc-session-recover')));
 });
 
-test('uninstall --local takes the status line out and leaves the hooks of the project', async (t) => {
+test('uninstall --local removes the status line and leaves the project hooks', async (t) => {
   const place = world(t);
   await lined(place, 'echo mine');
   const { status, stderr } = await place.run(['uninstall', '--local']);
@@ -548,7 +548,7 @@ test('hooks first and the status line later, in one file: uninstall restores the
   mkdirSync(join(place.project, '.claude'));
   writeFileSync(path, '{"model":"opus"}');
   for (const argv of [['init', '--local'], ['init', '--local', '--statusline'], ['init', '--statusline']]) assert.equal((await place.run(argv)).status, 0);
-  // The hooks of the project are taken out alone: the local settings are another choice of the person.
+  // Only the hooks of the project are removed: the local settings are a separate choice of the user.
   assert.equal((await place.run(['uninstall'])).status, 0);
   assert.ok(valueOf(readFileSync(path, 'utf8')).statusLine.command.includes(MARKER));
   assert.equal((await place.run(['uninstall', '--local'])).status, 0);
@@ -556,7 +556,7 @@ test('hooks first and the status line later, in one file: uninstall restores the
   assert.deepEqual(readdirSync(join(place.project, '.claude')), ['settings.local.json']);
 });
 
-test('--dry-run writes nothing and shows exactly what is then written; --json tells the same', async (t) => {
+test('init --statusline --dry-run writes nothing and shows exactly what is then written, also as JSON', async (t) => {
   const place = world(t);
   const local = join(place.project, '.claude', 'settings.local.json');
   mkdirSync(join(place.project, '.claude'));
@@ -580,7 +580,7 @@ test('--dry-run writes nothing and shows exactly what is then written; --json te
   assert.ok(parsePatch(out.stdout).some(({ newFileName }) => newFileName === 'b/.claude/settings.local.json'), out.stdout);
 });
 
-test('the help says why it is not put where colleagues would see it', async (t) => {
+test('the help of --statusline explains why it writes settings that are not shared', async (t) => {
   const { stdout } = await world(t).run(['init', '--help']);
   assert.match(stdout.replace(/\s+/g, ' '), /--statusline .*settings\.local\.json.*colleagues/);
 });

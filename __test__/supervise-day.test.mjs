@@ -1,6 +1,6 @@
-// A supervisor that waits for a day, in a project with 1,000 transcripts. The day passes 3,600 times as fast (libfaketime; it
-// looks as much more often), while every half hour another session stops and an earlier one goes on by hand.
-// `CC_RECOVER_TEST_IDLE=1` also watches a minute of the real time, in which nothing happens.
+// A supervisor that waits for a day in a project with 1,000 transcripts. The day passes 3,600 times as fast (libfaketime), so passes are as
+// much more frequent; every half hour another session stops and the user continues an earlier one. `CC_RECOVER_TEST_IDLE=1` also observes
+// one minute of real time in which nothing happens.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -20,10 +20,10 @@ const HOUR = 3600_000;
 const DAY = 24 * 3600;
 
 const library = ['/usr/lib/*/faketime/libfaketimeMT.so.1', '/usr/lib64/faketime/libfaketimeMT.so.1', '/usr/lib/faketime/libfaketimeMT.so.1'].flatMap((pattern) => found(pattern))[0];
-/** The boot clock is not faked: what is due has to be so by both. @type {Record<string, string>} */
+/** The boot clock is not faked: a stop is due only if both clocks agree. @type {Record<string, string>} */
 const FASTER_ENV = { LD_PRELOAD: library ?? '', FAKETIME: `+0 x${FASTER}`, FAKETIME_DONT_FAKE_MONOTONIC: '1', NO_FAKE_STAT: '1' };
 
-/** Why time cannot be made to pass faster here, or `false`. */
+/** Why time cannot be accelerated here, or `false`. */
 const slow = (() => {
   if (process.platform !== 'linux') return 'time is made to pass faster by libfaketime, and processes are looked at in /proc: Linux only';
   if (library === undefined) return 'libfaketime is not installed';
@@ -32,7 +32,7 @@ const slow = (() => {
   return Number(stdout) > 10_000 ? false : 'libfaketime does not work with this node';
 })();
 
-/** Paths of a pattern with one star, which names a directory. @param {string} pattern @returns {string[]} */
+/** Returns the paths that match a pattern with one star, which stands for a directory. @param {string} pattern @returns {string[]} */
 function found(pattern) {
   const [before, after] = pattern.split('*');
   if (after === undefined) return existsSync(pattern) ? [pattern] : [];
@@ -40,11 +40,11 @@ function found(pattern) {
 }
 
 /**
- * A supervisor in a project with many transcripts that are no business of it, and one session whose limit ends in three days.
+ * Starts a supervisor in a project with many transcripts that need no work, and one session whose limit resets in three days.
  *
  * @param {import('node:test').TestContext} t
- * @param {{age?: number, env?: Record<string, string>, poll?: number}} how `age`: seconds since the many were written to; `poll`:
- *   real seconds between two looks.
+ * @param {{age?: number, env?: Record<string, string>, poll?: number}} how `age`: seconds since the many transcripts were last written;
+ *   `poll`: real seconds between two passes.
  */
 async function waiting(t, { age = 0, env = {}, poll = 30 }) {
   const place = world(t);
@@ -70,24 +70,24 @@ async function waiting(t, { age = 0, env = {}, poll = 30 }) {
   return { place, scene, session, pid, runs: () => child.exitCode === null && child.signalCode === null, now: () => began + (Date.now() - began) * FASTER };
 }
 
-/** Kilobytes in memory; what `status` says of it lags behind. @param {number} pid */
+/** Returns the resident kilobytes of a process; the value in /proc's `status` lags behind. @param {number} pid */
 const memory = (pid) => Number(/Rss:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]);
-/** Open files. @param {number} pid */
+/** Returns the number of open files. @param {number} pid */
 const files = (pid) => readdirSync(`/proc/${pid}/fd`).length;
-/** Clock ticks of processor time, ended threads included. @param {number} pid */
+/** Returns the processor time in clock ticks, including ended threads. @param {number} pid */
 const ticks = (pid) => {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return Number(fields[11]) + Number(fields[12]);
 };
-/** How often each thread has waited for something. @param {number} pid @returns {Map<string, number>} */
+/** Returns how often each thread has waited. @param {number} pid @returns {Map<string, number>} */
 const waits = (pid) => new Map(readdirSync(`/proc/${pid}/task`).map((thread) => [thread, Number(/\nvoluntary_ctxt_switches:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8'))?.[1])]));
-/** Bytes and files of a directory. @param {string} directory */
+/** Returns the bytes and the number of files of a directory. @param {string} directory */
 function size(directory) {
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return { files: entries.length, bytes: entries.reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0) };
 }
 
-/** In what a process has grown since the first sample. @param {{rss: number, fds: number}[]} samples */
+/** Returns in what the process has grown since the first sample. @param {{rss: number, fds: number}[]} samples */
 function grown(samples) {
   const [first, last] = [samples[0], samples[samples.length - 1]];
   const most = Math.max(...samples.map(({ rss }) => rss));
@@ -97,7 +97,7 @@ function grown(samples) {
   ];
 }
 
-test('while a day of waiting passes the supervisor grows neither in memory nor in open files nor on disk', { skip: slow }, async (t) => {
+test('the supervisor does not grow in memory, open files or disk use during a day of waiting', { skip: slow }, async (t) => {
   const { place, scene, session, pid, runs, now } = await waiting(t, { env: FASTER_ENV, poll: 30 / FASTER });
   const began = now();
   const stamped = (/** @type {any} */ record) => (record.timestamp ? { ...record, timestamp: new Date(now()).toISOString() } : record);
@@ -116,7 +116,7 @@ test('while a day of waiting passes the supervisor grows neither in memory nor i
       }
       samples.push({ rss: memory(pid), fds: Math.min(...fds), ...size(place.state) });
     }
-    // The last of the incidents are closed in time to be seen.
+    // Start no new stops near the end, so that the last incidents are closed in time.
     if (half > 2 * HOURS - 4) continue;
     scene.stop(idOf(0x10000 + half), { fixture: 'quota-weekly-print', resetsIn: 4 * DAY, edit: stamped });
     if (half > 2) goesOn(join(scene.transcripts, `${idOf(0x10000 + half - 2)}.jsonl`), stamped);
@@ -132,13 +132,13 @@ test('while a day of waiting passes the supervisor grows neither in memory nor i
   t.diagnostic(`open files: ${samples.map(({ fds }) => fds).join(' ')}`);
   t.diagnostic(`state: ${first.files} files, ${first.bytes} bytes -> ${last.files} files, ${last.bytes} bytes; ${journal} lines of journal, ${changes} sessions`);
   assert.deepEqual(grown(samples), []);
-  // Looks that find nothing new write nothing: what is written goes with what happened.
+  // Passes that find nothing new write nothing: the amount written depends on the number of changes.
   assert.equal(journal <= 6 * changes, true, `${journal} lines of journal`);
   assert.equal(last.files - first.files <= 3 * changes, true, 'files of state');
   assert.equal(last.bytes - first.bytes <= 8192 * changes, true, 'bytes of state');
 });
 
-test('a process that keeps memory and files is found to grow by the same look at it', { skip: slow }, async (t) => {
+test('the growth check detects a process that accumulates memory and files (control)', { skip: slow }, async (t) => {
   const kept = 'const { openSync } = require("node:fs"); const kept = []; setInterval(() => kept.push(openSync("/dev/null"), Buffer.alloc(65536, 1)), 10);';
   const child = spawn(process.execPath, ['-e', kept], { stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));
@@ -151,7 +151,7 @@ test('a process that keeps memory and files is found to grow by the same look at
   assert.deepEqual(grown(samples).map((text) => text.split(':')[0]), ['memory', 'open files']);
 });
 
-test('while nothing happens for a minute it looks twice and does nothing else', { skip: process.env.CC_RECOVER_TEST_IDLE === '1' ? process.platform !== 'linux' : 'CC_RECOVER_TEST_IDLE=1 watches a minute' }, async (t) => {
+test('the idle supervisor uses less than 0.5 % of a processor and wakes no other thread', { skip: process.env.CC_RECOVER_TEST_IDLE === '1' ? process.platform !== 'linux' : 'CC_RECOVER_TEST_IDLE=1 watches a minute' }, async (t) => {
   const { pid, runs } = await waiting(t, {});
   await later(5000);
   const [before, used] = [waits(pid), ticks(pid)];
@@ -163,7 +163,7 @@ test('while nothing happens for a minute it looks twice and does nothing else', 
   assert.deepEqual(waited.filter(([thread, count]) => thread !== 'main' && Number(count) > 0), [], 'a thread that has nothing to do was woken');
 });
 
-/** A person goes on in a session, and its turn ends. @param {string} transcript @param {(record: any) => any} stamped */
+/** Writes that the user continues a session and its turn ends. @param {string} transcript @param {(record: any) => any} stamped */
 function goesOn(transcript, stamped) {
   const records = readFileSync(transcript, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
   const asked = records.find(({ type }) => type === 'user');

@@ -1,6 +1,5 @@
-// A supervisor that is killed at each step of an attempt, under strace: whatever it had written by then, the next one finishes the
-// attempt, never with two clients, never with a forked conversation. Ten of them are tried; `CC_RECOVER_TEST_POINTS=all`
-// tries them all.
+// A supervisor that is killed at each step of an attempt, under strace: whatever it had written by then, the next one finishes the attempt,
+// never with two clients, never with a forked conversation. Ten steps are tried; `CC_RECOVER_TEST_POINTS=all` tries all of them.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -13,11 +12,11 @@ import { forks, looks, mostAtOnce, supervised } from './lib/supervised.mjs';
 import { killedAt, points, resumeNowWords, superviseWords, traced, untraceable } from './lib/traced.mjs';
 
 const ALL = process.env.CC_RECOVER_TEST_POINTS === 'all';
-/** Steps that are tried otherwise. */
+/** Number of steps tried by default. */
 const SOME = 10;
 const SESSION = idOf(0xa00);
 
-/** Who makes the attempt, and whether the stop is known before. Where it is not, entering it is part of what can be cut short. */
+/** Who makes the attempt, and whether the stop was recorded before. If not, recording it can be cut short too. */
 const WAYS = [
   { name: 'a supervisor that finds the stop', known: false, words: superviseWords },
   { name: 'a supervisor', known: true, words: superviseWords },
@@ -25,7 +24,7 @@ const WAYS = [
 ];
 
 /**
- * A session that is due, in a world of its own.
+ * Creates a session that is due, in a world of its own.
  *
  * @param {import('node:test').TestContext} t
  * @param {boolean} known
@@ -46,13 +45,13 @@ async function dueSession(t, known, options) {
 
 /** @typedef {Awaited<ReturnType<typeof dueSession>>} Due */
 
-/** What of a step is the same in every run. @param {import('./lib/traced.mjs').Point} point */
+/** Returns the part of a step that is the same in every run. @param {import('./lib/traced.mjs').Point} point */
 function stepOf({ call, text }) {
   const path = /\/state\/[^">]*/.exec(text)?.[0] ?? '';
   return `${call} ${path.replace(/\.\d+-\d+\.cc-recover-tmp/, '').replace(/\d{8}T\d+Z-\d+-\d+/, '*').replace(/\*\.\d+\.part/, '*.part').replace(/-[0-9a-f]{16}\./, '-*.')}`.trim();
 }
 
-/** Lets the next supervisor finish, and tells what went wrong. @param {Due} due @returns {Promise<string[]>} */
+/** Lets the next supervisor finish and returns what went wrong. @param {Due} due @returns {Promise<string[]>} */
 async function finished({ place, scene, transcript }) {
   looks(await place.run(['watch', '--until-done', '--json']));
   const wrong = [];
@@ -66,7 +65,7 @@ async function finished({ place, scene, transcript }) {
   return wrong;
 }
 
-/** How far a killed one had come. @param {Due} due */
+/** Returns how far a killed supervisor had come. @param {Due} due */
 function reached({ place, scene }) {
   if (!existsSync(join(place.state, 'incidents', `${SESSION}.json`))) return 'nothing known';
   const { phase, attempts } = scene.incident(SESSION);
@@ -75,12 +74,16 @@ function reached({ place, scene }) {
   return `${phase}${child}, ${log.filter(({ event }) => event === 'start').length} begun, ${log.filter(({ event }) => event === 'end').length} ended`;
 }
 
-/** Kills the supervisor that works. @param {Due} due */
+/** Kills the running supervisor. @param {Due} due */
 function killSupervisor({ place }) {
   process.kill(JSON.parse(readFileSync(join(place.state, 'supervisor.json'), 'utf8')).pid, 'SIGKILL');
 }
 
-/** A supervisor that is killed while a client works that cannot be seen, and has read the conversation, but added nothing yet. @param {import('node:test').TestContext} t */
+/**
+ * Kills a supervisor while a hidden client is working, which has read the conversation but added nothing yet.
+ *
+ * @param {import('node:test').TestContext} t
+ */
 async function killedAtWork(t) {
   const due = await dueSession(t, true, { registerAfter: 5000, hidden: true });
   const one = traced(due.place, superviseWords(due.place), ['trace=none']);
@@ -101,9 +104,9 @@ async function until(condition) {
   }
 }
 
-// Most of the time something is waited for, so they go side by side.
-describe('a supervisor that is killed', { skip: untraceable, concurrency: true }, () => {
-  test(`after a supervisor that was killed at ${ALL ? 'every' : 'a'} step of an attempt the next one resumes the session, once`, async (t) => {
+// The tests mostly wait, so they run concurrently.
+describe('a killed supervisor', { skip: untraceable, concurrency: true }, () => {
+  test(`after a supervisor is killed at ${ALL ? 'every' : 'a'} step of an attempt the next one resumes the session once`, async (t) => {
     /** @type {{way: typeof WAYS[number], step: string, point: import('./lib/traced.mjs').Point}[]} */
     const steps = [];
     const known = new Set();
@@ -135,17 +138,17 @@ describe('a supervisor that is killed', { skip: untraceable, concurrency: true }
     });
     await inTurns(kills, 3);
     t.diagnostic(`${chosen.length - missed} of ${steps.length} steps: ${[...states].toSorted().join('; ')}`);
-    // How often a thread looks at the process it waits for is not the same in every run.
+    // How often a thread polls the process that it waits for varies between runs, so a few steps may not occur.
     assert.equal(missed <= chosen.length / 5, true, `${missed} of ${chosen.length} were not met`);
     if (ALL) assert.equal(chosen.length - missed >= 40, true, `${chosen.length - missed} were met`);
   });
 
-  test('a client that no process table and no registry shows is known by what was written down before the supervisor was killed', async (t) => {
+  test('a client missing from process table and registry is known from the records of the killed supervisor', async (t) => {
     const due = await killedAtWork(t);
     assert.deepEqual(await finished(due), []);
   });
 
-  test('without the intent and the lease the same check finds two clients and a forked conversation', async (t) => {
+  test('without intent and lease the same check finds two clients and a forked conversation (control)', async (t) => {
     const due = await killedAtWork(t);
     rmSync(join(due.place.state, 'incidents', `${SESSION}.json`));
     for (const name of readdirSync(join(due.place.state, 'leases'))) rmSync(join(due.place.state, 'leases', name));
@@ -154,9 +157,10 @@ describe('a supervisor that is killed', { skip: untraceable, concurrency: true }
     assert.deepEqual([wrong.includes('2 clients at once'), wrong.includes('2 starts'), forks(due.transcript).length > 0], [true, true, true], wrong.join('; '));
   });
 
-  test('a client whose start takes long is waited for by the next supervisor when its own was killed meanwhile', async (t) => {
+  test('the next supervisor waits for a slowly starting client of a killed supervisor', async (t) => {
     const due = await dueSession(t, true);
-    // Between being a process and being the client, for longer than an unseen process is waited for.
+    // Delay the step between the start of the process and the start of the client for longer than the supervisor waits for a hidden
+    // process.
     const one = traced(due.place, superviseWords(due.place), ['trace=setpgid', 'inject=setpgid:delay_enter=3000000']);
     await until(() => due.scene.incident(SESSION).phase === 'attempting');
     await later(500);

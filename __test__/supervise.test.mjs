@@ -1,5 +1,5 @@
-// The supervisor of closed sessions under stress: many at once, sessions that are opened under its hands, projects that are
-// changed under it, and clients that misbehave. `CC_RECOVER_TEST_ROUNDS` makes the first test longer.
+// The supervisor of closed sessions under stress: many at once, sessions that are opened and projects that are changed while it works, and
+// clients that misbehave. `CC_RECOVER_TEST_ROUNDS` makes the first test longer.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -16,7 +16,13 @@ const skip = process.platform !== 'linux';
 const ROUNDS = Number(process.env.CC_RECOVER_TEST_ROUNDS ?? 4);
 const MANY = 50;
 
-/** What must be true of a session that was resumed once. @param {Awaited<ReturnType<typeof supervised>>} scene @param {string} id @param {string} transcript */
+/**
+ * Asserts that a session was resumed exactly once.
+ *
+ * @param {Awaited<ReturnType<typeof supervised>>} scene
+ * @param {string} id
+ * @param {string} transcript
+ */
 function resumedOnce(scene, id, transcript) {
   assert.equal(mostAtOnce(scene.clientLog(), id), 1, 'two clients at once');
   assert.deepEqual(forks(transcript), [], 'a message with two answers');
@@ -25,7 +31,7 @@ function resumedOnce(scene, id, transcript) {
   assert.deepEqual([phase, attempts.length], ['recovered', 1]);
 }
 
-test(`of ${MANY} supervisors that look at once, one resumes the session, once`, { skip }, async (t) => {
+test(`one of ${MANY} concurrent supervisors resumes the session once`, { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place, { delay: 300, registerAfter: 100 });
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -38,7 +44,7 @@ test(`of ${MANY} supervisors that look at once, one resumes the session, once`, 
   }
 });
 
-test('without the lease and the look at who is at work the same start forks the conversation', { skip }, async (t) => {
+test('without the lease and the owner check the same start forks the conversation (control)', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place, { delay: 300, registerAfter: 100 });
   const id = idOf(0x200);
@@ -79,7 +85,7 @@ test('a session that the user has opened, or continued, a moment before the atte
   assert.match(stdout.trimEnd().split('\n').at(-1) ?? '', /process \d+ has it open/);
 });
 
-test('a session that somebody has open does not keep the others from being resumed', { skip }, async (t) => {
+test('an open session does not keep other sessions from being resumed', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place);
   const [open, closed] = [idOf(0x311), idOf(0x312)];
@@ -116,7 +122,7 @@ test('a session that was recovered, and stops again without a hook that records 
   assert.deepEqual([mostAtOnce(scene.clientLog(), id), forks(transcript)], [1, []]);
 });
 
-test('a stop that the supervisor found before its hook did still learns which program the client was', { skip }, async (t) => {
+test('an incident that the supervisor created before the hook ran still records the client program', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place);
   const id = idOf(0x341);
@@ -154,10 +160,10 @@ test('an incident whose file is damaged is quarantined and made again from the t
   assert.equal(readdirSync(join(place.state, 'quarantine')).length, 1);
 });
 
-// Where there is strace every step is tried by supervise-killed.test.mjs; these moments are only chosen by time.
+// With strace, supervise-killed.test.mjs tries every step; these moments are chosen only by time.
 const moments = skip || (untraceable === false && 'each step is tried under strace');
 
-test('after a supervisor that was killed at one of 24 moments around an attempt the next one resumes the session, once', { skip: moments }, async (t) => {
+test('after a supervisor is killed at one of 24 moments around an attempt the next one resumes the session once', { skip: moments }, async (t) => {
   const reached = new Set();
   const kills = Array.from({ length: 24 }, (_, index) => async () => {
     const place = world(t);
@@ -182,7 +188,7 @@ test('after a supervisor that was killed at one of 24 moments around an attempt 
   assert.equal(reached.size >= 3, true, [...reached].join('; '));
 });
 
-/** What somebody may have put into a project, or changed there, while nobody looked. @type {[string, (project: string) => void][]} */
+/** Files that may have been added to a project, or changed there, unnoticed. @type {[string, (project: string) => void][]} */
 const SHAPES = [
   ['.claude/settings.json gets a hook', (p) => edit(p, '.claude/settings.json', (text) => JSON.stringify({ ...JSON.parse(text), hooks: { ...JSON.parse(text).hooks, PreToolUse: [{ hooks: [{ type: 'command', command: 'touch ran' }] }] } }))],
   ['.claude/settings.json is reformatted', (p) => edit(p, '.claude/settings.json', (text) => `${text}\n`)],
@@ -220,7 +226,7 @@ function relink(project, name) {
   symlinkSync(join(dirname(project), 'settings-elsewhere.json'), join(project, name));
 }
 
-/** A project with hooks and rules of its own. @param {string} project */
+/** Gives a project hooks and rules of its own. @param {string} project */
 function furnish(project) {
   put(project, '.claude/hooks/check.sh', 'true');
   put(project, 'CLAUDE.md', 'Be careful.');
@@ -228,7 +234,7 @@ function furnish(project) {
   symlinkSync(join(dirname(project), 'target.sh'), join(project, '.claude/hooks/linked.sh'));
 }
 
-test('what decides what runs in a project, planted or changed after the stop, holds the session, and preview says why', { skip }, async (t) => {
+test('a planted or changed file that decides what runs holds the session, and preview states the reason', { skip }, async (t) => {
   const held = SHAPES.map(([name, change], index) => async () => {
     const place = world(t);
     furnish(place.project);
@@ -251,7 +257,7 @@ test('what decides what runs in a project, planted or changed after the stop, ho
   await inTurns(held, 3);
 });
 
-test('where nothing was changed exactly what preview shows is started', { skip }, async (t) => {
+test('without changes the supervisor starts exactly what preview shows', { skip }, async (t) => {
   const place = world(t);
   furnish(place.project);
   const scene = await supervised(place);
@@ -271,10 +277,10 @@ test('where nothing was changed exactly what preview shows is started', { skip }
   assert.equal(configDir === null, unset.includes('CLAUDE_CONFIG_DIR'));
 });
 
-/** From the narrowest to the widest. @type {Record<string, number>} */
+/** Permission modes from the narrowest to the widest. @type {Record<string, number>} */
 const WIDTH = { plan: 0, dontAsk: 1, default: 1, acceptEdits: 2, auto: 3, bypassPermissions: 4 };
 
-// Every session began, and has a prompt, of its own: none was started after the stop of another one.
+// Give every session a start and a prompt of its own, so that none counts as started after the stop of another.
 const edited = (/** @type {any} */ record, /** @type {string | undefined} */ mode, /** @type {number} */ index) => {
   const at = record.isApiErrorMessage || !record.timestamp ? {} : { timestamp: new Date(Date.parse(record.timestamp) - 3_600_000).toISOString() };
   if (record.type !== 'user') return { ...record, ...at };
@@ -282,7 +288,7 @@ const edited = (/** @type {any} */ record, /** @type {string | undefined} */ mod
   return { ...record, ...at, permissionMode: mode, message: { ...record.message, content: typeof content === 'string' ? `${content} ${index}` : content } };
 };
 
-test('no permission mode is ever above the recorded one or the ceiling, whatever settings say, and bypass is never given', { skip }, async (t) => {
+test('a run never exceeds the recorded permission mode or the ceiling, and never bypasses permissions', { skip }, async (t) => {
   const recorded = ['plan', 'default', 'dontAsk', 'acceptEdits', 'auto', 'bypassPermissions', undefined];
   const ceilings = ['plan', 'default', 'acceptEdits', 'auto', 'bypassPermissions'];
   const settings = [undefined, 'acceptEdits', 'bypassPermissions'];
@@ -313,7 +319,8 @@ test('no permission mode is ever above the recorded one or the ceiling, whatever
 });
 
 /**
- * What a client may do instead of working, and what must come of it.
+ * What a client may do instead of working, and the expected outcome.
+ *
  * @type {{name: string, runs: Record<string, unknown>[], starts: number, phase: string, outcomes: string[], why?: RegExp, config?: object, task?: boolean, last?: RegExp}[]}
  */
 const BEHAVIOURS = [
@@ -335,7 +342,7 @@ const BEHAVIOURS = [
 test('the outcome of a run is read from the transcript, and a client that did not work is never counted as a success', { skip }, async (t) => {
   const cases = BEHAVIOURS.map(({ name, runs, config, ...expected }, index) => async () => {
     const place = world(t);
-    // The reset is over already, so a second try waits for the waits that grow.
+    // The limit has already reset, so a second attempt waits for the growing retry delays.
     const retry = { rateLimitMinutes: [0.02, 0.02], slowMinutes: 0.02 };
     const scene = await supervised(place, { runs, delay: 50, config: { retry, ...config } });
     const id = idOf(0x700 + index);
@@ -355,7 +362,7 @@ test('the outcome of a run is read from the transcript, and a client that did no
   await inTurns(cases, 3);
 });
 
-/** A watch that can be signalled. @param {ReturnType<typeof world>} place @param {string[]} argv */
+/** Starts a `watch` process that can be signalled. @param {ReturnType<typeof world>} place @param {string[]} argv */
 function spawnWatch(place, argv) {
   const command = new URL('../bin/cc-session-recover.js', import.meta.url).pathname;
   const child = spawn(process.execPath, [command, 'watch', ...argv], { cwd: place.project, env: place.env, stdio: ['ignore', 'pipe', 'inherit'] });

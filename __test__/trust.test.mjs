@@ -1,5 +1,5 @@
-// What a project can set does not decide what the hooks run or where they write: variables of its settings, programs and packages in it,
-// directory links. And the hooks of a project reach the sessions that are started below it and in its worktrees.
+// A project cannot decide what the hooks run or where they write: neither variables of its settings, nor programs and packages in it, nor
+// directory links. The hooks of a project also apply to sessions started below it and in its worktrees.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -12,11 +12,11 @@ import { treeOf } from './lib/settings-files.mjs';
 
 const posix = process.platform === 'win32' ? 'hooks run in a POSIX shell here' : false;
 
-/** The command of the first hook of an event. @param {string} file @param {string} event @returns {string} */
+/** Returns the command of the first hook of an event. @param {string} file @param {string} event @returns {string} */
 const commandIn = (file, event) => JSON.parse(readFileSync(file, 'utf8')).hooks[event][0].hooks[0].command;
 
 /**
- * Runs the hook of a started session and tells whether the session was registered.
+ * Runs the hook of a started session and returns whether it registered the session.
  *
  * @param {ReturnType<typeof world>} place
  * @param {string} command
@@ -31,14 +31,14 @@ async function registers(place, command, { dir = place.project, env = {} } = {})
   return existsSync(join(place.state, 'sessions', id, 'session.json'));
 }
 
-/** A program that leaves a mark. @param {string} path @param {string} mark */
+/** Creates a program that leaves a marker file. @param {string} path @param {string} mark */
 function marker(path, mark) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `#!/bin/sh\necho ran >'${mark}'\n`);
   chmodSync(path, 0o755);
 }
 
-/** Every hook line of a place, by where it was put. @param {ReturnType<typeof world>} place */
+/** Returns every hook command of a place, by where it is installed. @param {ReturnType<typeof world>} place */
 async function lines(place) {
   for (const argv of [['init'], ['init', '--user'], ['plugin']]) {
     const { status, stderr } = await place.run([...argv, '--yes']);
@@ -55,7 +55,7 @@ async function lines(place) {
   };
 }
 
-test('variables that a project sets move neither state nor runtime, and choose no program', { skip: posix }, async (t) => {
+test('environment variables set by a project change neither state nor runtime and select no program', { skip: posix }, async (t) => {
   const place = world(t);
   const { commands, plugin } = await lines(place);
   const evil = join(place.project, 'evil');
@@ -64,7 +64,7 @@ test('variables that a project sets move neither state nor runtime, and choose n
   marker(join(evil, 'bin', 'node'), mark);
   writeFileSync(script, `require('fs').writeFileSync(${JSON.stringify(mark)}, 'ran')`);
   for (const runtime of readdirSync(join(place.state, 'runtime'))) {
-    // No addon: loading it would fail, and the hook would do nothing.
+    // This is not an addon: loading it would fail, and the hook would do nothing.
     mkdirSync(join(evil, 'runtime', runtime), { recursive: true });
     writeFileSync(join(evil, 'runtime', runtime, 'addon.node'), 'x');
   }
@@ -82,13 +82,13 @@ test('variables that a project sets move neither state nor runtime, and choose n
   };
   const before = treeOf(evil);
   for (const [whose, command] of Object.entries(commands)) {
-    // The plugin leaves a session to hooks in settings.
+    // The plugin does nothing for a session that has hooks in settings, so remove those first.
     if (whose === 'plugin') for (const scope of [[], ['--user']]) assert.equal((await place.run(['uninstall', '--yes', ...scope])).status, 0);
     assert.ok(await registers(place, command, { env: { ...hostile, CLAUDE_PLUGIN_ROOT: plugin } }), whose);
     assert.deepEqual(treeOf(evil), before, whose);
     assert.ok(!existsSync(mark), whose);
   }
-  // Negative controls: both would have run.
+  // Negative controls: without protection both would have run.
   execFileSync(process.execPath, ['-e', '0'], { env: { NODE_OPTIONS: hostile.NODE_OPTIONS } });
   assert.ok(existsSync(mark));
   rmSync(mark);
@@ -96,7 +96,7 @@ test('variables that a project sets move neither state nor runtime, and choose n
   assert.ok(existsSync(mark));
 });
 
-test('a package in the project is never loaded, also where nothing is installed', { skip: posix }, async (t) => {
+test('a package in the project is never loaded, even if nothing is installed', { skip: posix }, async (t) => {
   const place = world(t);
   const { commands } = await lines(place);
   const mark = join(place.root, 'mark');
@@ -108,12 +108,12 @@ test('a package in the project is never loaded, also where nothing is installed'
   const line = join(place.project, '.claude', 'cc-session-recover', 'hook.js');
   spawnSync(process.execPath, [line], { input: '{}', env: place.env });
   assert.ok(!existsSync(mark));
-  // Negative control: the package can be loaded from the launcher.
+  // Negative control: the package can be resolved from the launcher.
   execFileSync(process.execPath, ['-e', `require('module').createRequire(${JSON.stringify(line)})('cc-session-recover')`]);
   assert.ok(existsSync(mark));
 });
 
-test('hooks start the node that ran init where their client has none, and doctor reports one that is gone', { skip: posix }, async (t) => {
+test('hooks use the node that ran init when the client has none, and doctor reports a missing node', { skip: posix }, async (t) => {
   const place = world(t);
   const { commands } = await lines(place);
   const empty = join(place.root, 'empty');
@@ -142,7 +142,7 @@ test('hooks start the node that ran init where their client has none, and doctor
   assert.equal((await nodeOf(empty)).status, 'ok');
 });
 
-test('a hook line ends quietly where nothing is installed, or only a launcher of an earlier version', { skip: posix }, async (t) => {
+test('a hook command exits silently when nothing or only an older launcher is installed', { skip: posix }, async (t) => {
   const place = world(t);
   const { commands } = await lines(place);
   const elsewhere = join(place.home, 'elsewhere');
@@ -157,7 +157,7 @@ test('a hook line ends quietly where nothing is installed, or only a launcher of
 /** @param {ReturnType<typeof world>} place @param {string[]} argv */
 const git = (place, ...argv) => execFileSync('git', ['-C', place.project, '-c', 'user.name=a', '-c', 'user.email=a@b', ...argv], { env: place.env, stdio: ['ignore', 'pipe', 'ignore'] });
 
-test('a session in a subdirectory or a worktree runs the hooks of its project, and doctor says whether it does', { skip: posix }, async (t) => {
+test('a session in a subdirectory or worktree runs the project hooks, and doctor reports whether it does', { skip: posix }, async (t) => {
   const place = world(t);
   git(place, 'init', '-q');
   const local = join(place.project, '.claude', 'settings.local.json');
@@ -199,7 +199,7 @@ test('a session in a subdirectory or a worktree runs the hooks of its project, a
   assert.equal(readFileSync(local, 'utf8'), '{\n  "model": "opus"\n}\n');
 });
 
-test('init says where sessions in subdirectories run no hooks, and names what reaches them', async (t) => {
+test('init warns where sessions in subdirectories run no hooks and suggests init --user', async (t) => {
   const place = world(t);
   const { stderr } = await place.run(['init', '--yes']);
   assert.match(stderr, /^warning: sessions started in a subdirectory of .* run no hooks, because it is not in a git repository: .*init --user$/m);
@@ -210,7 +210,7 @@ test('init says where sessions in subdirectories run no hooks, and names what re
 
 for (const link of ['.claude/cc-session-recover', '.claude/commands', '.claude', '.git/info']) {
   for (const inside of [false, true]) {
-    test(`${link} that is a link ${inside ? 'within' : 'out of'} the project is refused with 4 by init and uninstall, and nothing behind it changes`, { skip: posix && 'links need rights there' }, async (t) => {
+    test(`init and uninstall refuse ${link} that links ${inside ? 'within' : 'out of'} the project with 4 and change nothing behind it`, { skip: posix && 'links need rights there' }, async (t) => {
       const place = world(t);
       const victim = join(inside ? place.project : place.home, 'victim');
       mkdirSync(victim);
@@ -230,7 +230,7 @@ for (const link of ['.claude/cc-session-recover', '.claude/commands', '.claude',
   }
 }
 
-test('a directory that becomes a link after init is not followed by uninstall', { skip: posix && 'links need rights there' }, async (t) => {
+test('uninstall does not follow a directory that became a link after init', { skip: posix && 'links need rights there' }, async (t) => {
   const place = world(t);
   assert.equal((await place.run(['init', '--yes'])).status, 0);
   const own = join(place.project, '.claude', 'commands');
@@ -243,7 +243,7 @@ test('a directory that becomes a link after init is not followed by uninstall', 
   assert.deepEqual(treeOf(victim), before);
 });
 
-test('commands of the user that are a link into the home directory are written there', { skip: posix && 'links need rights there' }, async (t) => {
+test('init --user writes user commands through a link into the home directory', { skip: posix && 'links need rights there' }, async (t) => {
   const place = world(t);
   const dotfiles = join(place.home, 'dotfiles');
   mkdirSync(dotfiles);

@@ -1,5 +1,5 @@
-// One truth: whatever a session is in, `status`, `list`, `show`, `report`, `preview`, `handoff`, HANDOFF.md and the status line
-// say the same of it: the group, what happens next and why, and the command for the user.
+// One truth: whatever state a session is in, `status`, `list`, `show`, `report`, `preview`, `handoff`, HANDOFF.md and the status line agree
+// on it: the group, what happens next and why, and the command for the user.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -12,7 +12,7 @@ import { supervised } from './lib/supervised.mjs';
 
 const skip = process.platform !== 'linux';
 
-/** Groups of `report` for the groups of a session. @type {Record<string, string[]>} */
+/** Groups of `report`, by the group of a session. @type {Record<string, string[]>} */
 const REPORTED = {
   'needs-you': ['needs-you'],
   hung: ['needs-you'],
@@ -24,20 +24,21 @@ const REPORTED = {
 /** @typedef {ReturnType<typeof world>} World */
 /** @typedef {{group: string, state: string, action: string, reason: string, why: string, resume: string | null, next: string}} Told */
 
-/** Text as Markdown and wrapping leave it. @param {string} text */
+/** Removes Markdown characters and line breaks from a text. @param {string} text */
 const bare = (text) => text.replaceAll(/[`'\\*_]/g, '').replaceAll(/\s+/g, ' ');
 
 /**
- * What every verb says of a session, after it was checked that they agree.
+ * Returns what the verbs report about a session, after checking that they agree.
  *
  * @param {World} place @param {string} id @param {string} what
- * @param {{note?: boolean, env?: Record<string, string>}} [options] `note`: HANDOFF.md has to say it; what it says has to agree in any case.
+ * @param {{note?: boolean, env?: Record<string, string>}} [options] `note`: HANDOFF.md must contain it; if it does, it must agree in any
+ *   case.
  * @returns {Promise<Told>}
  */
 async function told(place, id, what, { note = true, env = {} } = {}) {
   const json = async (/** @type {string[]} */ argv) => {
     const { status, stdout, stderr } = await place.run([...argv, '--json'], { cwd: place.root, env });
-    // Nothing waits any more.
+    // Exit code 6: no session waits any more.
     if (argv[0] === 'preview' && status === 6) return { sessions: [] };
     assert.equal(status, 0, `${what}: ${argv.join(' ')}: ${stderr}`);
     return JSON.parse(stdout);
@@ -61,7 +62,7 @@ async function told(place, id, what, { note = true, env = {} } = {}) {
   if (show.incident !== null && !['recovered', 'moved-on', 'superseded'].includes(show.incident.phase)) {
     assert.ok(accounted !== undefined && previewed !== undefined, `${what}: report and preview know it`);
   }
-  // The words: the same sentence on every screen and in the note.
+  // The words must agree too: the same sentence on every screen and in the note.
   const sentences = bare(show.next.why);
   const screens = await Promise.all([['show', id], ['status', '--all'], ['report', '--all'], ['preview', id]].map((argv) => place.run(argv, { cwd: place.root, env })));
   const [shown, , reported, previewScreen] = screens.map(({ stdout }) => bare(stdout).toLowerCase());
@@ -82,7 +83,7 @@ async function told(place, id, what, { note = true, env = {} } = {}) {
   return { group: show.group, state: show.state, action: next.action, reason: next.reason, why: next.why, resume: (commands.resume ?? next.argv)?.join(' ') ?? null, next: nextOf(handoff.text) };
 }
 
-/** What happens next, as a note says it. @param {string} text */
+/** Returns what happens next according to a note. @param {string} text */
 const nextOf = (text) => bare(/What happens next: (.*)/.exec(text)?.[1] ?? '');
 
 /** @param {() => any} look @param {string} what @param {number} [seconds] */
@@ -102,7 +103,7 @@ const incidentOf = (place, id) => {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null;
 };
 
-/** The row of a table. @param {Told} row */
+/** Returns the compared columns of a row. @param {Told} row */
 const row = ({ group, state, action, reason }) => [group, state, action, reason];
 
 const ID = idOf(0x71);
@@ -131,7 +132,7 @@ function registered(place, pid, fields) {
   writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...fields }));
 }
 
-test('an open session: waiting, held by a menu, paused, switched off, closed, its directory gone, cancelled', { skip, timeout: 180_000 }, async (t) => {
+test('open session: all views agree when it waits, is paused, disabled, closed or cancelled, or has a menu open', { skip, timeout: 180_000 }, async (t) => {
   const place = world(t);
   const { client, configure } = await openSession(place);
   const settled = (/** @type {string} */ reason) =>
@@ -180,13 +181,13 @@ test('an open session: waiting, held by a menu, paused, switched off, closed, it
   assert.deepEqual(row(await told(place, ID, 'cancelled')), ['settled', 'orphaned', 'none', 'cancelled']);
 });
 
-/** Every session began an hour ago, with a prompt of its own. */
+/** Edits the records of a session so that it began an hour ago with a prompt of its own. */
 const edit = (/** @type {string} */ name) => (/** @type {any} */ record) => {
   const at = record.isApiErrorMessage || !record.timestamp ? {} : { timestamp: new Date(Date.parse(record.timestamp) - 3_600_000).toISOString() };
   return record.type === 'user' && typeof record.message.content === 'string' ? { ...record, ...at, message: { ...record.message, content: `${record.message.content} ${name}` } } : { ...record, ...at };
 };
 
-test('closed sessions under a supervisor: waiting, paused, denied, failed, stopped again, continued, cancelled, without a supervisor', { skip, timeout: 180_000 }, async (t) => {
+test('closed sessions under a supervisor: all views agree on waiting, paused, failed, continued and cancelled', { skip, timeout: 180_000 }, async (t) => {
   const place = world(t);
   const ids = { waiting: idOf(0x801), paused: idOf(0x802), cancelled: idOf(0x803), denied: idOf(0x804), failed: idOf(0x805), again: idOf(0x806), continued: idOf(0x807) };
   const scene = await supervised(place, {
@@ -195,7 +196,7 @@ test('closed sessions under a supervisor: waiting, paused, denied, failed, stopp
     config: { notify: { desktop: false }, note: { blocks: 20 }, retry: { scheduleMinutes: [0.02, 0.02], rateLimitMinutes: [0.02, 0.02], slowMinutes: 0.05 } },
   });
   const stop = (/** @type {[string, string][]} */ some) => some.forEach(([name, id]) => scene.stop(id, { resetsIn: ['waiting', 'paused', 'cancelled'].includes(name) ? 5000 : -1, edit: edit(name) }));
-  // A limit holds for every session of the account: what has to run before comes first.
+  // A limit applies to every session of the account, so the sessions that must run before it are stopped first.
   const last = new Set(['again', 'waiting', 'paused', 'cancelled']);
   stop(Object.entries(ids).filter(([name]) => !last.has(name)));
   const watch = spawn(process.execPath, [join(import.meta.dirname, '..', 'bin', 'cc-session-recover.js'), 'watch', '--json'], { cwd: place.project, env: place.env, stdio: 'ignore' });
@@ -237,7 +238,7 @@ test('closed sessions under a supervisor: waiting, paused, denied, failed, stopp
   assert.deepEqual(row(alone), ['needs-you', 'orphaned', 'resume', 'no-supervisor']);
 });
 
-/** The client's own record of a cancelled countdown (2.1.332). @param {string} transcript @param {string} cwd */
+/** Writes the client's own record of a cancelled countdown (2.1.332). @param {string} transcript @param {string} cwd */
 function escaped(transcript, cwd) {
   const records = readFileSync(transcript, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
   const { uuid: parentUuid, version } = records.findLast(({ uuid }) => uuid);
@@ -245,7 +246,7 @@ function escaped(transcript, cwd) {
   appendFileSync(transcript, `${JSON.stringify(record)}\n`);
 }
 
-test('an open session: open in two windows, cancelled with Esc in its window, continued there by its user', { skip, timeout: 180_000 }, async (t) => {
+test('open session: all views agree when it is open twice, cancelled with Esc, or continued by the user', { skip, timeout: 180_000 }, async (t) => {
   const place = world(t);
   const { client, hook, fire, transcript } = await openSession(place);
   const noted = (/** @type {string} */ reason) =>
@@ -281,7 +282,7 @@ test('an open session: open in two windows, cancelled with Esc in its window, co
   await client.kill();
 });
 
-test('closed sessions that no waiting helps, or that wait for days: each with its own reason and advice', { skip, timeout: 180_000 }, async (t) => {
+test('closed sessions that waiting cannot fix or that wait for days each have their own reason and action', { skip, timeout: 180_000 }, async (t) => {
   const place = world(t);
   const kinds = { billing: 'billing-print', login: 'auth-print', full: 'prompt-too-long-print', far: 'quota-weekly-print' };
   const ids = Object.fromEntries(Object.keys(kinds).map((name, at) => [name, idOf(0x901 + at)]));

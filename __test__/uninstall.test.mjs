@@ -1,4 +1,4 @@
-// `uninstall`, through the real command. What it gives back after an untouched `init` is tested with `init`, file by file.
+// `uninstall`, through the real command. The tests of `init` check, file by file, what it restores after an unmodified `init`.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ async function installed(t, before) {
   return { place, path };
 }
 
-test('nothing of init is left in an untouched project', async (t) => {
+test('uninstall leaves nothing of init in an unchanged project', async (t) => {
   const { place } = await installed(t, null);
   const { status, stdout, stderr } = await place.run(['uninstall']);
   assert.equal(status, 0, stderr);
@@ -29,7 +29,7 @@ test('nothing of init is left in an untouched project', async (t) => {
   assert.deepEqual(Object.keys(treeOf(place.project)).filter((name) => name !== 'HANDOFF.md' && name !== '.claude'), []);
 });
 
-test('in settings that somebody touched since, only our entries go and every other byte stays', async (t) => {
+test('uninstall removes only our entries from edited settings and preserves every other byte', async (t) => {
   const { place, path } = await installed(t, textOf('foreign-hook-on-the-same-event', 'before.jsonc'));
   const touched = readFileSync(path, 'utf8').replace('"model": "opus"', '"model": "sonnet", // cheaper\n  "env": { "A": "1" }');
   writeFileSync(path, touched);
@@ -39,7 +39,7 @@ test('in settings that somebody touched since, only our entries go and every oth
   assert.equal(readFileSync(path, 'utf8'), expected);
 });
 
-test('a hook that a person put beside ours stays, and so does its list', async (t) => {
+test('uninstall preserves a hook that the user added beside ours, and its list', async (t) => {
   const { place, path } = await installed(t, null);
   const settings = JSON.parse(readFileSync(path, 'utf8'));
   settings.hooks.Stop.push({ hooks: [{ type: 'command', command: 'say done' }] });
@@ -48,7 +48,7 @@ test('a hook that a person put beside ours stays, and so does its list', async (
   assert.deepEqual(parse(readFileSync(path, 'utf8')), { hooks: { Stop: [{ hooks: [{ type: 'command', command: 'say done' }] }] } });
 });
 
-test('settings that were broken since are refused with 1 and left alone', async (t) => {
+test('uninstall refuses broken settings with 1 and leaves them unchanged', async (t) => {
   const { place, path } = await installed(t, '{}\n');
   const broken = readFileSync(path, 'utf8').replace('}\n]', '\n]').slice(0, -4);
   writeFileSync(path, broken);
@@ -58,7 +58,7 @@ test('settings that were broken since are refused with 1 and left alone', async 
   assert.equal(readFileSync(path, 'utf8'), broken);
 });
 
-test('settings that are gone since are no obstacle', async (t) => {
+test('uninstall succeeds when the settings file is gone', async (t) => {
   const { place, path } = await installed(t, null);
   const { rmSync } = await import('node:fs');
   rmSync(path);
@@ -67,7 +67,7 @@ test('settings that are gone since are no obstacle', async (t) => {
   assert.ok(!existsSync(path));
 });
 
-test('--dry-run shows the diff and writes nothing', async (t) => {
+test('uninstall --dry-run shows the diff and writes nothing', async (t) => {
   const { place } = await installed(t, '{\n  "model": "opus"\n}\n');
   const before = treeOf(place.root);
   const { status, stdout, stderr } = await place.run(['uninstall', '--dry-run']);
@@ -81,14 +81,14 @@ test('--dry-run shows the diff and writes nothing', async (t) => {
   assert.deepEqual(treeOf(place.root), before);
 });
 
-test('--json prints the report', async (t) => {
+test('uninstall --json prints the report', async (t) => {
   const { place } = await installed(t, null);
   const report = JSON.parse((await place.run(['uninstall', '--json'])).stdout);
   assert.equal(report.project, place.project);
   assert.equal(report.changed, true);
 });
 
-test('where nothing of ours is, it says so, ends with 6 and changes nothing', async (t) => {
+test('uninstall without a setup reports that, exits with 6 and changes nothing', async (t) => {
   const place = world(t);
   writeFileSync(join(place.project, 'file'), 'x');
   const before = treeOf(place.project);
@@ -99,7 +99,7 @@ test('where nothing of ours is, it says so, ends with 6 and changes nothing', as
   assert.deepEqual(treeOf(place.project), before);
 });
 
-test('a second uninstall has nothing to do, and init works again after it', async (t) => {
+test('a second uninstall has nothing to do, and init works again afterwards', async (t) => {
   const { place, path } = await installed(t, '{}\n');
   assert.equal((await place.run(['uninstall'])).status, 0);
   assert.equal((await place.run(['uninstall'])).status, 6);

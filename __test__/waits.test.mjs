@@ -1,5 +1,5 @@
-// What changes when a waiting session is continued: usage that is available again early, other sessions of its account, a disk that
-// was full at the stop, and a reset that was days away.
+// What changes the time at which a waiting session is continued: usage that is available again early, other sessions of its account, a disk
+// that was full at the stop, and a reset that was days away.
 
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ async function until(check, what, seconds = 20) {
   }
 }
 
-/** A project whose sessions have clients. @param {ReturnType<typeof world>} place @param {object} [config] */
+/** Creates a project whose sessions have clients. @param {ReturnType<typeof world>} place @param {object} [config] */
 async function scene(place, config = QUICK) {
   const { commandOf, transcriptOf } = await hooked(place, config);
   /** @param {string} id @param {number} pid @param {object} payload @param {string} event */
@@ -39,13 +39,13 @@ async function scene(place, config = QUICK) {
   return {
     transcriptOf,
     hook,
-    /** A session that starts. @param {string} id */
+    /** Starts a session with a client. @param {string} id */
     open: async (id) => {
       const client = livingClient(place, id);
       await hook(id, client.pid, 'SessionStart', { source: 'startup' }).ended;
       return client;
     },
-    /** Its stop at a 5-hour limit. @param {string} id @param {number} pid @param {number} resetsIn */
+    /** Stops the session at a 5-hour limit. @param {string} id @param {number} pid @param {number} resetsIn */
     stop: (id, pid, resetsIn) => {
       writeFileSync(transcriptOf(id), transcriptText('quota-5h-interactive', { id, cwd: place.project, resetsIn }));
       return hook(id, pid, 'StopFailure', { error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" });
@@ -53,7 +53,13 @@ async function scene(place, config = QUICK) {
   };
 }
 
-/** A prompt and its answer. @param {string} id @param {string} cwd @param {{asked?: number, answered?: number}} [times] */
+/**
+ * Returns a prompt and its answer as transcript lines.
+ *
+ * @param {string} id
+ * @param {string} cwd
+ * @param {{asked?: number, answered?: number}} [times]
+ */
 function turn(id, cwd, { asked = Date.now(), answered = asked + 5 } = {}) {
   const head = { isSidechain: false, sessionId: id, cwd, version: '2.1.332', entrypoint: 'cli', userType: 'external' };
   const user = { parentUuid: null, ...head, type: 'user', message: { role: 'user', content: 'hi' }, uuid: idOf(0x91), timestamp: new Date(asked).toISOString() };
@@ -62,7 +68,7 @@ function turn(id, cwd, { asked = Date.now(), answered = asked + 5 } = {}) {
   return `${JSON.stringify(user)}\n${JSON.stringify(assistant)}\n`;
 }
 
-test('a turn of another session of the account that was asked for and answered after the stop makes the wait due', { skip }, async (t) => {
+test('a turn of the same account that was asked and answered after the stop makes the wait due', { skip }, async (t) => {
   const place = world(t);
   const { open, stop, transcriptOf } = await scene(place);
   const [own, other] = [idOf(1), idOf(2)];
@@ -71,7 +77,7 @@ test('a turn of another session of the account that was asked for and answered a
   const waiting = stop(own, client.pid, 5000);
   await until(() => existsSync(join(place.state, 'incidents', `${own}.json`)) && incidentOf(place, own).phase === 'waiting', 'it waits');
   const stopped = Date.parse(incidentOf(place, own).stop.at);
-  // The control: an answer that was asked for before the stop may have been under way when the limit was reached.
+  // Negative control: an answer requested before the stop may have been in progress when the limit was reached.
   writeFileSync(transcriptOf(other), turn(other, place.project, { asked: stopped - 4000, answered: Date.now() }));
   await new Promise((resolve) => setTimeout(resolve, 1500));
   assert.equal(incidentOf(place, own).phase, 'waiting');
@@ -84,7 +90,7 @@ test('a turn of another session of the account that was asked for and answered a
   assert.ok(Date.parse(plan.at) < Date.parse(resetsAt) - 4_000_000);
 });
 
-test('of two sessions of one account that are due together one is woken first, and the other seconds after it works', { skip }, async (t) => {
+test('of two due sessions of one account one is woken first, and the other seconds after the first one works', { skip }, async (t) => {
   const place = world(t);
   const { open, stop, transcriptOf } = await scene(place);
   const ids = [idOf(1), idOf(2)];
@@ -93,7 +99,7 @@ test('of two sessions of one account that are due together one is woken first, a
   const first = await Promise.race(hooks.map(async ({ ended }, index) => ({ index, ...(await ended) })));
   assert.equal(first.status, 2);
   const [early, late] = [ids[first.index], ids[1 - first.index]];
-  // The control: nothing is seen of the first one, so the other waits although it is due.
+  // Negative control: the first session shows no activity, so the other one waits although it is due.
   await new Promise((resolve) => setTimeout(resolve, 6000));
   assert.deepEqual(incidentOf(place, late).attempts, []);
   assert.ok(Date.parse(incidentOf(place, late).plan.at) < Date.now());
@@ -103,13 +109,13 @@ test('of two sessions of one account that are due together one is woken first, a
   assert.ok(two - one >= 1000, `${two - one} ms apart`);
 });
 
-test('a stop that cannot be written is written once there is room again, while the client lives', { skip }, async (t) => {
+test('a stop that cannot be written is written once there is space again, while the client is running', { skip }, async (t) => {
   const place = world(t);
   const { open, stop } = await scene(place);
   const client = await open(idOf(1));
   const incidents = join(place.state, 'incidents');
   rmSync(incidents, { recursive: true, force: true });
-  // As on a full disk: neither the incident nor the event in the spool can be written.
+  // Simulate a full disk: neither the incident nor the event in the spool can be written.
   const spool = join(place.state, 'spool');
   for (const dir of [incidents, spool]) {
     rmSync(dir, { recursive: true, force: true });
@@ -120,7 +126,7 @@ test('a stop that cannot be written is written once there is room again, while t
   for (const dir of [incidents, spool]) rmSync(dir);
   await until(() => existsSync(join(incidents, `${idOf(1)}.json`)) && incidentOf(place, idOf(1)).phase === 'waiting', 'it waits');
   assert.equal(waiting.child.exitCode, null);
-  // The control: without a client nothing is waited for.
+  // Negative control: without a client the hook waits for nothing.
   for (const dir of [incidents, spool]) {
     if (existsSync(dir)) renameSync(dir, `${dir}.kept`);
     writeFileSync(dir, '');
@@ -132,7 +138,7 @@ test('a stop that cannot be written is written once there is room again, while t
   assert.ok(seconds < 10, `${seconds} s`);
 });
 
-test('a limit that was days away is notified once more when it has reset, and status says so', { skip }, async (t) => {
+test('the user is notified again when a distant limit has reset, and status reports it', { skip }, async (t) => {
   const place = world(t);
   const { hook, transcriptOf } = await scene(place, { notify: { desktop: true } });
   const id = idOf(1);
@@ -165,7 +171,13 @@ test('a limit that was days away is notified once more when it has reset, and st
   assert.deepEqual(sent(), ['limit-reset']);
 });
 
-/** The end of a turn that the client had wrapped up near a limit, as its own code writes it. @param {string} id @param {string} cwd @param {string[]} notes */
+/**
+ * Returns the end of a turn that the client wrapped up near a limit, as its own code writes it.
+ *
+ * @param {string} id
+ * @param {string} cwd
+ * @param {string[]} notes
+ */
 function wrappedUp(id, cwd, notes) {
   const head = { isSidechain: false, sessionId: id, cwd, version: '2.1.332', entrypoint: 'cli', userType: 'external', gitBranch: 'main' };
   let clock = Date.now() - 10_000;
@@ -185,14 +197,14 @@ function wrappedUp(id, cwd, notes) {
   return `${lines.join('\n')}\n`;
 }
 
-test('an open session that was wrapped up near a limit says that it does not continue by itself, and what to type', { skip }, async (t) => {
+test('an open session wrapped up near a limit reports that it does not continue by itself, and what to type', { skip }, async (t) => {
   const place = world(t);
   const { open, hook, transcriptOf } = await scene(place);
   const id = idOf(1);
   const client = await open(id);
   const path = join(place.state, 'incidents', `${id}.json`);
   const next = async () => JSON.parse((await place.run(['status', '--all', '--json'])).stdout).sessions.find((/** @type {any} */ one) => one.id === id)?.next;
-  // The control: the limit no longer matters.
+  // Negative control: the limit no longer applies to this turn.
   writeFileSync(transcriptOf(id), wrappedUp(id, place.project, ['near_limit', 'release']));
   await hook(id, client.pid, 'Stop', { last_assistant_message: 'Checkpoint. Remaining: the tests' }).ended;
   assert.equal(existsSync(path), false);
@@ -205,17 +217,17 @@ test('an open session that was wrapped up near a limit says that it does not con
   assert.deepEqual([told.action, told.reason], ['notify', 'wrapped-up']);
   assert.match(told.why, /type `continue` in/);
   assert.match(readFileSync(join(place.project, 'HANDOFF.md'), 'utf8'), /does not continue by itself: type .continue. in/);
-  // Once it is closed it is resumed like any other stop.
+  // Once the client is closed, the session is resumed like after any other stop.
   await client.kill();
   await hook(id, client.pid, 'SessionEnd', { reason: 'other' }).ended;
   const closed = incidentOf(place, id).plan;
   assert.deepEqual([closed.action, closed.reason], ['resume', 'client-closed']);
 });
 
-/** The start of an agent in a workflow's journal. @param {number} key */
+/** Returns the start of an agent in a workflow's journal. @param {number} key */
 const started = (key) => JSON.stringify({ type: 'started', key: `v2:${key}`, agentId: `a${key}`, label: `a${key}`, phase: 'P' });
 
-test('a workflow agent that a limit refused is no stopped session, and show lists its run with the call that continues it', { skip }, async (t) => {
+test('a workflow agent refused by a limit is not a stopped session, and show prints the call that continues it', { skip }, async (t) => {
   const place = world(t);
   const { open, hook, transcriptOf } = await scene(place);
   const id = idOf(1);
@@ -241,7 +253,7 @@ test('a workflow agent that a limit refused is no stopped session, and show list
   assert.match(shown, /1 finished: a1/);
   assert.match(shown, /1 refused by the limit: a2/);
   assert.match(shown, /resumeFromRunId/);
-  // The control: the same failure of the main conversation is a stop.
+  // Control: the same failure in the main conversation is a stop.
   const stopped = hook(id, client.pid, 'StopFailure', failure);
   await until(() => existsSync(join(place.state, 'incidents', `${id}.json`)), 'the incident');
   stopped.child.kill('SIGKILL');

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_in_the_past_can_be_given_in_three_ways() {
+    fn since_accepts_a_duration_a_date_and_a_day_name() {
         let now = parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
         let since = |text: &str| since(text, now).map(rfc3339);
         for (text, expected) in [
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_in_the_past_is_refused() {
+    fn since_rejects_text_that_is_not_a_past_time() {
         let now = parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
         let since = |text: &str| since(text, now).map(rfc3339);
         for bad in [

@@ -708,7 +708,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_fractions_and_trailing_commas_are_fine() {
+    fn config_accepts_comments_fractions_and_trailing_commas() {
         let read = with("{ // mine\n \"heartbeat\": {\"graceSeconds\": 0.5,}, }", None);
         assert!(read.problem.is_none(), "{:?}", read.problem);
         assert!((read.config.heartbeat.grace_seconds - 0.5).abs() < 1e-9);
@@ -716,7 +716,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grace_within_the_clients_window_is_a_finding_and_only_two_small_values_are_of_tests() {
+    fn a_short_grace_is_detected_and_only_two_small_values_count_as_test_settings() {
         for (grace, step, short, of_tests) in [
             (150.0, 30.0, false, false),
             (100.0, 30.0, false, false),
@@ -732,7 +732,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_file_names_the_key_and_switches_recovery_off() {
+    fn an_invalid_config_names_the_key_and_disables_recovery() {
         for (text, key) in [
             ("{\"heartbeat\":{\"graceSeconds\":\"x\"}}", "heartbeat.graceSeconds"),
             ("{\"heartbeat\":{\"graceSeconds\":-1}}", "heartbeat.graceSeconds"),
@@ -758,7 +758,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_name_is_answered_with_the_one_that_was_meant() {
+    fn a_misspelled_config_key_suggests_the_correct_one() {
         for (user, project, key, meant) in [
             ("{\"heartbeat\":{\"graceSecond\":1}}", None, "heartbeat.graceSecond", Some("graceSeconds")),
             ("{\"Retention\":{}}", None, "Retention", Some("retention")),
@@ -779,7 +779,7 @@ mod tests {
     }
 
     #[test]
-    fn a_project_can_only_make_less_happen() {
+    fn project_config_can_only_restrict_recovery() {
         let hostile = r#"{"enabled":true,"graceSeconds":0,"maxAttempts":99,"stops":{"usage-limit-weekly":"resume","overloaded":"ignore"}}"#;
         let read = with("{}", Some(hostile));
         assert!(read.problem.is_none(), "{:?}", read.problem);

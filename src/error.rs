@@ -204,7 +204,7 @@ mod tests {
     /// The command line reads its exit codes from this file. `UPDATE_SNAPSHOTS=1 cargo test exit_codes`
     /// regenerates it.
     #[test]
-    fn the_exit_codes_of_the_command_line_are_those_of_the_core() {
+    fn the_command_line_exit_codes_match_the_core() {
         let exits: serde_json::Map<_, _> = ExitCode::ALL
             .into_iter()
             .map(|exit| {
@@ -229,7 +229,7 @@ mod tests {
     /// The panic hook is process-wide, so this runs the same test again in a child process.
     fn said_by_a_panic(debug: bool) -> String {
         let mut again = Command::new(std::env::current_exe().unwrap());
-        again.args(["--exact", "error::tests::a_panic_says_nothing_unless_it_is_asked_to", "--nocapture"]);
+        again.args(["--exact", "error::tests::a_panic_prints_its_message_only_in_debug_mode", "--nocapture"]);
         again.env(PANICS, "1").env_remove("CC_RECOVER_DEBUG");
         if debug {
             again.env("CC_RECOVER_DEBUG", "1");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_says_nothing_unless_it_is_asked_to() {
+    fn a_panic_prints_its_message_only_in_debug_mode() {
         if std::env::var_os(PANICS).is_some() {
             keep_panics_silent(&Environment::of_process());
             assert!(std::panic::catch_unwind(|| panic!("a text for nobody")).is_err());

@@ -475,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_any_more_is_not_opened_as_listed() {
+    fn open_listed_refuses_anything_that_is_not_a_regular_file() {
         let dir = tempfile::tempdir().unwrap();
         let [file, link, pipe, none] = ["file", "link", "pipe", "none"].map(|name| dir.path().join(name));
         std::fs::write(&file, "seven b").unwrap();
@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn every_entry_is_named_and_only_regular_files_are_said_to_be_such() {
+    fn names_in_lists_every_entry_and_marks_only_regular_files() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), "").unwrap();
         std::fs::create_dir(dir.path().join("dir")).unwrap();

@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_branch_commit_and_changed_files() {
+    fn reads_the_branch_commit_and_changed_files() {
         let repository = Repository::new();
         repository.write("one.txt", "2\n");
         repository.write("two words.txt", "");
@@ -526,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_a_detached_head_and_how_far_the_upstream_is() {
+    fn reads_a_detached_head_and_the_distance_to_the_upstream() {
         let repository = Repository::new();
         repository.git(&["branch", "base"]);
         repository.git(&["commit", "-q", "--allow-empty", "-m", "two"]);
@@ -539,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_the_stash_a_linked_worktree_and_what_was_begun() {
+    fn reads_the_stash_a_linked_worktree_and_a_pending_operation() {
         let repository = Repository::new();
         let state = repository.state();
         assert_eq!((state.stashes, state.worktree, state.operation), (0, None, None));
@@ -570,7 +570,7 @@ mod tests {
     }
 
     #[test]
-    fn names_thirty_dirty_files_and_counts_the_rest() {
+    fn lists_thirty_dirty_files_and_counts_the_rest() {
         let repository = Repository::new();
         for index in 0..45 {
             repository.write(&format!("new{index:02}"), "");
@@ -580,7 +580,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_nothing_that_a_hostile_configuration_names() {
+    fn runs_no_program_from_a_hostile_git_configuration() {
         let repository = Repository::new();
         let proof = repository.home.path().join("ran");
         let trap = repository.home.path().join("trap");
@@ -623,7 +623,7 @@ mod tests {
     }
 
     #[test]
-    fn without_git_the_answer_is_unknown() {
+    fn reading_is_unknown_without_git() {
         let home = tempfile::tempdir().unwrap();
         let empty = home.path().join("empty");
         let project = home.path().join("project");
@@ -635,7 +635,7 @@ mod tests {
     }
 
     #[test]
-    fn a_git_inside_the_project_is_never_run() {
+    fn a_git_program_inside_the_project_is_never_run() {
         let home = tempfile::tempdir().unwrap();
         let project = home.path().join("project");
         let proof = home.path().join("ran");
@@ -649,7 +649,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hanging_git_is_killed_with_its_children_and_the_answer_is_unknown() {
+    fn a_hanging_git_is_killed_with_its_children_and_the_reading_is_unknown() {
         let home = tempfile::tempdir().unwrap();
         let project = home.path().join("project");
         std::fs::create_dir(&project).unwrap();
@@ -674,7 +674,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_a_repository_it_says_so() {
+    fn a_directory_outside_a_repository_is_reported_as_such() {
         let home = tempfile::tempdir().unwrap();
         let project = home.path().join("plain");
         std::fs::create_dir(&project).unwrap();
@@ -683,7 +683,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_the_exclude_file_from_a_subdirectory_and_from_a_linked_worktree() {
+    fn finds_the_exclude_file_from_a_subdirectory_and_a_linked_worktree() {
         let repository = Repository::new();
         let expected = repository.dir.join(".git/info/exclude").canonicalize().unwrap();
         let sub = repository.dir.join("sub");
@@ -697,7 +697,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_file_names_are_read_whole_and_shown_harmless() {
+    fn unusual_file_names_are_read_completely_and_sanitised() {
         let output = b"# branch.oid abcdef0123456789\0# branch.head x\0? a\nb \x1b[31mc\0\
             1 .M N... 100644 100644 100644 aaaa bbbb with  two spaces\0\
             u UU N... 1 2 3 4 h1 h2 h3 both\0! ignored\0garbage\0";

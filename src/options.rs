@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_option_is_refused_with_the_name_that_was_meant() {
+    fn an_unknown_option_is_rejected_with_a_suggestion() {
         for (options, unknown, meant) in [
             (json!({"dryrun": true}), "unknown option \"dryrun\"", "did you mean \"dryRun\"?"),
             (json!({"dry-run": true}), "unknown option \"dry-run\"", "did you mean \"dryRun\"?"),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_several_verbs_and_nested_ones_are_checked_too() {
+    fn options_of_other_verbs_and_nested_options_are_checked() {
         assert_eq!(refusal::<ExportOptions>(json!({"al": true})).2.as_deref(), Some("did you mean \"all\"?"));
         let expected = json!({"pid": 1, "startToken": "", "session": "", "sesion": ""});
         let (code, message, hint) = refusal::<KillOptions>(json!({"target": "x", "expected": expected}));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_an_object_or_missing() {
+    fn options_must_be_an_object_or_missing() {
         assert!(read_options::<PruneOptions>(None).is_ok());
         assert!(read_options::<PruneOptions>(Some(Value::Null)).is_ok());
         for other in [json!([]), json!("dryRun"), json!(true)] {

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_of_the_project_is_passed_over_even_behind_a_link() {
+    fn a_program_in_the_project_is_skipped_even_behind_a_link() {
         let root = tempfile::tempdir().unwrap();
         let project = root.path().join("project");
         script(&project.join("bin/tool"));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_told_how_it_ended_and_what_it_complained_of() {
+    fn run_returns_the_exit_code_and_the_sanitised_standard_error() {
         let ended = run(
             Command::new("/bin/sh").args(["-c", "echo 'no\u{1b}[31m bus' >&2; exit 3"]),
             Duration::from_secs(20),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_hangs_is_ended_with_what_it_started() {
+    fn a_hanging_program_is_ended_with_its_children() {
         let dir = tempfile::tempdir().unwrap();
         let pid = dir.path().join("pid");
         let line = format!("/bin/sleep 60 & echo $! > '{}'; wait", pid.display());

@@ -136,7 +136,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn terminal_escapes_titles_and_direction_marks_are_taken_out() {
+    fn sanitising_removes_terminal_escapes_titles_and_direction_marks() {
         let hostile = "a\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}b\u{9b}2Jc\u{202e}d\u{200b}\0e\u{1b}(Bf\u{1b}Pq\u{1b}\\g";
         assert_eq!(sanitised(hostile), "ared bcdefg");
         assert_eq!(sanitised("one\r\ntwo\rthree\tx"), "one\ntwo\nthree\tx");
@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn scripts_and_joined_emoji_stay_as_they_are() {
+    fn sanitising_preserves_scripts_and_joined_emoji() {
         for text in ["grüße 漢字 עברית", "👩\u{200d}💻 e\u{301}", "می\u{200c}خواهم"] {
             assert_eq!(sanitised(text), text);
         }
     }
 
     #[test]
-    fn one_line_is_bounded_and_says_when_it_was_cut() {
+    fn one_line_is_bounded_and_marks_a_cut() {
         assert_eq!(one_line("  a\n b\tc  ", 80), "a b c");
         assert_eq!(one_line("abcdef", 4), "abc…");
     }
@@ -159,7 +159,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn nothing_invisible_survives(text in "(?s).{0,200}", limit in 1_usize..80) {
+        fn one_line_contains_no_invisible_character(text in "(?s).{0,200}", limit in 1_usize..80) {
             let clean = one_line(&text, limit);
             prop_assert!(length(&clean) <= limit);
             prop_assert!(!clean.chars().any(|char| char.is_control() || invisible(char)));

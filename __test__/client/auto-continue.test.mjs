@@ -1,5 +1,5 @@
-// The client's own continuation of a five-hour limit, in a terminal of the real client. It goes first; the session is woken only when it
-// did not go on, so that there is one continue in either case, counted by the API.
+// The client's own continuation of a five-hour limit, in a terminal of the real client. The client goes first; our hook wakes the session
+// only if the client did not continue it, so the API counts exactly one continuation in either case.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
@@ -8,7 +8,7 @@ import { openTerminal } from './terminal.mjs';
 
 const NATIVE = /Your claude\.ai usage limit has reset/;
 
-/** A terminal session that stopped at a limit. */
+/** Opens a terminal session that stops at a limit. */
 async function stopped(t, config, seconds) {
   const stage = await scene(t, { config, scenario: [step.limitFor('5h', seconds), step.text('The task is finished.', { times: 9 })] });
   if (stage === null) return null;
@@ -21,9 +21,9 @@ async function stopped(t, config, seconds) {
   return { stage, terminal, id: sessionId, incident, refusedAt: stage.api.conversation().at(-1).at };
 }
 
-suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 }, () => {
-  test('is left alone: one continue, its own', async (t) => {
-    // The default grace: longer than the client's own random delay of 30 to 90 s, which it looks at every 30 s.
+suite('continuation by the client itself', { concurrency: 2, timeout: 300_000 }, () => {
+  test('a session that the client continues is left alone and continues once', async (t) => {
+    // The default grace period: longer than the client's own random delay of 30 to 90 s, which it checks every 30 s.
     const { heartbeat, ...rest } = QUICK;
     const scenery = await stopped(t, { ...rest, heartbeat: { ...heartbeat, graceSeconds: 150 } }, 5);
     if (scenery === null) return;
@@ -39,7 +39,7 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
     assert.ok(!stage.home.handoff().includes(id), 'the block is gone');
   });
 
-  test('is refused its own continuation where the grace was short and the session was woken first: one continue, ours', async (t) => {
+  test('the client continuation is blocked after a short grace woke the session, which continues once', async (t) => {
     const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, 9);
     if (scenery === null) return;
     const { stage, terminal, id, refusedAt } = scenery;
@@ -62,7 +62,7 @@ suite('the client that continues by itself', { concurrency: 2, timeout: 300_000 
     assert.ok(drift >= 0 && drift <= 5, `woken ${drift} s from the planned second`);
     assert.doesNotMatch(first.users.join('\n'), NATIVE);
     await stage.incident(id, ({ phase }) => phase === 'recovered', 15);
-    // Longer than the client's own continuation would take.
+    // Wait longer than the client's own continuation would take.
     await until('the time of the client to pass', () => Date.now() > Date.parse(incident.stop.resetsAt) + 125_000, 145);
     await pause(1);
     assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');

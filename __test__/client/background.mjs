@@ -1,4 +1,4 @@
-// Background sessions of the real client: started with `--bg`, held by workers of a daemon of the scene's own configuration directory.
+// Background sessions of the real client: started with `--bg`, run by workers of a daemon in the scene's own configuration directory.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -9,7 +9,7 @@ import { kill, run, until } from './scene.mjs';
 const require = createRequire(import.meta.url);
 const { clientEnvironment } = require('../../bin/loopback/client.js');
 
-/** Prepares the scene: workers take the API from the settings alone, and all of the daemon's processes end with the test. */
+/** Prepares the scene: workers read the address of the API only from the settings, and all processes of the daemon end with the test. */
 export function openBackground(stage) {
   const environment = clientEnvironment(stage.home, stage.api, { env: { CLAUDE_CODE_OAUTH_TOKEN: undefined } });
   const env = {
@@ -34,7 +34,7 @@ class Background {
     return run(this.stage.client, args, { cwd: this.stage.home.project, env: this.environment });
   }
 
-  /** Starts a session with a prompt: its job, its id, and the process that holds it. */
+  /** Starts a session with a prompt and returns its job, its id and its owner process. */
   async start(prompt, ...args) {
     const { code, stdout, stderr } = await this.claude('--bg', ...args, prompt);
     assert.equal(code, 0, stderr);
@@ -44,7 +44,7 @@ class Background {
     return { job, id, pid };
   }
 
-  /** What the registry says. */
+  /** Returns the records of the registry. */
   registered() {
     const dir = path.join(this.stage.home.configDir, 'sessions');
     const records = [];
@@ -52,7 +52,7 @@ class Background {
       try {
         records.push(JSON.parse(readFileSync(path.join(dir, name), 'utf8')));
       } catch {
-        // Being written, or gone.
+        // The record is being written, or is gone.
       }
     }
     return records;
@@ -60,7 +60,7 @@ class Background {
 
   async end() {
     await this.claude('daemon', 'stop', '--any');
-    // Hosts and spares follow within seconds; this test is not to wait for them.
+    // Hosts and spares would end within seconds; do not wait for them.
     for (const { pid } of this.stage.inhabitants()) kill(pid);
     await until('the end of the daemon', () => this.stage.inhabitants().length === 0);
   }

@@ -1,6 +1,6 @@
-// What the user does one second before the planned time holds: rounds of every way to say no, side by side, with a process that
-// plays the client. `node __test__/client/bars.mjs [rounds] [at once]` prints one line for each way; exit code 1 when a session was
-// continued all the same. The way `nothing` is the control: there every session is continued.
+// What the user does one second before the planned time takes effect: rounds of every way to prevent a continuation, side by side, with a
+// process that stands in for the client. `node __test__/client/bars.mjs [rounds] [at once]` prints one line for each way; exit code 1 if a
+// session was continued anyway. The way `nothing` is the control: there every session is continued.
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,10 +12,10 @@ const ROUNDS = Number(process.argv[2] ?? 20);
 const AT_ONCE = Number(process.argv[3] ?? 4);
 const ID = idOf(0xba5);
 const QUICK = { heartbeat: { graceSeconds: 0, stepSeconds: 0.2 }, notify: { desktop: false } };
-/** Seconds until the limit resets: the client, the hook and this script have to be ready before. */
+/** Seconds until the limit resets: the client, the hook and this script must be ready before that. */
 const RESETS_IN = 20;
 
-/** The client's own record of a cancelled countdown, by Esc and by Ctrl-C alike (2.1.332). @param {string} transcript */
+/** Writes the client's own record of a cancelled countdown, the same for Esc and Ctrl-C (2.1.332). @param {string} transcript */
 function escaped(transcript) {
   const records = readFileSync(transcript, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
   const last = records.findLast(({ uuid }) => uuid);
@@ -35,7 +35,7 @@ const WAYS = {
   uninstall: ({ place }) => place.run(['uninstall', '--yes']),
 };
 
-/** Plays one round. @param {(scene: Scene) => unknown} act @returns {Promise<'continued' | 'held' | string>} */
+/** Runs one round. @param {(scene: Scene) => unknown} act @returns {Promise<'continued' | 'held' | string>} */
 async function round(act) {
   /** @type {(() => unknown)[]} */
   const after = [];

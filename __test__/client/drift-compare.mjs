@@ -1,8 +1,8 @@
-// What moved between two clients, purely. An observation is what `drift.mjs` saw of one version; lists in it are sorted and without
-// duplicates. Recovery rests on a small part of it: only a change there is a failure.
+// Compares two clients, without side effects. An observation is what `drift.mjs` saw of one version; its lists are sorted and without
+// duplicates. Recovery depends on a small part of it: only a change there is a failure.
 
 /**
- * What was seen of one client version.
+ * Observed behaviour of one client version.
  *
  * @typedef {object} Observation
  * @property {string} version
@@ -14,8 +14,8 @@
  * @property {string[]} statuses Values of its `status`.
  * @property {boolean} wakes A hook that ends with code 2 began a turn.
  * @property {boolean} module A plugin's module was loaded and started a process.
- * @property {{delays: number[], capped: boolean} | null} native Seconds from each reset to the client's own continuation, and whether it gave up
- *   after them; `null` where it was not measured.
+ * @property {{delays: number[], capped: boolean} | null} native Seconds from each reset to the client's own continuation, and whether it
+ *   gave up after them; `null` if not measured.
  */
 
 /** What the product reads or relies on, by part of an observation. */
@@ -40,13 +40,13 @@ const RELIED = {
   limitKeys: ['apiErrorStatus', 'quotaLimits'],
 };
 
-/** A continuation of the client this much later than before, in seconds, is no longer waited for long enough. */
+/** Maximum delay of the client's own continuation after a reset, in seconds; the product does not wait long enough for a later one. */
 const LONGEST_NATIVE_DELAY = 300;
 
 /**
  * @param {Observation} pinned
  * @param {Observation} seen
- * @returns {{where: string, what: string, relied: boolean}[]} Empty when nothing moved.
+ * @returns {{where: string, what: string, relied: boolean}[]} Empty if nothing changed.
  */
 export function drifted(pinned, seen) {
   /** @type {{where: string, what: string, relied: boolean}[]} */
@@ -55,7 +55,14 @@ export function drifted(pinned, seen) {
     for (const gone of before.filter((one) => !after.includes(one))) found.push({ where, what: `gone: ${gone}`, relied: relied.includes(gone) });
     for (const added of after.filter((one) => !before.includes(one))) found.push({ where, what: `new: ${added}`, relied: false });
   };
-  /** A part that maps names to lists. @param {string} where @param {Record<string, string[]>} before @param {Record<string, string[]>} after @param {Record<string, string[]>} relied */
+  /**
+   * Compares a part that maps names to lists.
+   *
+   * @param {string} where
+   * @param {Record<string, string[]>} before
+   * @param {Record<string, string[]>} after
+   * @param {Record<string, string[]>} relied
+   */
   const maps = (where, before, after, relied) => {
     for (const name of Object.keys({ ...before, ...after }).toSorted()) {
       if (after[name] === undefined) found.push({ where, what: `gone: ${name}`, relied: relied[name] !== undefined });

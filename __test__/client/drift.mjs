@@ -1,7 +1,7 @@
-// What a version of Claude Code changed: `npm run drift -- VERSION` installs it on demand, plays stops, an open session, a wake, a plugin's
-// module and, with `--native`, the client's own continuations against the loopback API, and prints what moved against the pinned version.
-// It exits with 1 when something that recovery rests on moved. `npm run drift -- --record` observes the pinned version anew into
-// `fixtures/clients/`. Sessions run in throw-away homes with credentials that open nothing.
+// Shows what a version of Claude Code changed: `npm run drift -- VERSION` installs it on demand, plays stops, an open session, a wake, a
+// plugin's module and, with `--native`, the client's own continuations against the loopback API, and prints the differences from the pinned
+// version. It exits with 1 if something changed on which recovery depends. `npm run drift -- --record` observes the pinned version again
+// and writes the result to `fixtures/clients/`. Sessions run in throw-away homes with credentials that grant no access.
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -26,10 +26,10 @@ const STOPS = {
   billing: step.failure('billing', { times: 20 }),
   'context-full': step.failure('context-full', { times: 20 }),
 };
-/** Windows of the client's own continuation that are played; it gives up after three. */
+/** Number of limits that the client may continue by itself; it gives up after three. */
 const WINDOWS = 4;
 const WINDOW_SECONDS = 8;
-/** Longest wait for one continuation, in seconds; 290 were measured. */
+/** Maximum wait for one continuation, in seconds; the longest measured one took 290. */
 const LONGEST = 420;
 
 const sorted = (/** @type {Iterable<string>} */ names) => [...new Set(names)].toSorted();
@@ -47,10 +47,15 @@ function addRecords(found, records) {
   }
 }
 
-/** Numbers, times and ids of a text replaced, so that two runs agree. @param {string} text */
+/** Replaces numbers, times and ids in a text, so that two runs agree. @param {string} text */
 const plain = (text) => text.replaceAll(/req_\w+/g, 'req_#').replaceAll(/\d{1,2}(?::\d\d)?(?:am|pm)/g, '#').replaceAll(/\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* \d+/g, '#').replaceAll(/\d+/g, '#');
 
-/** Finished turns, a tool call, a subagent, a wake and every stop, in sessions without a terminal. @param {string} version @returns {Promise<Pick<Observation, 'payloads' | 'records' | 'stops' | 'registry' | 'statuses' | 'wakes'>>} */
+/**
+ * Observes finished turns, a tool call, a subagent, a wake and every stop, in sessions without a terminal.
+ *
+ * @param {string} version
+ * @returns {Promise<Pick<Observation, 'payloads' | 'records' | 'stops' | 'registry' | 'statuses' | 'wakes'>>}
+ */
 async function observeSessions(version) {
   const { stage, end } = await stageOf(version);
   try {
@@ -69,7 +74,7 @@ async function observeSessions(version) {
           for (const key of Object.keys(value)) registry.add(key);
           if (value.status) statuses.add(value.status);
         } catch {
-          // Being written.
+          // The client is still writing this file.
         }
       }
     };
@@ -97,7 +102,7 @@ async function observeSessions(version) {
     clearInterval(watching);
     /** @type {Record<string, Set<string>>} */
     const keys = {};
-    // A hook that ended with its client may have been given nothing.
+    // A hook that ended with its client may have received no input.
     for (const payload of payloads().filter(({ hook_event_name: event }) => event !== undefined)) {
       keys[payload.hook_event_name] ??= new Set();
       for (const key of Object.keys(payload)) keys[payload.hook_event_name].add(key);
@@ -130,7 +135,12 @@ async function observeModule(version) {
   }
 }
 
-/** The client's own continuations, one limit after the other, in a terminal. @param {string} version @returns {Promise<Observation['native']>} */
+/**
+ * Observes the client's own continuations, one limit after the other, in a terminal.
+ *
+ * @param {string} version
+ * @returns {Promise<Observation['native']>}
+ */
 async function observeNative(version) {
   const { stage, surrogate, end } = await stageOf(version);
   try {
@@ -156,14 +166,14 @@ async function observeNative(version) {
   }
 }
 
-/** Names of hook events, from the longest list of them in the program. @param {string} program */
+/** Returns the names of hook events, from the longest list of them in the program. @param {string} program */
 function eventsIn(program) {
   const text = readFileSync(realpathSync(program)).toString('latin1');
   const lists = text.match(/\["PreToolUse"(?:,"[A-Za-z]+")+\]/g) ?? [];
   return sorted(JSON.parse(lists.reduce((longest, list) => (list.length > longest.length ? list : longest), '[]')));
 }
 
-/** The program behind the npm package: a launcher names it. @param {string} program */
+/** Returns the native program of the npm package, which its launcher names. @param {string} program */
 function nativeProgram(program) {
   const scope = path.join(path.dirname(program), '..', '@anthropic-ai');
   for (const name of readdirSync(scope)) {
@@ -186,7 +196,7 @@ async function observe(version, { native }) {
   return { version, hookEvents: eventsIn(nativeProgram(program)), ...sessions, module, native: continued };
 }
 
-/** What moved, a line for each kind of change: many stops change in the same way. @param {ReturnType<typeof drifted>} moved */
+/** Returns one line per kind of change, because many stops change in the same way. @param {ReturnType<typeof drifted>} moved */
 function lines(moved) {
   /** @type {Map<string, string[]>} */
   const places = new Map();

@@ -1,4 +1,4 @@
-// `drill` with the real client: what a newcomer runs first.
+// `drill` with the real client, the first command that a new user runs.
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { run } from './scene.mjs';
 
 const CLI = path.join(import.meta.dirname, '..', '..', 'bin', 'cc-session-recover.js');
 
-test('drill proves a recovery with the real client and names its version', async (t) => {
+test('drill recovers a session of the real client and reports its version', async (t) => {
   const client = await clientOrSkip(t, VERSIONS.current);
   if (client === null) return;
   const { code, stdout, stderr } = await run(process.execPath, [CLI, 'drill', '--client', client, '--json', '--reset-in', '5'], {});

@@ -1,5 +1,5 @@
-// A fact about the client that decides how the waiting hook is installed: clients before 2.1.268 keep a hook's timeout in a timer of 31
-// bits, so one that does not fit (over 2,147,483 s, some 24.8 days) ends the hook at once, and nothing is left to wake the session.
+// Behaviour of the client that decides how the waiting hook is installed: clients before 2.1.268 store a hook's timeout in a 31-bit timer,
+// so a timeout that does not fit (over 2,147,483 s, about 24.8 days) ends the hook at once, and nothing can wake the session.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -8,10 +8,12 @@ import { suite, test } from 'node:test';
 import { VERSIONS } from './install.mjs';
 import { pause, scene, step, until } from './scene.mjs';
 
-/** Longest timeout, in seconds, that every client keeps. */
+/** Maximum timeout in seconds that fits into the timer of every client. */
 const FITS = 2_147_483;
 
-/** Opens a session that stops at once and whose only hook asks to be woken two seconds later; counts the requests that follow. */
+/**
+ * Opens a session that stops at once and whose only hook asks to be woken two seconds later. Returns the number of requests that follow.
+ */
 async function wakes(t, version, timeout) {
   const stage = await scene(t, { version, init: false, scenario: [step.limitFor('5h', 1)] });
   if (stage === null) return null;
@@ -36,7 +38,7 @@ suite('the timeout of a waiting hook', { concurrency: 3 }, () => {
     [VERSIONS.current, FITS, 1],
     [VERSIONS.current, FITS + 1, 1],
   ]) {
-    test(`of ${timeout} s ${continued ? 'lets' : 'does not let'} the hook wake a session of ${version}`, async (t) => {
+    test(`a hook timeout of ${timeout} s ${continued ? 'lets' : 'does not let'} the hook wake a session of ${version}`, async (t) => {
       const count = await wakes(t, version, timeout);
       if (count !== null) assert.equal(count, continued);
     });

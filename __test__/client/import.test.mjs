@@ -1,4 +1,4 @@
-// An exported session on the real client: the original is deleted, the export imported, and the client goes on with the same history.
+// An exported session on the real client: the original is deleted, the export is imported, and the client continues with the same history.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { run, scene, step } from './scene.mjs';
 
 const { clientEnvironment } = createRequire(import.meta.url)('../../bin/loopback/client.js');
 
-/** What was said and done, without what the client adds to each request anew. @param {any[]} messages */
+/** Returns the history of the messages, without what the client adds to each request again. @param {any[]} messages */
 function history(messages) {
   return messages.map(({ role, content }) => {
     const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
@@ -19,11 +19,11 @@ function history(messages) {
   }).filter(({ told }) => told.length > 0);
 }
 
-suite('a session that was exported, deleted and imported', { concurrency: 2 }, () => {
+suite('an imported session', { concurrency: 2 }, () => {
   for (const [words, version, archive, elsewhere] of /** @type {[string, string, boolean, boolean]} */ ([
-    ['goes on where it was', VERSIONS.current, false, false],
-    ['goes on in another configuration directory and project, from an archive', VERSIONS.current, true, true],
-    ['goes on with an older client', VERSIONS.beforeApiError, false, false],
+    ['an imported session continues where it was', VERSIONS.current, false, false],
+    ['an imported session continues in another configuration directory and project, from an archive', VERSIONS.current, true, true],
+    ['an imported session continues with an older client', VERSIONS.beforeApiError, false, false],
   ])) {
     test(words, async (t) => {
       const stage = await scene(t, { init: false, version });
@@ -41,7 +41,7 @@ suite('a session that was exported, deleted and imported', { concurrency: 2 }, (
       const exported = await stage.cli('export', id, ...(archive ? ['--archive'] : []), '--json');
       assert.equal(exported.code, 0, exported.stderr);
       const [{ path: saved, digest }] = JSON.parse(exported.stdout).exports;
-      // Everything of it, and of every other session of this throw-away home.
+      // Removes the session, and every other session of this throw-away home.
       rmSync(path.join(home.configDir, 'projects'), { recursive: true });
       const lost = await stage.once('Go on.', { args: [`--resume=${id}`] });
       assert.equal(lost.code, 1, 'without it there is nothing to resume');

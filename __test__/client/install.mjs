@@ -1,5 +1,5 @@
-// Pinned Claude Code clients for the tests, installed on demand with npm into the user's cache, once a version. Only the versions whose
-// behaviour the product tells apart are here; a machine that cannot install one skips its tests and says why, and a CI run fails instead.
+// Pinned Claude Code clients for the tests, installed on demand with npm into the user's cache, once per version. The list has only
+// versions that the product treats differently. A machine that cannot install one skips its tests with the reason; a CI run fails instead.
 
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -10,9 +10,9 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 /**
- * `current`: what users have. `firstModule`: loads a plugin's module without being asked to. `beforeApiError`: has `quotaLimits`, no status word in the registry. `beforeQuotaLimits`: tells the reset
- * only in its text. `beforeStartToken`: registers only itself in a terminal, without a start time of its process. `beforeRegistry`:
- * registers nothing.
+ * `current`: what users have. `firstModule`: loads a plugin's module without being asked to. `beforeApiError`: has `quotaLimits`, but no
+ * status word in the registry. `beforeQuotaLimits`: reports the reset only in its text. `beforeStartToken`: registers only itself in a
+ * terminal, without the start time of its process. `beforeRegistry`: registers nothing.
  */
 export const VERSIONS = {
   current: '2.1.332',
@@ -29,12 +29,12 @@ const PACKAGE = '@anthropic-ai/claude-code';
 const PROGRAM = process.platform === 'win32' ? [PACKAGE, 'bin', 'claude.exe'] : ['.bin', 'claude'];
 const INSTALL_MINUTES = 5;
 
-/** Path of a pinned client's program; installs it first when it is not there. Several processes may ask at once. */
+/** Returns the path of a pinned client's program; installs it first if necessary. Several processes may ask at the same time. */
 export async function installedClient(version) {
   const dir = path.join(CLIENTS, version);
   const program = path.join(dir, 'node_modules', ...PROGRAM);
   if (existsSync(program)) return program;
-  // Made beside its place and renamed into it: whoever sees the directory sees all of it.
+  // Install into a temporary directory and rename it, so that a visible directory is always complete.
   const making = path.join(CLIENTS, `.${version}-${randomUUID()}`);
   try {
     await mkdir(making, { recursive: true });
@@ -46,7 +46,7 @@ export async function installedClient(version) {
       timeout: INSTALL_MINUTES * 60_000,
     });
     await rename(making, dir).catch((error) => {
-      // Another process was faster; its copy is as good.
+      // Another process was faster, and its copy is equivalent.
       if (!existsSync(program)) throw error;
     });
   } finally {
@@ -56,7 +56,9 @@ export async function installedClient(version) {
   return program;
 }
 
-/** A pinned client for a test; without one the test is skipped with the reason, or failed where CI runs. Returns `null` when skipped. */
+/**
+ * Returns a pinned client for a test. If it cannot be installed, skips the test with the reason and returns `null`; in CI the test fails.
+ */
 export async function clientOrSkip(t, version) {
   try {
     return await installedClient(version);
@@ -68,7 +70,7 @@ export async function clientOrSkip(t, version) {
   }
 }
 
-// `node install.mjs`: installs all of them ahead of the tests.
+// Running `node install.mjs` installs all of them ahead of the tests.
 if (process.argv[1] === import.meta.filename) {
   for (const version of Object.values(VERSIONS)) process.stdout.write(`${version} ${await installedClient(version)}\n`);
 }

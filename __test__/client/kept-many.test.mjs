@@ -1,5 +1,5 @@
-// Many sessions of all kinds on the real client, swept by it, brought back, and resumed with their history in the request. Five are
-// made; `CC_RECOVER_TEST_SESSIONS=50` makes more.
+// Many sessions of all kinds on the real client: the client's sweep deletes them, they are restored, and resumed with their history in the
+// request. The test makes five; `CC_RECOVER_TEST_SESSIONS=50` makes more.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -8,18 +8,18 @@ import { test } from 'node:test';
 import { scene, step } from './scene.mjs';
 
 const SESSIONS = Number(process.env.CC_RECOVER_TEST_SESSIONS ?? 5);
-/** Longer than a `-p` run lives before it sweeps. */
+/** Seconds; longer than a `-p` run lives before it sweeps. */
 const LONG_ENOUGH = 9;
 const DAYS = 40;
 
-/** Sets the file times of everything below a directory back. @param {string} directory */
+/** Makes everything below a directory look old. @param {string} directory */
 function age(directory) {
   const then = new Date(Date.now() - DAYS * 86_400_000);
   if (!existsSync(directory)) return;
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) utimesSync(path.join(entry.parentPath, entry.name), then, then);
 }
 
-/** Files of a session, by their paths below the configuration directory. @param {string} configDir @param {string} id */
+/** Returns the files of a session, by their paths below the configuration directory. @param {string} configDir @param {string} id */
 function filesOf(configDir, id) {
   /** @type {Record<string, Buffer>} */
   const found = {};
@@ -32,7 +32,7 @@ function filesOf(configDir, id) {
   return found;
 }
 
-test(`${SESSIONS} sessions of all kinds are deleted by the client, restored byte for byte, and resumed with their history`, { timeout: 3_600_000 }, async (t) => {
+test(`${SESSIONS} sessions of all kinds that the client deleted are restored byte for byte and resumed`, { timeout: 3_600_000 }, async (t) => {
   const stage = await scene(t, { subagents: [step.text('The subagent says DELTA.')] });
   if (stage === null) return;
   const { home, api } = stage;
@@ -62,7 +62,7 @@ test(`${SESSIONS} sessions of all kinds are deleted by the client, restored byte
   api.play(step.text('Swept.', { delay: LONG_ENOUGH }));
   await stage.once('A quick question.');
   for (const { id } of sessions) assert.equal(existsSync(home.transcript(id)), false, `${id} was not swept`);
-  // Half of them are compressed before they come back.
+  // If there are several sessions, half of them are compressed before they are restored.
   if (SESSIONS > 1) assert.equal((await stage.cli('prune', '--yes', '--json')).code, 0);
 
   let parts = 0;

@@ -1,4 +1,4 @@
-// Claude Code's own sweep on the real client: what it deletes was kept by the hooks, comes back, and is resumed with its history.
+// Claude Code's own sweep on the real client: the hooks have kept what it deletes; it is restored, and resumed with its history.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -6,11 +6,11 @@ import path from 'node:path';
 import { suite, test } from 'node:test';
 import { scene, step, until } from './scene.mjs';
 
-/** Longer than a `-p` run lives before it sweeps (5 to 6 seconds, measured with 2.1.250 and 2.1.332). */
+/** Seconds; longer than a `-p` run lives before it sweeps (5 to 6 seconds, measured with 2.1.250 and 2.1.332). */
 const LONG_ENOUGH = 9;
 const DAYS = 40;
 
-/** Sets the file times of everything below a directory back by forty days. @param {string} directory */
+/** Makes everything below a directory look forty days old. @param {string} directory */
 function age(directory) {
   const then = new Date(Date.now() - DAYS * 86_400_000);
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) utimesSync(path.join(entry.parentPath, entry.name), then, then);
@@ -22,9 +22,9 @@ function sweep(stage) {
   return stage.once('A quick question.');
 }
 
-suite('a session that the sweep of Claude Code deletes', { concurrency: 2 }, () => {
+suite('a session that the client cleanup deletes', { concurrency: 2 }, () => {
   for (const init of [true, false]) {
-    test(init ? 'was kept, is restored, and is resumed with its history in the request' : 'is gone where nothing keeps it: the control', async (t) => {
+    test(init ? 'a kept session is restored and resumed with its history after the client deleted it' : 'a session that was not kept is gone after the client deleted it (control)', async (t) => {
       const stage = await scene(t, { init });
       if (stage === null) return;
       const { home, api } = stage;

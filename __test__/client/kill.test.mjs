@@ -1,4 +1,5 @@
-// Clients of the real program, started by these tests, are ended by `kill` and resumed afterwards; what may not be ended is not.
+// Clients of the real program, started by these tests: `kill` ends them and they are resumed afterwards; processes that it must not end
+// keep running.
 
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,7 +15,7 @@ import { createRequire } from 'node:module';
 const { clientEnvironment } = createRequire(import.meta.url)('../../bin/loopback/client.js');
 const CLI = path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../../bin/cc-session-recover.js');
 
-/** The project has our command on its path. */
+/** Creates a launcher of our command and returns a PATH with its directory. */
 function onPath(stage) {
   const dir = path.join(stage.home.root, 'bin');
   mkdirSync(dir, { recursive: true });
@@ -23,7 +24,7 @@ function onPath(stage) {
   return `${dir}${path.delimiter}${process.env.PATH}`;
 }
 
-/** The model runs a command line. */
+/** Returns a step in which the model runs a command line. */
 const calls = (command) => step.tool('Bash', { command, description: 'Rescue' });
 
 suite('kill of a real client', { concurrency: 2 }, () => {
@@ -73,7 +74,7 @@ suite('kill of a real client', { concurrency: 2 }, () => {
     assert.ok(JSON.stringify(stage.api.conversation().at(-1).messages).includes('ALPHA'), 'with all that was said before');
   });
 
-  test('in the background: `claude stop` ends the worker; daemon, hosts and spares are refused', async (t) => {
+  test('`claude stop` ends a background worker, and kill refuses daemon, hosts and spares', async (t) => {
     const stage = await scene(t, { init: false, config: SHORT, scenario: [step.text('Answered.')] });
     if (stage === null) return;
     const background = openBackground(stage);
@@ -81,10 +82,10 @@ suite('kill of a real client', { concurrency: 2 }, () => {
     await tells(stage, one.id, { state: 'active', activity: 'idle', stop: 'finished', pid: one.pid }, 30);
     const helpers = () => stage.inhabitants().map(({ pid }) => ({ pid, line: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0') })).filter(({ line }) => line.some((word) => word === 'daemon' || word === 'bg-pty-host' || word === 'bg-spare' || word === '--bg-spare'));
     const refused = [];
-    // A spare that became the worker keeps its command line.
+    // A spare process that became the worker keeps its command line, so skip it.
     for (const { pid, line } of helpers().filter((helper) => helper.pid !== one.pid)) {
       const { code, stderr } = await stage.cli('kill', String(pid), '--yes', '--force', '--no-export');
-      // A spare may have ended by itself meanwhile.
+      // A spare process may have ended by itself in the meantime.
       if (code === 3 && !alive(pid)) continue;
       assert.equal(code, 4, `${line.join(' ')}: ${stderr}`);
       assert.ok(alive(pid));
@@ -117,7 +118,7 @@ suite('kill of a real client', { concurrency: 2 }, () => {
     assert.match(told, /it is the session you are in/);
   });
 
-  test('/session-rescue lists without asking, and ends nothing that was not agreed to', async (t) => {
+  test('/session-rescue lists without a permission prompt and ends nothing without permission', async (t) => {
     const stage = await scene(t, { config: SHORT });
     if (stage === null) return;
     const env = { PATH: onPath(stage) };

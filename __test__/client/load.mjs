@@ -1,6 +1,6 @@
-// Stops on a machine that has far too much to do: sessions whose first prompt meets a limit at the same time, and processes that only
-// take time. `node __test__/client/load.mjs [sessions] [load per processor]` prints what became of the stops; exit code 1 when one is
-// not waited for. Every client lives, so none of them may be called closed.
+// Stops on an overloaded machine: sessions whose first prompt meets a limit at the same time, and processes that only use processor time.
+// `node __test__/client/load.mjs [sessions] [load per processor]` prints the outcome of the stops; exit code 1 if one is not waited for.
+// Every client is running, so none of them may be reported as closed.
 
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -18,7 +18,7 @@ const { makeHome } = require('../../bin/loopback/home.js');
 const CLI = path.join(import.meta.dirname, '..', '..', 'bin', 'cc-session-recover.js');
 const SESSIONS = Number(process.argv[2] ?? 50);
 const PER_PROCESSOR = Number(process.argv[3] ?? 10);
-/** How long the stops may take to be recorded and planned, in seconds. */
+/** Maximum seconds until the stops are recorded and planned. */
 const PATIENCE = 900;
 
 const client = process.env.CC_RECOVER_CLAUDE ?? (await installedClient(VERSIONS.current));
@@ -39,7 +39,7 @@ try {
     await later(1000);
     most = Math.max(most, loadavg()[0]);
   }
-  // Whoever gives up does so within seconds.
+  // A hook that gives up does so within seconds.
   await later(20_000);
   /** @type {Record<string, number>} */
   const counts = {};

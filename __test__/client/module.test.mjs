@@ -1,5 +1,5 @@
-// The plugin's module in the real client: it waits in the client instead of a hook process, continues a stop exactly once, and where it
-// cannot load the hooks do.
+// The plugin's module in the real client: it waits in the client instead of a hook process, continues a stop exactly once, and if it cannot
+// load, the hooks do so.
 
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,10 @@ const GRACE = 4;
 const CONFIG = { heartbeat: { graceSeconds: GRACE, stepSeconds: 0.25 }, notify: { desktop: false } };
 const finished = () => step.text('The task is finished.', { times: 9 });
 
-/** A scene whose clients load the plugin from its directory; `plugin` wrote it. Its hooks start `slow` seconds late, its module's questions do not. */
+/**
+ * Creates a scene whose clients load the plugin from the directory that `plugin` wrote. Its hooks start `slow` seconds late, the questions
+ * of its module do not.
+ */
 async function withModule(t, { broken = false, slow = 0, ...options } = {}) {
   const stage = await scene(t, { init: false, config: CONFIG, ...options });
   if (stage === null) return null;
@@ -27,7 +30,7 @@ async function withModule(t, { broken = false, slow = 0, ...options } = {}) {
   return Object.assign(stage, { plugin, args: ['--permission-mode', 'manual', '--plugin-dir', plugin] });
 }
 
-/** A client in a terminal that met a limit of some seconds and waits. */
+/** Opens a client in a terminal that meets a limit of some seconds and waits. */
 async function limited(t, stage, seconds = 12) {
   stage.api.play(step.limitFor('5h', seconds), finished());
   const terminal = await openTerminal(t, stage, { args: stage.args });
@@ -38,13 +41,13 @@ async function limited(t, stage, seconds = 12) {
   return { terminal, id, resetsAt: Date.parse(stop.resetsAt), refusedAt: stage.api.conversation().at(-1).at };
 }
 
-/** The hook of the stop records it and ends. */
+/** Waits until the stop hook has recorded the stop and ended. */
 const noHookWaits = (stage) => until('no hook', () => stage.hookProcesses().length === 0, 10);
 const past = (ms) => until('the time', () => Date.now() > ms, 240);
 const byPlugin = (stage, id) => stage.home.records(id).filter((record) => record.origin?.kind === 'plugin').length;
 
 suite('the module', { concurrency: 2 }, () => {
-  test('waits without a process, shows the plan, continues a stop once as the plugin, and drops the continuation of the client for the same stop', async (t) => {
+  test('the module waits without a process, shows the plan, continues once, and replaces the client continuation', async (t) => {
     const stage = await withModule(t);
     const here = stage && (await limited(t, stage));
     if (!here) return;
@@ -57,12 +60,12 @@ suite('the module', { concurrency: 2 }, () => {
     assert.equal(byPlugin(stage, id), 1);
     const { attempts } = stage.home.incident(id);
     assert.deepEqual(attempts.map(({ action, outcome }) => [action, outcome]), [['wake', 'continued']]);
-    // The client's own continuation comes 36 to 106 s after the reset.
+    // The client's own continuation would come 36 to 106 s after the reset.
     await past(resetsAt + 115_000);
     assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
   });
 
-  test('pauses and cancels by its keys, and submits nothing then', async (t) => {
+  test('the module pauses and cancels with its keys and then submits nothing', async (t) => {
     const stage = await withModule(t);
     const here = stage && (await limited(t, stage, 20));
     if (!here) return;
@@ -78,7 +81,7 @@ suite('the module', { concurrency: 2 }, () => {
     assert.deepEqual([byPlugin(stage, id), stage.api.conversation(refusedAt).length], [0, 0]);
   });
 
-  test('submits nothing into the conversation that /clear begins', async (t) => {
+  test('the module submits nothing into the conversation started by /clear', async (t) => {
     const stage = await withModule(t);
     const here = stage && (await limited(t, stage, 15));
     if (!here) return;
@@ -90,7 +93,7 @@ suite('the module', { concurrency: 2 }, () => {
     assert.equal(stage.home.incident(id).phase, 'held');
   });
 
-  test('continues a session without a terminal, and a key continues one before its time', async (t) => {
+  test('the module continues a session without a terminal, and one before its time with a key', async (t) => {
     const stage = await withModule(t);
     if (stage === null) return;
     stage.api.play(step.limitFor('5h', 6), finished());
@@ -110,7 +113,7 @@ suite('the module', { concurrency: 2 }, () => {
     await until('the prompt', () => byPlugin(stage, here.id) === 1, 20);
   });
 
-  test('answers the limit menu that the client opens instead of waiting, and continues right after the reset', async (t) => {
+  test('the module answers the limit menu of the client and continues right after the reset', async (t) => {
     const stage = await withModule(t);
     if (stage === null) return;
     writeFileSync(path.join(stage.home.configDir, 'settings.json'), JSON.stringify({ autoContinueAtUsageLimit: false }));
@@ -123,7 +126,7 @@ suite('the module', { concurrency: 2 }, () => {
     assert.ok(stage.home.incident(id).limitMenuAt, 'the menu was seen');
   });
 
-  test('waits for a hook that records the stop seconds later, with the limit menu and without', async (t) => {
+  test('the module waits for a hook that records the stop seconds later, with and without the limit menu', async (t) => {
     for (const withMenu of [true, false]) {
       const stage = await withModule(t, { slow: 3 });
       if (stage === null) return;
@@ -166,7 +169,7 @@ suite('the module', { concurrency: 2 }, () => {
     t.diagnostic(`continued ${((continues[0].at - resumedAt) / 1000).toFixed(1)} s after the client ran again, by ${byPlugin(stage, id) === 1 ? 'the module' : 'the client'}`);
   });
 
-  test('that Claude Code refuses leaves the stop to the hooks', async (t) => {
+  test('the hooks handle the stop when Claude Code refuses the module', async (t) => {
     const stage = await withModule(t, { broken: true });
     const here = stage && (await limited(t, stage));
     if (!here) return;
@@ -176,7 +179,7 @@ suite('the module', { concurrency: 2 }, () => {
     assert.deepEqual([byPlugin(stage, id), stage.api.conversation(refusedAt).length], [0, 1]);
   });
 
-  test('is found by settings hooks too: the hook of init leaves the waiting to it', async (t) => {
+  test('settings hooks detect the module and leave the waiting to it', async (t) => {
     const stage = await withModule(t);
     if (stage === null) return;
     assert.equal((await stage.cli('init', stage.home.project, '--json')).code, 0);

@@ -1,5 +1,5 @@
-// A stop that is not to be continued any more, on the real client: its user went on, left it, closed it, or said no. The wake goes to the
-// process and not to the conversation, so that a late one would land in whatever is open then.
+// A stop that must not be continued any more, on the real client: the user continued, left, closed or cancelled the session. A wake goes to
+// the process, not to the conversation, so a late one would reach whatever is open then.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
@@ -15,8 +15,8 @@ async function stoppedSession(stage, seconds) {
   return { session, incident };
 }
 
-suite('no wake comes', { concurrency: 3 }, () => {
-  test('when the user went on before it was due', async (t) => {
+suite('a session that moved on', { concurrency: 3 }, () => {
+  test('no wake comes after the user continued before it was due', async (t) => {
     const stage = await scene(t, { config: { ...QUICK, heartbeat: { graceSeconds: 5, stepSeconds: 0.25 } } });
     if (stage === null) return;
     const { session, incident } = await stoppedSession(stage, 3);
@@ -31,7 +31,7 @@ suite('no wake comes', { concurrency: 3 }, () => {
     assert.ok(!stage.home.handoff().includes(session.id), 'the block is gone');
   });
 
-  test('when the user asked again while the limit still held: the new stop is waited for, once', async (t) => {
+  test('a prompt during the limit replaces the wait with one for the new stop, which wakes once', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
     const { session, incident } = await stoppedSession(stage, 6);
@@ -45,7 +45,7 @@ suite('no wake comes', { concurrency: 3 }, () => {
     assert.equal(late.length, 1, 'two stops, one continue');
   });
 
-  test('after `cancel`', async (t) => {
+  test('no wake comes after `cancel`', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
     const { session, incident } = await stoppedSession(stage, 5);
@@ -60,7 +60,7 @@ suite('no wake comes', { concurrency: 3 }, () => {
     assert.notEqual(status?.next.action, 'wake');
   });
 
-  test('into the new conversation after `/clear`', async (t) => {
+  test('no wake comes into the new conversation after `/clear`', async (t) => {
     const stage = await scene(t, { config: { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, scenario: [step.limitFor('5h', 6)] });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
@@ -77,7 +77,7 @@ suite('no wake comes', { concurrency: 3 }, () => {
     await until('the planned second to pass', () => Date.now() > Date.parse(incident.plan.at) + 5000, 30);
     assert.equal(stage.api.conversation().length, 1, 'the API saw the refused request only');
     assert.equal(stage.home.incident(fresh.sessionId), null);
-    // The task is still unfinished, and its session can be resumed by hand.
+    // The task is unfinished, and the user can resume its session by hand.
     const after = stage.home.incident(sessionId);
     assert.notEqual(after.plan.action, 'wake');
   });
@@ -103,7 +103,7 @@ suite('no wake comes', { concurrency: 3 }, () => {
     assert.ok(stage.home.handoff().includes(sessionId), 'the note stays');
   });
 
-  test('when the client was killed; the hook it left behind ends by itself', async (t) => {
+  test('no wake comes after the client was killed, and the remaining hook exits', async (t) => {
     const stage = await scene(t, { config: { ...QUICK, heartbeat: { graceSeconds: 3, stepSeconds: 0.25 } } });
     if (stage === null) return;
     const { session } = await stoppedSession(stage, 6);

@@ -1,5 +1,5 @@
-// The negative control of the other tests here: a hook that simply sleeps and wakes does, on the real client, everything that is forbidden
-// to ours, and the counts those tests rest on show it.
+// The negative control of the other tests in this directory: on the real client, a hook that simply sleeps and wakes does everything that
+// ours must not do, and the counts of those tests show it.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { suite, test } from 'node:test';
 import { pause, scene, step, until } from './scene.mjs';
 import { openTerminal } from './terminal.mjs';
 
-/** A scene with a hook that wakes so many seconds after any stop, without looking. */
+/** Creates a scene with a hook that wakes the session this many seconds after any stop, without any check. */
 async function naiveScene(t, seconds, scenario) {
   const stage = await scene(t, { init: false, scenario });
   if (stage === null) return null;
@@ -20,8 +20,8 @@ async function naiveScene(t, seconds, scenario) {
   return stage;
 }
 
-suite('a hook that wakes without looking', { concurrency: 4 }, () => {
-  test('asks while the limit still holds', async (t) => {
+suite('a hook that wakes without checks (control)', { concurrency: 4 }, () => {
+  test('a naive hook prompts while the limit still applies', async (t) => {
     const stage = await naiveScene(t, 1, [step.limitFor('5h', 6)]);
     if (stage === null) return;
     const session = stage.open();
@@ -32,7 +32,7 @@ suite('a hook that wakes without looking', { concurrency: 4 }, () => {
     assert.ok(early.length >= 2, 'a request came between the stop and the reset');
   });
 
-  test('continues a session its user continued already', async (t) => {
+  test('a naive hook continues a session that the user already continued', async (t) => {
     const stage = await naiveScene(t, 5, [step.limitFor('5h', 2), step.text('Answered.', { times: 9 })]);
     if (stage === null) return;
     const session = stage.open();
@@ -45,7 +45,7 @@ suite('a hook that wakes without looking', { concurrency: 4 }, () => {
     await until('one request too many', () => stage.api.conversation().length > answered, 10);
   });
 
-  test('speaks into the new conversation after `/clear`', async (t) => {
+  test('a naive hook prompts in the new conversation after `/clear`', async (t) => {
     const stage = await naiveScene(t, 8, [step.limitFor('5h', 6)]);
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
@@ -58,7 +58,7 @@ suite('a hook that wakes without looking', { concurrency: 4 }, () => {
     assert.match(stray.lastUser, /Naive wake/);
   });
 
-  test('goes on after a subagent failed', async (t) => {
+  test('a naive hook continues after a subagent failed', async (t) => {
     const agent = { description: 'Look around', prompt: 'Look around.', subagent_type: 'general-purpose', run_in_background: false };
     const stage = await naiveScene(t, 2, [step.tool('Agent', agent), step.text('The main turn is finished.')]);
     if (stage === null) return;
@@ -71,7 +71,7 @@ suite('a hook that wakes without looking', { concurrency: 4 }, () => {
   });
 });
 
-test('without any hook a session stays stopped', async (t) => {
+test('a session without hooks stays stopped', async (t) => {
   const stage = await scene(t, { init: false, scenario: [step.limitFor('5h', 2)] });
   if (stage === null) return;
   const session = stage.open();

@@ -1,5 +1,5 @@
-// Older real clients, which tell less: the stop is recorded all the same, a reset that had to be guessed is marked as a guess, and what
-// the plan and `status` announce is what then happens.
+// Older real clients, which report less: the stop is still recorded, a guessed reset is marked as a guess, and what the plan and `status`
+// announce is what happens.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
@@ -7,20 +7,20 @@ import { VERSIONS } from './install.mjs';
 import { pause, scene, step, until } from './scene.mjs';
 import { openTerminal } from './terminal.mjs';
 
-/** Epoch seconds of a full minute that is at least so many seconds ahead: older clients tell the reset to the minute. */
+/** Returns the epoch seconds of a full minute at least this many seconds ahead: older clients report the reset to the minute. */
 function fullMinute(ahead) {
   return Math.ceil((Date.now() / 1000 + ahead) / 60) * 60;
 }
 
 const CASES = [
   { version: VERSIONS.beforeApiError, source: 'exact', knows: 'has no status word in its registry' },
-  { version: VERSIONS.beforeQuotaLimits, source: 'guess', knows: 'tells the reset only in its text' },
-  { version: VERSIONS.oldestWoken, source: 'guess', knows: 'does not tell its hooks who started them' },
+  { version: VERSIONS.beforeQuotaLimits, source: 'guess', knows: 'reports the reset only in its text' },
+  { version: VERSIONS.oldestWoken, source: 'guess', knows: 'does not pass its process id to hooks' },
 ];
 
-suite('a usage limit in a client that', { concurrency: 4 }, () => {
+suite('a usage limit in an older client', { concurrency: 4 }, () => {
   for (const { version, source, knows } of CASES) {
-    test(`${knows} (${version}) is recorded, and its plan comes true`, async (t) => {
+    test(`a limit in a client that ${knows} (${version}) is recorded and continued as planned`, async (t) => {
       const resetsAt = fullMinute(10);
       const stage = await scene(t, { version, scenario: [step.limit('5h', resetsAt), step.text('The task is finished.', { times: 9 })] });
       if (stage === null) return;
@@ -40,7 +40,7 @@ suite('a usage limit in a client that', { concurrency: 4 }, () => {
       assert.deepEqual([status.next.action, status.next.why], [incident.plan.action, incident.plan.why]);
       await until('the block in HANDOFF.md', () => stage.home.handoff().includes(session.id));
 
-      // A guess is rounded down to the minute, so that the wake may come a minute later.
+      // A guess is rounded down to the minute, so the wake may come a minute later.
       const settled = Math.max(resetsAt * 1000, Date.parse(incident.plan.at ?? incident.stop.resetsAt)) + 8000;
       await until('the announced time to pass', () => Date.now() > settled, 200);
       const after = stage.api.conversation(refusedAt);
@@ -54,7 +54,7 @@ suite('a usage limit in a client that', { concurrency: 4 }, () => {
     });
   }
 
-  test(`opens a menu at a limit (${VERSIONS.beforeQuotaLimits}) is woken once, after a person closed the menu`, async (t) => {
+  test(`a client with a limit menu (${VERSIONS.beforeQuotaLimits}) is woken once after the menu was closed`, async (t) => {
     const resetsAt = fullMinute(10);
     const stage = await scene(t, { version: VERSIONS.beforeQuotaLimits, scenario: [step.limit('5h', resetsAt), step.text('The task is finished.', { times: 9 })] });
     if (stage === null) return;
@@ -74,7 +74,7 @@ suite('a usage limit in a client that', { concurrency: 4 }, () => {
     assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
   });
 
-  test(`runs once and ends (${VERSIONS.beforeQuotaLimits}) is found by status`, async (t) => {
+  test(`status reports a limit in a one-shot run of an older client (${VERSIONS.beforeQuotaLimits})`, async (t) => {
     const stage = await scene(t, { version: VERSIONS.beforeQuotaLimits, scenario: [step.limit('5h', fullMinute(10))] });
     if (stage === null) return;
     const { code, stdout } = await stage.once('Do the task.');

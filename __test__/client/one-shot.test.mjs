@@ -1,5 +1,5 @@
-// A stop of a one-shot run (`claude -p`), on the real client: its StopFailure hook is ended some 200 ms after it began, and the stop must
-// be on disk by then.
+// A stop of a one-shot run (`claude -p`), on the real client: the client ends its StopFailure hook about 200 ms after the start, and the
+// stop must be on disk by then.
 
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
@@ -7,7 +7,7 @@ import path from 'node:path';
 import { suite, test } from 'node:test';
 import { scene, step, until } from './scene.mjs';
 
-/** Sessions with an incident. */
+/** Returns the sessions with an incident. */
 function noted(home) {
   try {
     return readdirSync(path.join(home.stateDir, 'incidents')).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
@@ -16,12 +16,12 @@ function noted(home) {
   }
 }
 
-suite('a one-shot run that stops', { concurrency: 2 }, () => {
+suite('one-shot runs that stop', { concurrency: 2 }, () => {
   for (const [words, scenario, kind] of [
     ['at a usage limit', [step.limitFor('5h', 3600)], 'usage-limit-5h'],
     ['at a weekly limit', [step.limitFor('weekly', 3 * 86_400)], 'usage-limit-weekly'],
   ]) {
-    test(`${words} leaves a durable incident with the exact reset and the way to go on by hand`, async (t) => {
+    test(`a one-shot run stopped ${words} leaves a durable incident with the exact reset and the resume command`, async (t) => {
       const stage = await scene(t, { scenario });
       if (stage === null) return;
       const { code, stdout } = await stage.once('Do the task.');
@@ -29,7 +29,7 @@ suite('a one-shot run that stops', { concurrency: 2 }, () => {
       const { session_id: id } = JSON.parse(stdout);
       assert.deepEqual(noted(stage.home), [id]);
       const stop = stage.errorRecords(id).at(-1);
-      // `status` may learn what the killed hook had no time to read.
+      // `status` may read what the killed hook had no time for.
       const status = await stage.status(id);
       assert.equal(status.stop.kind, kind);
       assert.equal(Date.parse(status.stop.resetsAt), stop.quotaLimits.resetsAt * 1000);
@@ -43,7 +43,7 @@ suite('a one-shot run that stops', { concurrency: 2 }, () => {
     });
   }
 
-  test('ten times in a row never loses a stop', async (t) => {
+  test('ten one-shot runs in a row each record their stop', async (t) => {
     const stage = await scene(t, { scenario: [step.limitFor('5h', 3600)] });
     if (stage === null) return;
     const ids = [];

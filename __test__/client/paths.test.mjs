@@ -1,5 +1,5 @@
-// Where the real client keeps the transcripts of a project, and that `status` looks in the same place, for paths that its encoding
-// changes or cuts.
+// Where the real client stores the transcripts of a project, and that `status` reads the same place, for paths that its encoding changes or
+// cuts.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -17,9 +17,9 @@ const NAMES = {
   'longer than 200 characters': `${'long-'.repeat(20)}/${'path_é'.repeat(30)}`,
 };
 
-suite('a project whose path is', { concurrency: 2 }, () => {
+suite('project paths', { concurrency: 2 }, () => {
   for (const [what, name] of Object.entries(NAMES)) {
-    test(`${what} is found`, async (t) => {
+    test(`the session of a project whose path is ${what} is found`, async (t) => {
       const stage = await scene(t, { init: false, scenario: [step.limitFor('5h', 600)] });
       if (stage === null) return;
       const project = path.join(realpathSync(stage.home.root), name);

@@ -1,10 +1,10 @@
-// Stops that no waiting cures, on the real client: nothing is continued, and the note and `status` say what a person must do.
+// Stops that waiting does not resolve, on the real client: nothing is continued, and the note and `status` say what the user must do.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { QUICK, never, scene, step, until } from './scene.mjs';
 
-/** Waits so short that a wrong continue would come within the test. */
+/** Waits so short that an unwanted continuation would come within the test. */
 const config = {
   ...QUICK,
   retry: { scheduleMinutes: [1 / 60, 1 / 60], rateLimitMinutes: [1 / 60], slowMinutes: 1 / 60, giveUpHours: 1 },
@@ -19,9 +19,9 @@ const CASES = [
   ['a request the API refuses', 'request-error', 'key', step.failure('bad-request', { times: Infinity }), /./],
 ];
 
-suite('a session stopped by', { concurrency: 3 }, () => {
+suite('a session stopped by an error that needs the user', { concurrency: 3 }, () => {
   for (const [words, kind, credential, failure, advice] of CASES) {
-    test(`${words} is never continued; a person is told what to do`, async (t) => {
+    test(`a session stopped by ${words} is never continued, and the user gets the next step`, async (t) => {
       const stage = await scene(t, { config, scenario: [failure] });
       if (stage === null) return;
       const session = stage.open({ credential, env: { CLAUDE_CODE_MAX_RETRIES: '0' } });
@@ -29,7 +29,7 @@ suite('a session stopped by', { concurrency: 3 }, () => {
       await until('the stop', () => session.results().length === 1, 30);
       const stopped = stage.api.conversation().at(-1);
       const incident = await stage.incident(session.id, ({ plan }) => plan?.action === 'notify');
-      // A 400 of no known meaning is `unknown` to the client itself.
+      // The client itself calls a 400 without a known meaning `unknown`.
       if (kind === 'request-error') assert.match(incident.stop.kind, /^(request-error|unknown)$/);
       else assert.equal(incident.stop.kind, kind);
       assert.equal(incident.phase, 'held');

@@ -1,5 +1,5 @@
-// The plugin in the real client: it is valid, it installs without a network, its hooks carry a session over a limit, its commands are
-// there, and beside hooks in settings nothing is done twice.
+// The plugin in the real client: it is valid, installs without a network, its hooks continue a session after a limit, its commands are
+// available, and together with hooks in settings nothing is done twice.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -10,13 +10,13 @@ import { pause, run, scene, step, until } from './scene.mjs';
 
 const ID = 'cc-session-recover@cc-session-recover';
 
-/** The client's own command line in a scene. */
+/** Runs the client's own command line in a scene. */
 function claude(stage, ...args) {
   const env = stage.home.environment({ ANTHROPIC_API_KEY: 'sk-ant-api03-loopback-only-not-a-credential', ANTHROPIC_BASE_URL: stage.api.url, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' });
   return run(stage.client, args, { cwd: stage.home.project, env });
 }
 
-/** A scene with the plugin, installed by the commands that `plugin` prints. */
+/** Creates a scene with the plugin, installed by the commands that `plugin` prints. */
 async function withPlugin(t, { init = false, to = undefined, ...options } = {}) {
   const stage = await scene(t, { init, ...options });
   if (stage === null) return null;
@@ -30,7 +30,7 @@ async function withPlugin(t, { init = false, to = undefined, ...options } = {}) 
   return Object.assign(stage, { directory, plugin: path.join(directory, 'cc-session-recover') });
 }
 
-/** Carries a session over a limit of some seconds and gives what it left. */
+/** Runs a session through a limit of some seconds and returns what it left. */
 async function overALimit(stage, options = {}) {
   stage.api.play(step.limitFor('5h', 5), step.text('The task is finished.', { times: 9 }));
   const session = stage.open(options);
@@ -47,18 +47,18 @@ async function overALimit(stage, options = {}) {
   return { session, incident: stage.home.incident(session.id), continues: stage.api.conversation(refusedAt).length, journal: journal.filter((line) => line.session === session.id) };
 }
 
-/** What was noted about a session. */
+/** Returns the events in a session's journal. */
 const told = ({ journal }) => journal.map(({ event }) => event);
 
-/** How often the model got what a session is told at its start. */
+/** Returns how often the model received the text for the start of a session. */
 const handedOver = (stage) => JSON.stringify(stage.api.requests).split('survives interruptions').length - 1;
 
 suite('the plugin', { concurrency: 2 }, () => {
   for (const version of [VERSIONS.current, VERSIONS.beforeApiError, VERSIONS.beforeQuotaLimits]) {
-    test(`is valid for ${version}, installs without a network, is read where it was written, and is gone after the removal`, async (t) => {
+    test(`the plugin is valid for ${version}, installs offline, is read in place, and is removed completely`, async (t) => {
       const stage = await withPlugin(t, { version });
       if (stage === null) return;
-      // 2.1.250 refuses to validate a module whose events it does not know; it installs the plugin, and runs its hooks.
+      // 2.1.250 refuses to validate a module with events that it does not know; it still installs the plugin and runs its hooks.
       const validated = version === VERSIONS.beforeApiError ? [stage.directory] : [stage.directory, stage.plugin];
       for (const what of validated) {
         const { code, stdout, stderr } = await claude(stage, 'plugin', 'validate', ...(version === VERSIONS.current && what === stage.directory ? ['--strict'] : []), what);
@@ -68,7 +68,7 @@ suite('the plugin', { concurrency: 2 }, () => {
       if (version === VERSIONS.current) {
         const { code, stdout } = await claude(stage, 'plugin', 'validate', '--profile', 'directory', '--strict', '--json', stage.plugin);
         assert.equal(code, 0, stdout);
-        // The control: the same without its README is refused.
+        // Negative control: the same plugin without its README is refused.
         writeFileSync(path.join(stage.plugin, 'README.md'), '');
         assert.equal((await claude(stage, 'plugin', 'validate', '--profile', 'directory', stage.plugin)).code, 1);
       }
@@ -83,7 +83,7 @@ suite('the plugin', { concurrency: 2 }, () => {
   }
 
   for (const version of [VERSIONS.current, VERSIONS.beforeApiError]) {
-    test(`notes a stop in a project without init, waits, and continues the session once, and its commands are there (${version})`, async (t) => {
+    test(`the plugin records a stop without init, continues the session once, and adds its commands (${version})`, async (t) => {
       const stage = await withPlugin(t, { version, to: 'a $(touch bad) "b" \'c\'' });
       if (stage === null) return;
       const { session, incident, continues } = await overALimit(stage);
@@ -96,7 +96,7 @@ suite('the plugin', { concurrency: 2 }, () => {
     });
   }
 
-  test('leaves a session to the hooks of its project: one incident, one continue, and nothing twice, as two sets of hooks in settings would have it', async (t) => {
+  test('the plugin leaves a session to the project hooks, with one incident and one continuation', async (t) => {
     const both = await withPlugin(t, { init: true });
     if (both === null) return;
     const alone = await scene(t);
@@ -109,7 +109,7 @@ suite('the plugin', { concurrency: 2 }, () => {
     assert.ok(told(control).length > told(one).length && handedOver(twice) > handedOver(both), 'what was done twice would be seen');
   });
 
-  test('takes a session whose client was told to leave the settings of the project out, by the last of two words for it', async (t) => {
+  test('the plugin handles a session whose last --setting-sources excludes the project settings', async (t) => {
     const stage = await withPlugin(t, { init: true });
     if (stage === null) return;
     const { continues, incident } = await overALimit(stage, { args: ['--setting-sources', 'user,project', '--setting-sources', 'user'] });
@@ -117,7 +117,7 @@ suite('the plugin', { concurrency: 2 }, () => {
     assert.equal(JSON.stringify(stage.api.conversation()[0]).split('survives interruptions').length - 1, 1, 'the model is told once');
   });
 
-  test(`notes a stop of such a client that does not tell hooks its process (${VERSIONS.beforeQuotaLimits})`, async (t) => {
+  test(`the plugin records such a stop when the client does not pass its process id (${VERSIONS.beforeQuotaLimits})`, async (t) => {
     const stage = await withPlugin(t, { init: true, version: VERSIONS.beforeQuotaLimits });
     if (stage === null) return;
     stage.api.play(step.limitFor('5h', 600));
@@ -128,7 +128,7 @@ suite('the plugin', { concurrency: 2 }, () => {
     assert.equal(stop.kind, 'usage-limit-5h');
   });
 
-  test('works in a project that is a package of modules', async (t) => {
+  test('the plugin works in an ES module project', async (t) => {
     const stage = await withPlugin(t, { to: 'project/tools' });
     if (stage === null) return;
     writeFileSync(path.join(stage.home.project, 'package.json'), '{"type":"module"}');
@@ -136,7 +136,7 @@ suite('the plugin', { concurrency: 2 }, () => {
     assert.equal(continues, 1);
   });
 
-  test('turned off in Claude Code does nothing', async (t) => {
+  test('the plugin does nothing when it is disabled in Claude Code', async (t) => {
     const stage = await withPlugin(t);
     if (stage === null) return;
     assert.equal((await claude(stage, 'plugin', 'disable', ID)).code, 0);

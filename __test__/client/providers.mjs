@@ -1,5 +1,5 @@
-// Closed sessions of two providers and several accounts on one machine, at the same time: which endpoint and which credential each
-// request of a resumed session has. `node __test__/client/providers.mjs 20` plays twenty and prints the figures.
+// Closed sessions of two providers and several accounts on one machine, at the same time: which endpoint and credential each request of a
+// resumed session uses. `node __test__/client/providers.mjs 20` runs twenty and prints the figures.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const { makeHome } = require('../../bin/loopback/home.js');
 const CLI = path.join(import.meta.dirname, '..', '..', 'bin', 'cc-session-recover.js');
 const CONFIG = { notify: { desktop: false }, supervisor: { marginSeconds: 0.5, jitterSeconds: 0.5, pollSeconds: 1 } };
 
-/** A login as `claude /login` leaves it. */
+/** Writes a login as `claude /login` does. */
 function logIn(configDir, number) {
   mkdirSync(configDir, { recursive: true });
   const token = `sk-ant-oat01-login-${number}`;
@@ -28,7 +28,7 @@ function logIn(configDir, number) {
 }
 
 /**
- * Stops `count` sessions, by turns of each account, closes them, and lets supervisors resume them.
+ * Stops `count` sessions, distributed over the accounts, closes them, and lets supervisors resume them.
  *
  * @returns what went wrong, and who was resumed.
  */
@@ -45,7 +45,7 @@ export async function night(client, count, { seconds = 10 + count * 10 } = {}) {
     { name: 'gateway token 3', api: apis[1], credential: 'token-3', env: { CLAUDE_CONFIG_DIR: gateway, ANTHROPIC_AUTH_TOKEN: 'token-3' } },
     { name: 'gateway token 4', api: apis[1], credential: 'token-4', env: { CLAUDE_CONFIG_DIR: gateway, ANTHROPIC_AUTH_TOKEN: 'token-4' } },
   ];
-  /** Without the credential of the other tests: each account has its own. */
+  /** The environment omits the credential of the other tests: each account has its own. */
   const environment = ({ api, env }) => {
     const { CLAUDE_CODE_OAUTH_TOKEN: _, ...rest } = clientEnvironment(home, api, { env: { CC_RECOVER_CLAUDE: client, CLAUDE_CODE_MAX_RETRIES: '0' } });
     return { ...rest, ...env };
@@ -79,7 +79,7 @@ export async function night(client, count, { seconds = 10 + count * 10 } = {}) {
   }
 }
 
-/** Processes of this home, by the home in their environment. */
+/** Returns the processes of this home, found by their environment. */
 function inhabitants(home) {
   const own = execFileSync('sh', ['-c', 'grep -lz "^HOME=$0$" /proc/[0-9]*/environ 2>/dev/null || true', home.dir], { encoding: 'utf8' });
   return own.split('\n').filter(Boolean).map((file) => Number(file.split('/')[2])).filter((pid) => pid !== process.pid);
@@ -89,7 +89,7 @@ function kill(pid) {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended.
+    // The process has already ended.
   }
 }
 

@@ -1,5 +1,5 @@
-// A server of the model context protocol with one tool, `wait`, that never answers: a child a client keeps for its whole life, and work
-// that starts no process and asks no network.
+// A server of the model context protocol with one tool, `wait`, that never answers: a child process that a client keeps for its whole life,
+// and work that starts no process and uses no network.
 
 import { createInterface } from 'node:readline';
 

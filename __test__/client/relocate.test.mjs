@@ -1,4 +1,4 @@
-// A relocated session on the real client: it goes on where the copy is, and the original stays as it was.
+// A relocated session on the real client: it continues in the copy, and the original stays unchanged.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
@@ -9,9 +9,9 @@ import { run, scene } from './scene.mjs';
 
 const { clientEnvironment } = createRequire(import.meta.url)('../../bin/loopback/client.js');
 
-suite('a session that was copied', { concurrency: 2 }, () => {
+suite('a copied session', { concurrency: 2 }, () => {
   for (const kind of ['configuration directory', 'project']) {
-    test(`to another ${kind} goes on there`, async (t) => {
+    test(`a session that was copied to another ${kind} continues there`, async (t) => {
       const stage = await scene(t, { init: false });
       if (stage === null) return;
       const { session_id: id } = JSON.parse((await stage.once('Do the task.')).stdout);

@@ -1,5 +1,5 @@
 // Generated conversations and damage (`src/rescue/repair/property`) on the real client: what it sends before a repair and after it. The
-// model in the Rust tests takes 20,000 of them; here some are opened, to see that the model does what the client does.
+// model in the Rust tests checks 20,000 of them; this test opens some, to show that the model behaves like the client.
 //
 // CC_RECOVER_REPAIR_SAMPLES=200 opens the first 200 samples, CC_RECOVER_REPAIR_SEEDS=93,132 exactly these. With CC_RECOVER_REPAIR_KEEP=DIR
 // the test writes each sample that fails, its repair and both requests of the client to that directory.
@@ -17,10 +17,10 @@ import { scene } from './scene.mjs';
 const SEEDS = process.env.CC_RECOVER_REPAIR_SEEDS?.split(',').map(Number) ?? [...Array(Number(process.env.CC_RECOVER_REPAIR_SAMPLES ?? 3)).keys()];
 const KEEP = process.env.CC_RECOVER_REPAIR_KEEP;
 const GENERATOR = 'rescue::repair::property::samples_for_the_real_client';
-/** Seconds; long ago. */
+/** Epoch seconds of a time long ago. */
 const QUIET = 1_700_000_000;
 
-/** Writes the samples; `false` where there is no cargo. @param {string} directory */
+/** Writes the samples; returns `false` if cargo is not installed. @param {string} directory */
 function generated(directory) {
   const env = { ...process.env, CC_RECOVER_REPAIR_KEEP: directory, CC_RECOVER_REPAIR_SEEDS: SEEDS.join(',') };
   const made = spawnSync('cargo', ['test', '--locked', '--lib', '--', '--ignored', '--exact', GENERATOR], { cwd: ROOT, env, encoding: 'utf8' });
@@ -29,10 +29,10 @@ function generated(directory) {
   return true;
 }
 
-/** Words in what was sent. @param {any} messages @returns {Set<number>} */
+/** Returns the words in the messages that were sent. @param {any} messages @returns {Set<number>} */
 const wordsIn = (messages) => new Set([...JSON.stringify(messages ?? []).matchAll(/word(\d+);/g)].map(([, number]) => Number(number)));
 
-test(`the client sends all turns of ${SEEDS.length} generated sessions once they are repaired, and none that the user had left`, { timeout: 3_600_000 }, async (t) => {
+test(`the client sends all turns of ${SEEDS.length} repaired generated sessions and none that the user left`, { timeout: 3_600_000 }, async (t) => {
   const stage = await scene(t, { init: false, config: { supervisor: { pollSeconds: 0 }, notify: { desktop: false } } });
   if (stage === null) return;
   const directory = mkdtempSync(path.join(tmpdir(), 'ccsr-samples-'));
@@ -64,7 +64,7 @@ test(`the client sends all turns of ${SEEDS.length} generated sessions once they
     const before = wordsIn(sentBefore);
     place();
     const { code, stdout, stderr } = await stage.cli('repair', session, '--apply', '--json');
-    // No link stays broken because the client would send less once it is repaired.
+    // No link may stay broken on the grounds that the client would send less after the repair.
     const refused = JSON.parse(stdout || '{}').findings?.filter((/** @type {any} */ one) => one.class === 'broken-link' && one.mend === null) ?? [];
     const repaired = path.join(directory, 'repaired');
     copyFileSync(file, repaired);

@@ -1,7 +1,7 @@
-// Broken sessions on the real client: once as they are, for the control, and once repaired. What the client sends is what it has of a
-// conversation: every good turn has to be in it, and the API has to take it.
+// Broken sessions on the real client: once unrepaired, as a control, and once repaired. The client's request shows what it has of a
+// conversation: every good turn must be in it, and the API must accept it.
 //
-// CC_RECOVER_REPAIR_ALL=1 opens every broken session; else every third is opened.
+// CC_RECOVER_REPAIR_ALL=1 opens every broken session; by default every third is opened.
 
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
@@ -14,12 +14,15 @@ import { scene } from './scene.mjs';
 
 const ALL = process.env.CC_RECOVER_REPAIR_ALL === '1';
 const AT_ONCE = 2;
-/** Of the damages that are mended, the client copes with some in the shape at hand: its guess at a broken link is right more often than not. */
+/**
+ * Minimum share of repairable damages that break the unrepaired session. It is below 1, because the client copes with some: its guess at a
+ * broken link is right more often than not.
+ */
 const CONTROL = 0.7;
 
 /** @typedef {import('../lib/broken-sessions.mjs').Case} Case */
 
-/** Opens a transcript in a home of its own with a prompt, and tells what was sent. */
+/** Opens a transcript in a home of its own with a prompt, and returns what was sent. */
 async function opened(/** @type {any} */ stage, /** @type {Case} */ one, /** @type {Buffer} */ bytes) {
   const file = transcriptOf(stage, one);
   writeFileSync(file, bytes, { mode: 0o600 });
@@ -35,10 +38,10 @@ function transcriptOf(/** @type {any} */ stage, /** @type {Case} */ one) {
   return path.join(directory, `${one.session}.jsonl`);
 }
 
-/** What is wrong with what the client made of it; `null`: nothing. `sendable`: what it sends of the whole session. */
+/** Returns what is wrong in the client's request, or `null`. `sendable`: what it sends of the intact session. */
 function wrong(/** @type {any} */ answer, /** @type {Case} */ one, /** @type {Set<string>} */ sendable) {
   if (answer.sent === null) return `no request was made: ${answer.stderr.trim()}`;
-  // A second result of a call becomes a text that holds it.
+  // A second result of a call becomes a text that contains it.
   const held = (/** @type {string} */ unit) => answer.units.has(unit) || [...answer.units].some((other) => other.includes('[A second result') && other.endsWith(unit.replace(/^result \S+ /, '')));
   const missing = one.good.filter((unit) => sendable.has(unit) && !held(unit));
   if (missing.length > 0) return `${missing.length} good ones are not sent: ${missing.map((unit) => unit.slice(0, 60)).join(' | ')}`;
@@ -47,7 +50,7 @@ function wrong(/** @type {any} */ answer, /** @type {Case} */ one, /** @type {Se
   return answer.code === 0 ? null : `exit code ${answer.code}: ${answer.stderr.trim()}`;
 }
 
-test('the client opens every broken session with all its good turns once it is repaired, and most not before', async (t) => {
+test('the client opens repaired sessions with all intact turns, and most of them not before the repair', async (t) => {
   const cases = brokenSessions();
   assert.ok(cases.length >= 60, `${cases.length} broken sessions`);
   const chosen = ALL ? cases : cases.filter((_, at) => at % 3 === 0);
@@ -57,7 +60,7 @@ test('the client opens every broken session with all its good turns once it is r
     if (stage === null) return;
     stages.push(stage);
   }
-  /** What the client sends of each whole session: texts of its own are not sent. */
+  /** What the client sends of each intact session: it does not send its own texts. */
   const whole = new Map();
   for (const one of soundSessions()) whole.set(one.source, await opened(stages[0], one, one.bytes));
   const forked = cases.find(({ source }) => source === 'live-session-forked');
@@ -103,7 +106,7 @@ test('the client opens every broken session with all its good turns once it is r
   assert.ok(told.beforeOfMended >= told.mended * CONTROL, `the control: only ${told.beforeOfMended} of ${told.mended} failed unrepaired`);
 });
 
-test('the client sends every turn of a conversation of each further kind once it is repaired, and none that the user had left', async (t) => {
+test('the client sends every turn of a repaired conversation of each further kind, and none that the user left', async (t) => {
   const stage = await scene(t, { init: false, config: { supervisor: { pollSeconds: 0 }, notify: { desktop: false } } });
   if (stage === null) return;
   const failures = [];
@@ -127,7 +130,7 @@ test('the client sends every turn of a conversation of each further kind once it
     const after = await sentOf(repaired);
     for (const word of one.sent) if (!after.text.includes(word)) failures.push(`${one.name}: ${word} is not sent`);
     for (const word of one.away) if (after.text.includes(word)) failures.push(`${one.name}: ${word} is sent`);
-    // Images are measured in another way, and the long result is sent as it was.
+    // Images are measured differently, and the long result is sent unchanged.
     const refused = refusals(after.messages).filter((why) => !why.endsWith('a result that does not fit'));
     if (refused.length > 0) failures.push(`${one.name}: the API would refuse it: ${refused.join('; ')}`);
     rmSync(file);

@@ -1,10 +1,10 @@
-// Stops that pass by themselves, on the real client: the session is continued on a schedule, and given up when that does not help.
+// Stops that resolve by themselves, on the real client: the session is continued on a schedule, and given up if that does not help.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { QUICK, never, pause, scene, step, until } from './scene.mjs';
 
-/** The client's own retries are switched off: what is tested begins where they end. */
+/** The client's own retries are off: these tests begin where they end. */
 const env = { CLAUDE_CODE_MAX_RETRIES: '0' };
 
 const seconds = (count) => count / 60;
@@ -18,13 +18,13 @@ const CASES = [
   ['an overloaded service', 'overloaded', step.failure('overloaded')],
   ['a server error', 'server-error', step.failure('server-error')],
   ['a connection that drops before an answer', 'network', step.drop('before')],
-  // The client asks once more by itself when an answer breaks off.
+  // The client itself retries once if an answer breaks off.
   ['a connection that drops in the middle of an answer', 'network', step.drop('middle', { times: 2 })],
 ];
 
-suite('a session stopped by', { concurrency: 3 }, () => {
+suite('a session stopped by a transient error', { concurrency: 3 }, () => {
   for (const [words, kind, failure] of CASES) {
-    test(`${words} is continued after the first wait of the schedule, once`, async (t) => {
+    test(`a session stopped by ${words} is continued once after the first wait of the schedule`, async (t) => {
       const stage = await scene(t, { config, scenario: [failure, step.text('Done now.')] });
       if (stage === null) return;
       const session = stage.open({ credential: 'key', env });
@@ -68,7 +68,7 @@ suite('a session stopped by', { concurrency: 3 }, () => {
     assert.ok(stage.home.handoff().includes(session.id), 'the note stays');
   });
 
-  test('a rate limit that does not end is given up after the configured hours', async (t) => {
+  test('a persistent rate limit is given up after the configured hours', async (t) => {
     const short = { ...config, retry: { ...config.retry, giveUpHours: 8 / 3600 } };
     const stage = await scene(t, { config: short, scenario: [step.failure('rate-limit', { times: Infinity })] });
     if (stage === null) return;

@@ -14,7 +14,7 @@ import { openTerminal } from './terminal.mjs';
 const ANSWERS = ['A first answer of the model.', 'A second answer, quite another.', 'A third one, with a "quote".', 'And a fourth.', 'A fifth.'];
 const CONFIG = { ...QUICK, saving: { waitSeconds: 2 } };
 
-/** Notices that are posted, as a person would get them. */
+/** Starts a receiver of notices, as the user would get them. */
 async function listener(t) {
   const posted = [];
   const server = createServer((request, response) => {
@@ -47,32 +47,32 @@ async function watched(t, version) {
   const saving = async () => JSON.parse((await stage.cli('doctor', stage.home.project, '--json')).stdout).checks.filter(({ id }) => id === 'saving');
   const directory = path.join(stage.home.project, '.claude', 'cc-session-recover', 'unsaved');
   const flags = () => (existsSync(directory) ? readdirSync(directory) : []);
-  /** Whether anything of the warning went to the model. */
+  /** Whether any part of the warning was sent to the model. */
   const sent = () => JSON.stringify(stage.api.requests).includes(WARNING);
   return Object.assign(stage, { posted, stored, told, saving, flags, sent });
 }
 
-/** What the person is told before a prompt. */
+/** Warning that the user sees before a prompt. */
 const WARNING = 'Claude Code is not saving a session';
 
-/** How often the terminal shows it, with all that scrolled away. A line of it may end anywhere. */
+/** Returns how often the terminal has shown the warning, including scrolled-off lines. Its lines may break anywhere. */
 async function warnings(terminal) {
   const { stdout } = await terminal.tmux('capture-pane', '-p', '-S', '-', '-t', 'scene');
   return stdout.replace(/\s+/g, ' ').split(`UserPromptSubmit says: cc-session-recover: ${WARNING}`).length - 1;
 }
 
-/** A turn of a stream, to its result. */
+/** Runs a turn of a stream up to its result. */
 async function turn(session, prompt) {
   const before = session.results().length;
   session.prompt(prompt);
   await until(`the answer to ${prompt}`, () => session.results().length > before, 30);
 }
 
-/** No turn longer than this is waited for what a hook reports. */
+/** Maximum seconds to wait for what a hook reports after a turn. */
 const SECONDS = 30;
 
-suite('a real client that does not save', { concurrency: 2 }, () => {
-  test('a session that is saved is not reported, turn after turn, in a stream and in a terminal', async (t) => {
+suite('saving of a real client', { concurrency: 2 }, () => {
+  test('a saved session is not reported in a stream or a terminal', async (t) => {
     const stage = await watched(t);
     if (stage === null) return;
     const session = stage.open();
@@ -81,9 +81,9 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     if (terminal !== null) {
       await terminal.type('Three, please.');
       await terminal.shows(/A third one/);
-      // Longer than a hook looks for an answer.
+      // Wait longer than a hook waits for an answer.
       await pause(4);
-      // More than the pipe to a hook holds, which reads nothing of it.
+      // The prompt is longer than the pipe buffer of a hook, which reads none of it.
       const paste = path.join(stage.home.root, 'paste');
       writeFileSync(paste, `Four, please. ${'x y '.repeat(25_000)}`);
       await terminal.tmux('load-buffer', '-b', 'paste', paste);
@@ -100,7 +100,7 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     assert.deepEqual((await stage.saving()).map(({ status }) => status), ['ok']);
   });
 
-  test('a transcript that can no longer be written is reported within two turns, and what is said is kept', async (t) => {
+  test('a transcript that becomes unwritable is reported within two turns, and the conversation is retained', async (t) => {
     const stage = await watched(t);
     if (stage === null) return;
     const session = stage.open();
@@ -123,7 +123,7 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     assert.equal(stage.posted[0].kind, 'not-saved');
     const [check] = await stage.saving();
     assert.deepEqual([check.status, check.path], ['fail', transcript]);
-    // The next prompt tells it in the stream.
+    // The next prompt shows the warning in the stream.
     assert.deepEqual(stage.flags(), [session.id]);
     for (const prompt of ['Four, please.', 'Five, please.']) await turn(session, prompt);
     const lines = session.lines.filter(({ type, subtype }) => type === 'system' && subtype === 'informational');
@@ -131,7 +131,7 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     assert.deepEqual([stage.flags(), stage.sent()], [[], false]);
   });
 
-  test('a transcript that something has taken the place of is reported at once', async (t) => {
+  test('a transcript that was replaced is reported at once', async (t) => {
     const stage = await watched(t);
     if (stage === null) return;
     const session = stage.open();
@@ -146,7 +146,7 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     assert.deepEqual(stage.told().map(({ why, session: id }) => [why, id]), [['unreadable', session.id]]);
   });
 
-  test('the variable that switches saving off is named, in a terminal with a notice and in the status line', async (t) => {
+  test('the variable that disables saving is reported in a terminal by notification and status line', async (t) => {
     const stage = await watched(t);
     if (stage === null) return;
     assert.equal((await stage.cli('init', stage.home.project, '--statusline', '--json')).code, 0);
@@ -173,7 +173,7 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
   });
 
   for (const version of [VERSIONS.beforeApiError, VERSIONS.beforeQuotaLimits, VERSIONS.oldestWoken]) {
-    test(`a person at ${version} is told before the next prompt, once`, async (t) => {
+    test(`an unsaved session in ${version} is reported once before the next prompt`, async (t) => {
       const stage = await watched(t, version);
       if (stage === null) return;
       const terminal = await openTerminal(t, stage);
@@ -197,7 +197,7 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
     });
   }
 
-  test('a run that was told to save nothing is noted, and nobody is told', async (t) => {
+  test('a run with --no-session-persistence is journaled and sends no notification', async (t) => {
     const stage = await watched(t);
     if (stage === null) return;
     const session = stage.open({ args: ['--no-session-persistence'] });
@@ -210,7 +210,10 @@ suite('a real client that does not save', { concurrency: 2 }, () => {
   });
 });
 
-/** Takes the permission to write away; root, who needs none, is kept out by the file system. Whether that can be done here. */
+/**
+ * Removes the write permission of a file; for root, who does not need it, the file system makes the file immutable. Returns whether that
+ * works here.
+ */
 function lock(t, stage, file) {
   const root = process.getuid() === 0;
   const set = (locked) => {
@@ -223,7 +226,7 @@ function lock(t, stage, file) {
     t.skip(`this file system cannot keep root from writing: ${error.message}`);
     return false;
   }
-  // Before the home is taken down.
+  // Restores write access before the home is removed.
   stage.endings.push(() => set(false));
   return true;
 }

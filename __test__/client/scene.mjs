@@ -1,5 +1,5 @@
-// A scene of a test on the real client: a throw-away home in which this package's own `init` has set a project up, a loopback API with
-// its scenario, and the client. Everything a scene starts ends with its test, by process id.
+// A scene of a test on the real client: a throw-away home with a project in which this package's own `init` has installed the hooks, a
+// loopback API with its scenario, and the client. Everything a scene starts ends with its test, by process id.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -15,20 +15,21 @@ const { makeHome } = require('../../bin/loopback/home.js');
 
 export { step };
 
-/** The waits of a real stop, cut to what a test can wait for; the policy is the same. */
+/** The waits after a real stop, shortened for a test; the policy is the same. */
 export const QUICK = {
   heartbeat: { graceSeconds: 1, stepSeconds: 0.25 },
   notify: { desktop: false },
 };
 
-/** The package's command line. */
+/** Path of this package's command line. */
 export const CLI = path.join(import.meta.dirname, '..', '..', 'bin', 'cc-session-recover.js');
 
 /**
- * Sets a scene up; `null` when the client is not to be had and the test is skipped.
+ * Sets up a scene; returns `null` if the client is unavailable and the test is skipped.
  *
  * @param {import('node:test').TestContext} t
- * @param {object} [options] `version` of the client, `config` of the package, `scenario` and `subagents` of the API, `init: false` to leave init out.
+ * @param {object} [options] `version` of the client, `config` of the package, `scenario` and `subagents` of the API, `init: false` to skip
+ *   init.
  */
 export async function scene(t, { version = VERSIONS.current, config = QUICK, scenario = [], subagents = [], init = true } = {}) {
   const client = await clientOrSkip(t, version);
@@ -37,7 +38,7 @@ export async function scene(t, { version = VERSIONS.current, config = QUICK, sce
   const api = await startApi({ scenario, subagents });
   const stage = new Scene(client, home, api);
   t.after(() => stage.end());
-  // A failing test tells what the API saw.
+  // For a failing test, print the requests that the API received.
   t.after(() => {
     if (t.passed === false) t.diagnostic(stage.story());
   });
@@ -71,7 +72,7 @@ class Scene {
     });
   }
 
-  /** The same with the credential and the API of the scene, as a person's shell would have them. */
+  /** Runs this package's command line with the credential and the API of the scene, as in the user's shell. */
   cliWithApi(...args) {
     return run(process.execPath, [CLI, ...args], { cwd: this.home.project, env: clientEnvironment(this.home, this.api, { env: { CC_RECOVER_CLAUDE: this.client } }) });
   }
@@ -81,7 +82,7 @@ class Scene {
     return run(process.execPath, [CLI, ...args], { cwd: this.home.project, env: this.home.environment() });
   }
 
-  /** Puts a program into the project, for the client's tools to call. */
+  /** Writes a program to the project, for the client's tools to call. */
   program(name, text) {
     const file = path.join(this.home.project, name);
     writeFileSync(file, text);
@@ -89,33 +90,33 @@ class Scene {
     return file;
   }
 
-  /** Every session `status --all` tells of, as data. */
+  /** Returns every session of `status --all` as data. */
   async rows() {
     const { code, stdout, stderr } = await this.cli('status', '--all', '--json');
     assert.equal(code, 0, `status failed: ${stderr}`);
     return JSON.parse(stdout).sessions;
   }
 
-  /** The one session that `show` tells of: also one with which nothing is to be done. */
+  /** Returns the session that `show` reports, even if there is nothing to do for it. */
   async shown(id) {
     const { code, stdout, stderr } = await this.cli('show', id, '--json');
     assert.equal(code, 0, `show failed: ${stderr}`);
     return JSON.parse(stdout);
   }
 
-  /** What `status` says about a session. */
+  /** Returns what `status` reports about a session. */
   async status(id) {
     const { code, stdout, stderr } = await this.cli('status', this.home.project, '--json');
     assert.equal(code, 0, `status failed: ${stderr}`);
     return JSON.parse(stdout).sessions.find((session) => session.id === id) ?? null;
   }
 
-  /** Processes of this scene that still live, by the home in their environment: also those that are nobody's children any more. Linux only. */
+  /** Returns the running processes of this scene, found by the home in their environment, including orphans. Linux only. */
   inhabitants() {
     return processes().filter(({ pid, environment }) => pid !== process.pid && environment.includes(`HOME=${this.home.dir}\0`));
   }
 
-  /** The error record with which the session stopped, once it is in the transcript. */
+  /** Waits for the error record with which the session stopped, and returns it. */
   stop(id, seconds = 60) {
     return until(`the stop of ${id}`, () => this.errorRecords(id).at(-1), seconds);
   }
@@ -124,7 +125,7 @@ class Scene {
     return this.home.records(id).filter((record) => record.isApiErrorMessage === true);
   }
 
-  /** The incident of a session, once it is as `accept` wants it. */
+  /** Waits until `accept` agrees to a session's incident, and returns it. */
   incident(id, accept = (incident) => incident.plan?.action !== undefined, seconds = 10) {
     return until(
       `the incident of ${id}`,
@@ -137,19 +138,19 @@ class Scene {
     );
   }
 
-  /** Real answers of the model behind a record of the transcript. */
+  /** Returns the real answers of the model after a record of the transcript. */
   answersAfter(id, record) {
     const records = this.home.records(id);
     const index = records.findIndex(({ uuid }) => uuid === record.uuid);
     return records.slice(index + 1).filter((other) => other.type === 'assistant' && other.message?.model !== '<synthetic>');
   }
 
-  /** Processes of this scene's hooks that still live: their environment names this home's state directory. Linux only. */
+  /** Returns the running hook processes of this scene: their environment names this home's state directory. Linux only. */
   hookProcesses() {
     return processes().filter(({ pid, environment }) => pid !== process.pid && environment.includes(`CC_RECOVER_STATE_DIR=${this.home.stateDir}\0`) && environment.includes('CLAUDE_PID='));
   }
 
-  /** The requests in one line each, seconds since the first. */
+  /** Returns the requests as text, one line each, with seconds since the first. */
   story() {
     const [first] = this.api.requests;
     return this.api.requests.map((r) => `${((r.at - first.at) / 1000).toFixed(2)} ${r.kind} ${r.answer} ${r.status} ${JSON.stringify(r.lastUser?.slice(-80))}`).join('\n');
@@ -157,7 +158,7 @@ class Scene {
 
   async end() {
     for (const end of this.endings.toReversed()) await end();
-    // Supervisors and runs are nobody's children; only those of this home are ended.
+    // Supervisors and runs are no child processes of the test; only those of this home are ended.
     for (const { pid } of this.inhabitants()) endProcess(pid);
     await this.api.close();
     this.home.remove();
@@ -168,14 +169,14 @@ function endProcess(pid) {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It ended by itself.
+    // The process has already ended.
   }
 }
 
-/** How many times longer than on a quiet machine a test waits: nothing is said about speed by a test that waits. */
+/** Factor by which all waits are longer than on a quiet machine: a test that waits does not measure speed. */
 const PATIENCE = 3;
 
-/** Waits until `look` finds something, and fails with what was looked for. `seconds` are those of a quiet machine. */
+/** Waits until `look` finds something, and fails with `what` after the time limit. `seconds` are those of a quiet machine. */
 export async function until(what, look, seconds = 10, detail = () => '') {
   const limit = seconds * PATIENCE;
   const deadline = Date.now() + limit * 1000;
@@ -187,7 +188,7 @@ export async function until(what, look, seconds = 10, detail = () => '') {
   }
 }
 
-/** Fails when something that must not happen happens within so many seconds. */
+/** Fails if something that must not happen happens within this many seconds. */
 export async function never(what, look, seconds) {
   const deadline = Date.now() + seconds * 1000;
   while (Date.now() < deadline) {
@@ -201,7 +202,7 @@ export function pause(seconds) {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
-/** Runs a program to its end: exit code and what it printed. */
+/** Runs a program to its end and returns its exit code and output. */
 export function run(file, args, options) {
   return new Promise((resolve) => {
     const child = execFile(file, args, { timeout: 120_000, ...options }, (error, stdout, stderr) => {
@@ -211,7 +212,7 @@ export function run(file, args, options) {
   });
 }
 
-/** Block of a session in HANDOFF.md, or `null`. */
+/** Returns the block of a session in HANDOFF.md, or `null`. */
 export function block(home, id) {
   const handoff = home.handoff();
   return handoff.includes(id) ? handoff : null;
@@ -225,7 +226,7 @@ function processes() {
     try {
       found.push({ pid: Number(name), environment: readFileSync(`/proc/${name}/environ`, 'utf8') });
     } catch {
-      // Ended, or not ours to read.
+      // The process has ended, or belongs to another user.
     }
   }
   return found;
@@ -235,7 +236,7 @@ export function alive(pid) {
   return existsSync(`/proc/${pid}`);
 }
 
-/** Processes below one, nearest first: `{pid, parent, command}` with the name of the program. */
+/** Returns the descendants of a process, nearest first: `{pid, parent, command}` with the name of the program. */
 export async function descendants(pid) {
   const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,comm='], {});
   const table = stdout.split('\n').map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line)).filter((match) => match !== null);
@@ -249,7 +250,7 @@ export async function descendants(pid) {
   return found;
 }
 
-/** Ends a process a test started, however it is; one that is gone already is as well. */
+/** Ends a process that a test started, in whatever state it is; the process may already be gone. */
 export function kill(pid) {
   try {
     process.kill(pid, 'SIGKILL');

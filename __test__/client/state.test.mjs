@@ -1,4 +1,4 @@
-// Saved states on the real client: what the next request to the API carries after a compaction, a resume, a clear and a new start.
+// Saved states on the real client: what the next request to the API contains after a compaction, a resume, a clear and a new start.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
@@ -11,18 +11,18 @@ import { openTerminal } from './terminal.mjs';
 const GIVEN = /cc-session-recover: this session was (resumed|compacted)\. What it was doing/g;
 const POINTED = /cc-session-recover: (unfinished work of earlier sessions in this project|what the session before this one did)/g;
 
-/** How often a request carries something, wherever it stands in the conversation. */
+/** Returns how often a request contains a text, anywhere in the conversation. */
 function carried(request, what) {
   return [...JSON.stringify(request.messages).matchAll(what)].length;
 }
 
-/** Last state of the scene's project. */
+/** Returns the last state of the scene's project. */
 function lastState(stage) {
   const file = path.join(stage.home.project, '.claude', 'session-state', '.last-state.md');
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
-/** A session that has done something, and is closed. */
+/** Creates a session that has done some work and is closed. */
 async function worked(stage, prompt) {
   const { code, stdout, stderr } = await stage.once(prompt);
   assert.equal(code, 0, stderr);
@@ -31,7 +31,7 @@ async function worked(stage, prompt) {
   return id;
 }
 
-/** The request that a run of the client sent. */
+/** Returns the request that a run of the client sent. */
 async function asked(stage, prompt, args) {
   const before = stage.api.requests.length;
   const { code, stderr } = await stage.once(prompt, { args });
@@ -40,7 +40,7 @@ async function asked(stage, prompt, args) {
 }
 
 suite('the saved state of a session', { concurrency: 2 }, () => {
-  test('is given to it once when it is resumed, again when something is new, and a new session gets a pointer', async (t) => {
+  test('a resumed session receives its state once, again when it changed, and a new session gets a pointer', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
     const id = await worked(stage, 'Measure the quokka twice.');
@@ -58,7 +58,7 @@ suite('the saved state of a session', { concurrency: 2 }, () => {
     assert.ok(JSON.stringify(fresh.messages).includes('.claude/session-state/.last-state.md'));
   });
 
-  test('is given to it once after /compact, and not after /clear', async (t) => {
+  test('a session receives its state once after /compact, and none after /clear', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
@@ -87,7 +87,7 @@ suite('the saved state of a session', { concurrency: 2 }, () => {
     assert.deepEqual([carried(later, GIVEN), carried(later, POINTED)], [0, 0]);
   });
 
-  test('of two sessions in one project are kept apart, and so are their blocks', async (t) => {
+  test('the states and note blocks of two sessions in one project are separate', async (t) => {
     const stage = await scene(t, { scenario: [step.limitFor('weekly', 3 * 86_400)], config: { ...QUICK } });
     if (stage === null) return;
     const sessions = ['Measure the quokka twice.', 'Weigh the wombat.'].map((prompt) => {
@@ -109,7 +109,7 @@ suite('the saved state of a session', { concurrency: 2 }, () => {
     }
   });
 
-  test('of a client that was killed in the middle of a turn is made from its transcript when it is resumed', async (t) => {
+  test('the state of a client killed during a turn is built from its transcript on resume', async (t) => {
     const stage = await scene(t, { scenario: [step.text('Measured.'), work()] });
     if (stage === null) return;
     stage.program('work.sh', WORK);
@@ -126,7 +126,7 @@ suite('the saved state of a session', { concurrency: 2 }, () => {
     assert.ok(text.includes('read from its transcript') && text.includes('In flight when it stopped'), text.slice(-3000));
   });
 
-  test('leaves nothing behind in git', async (t) => {
+  test('a saved state leaves nothing to commit in git', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
     await worked(stage, 'Measure the quokka twice.');

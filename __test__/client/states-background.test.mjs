@@ -1,5 +1,5 @@
-// Background sessions of the real client: the worker that holds each is told of, and the daemon, the hosts of its terminals and the spare
-// workers are not taken for sessions.
+// Background sessions of the real client: the worker of each session is reported, and the daemon, the hosts of its terminals and the spare
+// workers are not mistaken for sessions.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -10,13 +10,13 @@ import { ASKS, SHORT, WORK, becomesHung, neverHung, tells, work } from './states
 
 const worker = ({ job }, status, more = {}) => ({ kind: 'background', proof: 'registry', job, status, ...more });
 
-/** Waits until the API was asked with this prompt. */
+/** Waits until the API has received this prompt. */
 function asked(stage, prompt) {
   return until(`the request of ${prompt}`, () => stage.api.conversation().some(({ lastUser }) => lastUser?.endsWith(prompt)), 30);
 }
 
 suite('a background session', { concurrency: 2 }, () => {
-  test('is told of with its worker: idle, thinking for long and never hung, and waiting', async (t) => {
+  test('a background session is reported with its worker as idle, thinking and never hung, and waiting', async (t) => {
     const stage = await scene(t, { init: false, config: SHORT, scenario: [step.text('Answered.'), step.think(60, 'Answered.', { every: 1 }), work()] });
     if (stage === null) return;
     stage.program('work.sh', WORK);
@@ -47,7 +47,7 @@ suite('a background session', { concurrency: 2 }, () => {
     assert.deepEqual([row.state, row.activity, row.stop.kind, row.live], ['completed', null, 'finished', null]);
   });
 
-  test('whose API never answers is hung after the threshold, and orphaned once its daemon is stopped', async (t) => {
+  test('a background session whose API never answers is hung after the threshold, then orphaned without its daemon', async (t) => {
     const stage = await scene(t, { init: false, config: SHORT, scenario: [step.hang({ times: 9 })] });
     if (stage === null) return;
     const background = openBackground(stage);

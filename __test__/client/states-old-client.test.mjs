@@ -1,4 +1,5 @@
-// Clients that keep no registry, or one without a start time, are found in the process table; what only looks like a client is not.
+// Clients that keep no registry, or one without a start time, are found in the process table; programs that only look like a client are
+// not.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -10,10 +11,10 @@ import { alive, kill, run, scene, step, until } from './scene.mjs';
 import { SHORT, inTable, inTerminal, tells } from './states.mjs';
 import { openTerminal } from './terminal.mjs';
 
-/** Work that no test outlasts and that is no hang. */
+/** Work that lasts longer than any test and is not a hang. */
 const THINKS = step.think(60, 'Answered.', { every: 1 });
 
-/** The id of the session that was begun with a prompt: a client without a registry tells it in its transcript alone. */
+/** Returns the id of the session that began with a prompt: without a registry, only the transcript has it. */
 function begunWith(stage, prompt) {
   return until(`the transcript of ${prompt}`, async () => {
     const { stdout } = await run('grep', ['-rl', '--include=*.jsonl', prompt, path.join(stage.home.configDir, 'projects')], {});
@@ -22,7 +23,7 @@ function begunWith(stage, prompt) {
   });
 }
 
-/** Starts a program in the project, in the scene's home, that lives as long as the test. */
+/** Starts a program in the project, in the scene's home, that runs as long as the test. */
 async function companion(stage, file, args) {
   const child = spawn(file, args, { cwd: stage.home.project, env: stage.home.environment(), stdio: 'ignore' });
   stage.endings.push(() => kill(child.pid));
@@ -30,7 +31,7 @@ async function companion(stage, file, args) {
   return child.pid;
 }
 
-/** Programs that have something of a client in their names or arguments, alive in the project. */
+/** Starts programs that resemble a client in their names or arguments, and that keep running in the project. */
 async function lookalikes(stage) {
   const dir = path.join(stage.home.root, 'bin');
   mkdirSync(dir);
@@ -45,7 +46,7 @@ async function lookalikes(stage) {
 }
 
 suite('a client without a registry', { concurrency: 4 }, () => {
-  test(`in a terminal (${VERSIONS.beforeRegistry}) is found in the process table`, async (t) => {
+  test(`a client in a terminal (${VERSIONS.beforeRegistry}) is found in the process table`, async (t) => {
     const stage = await scene(t, { version: VERSIONS.beforeRegistry, init: false, config: SHORT, scenario: [step.text('Answered.', { delay: 1 }), THINKS] });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
@@ -65,7 +66,7 @@ suite('a client without a registry', { concurrency: 4 }, () => {
     await tells(stage, id, { state: 'orphaned', activity: null, stop: 'crashed', pid: null, crashed: 'client' });
   });
 
-  test(`in a terminal (${VERSIONS.beforeRegistry}) is not taken for another one in the same directory`, async (t) => {
+  test(`a client in a terminal (${VERSIONS.beforeRegistry}) is not confused with another one in the same directory`, async (t) => {
     const stage = await scene(t, { version: VERSIONS.beforeRegistry, init: false, config: SHORT, scenario: [THINKS, THINKS] });
     if (stage === null) return;
     const first = await openTerminal(t, stage);
@@ -73,7 +74,7 @@ suite('a client without a registry', { concurrency: 4 }, () => {
     await first.type('Do the first task.');
     const one = await begunWith(stage, 'Do the first task.');
     await tells(stage, one, { state: 'active', stop: 'running', pid: first.pid, live: inTable(first.tty) });
-    // It began after the other session did, so that it cannot hold that one.
+    // This client started after the other session, so it cannot be that session's process.
     const second = await openTerminal(t, stage);
     await second.type('Do the other task.');
     const other = await begunWith(stage, 'Do the other task.');
@@ -85,7 +86,7 @@ suite('a client without a registry', { concurrency: 4 }, () => {
     await tells(stage, other, { state: 'active', stop: 'running', pid: second.pid, live: inTable(second.tty) });
   });
 
-  test(`without a terminal (${VERSIONS.beforeStartToken}) is found in the process table`, async (t) => {
+  test(`a client without a terminal (${VERSIONS.beforeStartToken}) is found in the process table`, async (t) => {
     const stage = await scene(t, { version: VERSIONS.beforeStartToken, init: false, config: SHORT, scenario: [step.text('Answered.'), THINKS] });
     if (stage === null) return;
     const session = stage.open();
@@ -103,7 +104,7 @@ suite('a client without a registry', { concurrency: 4 }, () => {
     await tells(stage, id, { state: 'orphaned', activity: null, stop: 'crashed', pid: null, crashed: 'client' });
   });
 
-  test(`whose record has no start time (${VERSIONS.beforeStartToken}) is believed with its process, and not without it`, async (t) => {
+  test(`a record without a start time (${VERSIONS.beforeStartToken}) is trusted only while its process runs`, async (t) => {
     const stage = await scene(t, { version: VERSIONS.beforeStartToken, init: false, config: SHORT, scenario: [THINKS] });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
@@ -121,10 +122,10 @@ suite('a client without a registry', { concurrency: 4 }, () => {
   });
 
   for (const version of [VERSIONS.current, VERSIONS.beforeStartToken]) {
-    test(`that is gone (${version}) is not seen in a shell, an editor or a program of its name`, async (t) => {
+    test(`no shell, editor or program of the same name is mistaken for a client that is gone (${version})`, async (t) => {
       const stage = await scene(t, { version, init: false, config: SHORT, scenario: [THINKS] });
       if (stage === null) return;
-      // Some began before the session and one after it.
+      // Some lookalikes start before the session and one after it.
       const before = await lookalikes(stage);
       assert.deepEqual(await stage.rows(), []);
       const session = stage.open();

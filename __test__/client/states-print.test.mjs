@@ -1,4 +1,4 @@
-// A client without a terminal (`-p`, and the open session of an SDK), in every state it can be in.
+// A client without a terminal (`-p`, and the open session of an SDK), in every possible state.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ import { SHORT, WORK, allows, becomesHung, delegate, inPrint, neverHung, tells, 
 const require = createRequire(import.meta.url);
 const { clientEnvironment } = require('../../bin/loopback/client.js');
 
-/** A scene with an open session that was given a task; `null` when the test is skipped. */
+/** Creates a scene with an open session that was given a task; returns `null` if the test is skipped. */
 async function atWork(t, { args = [], config = SHORT, servers, ...options } = {}) {
   const stage = await scene(t, { init: false, config, ...options });
   if (stage === null) return null;
@@ -27,12 +27,12 @@ async function atWork(t, { args = [], config = SHORT, servers, ...options } = {}
   return { stage, session, id, pid: session.pid };
 }
 
-/** Waits until the API was asked so many times. */
+/** Waits until the API has received this many requests. */
 function asked(stage, count = 1) {
   return until(`request ${count}`, () => stage.api.requests.filter(({ kind }) => kind === 'main' || kind === 'subagent').length >= count, 30);
 }
 
-/** A client whose tool runs: the programs it started. */
+/** Waits until the client's tool runs, and returns the descendants of the client. */
 async function toolRuns(stage, pid) {
   const programs = await until('the tool', async () => {
     const below = await descendants(pid);
@@ -54,7 +54,7 @@ const idle = (pid) => ({ state: 'active', activity: 'idle', stop: 'finished', pi
 const gone = (state, stop, crashed) => ({ state, activity: null, stop, pid: null, crashed });
 
 suite('a client without a terminal', { concurrency: 5 }, () => {
-  test('that runs once is active and busy while it runs, and completed after', async (t) => {
+  test('a one-shot client is active and busy while it runs, and then completed', async (t) => {
     const stage = await scene(t, { init: false, config: SHORT, scenario: [step.text('Answered.', { delay: 6 })] });
     if (stage === null) return;
     const id = randomUUID();
@@ -71,7 +71,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     assert.deepEqual([row.state, row.activity, row.stop.kind, row.live, row.openAtCrash], ['completed', null, 'finished', null, null]);
   });
 
-  test('that is open between two turns is active and idle', async (t) => {
+  test('a client open between two turns is active and idle', async (t) => {
     const play = await atWork(t, { scenario: [step.text('Answered.')] });
     if (play === null) return;
     const { stage, id, pid } = play;
@@ -80,14 +80,14 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, idle(pid));
   });
 
-  test('whose API never answers is hung after the threshold, and not before', async (t) => {
+  test('a client whose API never answers is hung after the threshold, and not before', async (t) => {
     const play = await atWork(t, { scenario: [step.hang({ times: 9 })] });
     if (play === null) return;
     const { stage, id, pid } = play;
     await becomesHung(stage, id, { pid, live: inPrint({ status: 'busy', children: [] }) });
   });
 
-  test('whose API never answers is hung, even though a server of its own lives below it', async (t) => {
+  test('a client whose API never answers is hung even if it has a server of its own running', async (t) => {
     const play = await atWork(t, { scenario: [step.hang({ times: 9 })], servers: true });
     if (play === null) return;
     const { stage, id, pid } = play;
@@ -95,7 +95,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     await becomesHung(stage, id, { pid, live: inPrint({ status: 'busy', children: [path.basename(process.execPath)] }) });
   });
 
-  test('whose API never answers is not hung before the threshold of ten minutes', async (t) => {
+  test('a client whose API never answers is not hung before the default threshold of ten minutes', async (t) => {
     const play = await atWork(t, { scenario: [step.hang({ times: 9 })], config: { ...SHORT, hungMinutes: undefined } });
     if (play === null) return;
     const { stage, id, pid } = play;
@@ -103,7 +103,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
   });
 
   for (const sign of ['delta', 'ping']) {
-    test(`that thinks for long is active and busy, never hung (only a ${sign} comes)`, async (t) => {
+    test(`a client that thinks for long is active and busy, never hung (only a ${sign} arrives)`, async (t) => {
       const play = await atWork(t, { scenario: [step.think(60, 'Answered.', { every: 1, sign })] });
       if (play === null) return;
       const { stage, id, pid } = play;
@@ -112,7 +112,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     });
   }
 
-  test('whose tool runs for long is active and busy with that program, never hung', async (t) => {
+  test('a client whose tool runs for long is active and busy with that program, never hung', async (t) => {
     const play = await atWork(t, { scenario: [work()], args: allows('Bash') });
     if (play === null) return;
     const { stage, id, pid } = play;
@@ -122,7 +122,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, busy(pid, { children: ['sleep'] }));
   });
 
-  test('whose tool is a server that takes long is active and busy, never hung', async (t) => {
+  test('a client whose tool is a slow server is active and busy, never hung', async (t) => {
     const play = await atWork(t, { scenario: [step.tool('mcp__quiet__wait', {})], servers: true, args: allows('mcp__quiet__wait') });
     if (play === null) return;
     const { stage, id, pid } = play;
@@ -131,7 +131,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     await neverHung(stage, id, pid);
   });
 
-  test('whose subagent thinks for long is active and busy, never hung', async (t) => {
+  test('a client whose subagent thinks for long is active and busy, never hung', async (t) => {
     const play = await atWork(t, { scenario: [delegate()], subagents: [step.think(60, 'Looked.', { every: 1 })] });
     if (play === null) return;
     const { stage, id, pid } = play;
@@ -140,21 +140,21 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     await neverHung(stage, id, pid);
   });
 
-  test('that was stopped in its work is hung, and well once it is continued', async (t) => {
+  test('a client suspended during a turn is hung until it is continued with SIGCONT', async (t) => {
     const play = await atWork(t, { scenario: [step.think(60, 'Answered.', { every: 1 })] });
     if (play === null) return;
     const { stage, id, pid } = play;
     await tells(stage, id, busy(pid));
     process.kill(pid, 'SIGSTOP');
     stage.endings.push(() => alive(pid) && process.kill(pid, 'SIGCONT'));
-    // Its answer still comes in, to a process that takes nothing.
+    // The answer still arrives, but the stopped process does not read it.
     const row = await tells(stage, id, { state: 'hung', activity: 'busy', stop: 'running', pid, live: inPrint({ status: 'busy' }) });
     assert.ok(row.evidence.some(({ source, fact }) => source === 'process' && /stopped|suspended/.test(fact)), JSON.stringify(row.evidence));
     process.kill(pid, 'SIGCONT');
     await tells(stage, id, busy(pid));
   });
 
-  test('that is idle and was stopped is not hung', async (t) => {
+  test('a suspended idle client is not hung', async (t) => {
     const play = await atWork(t, { scenario: [step.text('Answered.')] });
     if (play === null) return;
     const { stage, id, pid } = play;
@@ -164,7 +164,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     await neverHung(stage, id, pid);
   });
 
-  test('that was killed in the middle of a request is orphaned, and resumed under the same id it is active', async (t) => {
+  test('a client killed during a request is orphaned, and active once resumed under the same id', async (t) => {
     const play = await atWork(t, { scenario: [step.hang(), step.think(60, 'Answered.', { every: 1 })] });
     if (play === null) return;
     const { stage, id, pid } = play;
@@ -179,7 +179,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     assert.notEqual(again.pid, pid);
   });
 
-  test('that was killed while its tool ran is orphaned, even though the tool runs on', async (t) => {
+  test('a client killed while its tool ran is orphaned even if the tool still runs', async (t) => {
     const play = await atWork(t, { scenario: [work()], args: allows('Bash') });
     if (play === null) return;
     const { stage, id, pid } = play;
@@ -190,7 +190,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     assert.ok(programs.some((program) => program.command === 'sleep' && alive(program.pid)), 'the tool lives');
   });
 
-  test('that was ended in the middle of a request is orphaned, as closed', async (t) => {
+  test('a client ended with SIGTERM during a request is orphaned and reported as closed', async (t) => {
     const play = await atWork(t, { scenario: [step.hang()] });
     if (play === null) return;
     const { stage, id, pid } = play;
@@ -200,7 +200,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, gone('orphaned', 'closed'));
   });
 
-  test('that asks about itself is the current one', async (t) => {
+  test('a session that asks for its own status is the current one', async (t) => {
     const rows = path.join('out', 'rows.json');
     const command = `mkdir -p out && '${process.execPath}' '${CLI}' status --all --json > ${rows}`;
     const play = await atWork(t, { scenario: [step.tool('Bash', { command, description: 'Ask' }), step.text('Asked.')], args: allows('Bash') });

@@ -1,4 +1,4 @@
-// A client in a terminal, in every state it can be in: `status --all --json` tells the state, what it does, how it stopped and its process.
+// A client in a terminal, in every possible state: `status --all --json` reports the state, the activity, the stop and the process.
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { alive, descendants, kill, pause, scene, step, until } from './scene.mjs
 import { ASKS, SHORT, WORK, allows, becomesHung, delegate, inTerminal, neverHung, tells, work } from './states.mjs';
 import { openTerminal } from './terminal.mjs';
 
-/** A scene with a client in a terminal that was given a task; `null` when the test is skipped. */
+/** Creates a scene with a client in a terminal that was given a task; returns `null` if the test is skipped. */
 async function atWork(t, { args = ASKS, prompt = 'Do the task.', env, config = SHORT, init = false, ...options } = {}) {
   const stage = await scene(t, { init, config, ...options });
   if (stage === null) return null;
@@ -20,12 +20,12 @@ async function atWork(t, { args = ASKS, prompt = 'Do the task.', env, config = S
   return { stage, terminal, id, pid };
 }
 
-/** Waits until the API was asked so many times. */
+/** Waits until the API has received this many requests. */
 function asked(stage, count = 1) {
   return until(`request ${count}`, () => stage.api.requests.filter(({ kind }) => kind === 'main' || kind === 'subagent').length >= count, 20);
 }
 
-/** A client whose tool runs: the ids of the program it started. */
+/** Waits until the client's tool runs, and returns the descendants of the client. */
 async function toolRuns(stage, pid) {
   const programs = await until('the tool', async () => {
     const below = await descendants(pid);
@@ -50,7 +50,7 @@ const QUESTION = {
 };
 
 suite('a client in a terminal', { concurrency: 5 }, () => {
-  test('that answered is active and idle, its turn finished', async (t) => {
+  test('a terminal client that answered is active and idle with its turn finished', async (t) => {
     const play = await atWork(t, { scenario: [step.text('Answered.')], args: [...ASKS, '--name', 'the named one'] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -60,7 +60,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await until('the new name', async () => (await stage.rows()).find((session) => session.id === id)?.name === 'another name');
   });
 
-  test('that thinks for long is active and busy, never hung', async (t) => {
+  test('a terminal client that thinks for long is active and busy, never hung', async (t) => {
     const play = await atWork(t, { scenario: [step.think(60, 'Answered.', { every: 1 })] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -69,7 +69,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await neverHung(stage, id, pid);
   });
 
-  test('that waits for a permission is active and waiting, never hung', async (t) => {
+  test('a terminal client that waits for a permission is active and waiting, never hung', async (t) => {
     const play = await atWork(t, { scenario: [work()] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -79,7 +79,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, waits);
   });
 
-  test('that waits for an answer is active and waiting, never hung', async (t) => {
+  test('a terminal client that waits for an answer is active and waiting, never hung', async (t) => {
     const play = await atWork(t, { scenario: [step.tool('AskUserQuestion', QUESTION)] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -88,9 +88,9 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await neverHung(stage, id, pid);
   });
 
-  test('that waits for the end of a limit is active and idle, with the second it ends', async (t) => {
+  test('a terminal client that waits for a limit is active and idle, with the exact reset time', async (t) => {
     const resetsAt = Math.floor(Date.now() / 1000) + 3600;
-    // With the hooks of `init`, so that the waiting one is a child of the client.
+    // Install the hooks with `init`, so that the waiting one is a child of the client.
     const play = await atWork(t, { init: true, scenario: [step.limit('5h', resetsAt)] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -101,7 +101,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await neverHung(stage, id, pid);
   });
 
-  test('that shows the choice at a weekly limit is active and waiting', async (t) => {
+  test('a terminal client that shows the weekly limit menu is active and waiting', async (t) => {
     const resetsAt = Math.floor(Date.now() / 1000) + 3 * 86_400;
     const play = await atWork(t, { scenario: [step.limit('weekly', resetsAt)] });
     if (play === null) return;
@@ -121,13 +121,13 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     ['never answers', step.hang({ times: 9 })],
     ['begins an answer and falls silent', step.hang({ when: 'middle', times: 9 })],
   ]) {
-    test(`whose API ${words} is hung after the threshold, and not before`, async (t) => {
+    test(`a terminal client whose API ${words} is hung after the threshold, and not before`, async (t) => {
       const play = await atWork(t, { scenario: [hang] });
       if (play === null) return;
       const { stage, terminal, id, pid } = play;
       await asked(stage);
       await becomesHung(stage, id, { pid, live: inTerminal(terminal, { status: 'busy', children: [] }) });
-      // A person interrupts it, and it is well again.
+      // The user interrupts it, and it is no longer hung.
       await terminal.press('Escape');
       await until('the end of the hang', async () => {
         const row = (await stage.rows()).find((session) => session.id === id);
@@ -136,7 +136,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     });
   }
 
-  test('whose tool runs for long is active and busy with that program, never hung', async (t) => {
+  test('a terminal client whose tool runs for long is active and busy with that program, never hung', async (t) => {
     const play = await atWork(t, { scenario: [work()], args: allows('Bash') });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -147,14 +147,14 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, busy);
   });
 
-  test('that left a program running in the background is active, its turn finished, never hung', async (t) => {
+  test('a terminal client that left a background program running is active with its turn finished, never hung', async (t) => {
     const server = step.tool('Bash', { command: './work.sh', description: 'Serve', run_in_background: true });
     const play = await atWork(t, { scenario: [server, step.text('Started.')], args: allows('Bash') });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
     await toolRuns(stage, pid);
     await terminal.shows(/Started\./);
-    // One more turn with a tool, some seconds later: the program is older than the newest call, as a server one develops with is.
+    // Run one more turn with a tool, some seconds later: the program is then older than the newest call, like a development server.
     await pause(4);
     stage.api.play(step.tool('Read', { file_path: path.join(stage.home.project, 'README.md') }), step.text('Answered.'));
     await terminal.type('And the next task.');
@@ -165,17 +165,17 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, serves);
   });
 
-  test('whose subagent thinks for long is active and busy, never hung', async (t) => {
+  test('a terminal client whose subagent thinks for long is active and busy, never hung', async (t) => {
     const play = await atWork(t, { scenario: [delegate(), step.text('Sent.')], subagents: [step.think(60, 'Looked.', { every: 1 })] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
-    // The client puts the subagent into the background and ends its own turn.
+    // The client moves the subagent to the background and ends its own turn.
     await asked(stage, 3);
     await tells(stage, id, { state: 'active', activity: 'busy', stop: 'running', pid, live: inTerminal(terminal, { status: 'busy' }) });
     await neverHung(stage, id, pid);
   });
 
-  test('whose subagent runs a long tool is active and busy, never hung', async (t) => {
+  test('a terminal client whose subagent runs a long tool is active and busy, never hung', async (t) => {
     const play = await atWork(t, { scenario: [delegate(), step.text('Sent.')], subagents: [work()], args: allows('Bash') });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -184,7 +184,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await neverHung(stage, id, pid);
   });
 
-  test('that a person interrupted is active and idle', async (t) => {
+  test('a terminal client that the user interrupted is active and idle', async (t) => {
     const play = await atWork(t, { scenario: [work()], args: allows('Bash') });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -193,7 +193,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, { state: 'active', activity: 'idle', stop: 'interrupted', pid, live: inTerminal(terminal, { status: 'idle' }) });
   });
 
-  test('that was killed in the middle of a turn is orphaned, and idle once it is resumed', async (t) => {
+  test('a terminal client killed during a turn is orphaned, and idle once resumed', async (t) => {
     const play = await atWork(t, { scenario: [step.text('Answered.'), step.hang()] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -204,19 +204,19 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     kill(pid);
     await until('its end', () => !alive(pid));
     await tells(stage, id, { state: 'orphaned', activity: null, stop: 'crashed', pid: null, crashed: 'client' });
-    // A window opened again: another process under the same id, which does nothing by itself.
+    // Reopen the session: another process with the same session id, which does nothing by itself.
     const again = await openTerminal(t, stage, { args: [...ASKS, '--resume', id] });
     await until('the resumed session', async () => (await again.session()).sessionId === id);
     await tells(stage, id, { state: 'active', activity: 'idle', stop: 'crashed', pid: again.pid, live: inTerminal(again, { status: 'idle' }) });
     assert.notEqual(again.pid, pid);
   });
 
-  test('that was killed while its tool ran is orphaned, even though the tool runs on', async (t) => {
+  test('a terminal client killed while its tool ran is orphaned even if the tool still runs', async (t) => {
     const play = await atWork(t, { scenario: [work()], args: allows('Bash') });
     if (play === null) return;
     const { stage, id, pid } = play;
     const programs = await toolRuns(stage, pid);
-    // The client writes a moment after it has started the tool.
+    // The client writes to the transcript a moment after it has started the tool.
     await until('the call in the transcript', () => JSON.stringify(stage.home.records(id)).includes('"tool_use"'));
     kill(pid);
     await until('its end', () => !alive(pid));
@@ -224,7 +224,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     assert.ok(programs.some((program) => program.command === 'sleep' && alive(program.pid)), 'the tool lives');
   });
 
-  test('whose window was closed while its tool ran is orphaned, as closed', async (t) => {
+  test('a terminal client whose window was closed while its tool ran is orphaned and reported as closed', async (t) => {
     const play = await atWork(t, { scenario: [work()], args: allows('Bash') });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -233,7 +233,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, { state: 'orphaned', activity: null, stop: 'closed', pid: null });
   });
 
-  test('whose window was closed before any answer is orphaned; whether by its user leaves no trace', async (t) => {
+  test('a terminal client whose window was closed before any answer is orphaned and reported as interrupted', async (t) => {
     const play = await atWork(t, { scenario: [step.think(60, 'Answered.', { every: 1 })] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -242,7 +242,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, { state: 'orphaned', activity: null, stop: 'interrupted', pid: null });
   });
 
-  test('that began a new conversation holds the new one, and the old one is completed', async (t) => {
+  test('a terminal client that started a new conversation owns the new one, and the old one is completed', async (t) => {
     const play = await atWork(t, { scenario: [step.text('Answered.', { times: 2 })] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
@@ -258,7 +258,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     assert.deepEqual([old.state, old.activity, old.stop.kind, old.live, old.openAtCrash], ['completed', null, 'finished', null, null]);
   });
 
-  test('beside another one in the same directory is not taken for it', async (t) => {
+  test('a terminal client is not confused with another one in the same directory', async (t) => {
     const play = await atWork(t, { scenario: [step.text('Answered.'), work()] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;

@@ -1,10 +1,10 @@
-// What the tests on states of sessions share: a configuration with a short threshold, the tool and the subagent that take long, and what
-// a row of `status --all --json` has to say about a client that a test knows.
+// Shared by the tests on states of sessions: a configuration with a short threshold, a tool and a subagent that take long, and checks of
+// what a row of `status --all --json` reports about a known client.
 
 import assert from 'node:assert/strict';
 import { pause, step, until } from './scene.mjs';
 
-/** Seconds of quiet after which a busy session may count as hung, in these tests. */
+/** Seconds without activity after which these tests count a busy session as hung. */
 export const THRESHOLD = 3;
 
 /** Configuration with that threshold. */
@@ -13,26 +13,26 @@ export const SHORT = { hungMinutes: THRESHOLD / 60, heartbeat: { graceSeconds: 3
 /** A program that works longer than any test; the client itself refuses a bare `sleep`. */
 export const WORK = '#!/bin/sh\nsleep 600\n';
 
-/** Calls that program. */
+/** Returns a step that calls that program. */
 export const work = () => step.tool('Bash', { command: './work.sh', description: 'Work' });
 
-/** Arguments of a client that asks before it uses a tool; the loopback API has no judge for the newer default. */
+/** Arguments of a client that asks before it uses a tool; the newer default mode needs a judge, which the loopback API does not have. */
 export const ASKS = ['--permission-mode', 'manual'];
 
-/** Arguments of a client that may use `tool` unasked. */
+/** Arguments of a client that may use `tool` without asking. */
 export const allows = (tool) => [...ASKS, '--allowed-tools', tool];
 
-/** Sends a subagent. */
+/** Returns a step that starts a subagent. */
 export const delegate = () =>
   step.tool('Agent', { description: 'Look around', prompt: 'Look around.', subagent_type: 'general-purpose', run_in_background: false });
 
 /**
- * Waits until `status` tells of a session what it should, and checks everything that rests on it.
+ * Waits until `status` reports the expected facts about a session, and checks everything that depends on them.
  *
  * @param {object} stage
  * @param {string} id
  * @param {{state: string, activity?: string | null, stop: string, pid: number | null, waitingFor?: string | null, crashed?: 'client'}} expected
- * `pid` is `null` where no process may be named; the rest of a live process is in `live`. Without `activity` any will do.
+ *   `pid` is `null` if no process may be named; `live` has the other fields of a live process. Without `activity` any value is accepted.
  * @param {number} [seconds]
  */
 export async function tells(stage, id, expected, seconds = 15) {
@@ -52,12 +52,12 @@ export async function tells(stage, id, expected, seconds = 15) {
   return row;
 }
 
-/** What a session is, in short. */
+/** Returns a short summary of a session. */
 function gist({ state, activity, stop, live }) {
   return { state, activity, stop: stop.kind, pid: live?.pid ?? null, waitingFor: live?.waitingFor ?? null };
 }
 
-/** What a verdict rests on, and what is known of the process beyond its id. */
+/** Asserts the evidence for a verdict, and the facts about the process besides its id. */
 function assertProved(row, { pid, live, crashed }) {
   const words = `of ${JSON.stringify({ state: row.state, evidence: row.evidence, live: row.live })}`;
   assert.ok(row.evidence.length > 0, `no evidence ${words}`);
@@ -78,17 +78,17 @@ function assertProved(row, { pid, live, crashed }) {
   assert.notEqual(row.commands.kill, null, 'it can be killed');
 }
 
-/** The rest of a live process in a terminal. */
+/** Returns the other fields of a live process in a terminal. */
 export const inTerminal = (terminal, more = {}) => ({ kind: 'interactive', proof: 'registry', tty: terminal.tty, ...more });
 
-/** The rest of a live process that keeps no registry: only the process table tells of it. */
+/** Returns the other fields of a live process without a registry, which only the process table shows. */
 export const inTable = (tty) => ({ kind: tty === null ? 'print' : 'interactive', proof: 'processes', tty, status: null });
 
-/** The rest of a live process without one. */
+/** Returns the other fields of a live process without a terminal. */
 export const inPrint = (more = {}) => ({ kind: 'print', proof: 'registry', tty: null, ...more });
 
 /**
- * Watches a session at work for more than three times the threshold: it must never be called hung, and its process never another.
+ * Watches a session at work for more than three times the threshold: it must never be reported as hung, and its process must stay the same.
  *
  * @param {object} stage
  * @param {string} id
@@ -109,7 +109,7 @@ export async function neverHung(stage, id, pid) {
 }
 
 /**
- * A session whose last message is in its transcript becomes hung, and not before the threshold.
+ * Asserts that a session whose last message is in its transcript becomes hung, and not before the threshold.
  *
  * @param {object} stage
  * @param {string} id
@@ -122,7 +122,7 @@ export async function becomesHung(stage, id, { pid, live }) {
   });
   for (;;) {
     const row = (await stage.rows()).find((session) => session.id === id);
-    // A look that ended before the threshold was taken before it.
+    // Ignore this row if the threshold passed while `status` was running.
     if (Date.now() - since >= THRESHOLD * 1000) break;
     assert.notEqual(row?.state, 'hung', `hung after ${(Date.now() - since) / 1000} s: ${JSON.stringify(row?.evidence)}`);
     await pause(0.3);

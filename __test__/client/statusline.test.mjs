@@ -1,4 +1,4 @@
-// The status line in the real client: it shows what the API said of the quota, below what the other status line shows.
+// The status line in the real client: it shows the quota that the API reported, below the other status line.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -8,14 +8,14 @@ import { VERSIONS } from './install.mjs';
 import { alive, pause, scene, step, until } from './scene.mjs';
 import { openTerminal } from './terminal.mjs';
 
-/** What is known of the quota in the scene's state. */
+/** Returns what the scene's state records about the quota. */
 function seen(stage) {
   const dir = path.join(stage.home.stateDir, 'quota');
   const names = existsSync(dir) ? readdirSync(dir).filter((name) => name.endsWith('.json')) : [];
   return names.map((name) => JSON.parse(readFileSync(path.join(dir, name), 'utf8')));
 }
 
-/** A scene with a status line of the project's person, and ours around it. */
+/** Creates a scene with a status line in the project's local settings, and ours around it. */
 async function lined(t, { command = 'echo "the other one of $(cat | wc -l)"', version, init = ['--statusline'] } = {}) {
   const stage = await scene(t, { version });
   if (stage === null) return null;
@@ -29,7 +29,7 @@ async function lined(t, { command = 'echo "the other one of $(cat | wc -l)"', ve
 
 suite('the status line of a real client', { concurrency: 2 }, () => {
   for (const version of [VERSIONS.current, VERSIONS.beforeQuotaLimits, VERSIONS.oldestWoken]) {
-    test(`${version}: the percent that the API sent is shown below the other status line, and kept`, async (t) => {
+    test(`${version}: the usage sent by the API is shown below the wrapped status line and stored`, async (t) => {
       const stage = await lined(t, { version });
       if (stage === null) return;
       const terminal = await openTerminal(t, stage);
@@ -48,7 +48,7 @@ suite('the status line of a real client', { concurrency: 2 }, () => {
     });
   }
 
-  test('after a limit it shows the full window, the countdown and the session that waits', async (t) => {
+  test('after a limit the status line shows the full window, the countdown and the waiting session', async (t) => {
     const stage = await lined(t);
     if (stage === null) return;
     stage.api.play(step.text('A first answer.'), step.limitFor('5h', 600));
@@ -60,14 +60,14 @@ suite('the status line of a real client', { concurrency: 2 }, () => {
     await terminal.shows(/the other one of 1\s*\n\s*5h 100% · resets (?:[A-Z][a-z]{2} )?\d\d:\d\d \((9|10) min\)/);
     const { sessionId } = await terminal.session();
     await stage.incident(sessionId, ({ phase }) => phase === 'waiting');
-    // Whatever draws it again shows that somebody waits; here the terminal changes its size.
+    // Any redraw shows the waiting session; here the terminal changes its size.
     await terminal.tmux('resize-window', '-t', 'scene', '-x', '100', '-y', '40');
     await terminal.shows(/5h 100% [^\n]*\| 1 waiting, next \d\d:\d\d/);
     const [account] = seen(stage);
     assert.equal(account.fiveHour.usedPercent, 100);
   });
 
-  test('an API key shows the other status line alone', async (t) => {
+  test('with an API key only the wrapped status line is shown', async (t) => {
     const stage = await lined(t);
     if (stage === null) return;
     const state = path.join(stage.home.configDir, '.claude.json');
@@ -83,7 +83,7 @@ suite('the status line of a real client', { concurrency: 2 }, () => {
     assert.match(await terminal.screen(), /the other one of 1/);
   });
 
-  test('a failing status line is hidden by the client with or without us, and ours is shown', async (t) => {
+  test('the client hides a failing wrapped status line, and our line is shown', async (t) => {
     const stage = await lined(t, { command: 'echo half-a-line; exit 3' });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
@@ -93,7 +93,7 @@ suite('the status line of a real client', { concurrency: 2 }, () => {
     assert.doesNotMatch(await terminal.screen(), /half-a-line/);
   });
 
-  test('the one of the user settings is shown where the project has none, with its own padding', async (t) => {
+  test('the user status line is wrapped with its padding when the project has none', async (t) => {
     const stage = await lined(t, { command: null });
     if (stage === null) return;
     writeFileSync(path.join(stage.home.configDir, 'settings.json'), JSON.stringify({ statusLine: { type: 'command', command: "printf 'of the user\\n\\nline two\\n'", padding: 5 } }));
@@ -103,7 +103,7 @@ suite('the status line of a real client', { concurrency: 2 }, () => {
     await terminal.shows(/\n {7,}of the user\s*\n {7,}line two\s*\n {7,}5h 42%/);
   });
 
-  test('a slow one that the client no longer wants is ended with everything below it', async (t) => {
+  test('a slow status line that the client abandoned is ended with its child processes', async (t) => {
     const stage = await lined(t, { command: null });
     if (stage === null) return;
     const pids = path.join(stage.home.root, 'pids');
@@ -118,7 +118,7 @@ suite('the status line of a real client', { concurrency: 2 }, () => {
     await until('the end of the first', () => !alive(first), 10);
   });
 
-  test('after uninstall the other one is shown alone', async (t) => {
+  test('after uninstall only the original status line is shown', async (t) => {
     const stage = await lined(t);
     if (stage === null) return;
     const { code, stderr } = await stage.cli('uninstall', stage.home.project, '--yes');

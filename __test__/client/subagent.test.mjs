@@ -1,15 +1,15 @@
-// A subagent that fails is no stop of the session, on the real client: the main turn goes on, and nothing may be noted or continued.
+// A failing subagent is not a stop of the session, on the real client: the main turn continues, and nothing may be recorded or continued.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { never, scene, step, until } from './scene.mjs';
 
-suite('a subagent stopped by', { concurrency: 2 }, () => {
+suite('a failing subagent', { concurrency: 2 }, () => {
   for (const [words, failure] of [
     ['an overloaded service', step.failure('overloaded', { times: Infinity })],
     ['a usage limit', step.limitFor('5h', 3)],
   ]) {
-    test(`${words} leaves no incident and no wake`, async (t) => {
+    test(`a subagent stopped by ${words} leaves no incident and causes no wake`, async (t) => {
       const agent = { description: 'Look around', prompt: 'Look around.', subagent_type: 'general-purpose', run_in_background: false };
       const stage = await scene(t, { scenario: [step.tool('Agent', agent), step.text('The main turn is finished.')], subagents: [failure] });
       if (stage === null) return;

@@ -1,5 +1,5 @@
-// The bar, run by hand: `node __test__/client/ten-runs.mjs [runs]`. Each run sets a fresh project up with `init`, lets a real session
-// reach a limit, and tells how far from the planned second it went on, how often, and whether anything was asked in between.
+// Acceptance test, run by hand: `node __test__/client/ten-runs.mjs [runs]`. Each run sets up a new project with `init`, lets a real session
+// reach a limit, and prints how far from the planned second it continued, how often, and whether anything was sent in between.
 
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -13,7 +13,7 @@ const { makeHome } = require('../../bin/loopback/home.js');
 
 const CLI = path.join(import.meta.dirname, '..', '..', 'bin', 'cc-session-recover.js');
 const LARGEST_DRIFT = 5;
-/** Seconds watched after the second turn for one too many. */
+/** Seconds to watch after the second turn for an unwanted one. */
 const QUIET = 5;
 
 async function oneRun(client) {

@@ -1,5 +1,5 @@
-// A client in a terminal, for what only a person at a keyboard does. The terminal is a tmux server of its own, on its own socket in the
-// throw-away home, so that no other tmux on the machine is seen or touched.
+// A client in a terminal, for tests of what only a user at a keyboard can do. The terminal is a tmux server of its own, on its own socket
+// in the throw-away home, so that it does not affect any other tmux on the machine.
 
 import { createRequire } from 'node:module';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -9,10 +9,10 @@ import { alive, run, until } from './scene.mjs';
 const require = createRequire(import.meta.url);
 const { clientEnvironment } = require('../../bin/loopback/client.js');
 
-/** Terminals so far: each is a server of its own. */
+/** Number of terminals so far: each is a server of its own. */
 let opened = 0;
 
-/** Opens the client of a scene in a terminal and waits for its prompt. `null` when there is no tmux and the test is skipped. */
+/** Opens the client of a scene in a terminal and waits for its prompt. Returns `null` if tmux is not installed and the test is skipped. */
 export async function openTerminal(t, stage, { credential, env = {}, args = [] } = {}) {
   const { code } = await run('tmux', ['-V'], {});
   if (code !== 0) {
@@ -75,7 +75,7 @@ class Terminal {
     return until(`${pattern} on the screen`, async () => pattern.test(await this.screen()), seconds, () => this.last);
   }
 
-  /** What the client has registered of itself. */
+  /** Waits for the client's own registry record and returns it. */
   session(seconds = 10) {
     const file = path.join(this.stage.home.configDir, 'sessions', `${this.pid}.json`);
     return until(
@@ -84,7 +84,7 @@ class Terminal {
         try {
           return JSON.parse(readFileSync(file, 'utf8'));
         } catch {
-          // Not yet there, or being written.
+          // The record does not exist yet, or is being written.
           return null;
         }
       },
@@ -92,7 +92,7 @@ class Terminal {
     );
   }
 
-  /** Closes the window as a person closes a terminal: the client gets a hang-up. */
+  /** Closes the window as a user closes a terminal: the client gets SIGHUP. */
   async end() {
     await this.tmux('kill-server');
     await until('the end of the client', () => !alive(this.pid), 10);

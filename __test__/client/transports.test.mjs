@@ -1,5 +1,5 @@
-// The ways in which a closed session is resumed besides `-p`, on the real client: in the background, where a person can attach to
-// it, and in a new window of a terminal.
+// The ways in which a closed session is resumed besides `-p`, on the real client: in the background, where the user can attach to it, and
+// in a new window of a terminal.
 
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { CLI, QUICK, kill, run, scene, step, until } from './scene.mjs';
 const { clientEnvironment } = createRequire(import.meta.url)('../../bin/loopback/client.js');
 const SOON = { ...QUICK, supervisor: { marginSeconds: 0.5, jitterSeconds: 0.5, pollSeconds: 1 } };
 
-/** A one-shot run that stopped at a limit, in a project whose sessions may go on in this way. */
+/** Runs a one-shot session that stops at a limit, in a project whose sessions may be resumed in this way. */
 async function stopped(t, transport, { prepare = () => ({}) } = {}) {
   const stage = await scene(t, { config: { ...SOON, unattended: { transport } }, scenario: [step.limitFor('5h', 4), step.text('The task is finished now.', { times: 5 })] });
   if (stage === null) return null;
@@ -20,20 +20,20 @@ async function stopped(t, transport, { prepare = () => ({}) } = {}) {
   const { ANTHROPIC_BASE_URL, CLAUDE_CODE_OAUTH_TOKEN } = clientEnvironment(stage.home, stage.api);
   writeFileSync(path.join(stage.home.configDir, 'settings.json'), JSON.stringify({ env: { ANTHROPIC_BASE_URL, CLAUDE_CODE_OAUTH_TOKEN, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1' } }));
   const env = prepare(stage);
-  // What a hook starts has the PATH that was in force at `init`.
+  // Processes that a hook starts have the PATH from the time of `init`.
   const { code, stderr } = await run(process.execPath, [CLI, 'init', stage.home.project, '--unattended', '--json'], { cwd: stage.home.project, env: { ...stage.home.environment(), ...env } });
   assert.equal(code, 0, stderr);
   const { stdout } = await stage.once('Do the task.', { env });
   return { stage, background, env, id: JSON.parse(stdout).session_id };
 }
 
-/** Looks after everything until nothing is owed. */
+/** Runs the supervisor until nothing is pending. */
 async function watched(stage, env = {}) {
   const { code, stderr } = await run(process.execPath, [CLI, 'watch', '--until-done', '--json'], { cwd: stage.home.project, env: clientEnvironment(stage.home, stage.api, { env }) });
   assert.equal(code, 0, stderr);
 }
 
-/** What must hold of a session that went on. */
+/** Asserts what must hold for a resumed session. */
 function wentOn(stage, id, transport) {
   const { phase, attempts } = stage.home.incident(id);
   assert.deepEqual([phase, attempts.length], ['recovered', 1], JSON.stringify(attempts, null, 1));
@@ -43,8 +43,8 @@ function wentOn(stage, id, transport) {
   return made;
 }
 
-suite('a closed session', { concurrency: 2 }, () => {
-  test('goes on in the background where that is asked for, and a person can attach to it', async (t) => {
+suite('closed sessions in other transports', { concurrency: 2 }, () => {
+  test('a closed session continues in the background if configured, and the user can attach to it', async (t) => {
     const place = await stopped(t, 'background');
     if (place === null) return;
     const { stage, background, id } = place;
@@ -55,12 +55,12 @@ suite('a closed session', { concurrency: 2 }, () => {
     assert.equal(worker?.kind, 'bg', JSON.stringify(background.registered()));
     const plan = JSON.parse((await stage.cli('resume', id, '--json')).stdout).plans[0];
     assert.deepEqual([plan.action, plan.argv], ['attach', ['claude', 'attach', worker.jobId]]);
-    // It is open now: nothing is started for it any more.
+    // The session is open now: the supervisor must not start anything for it.
     await watched(stage);
     assert.equal(stage.api.conversation().length, 2);
   });
 
-  test('is handed over to a new session with an empty context where a person asks for that, and stays as it was', async (t) => {
+  test('a session is handed over to a new session with an empty context on request, and stays unchanged', async (t) => {
     const stage = await scene(t, { scenario: [step.limitFor('5h', 2), step.text('I go on from the note.', { times: 5 })] });
     if (stage === null) return;
     const { stdout } = await stage.once('Write the parser of the configuration.');
@@ -83,11 +83,11 @@ suite('a closed session', { concurrency: 2 }, () => {
     assert.match(plan.argv[1], /Write the parser of the configuration\./);
   });
 
-  test('goes on in a new window of a terminal where that is asked for', async (t) => {
+  test('a closed session continues in a new terminal window if configured', async (t) => {
     let socket = '';
     const place = await stopped(t, 'terminal', {
       prepare(stage) {
-        // A window of its own is a pane of tmux here; `x-terminal-emulator -e` is what a desktop would have.
+        // In this test a new window is a tmux pane; on a desktop it would be opened by `x-terminal-emulator -e`.
         const bin = path.join(stage.home.root, 'bin');
         socket = `ccsr-${path.basename(stage.home.root)}`;
         mkdirSync(bin, { recursive: true });

@@ -1,4 +1,4 @@
-// What a project sets does not decide what the hooks run, and the hooks of a project reach sessions below it and in its worktrees, on the
+// A project's settings do not decide what the hooks run, and the hooks of a project apply to sessions below it and in its worktrees, on the
 // real client.
 
 import assert from 'node:assert/strict';
@@ -7,8 +7,8 @@ import path from 'node:path';
 import { suite, test } from 'node:test';
 import { pause, scene, step, until } from './scene.mjs';
 
-suite('a project', { concurrency: 2 }, () => {
-  test('whose settings set variables moves no state of the hooks in the settings of the user, and has nothing run', async (t) => {
+suite('settings and directories of a project', { concurrency: 2 }, () => {
+  test('environment variables in project settings do not redirect the state of user hooks or run a program', async (t) => {
     const stage = await scene(t, { init: false, scenario: [step.text('Hello.')] });
     if (stage === null) return;
     const { code, stderr } = await stage.cli('init', '--user', stage.home.project, '--json');
@@ -28,12 +28,12 @@ suite('a project', { concurrency: 2 }, () => {
     assert.ok(existsSync(path.join(stage.home.stateDir, 'sessions', id, 'session.json')), 'the hook ran, with its own state');
     assert.ok(!existsSync(path.join(evil, 'sessions')) && !existsSync(path.join(evil, 'leases')));
     assert.deepEqual([existsSync(mark('node')), existsSync(mark('options'))], [false, false]);
-    // Negative control: the client did hand the variables to hooks.
+    // Negative control: the client did pass the variables to hooks.
     assert.equal(readFileSync(mark('seen'), 'utf8').trim(), evil);
   });
 
   for (const [where, args, below] of [['a subdirectory', [], 'apps/my api'], ['a worktree', ['--worktree', 'feat'], '.']]) {
-    test(`continues a session that was started in ${where}, once`, async (t) => {
+    test(`a session started in ${where} is continued once`, async (t) => {
       const stage = await scene(t, { scenario: [step.limitFor('5h', 6), step.text('Done.', { times: 5 })] });
       if (stage === null) return;
       const cwd = path.join(stage.home.project, below);

@@ -1,10 +1,10 @@
-// The main job on the real client: an open session meets a usage limit, waits without asking the API, and goes on by itself, once.
+// The main job on the real client: an open session meets a usage limit, waits without a request to the API, and continues by itself, once.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { QUICK, never, pause, scene, step, until } from './scene.mjs';
 
-/** A task whose first request calls a tool, so that the limit comes in the middle of work. */
+/** Plays a task whose first request calls a tool, so that the limit comes in the middle of work. */
 function task(stage, limit) {
   stage.api.play(
     step.tool('Write', { file_path: `${stage.home.project}/plan.md`, content: '1. go\n' }, { say: 'Writing the plan first.' }),
@@ -50,7 +50,7 @@ suite('a usage limit in an open session', { concurrency: 3 }, () => {
     assert.deepEqual(stage.hookProcesses(), [], 'no hook is left behind');
   });
 
-  test('that comes again after the wake is waited for again, to its own reset', async (t) => {
+  test('a session that meets a limit again after the wake waits for the new reset', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
     const session = await task(stage, step.limitFor('5h', 3));
@@ -65,7 +65,7 @@ suite('a usage limit in an open session', { concurrency: 3 }, () => {
     assert.equal(stage.api.conversation().length, 4, 'one request for each: tool call, limit, second limit, answer');
   });
 
-  test('of a week is noted and told, and not continued unless the user asked for it', async (t) => {
+  test('a weekly limit is recorded and notified, and not continued unless the user configured it', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
     const session = await task(stage, step.limitFor('weekly', 2 * 86_400));
@@ -82,7 +82,7 @@ suite('a usage limit in an open session', { concurrency: 3 }, () => {
     await never('a continue', () => stage.api.conversation(refusedAt).length > 0, 8);
   });
 
-  test('of a week is continued when the user asked for it', async (t) => {
+  test('a weekly limit is continued when the user configured it', async (t) => {
     const stage = await scene(t, { config: { ...QUICK, stops: { 'usage-limit-weekly': 'resume' } } });
     if (stage === null) return;
     const session = await task(stage, step.limitFor('weekly', 4));
@@ -95,7 +95,7 @@ suite('a usage limit in an open session', { concurrency: 3 }, () => {
     assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
   });
 
-  test('of one model is waited for like any other', async (t) => {
+  test('a limit of one model is waited for like any other', async (t) => {
     const stage = await scene(t, { config: { ...QUICK, stops: { 'usage-limit-other': 'resume', 'usage-limit-weekly': 'resume' } } });
     if (stage === null) return;
     const session = await task(stage, step.limitFor('opus', 4));

@@ -1,9 +1,9 @@
-// Accounts made by hand, as the addon gives them: one of every end an incident can have, and the worst that transcripts can bring.
+// Hand-written accounts in the addon's format: one for every outcome of an incident, and the worst content that transcripts can have.
 
 import { HOSTILE, NOW } from './sessions.mjs';
 
 const DIR = '/home/me/work/api';
-/** The group of a stop in such a phase, where a test gives no other. @type {Record<string, string>} */
+/** Default group of a stop, by its phase. @type {Record<string, string>} */
 const GROUP_OF = { recovered: 'continued', 'moved-on': 'continued', waiting: 'waiting', attempting: 'running', cancelled: 'ended' };
 const STORE = '/home/me/.local/state/cc-session-recover/snapshots';
 
@@ -112,7 +112,7 @@ export function accountReport(incidents, fields = {}) {
   return { schema: 'cc-session-recover/report@1', generatedAt: NOW, since: '2026-03-01T03:42:00Z', project: { dir: DIR, enabled: true }, incidents, older: 0, problems: [], ...fields };
 }
 
-/** What `restore` tells. @param {Record<string, any>} [fields] */
+/** Returns a report of `restore`. @param {Record<string, any>} [fields] */
 export function restoreReport(fields = {}) {
   const session = RECOVERED.session;
   const kept = (/** @type {string} */ name, /** @type {Record<string, any>} */ more) => ({ name, path: `${STORE}/${session}/${name}.jsonl`, takenAt: '2026-03-02T00:01:30Z', bytes: 1_234_567, sha256: '0'.repeat(64), sound: true, isPrefix: true, linesSince: 48, ...more });
@@ -138,12 +138,12 @@ export function restoreReport(fields = {}) {
   };
 }
 
-/** Something that `repair` found. @param {string} kind @param {number} line @param {Record<string, any>} more */
+/** Returns a finding of `repair`. @param {string} kind @param {number} line @param {Record<string, any>} more */
 function finding(kind, line, more) {
   return { class: kind, line, offset: line * 1234, what: 'a tool result without its call', client: 'leaves the call and its result out', mend: 'a call that says so is put in front', lost: 'the arguments of the call', ...more };
 }
 
-/** What `repair` tells. @param {Record<string, any>} [fields] */
+/** Returns a report of `repair`. @param {Record<string, any>} [fields] */
 export function repairReport(fields = {}) {
   return {
     schema: 'cc-session-recover/repair@1',
@@ -176,7 +176,7 @@ export function repairReport(fields = {}) {
   };
 }
 
-/** What `handoff` tells. @param {any} session @param {Record<string, any>} [fields] */
+/** Returns a report of `handoff`. @param {any} session @param {Record<string, any>} [fields] */
 export function handoffReport(session, fields = {}) {
   return { schema: 'cc-session-recover/handoff@1', generatedAt: NOW, session, form: 'note', text: '## Session `x`\n\n- State: finished its turn\n', characters: 44, leftOut: [], sources: [session.transcript], file: `${DIR}/HANDOFF.md`, enabled: true, dryRun: false, written: true, kept: [], problems: [], ...fields };
 }
@@ -187,7 +187,7 @@ export function savedState(id, fields = {}) {
   return { name, session: id, savedAt: '2026-03-02T03:42:00.510Z', moment: 'turn-ended', asOf: '2026-03-02T03:41:59Z', kind: 'finished', unfinished: false, tasksOpen: 0, tasksDone: 0, inFlight: 0, failing: 0, files: 0, last: false, sound: true, path: `${DIR}/.claude/session-state/archive/${name}.md`, ...fields };
 }
 
-/** What `state` tells. @param {Record<string, any>} [fields] */
+/** Returns a report of `state`. @param {Record<string, any>} [fields] */
 export function stateReport(fields = {}) {
   const [first, second, third] = ['3f2a9c1d', '77aa0000', '3f2a9c1d'].map((id) => `${id}-0000-4000-8000-000000000001`);
   return {

@@ -1,4 +1,4 @@
-// A session with everything that can belong to one, made by hand, and what an export of it holds.
+// A hand-written session with every kind of file, and the contents of its export.
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { idOf, transcriptText } from './hooks.mjs';
 /** @param {string | Buffer} bytes */
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
-/** Every file below a directory with its bytes, by its path with `/`. @param {string} root @returns {Record<string, Buffer>} */
+/** Returns the bytes of every file below a directory, by its path with `/`. @param {string} root @returns {Record<string, Buffer>} */
 export function contents(root) {
   if (!existsSync(root)) return {};
   const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
@@ -17,14 +17,14 @@ export function contents(root) {
 
 /**
  * @param {ReturnType<typeof import('./command.mjs').world>} place
- * @param {{id?: string, more?: string, fixture?: string}} [options] `more`: text behind the transcript.
+ * @param {{id?: string, more?: string, fixture?: string}} [options] `more`: text after the transcript.
  */
 export function wholeSession(place, { id = idOf(1), more = '', fixture = 'finished-interactive' } = {}) {
   const directory = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
   const transcript = join(directory, `${id}.jsonl`);
   const slug = '{"type":"mode","mode":"default","slug":"quiet-river","sessionId":"' + id + '"}\n';
   const text = `${slug}${transcriptText(fixture, { id, cwd: place.project })}${more}`;
-  /** In the export, and where it is from. @type {Record<string, string>} */
+  /** Original path of each file, by its path in the export. @type {Record<string, string>} */
   const places = {
     [`${id}.jsonl`]: transcript,
     [`${id}/subagents/agent-a.jsonl`]: join(directory, id, 'subagents', 'agent-a.jsonl'),
@@ -45,7 +45,7 @@ export function wholeSession(place, { id = idOf(1), more = '', fixture = 'finish
   return { id, directory, transcript, places, bytes };
 }
 
-/** The directories and archives that look like finished exports. @param {string} directory */
+/** Returns the directories and archives that look like finished exports. @param {string} directory */
 export function finished(directory) {
   return existsSync(directory) ? readdirSync(directory).filter((name) => /^\d{8}T\d{6}Z-LOSSLESS-/.test(name)) : [];
 }

@@ -1,5 +1,5 @@
-// Broken sessions: transcripts recorded from the real client, damaged in the same way in every run, each with what of it is still
-// good. What a conversation holds is told in units: what was said, called, answered.
+// Broken sessions: transcripts recorded from the real client, damaged in the same way in every run, each with its remaining good content.
+// The content is counted in units: texts, calls and results.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,16 +8,17 @@ import { ROOT } from './command.mjs';
 
 const NEWLINE = Buffer.from('\n');
 const FIXTURES = join(ROOT, 'fixtures', 'transcripts');
-/** A session that is whole, of several turns, with calls one by one and at once, thinking, errors, and one that was resumed. */
+/** Intact sessions with several turns, with single and parallel calls, thinking, errors, and one that was resumed. */
 const SOURCES = ['edits', 'todos', 'plan', 'resumed-after-quota', 'permission-denied-print'];
 const FORKED = 'live-session-forked';
 const COMBINED = 24;
 
 /**
- * @typedef {{bytes: Buffer, record: any, own: boolean}} Line `own`: it is as it was recorded.
+ * @typedef {{bytes: Buffer, record: any, own: boolean}} Line `own`: unchanged since the recording.
  * @typedef {{lines: Line[], end: Buffer, gone: Set<string>, more: string[]}} Doc `gone`: ids of records whose content is destroyed.
  * @typedef {{name: string, classes: string[], session: string, bytes: Buffer, good: string[], mends: boolean, source: string}} Case
- * @typedef {{class: string, mends: boolean, apply: (doc: Doc, random: Random) => boolean}} Damage `apply` tells whether it found something to damage.
+ * @typedef {{class: string, mends: boolean, apply: (doc: Doc, random: Random) => boolean}} Damage `apply` returns whether it found
+ *   something to damage.
  */
 
 /** @param {string} name @returns {Doc} */
@@ -32,7 +33,7 @@ function bytesOf({ lines, end }) {
   return Buffer.concat(lines.flatMap(({ bytes }, at) => [bytes, at === lines.length - 1 ? end : NEWLINE]));
 }
 
-/** What a message holds. @param {any} message @returns {string[]} */
+/** Returns the units of a message. @param {any} message @returns {string[]} */
 export function unitsOf({ content }) {
   const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : (content ?? []);
   return blocks.flatMap((/** @type {any} */ block) => {
@@ -50,7 +51,7 @@ const isTurn = (record) => (record?.type === 'user' || record?.type === 'assista
 const holds = (record, type) => isTurn(record) && Array.isArray(record.message?.content) && record.message.content.some((/** @type {any} */ block) => block.type === type);
 
 /**
- * A line that no damage has touched yet; of those behind it something was said, when it is to be in the middle.
+ * Picks a line that no damage has changed yet; with `middle`, only one that an answer follows.
  *
  * @param {Doc} doc @param {Random} random @param {(record: any) => boolean} fits
  */
@@ -72,7 +73,16 @@ function lose(doc, at) {
   doc.gone.add(doc.lines[at].record.uuid);
 }
 
-/** A damage of one line. @param {string} kind @param {boolean} mends @param {(record: any) => boolean} fits @param {(doc: Doc, at: number, random: Random) => void} apply @param {boolean} [middle] @returns {Damage} */
+/**
+ * Defines a damage of one line.
+ *
+ * @param {string} kind
+ * @param {boolean} mends
+ * @param {(record: any) => boolean} fits
+ * @param {(doc: Doc, at: number, random: Random) => void} apply
+ * @param {boolean} [middle]
+ * @returns {Damage}
+ */
 function damage(kind, mends, fits, apply, middle = true) {
   return {
     class: kind,
@@ -91,13 +101,13 @@ function put(doc, at, bytes) {
   doc.lines[at] = { ...doc.lines[at], bytes, own: false };
 }
 
-/** Two lines on one. @param {Doc} doc @param {number} at @param {Buffer} first */
+/** Joins two lines into one. @param {Doc} doc @param {number} at @param {Buffer} first */
 function glue(doc, at, first = doc.lines[at].bytes) {
   const [, next] = doc.lines.splice(at, 2, { bytes: Buffer.concat([first, doc.lines[at + 1].bytes]), record: null, own: false });
   return next;
 }
 
-/** Damages of single lines. @type {Record<string, Damage>} */
+/** Kinds of damage to single lines. @type {Record<string, Damage>} */
 export const DAMAGES = {
   'torn line of a text': damage('torn-line', true, (record) => holds(record, 'text') && record.type === 'assistant', (doc, at) => {
     lose(doc, at);
@@ -151,7 +161,7 @@ export const DAMAGES = {
     class: 'broken-link',
     mends: true,
     apply(doc) {
-      // The first behind the prompt: there the client's guess loses the prompt.
+      // Take the first attachment after the prompt: there the client's guess loses the prompt.
       const at = doc.lines.findIndex(({ own, record }) => own && record?.type === 'attachment' && record.attachment.type !== 'environment');
       if (at === -1 || doc.lines[at - 1].record === null) return false;
       doc.lines.splice(at, 1);
@@ -189,7 +199,7 @@ export const DAMAGES = {
   }),
 };
 
-/** Damages of a whole file, or of its end. @type {Record<string, Damage>} */
+/** Kinds of damage to a whole file, or to its end. @type {Record<string, Damage>} */
 export const ENDS = {
   'torn end': {
     class: 'torn-end',
@@ -242,7 +252,7 @@ export const ENDS = {
   },
 };
 
-/** A record is gone, and what followed it follows what it followed. @param {Doc} doc @param {number} at */
+/** Removes a record and links its children to its parent. @param {Doc} doc @param {number} at */
 function closedUp(doc, at) {
   const { uuid, parentUuid } = doc.lines[at].record;
   lose(doc, at);
@@ -258,12 +268,12 @@ function caseOf(name, source, classes, doc, mends) {
   return { name: `${name} (${source})`, classes, session, bytes: bytesOf(doc), good: [...new Set(good)], mends, source };
 }
 
-/** All of them, the same in every run. @returns {Case[]} */
+/** Returns all broken sessions, the same in every run. @returns {Case[]} */
 export function brokenSessions(seed = 6) {
   const random = new Random(seed);
   const cases = [];
   for (const [name, kind] of Object.entries({ ...DAMAGES, ...ENDS })) {
-    // Each on a session where it finds something, and those of the conversation itself on more than one.
+    // Apply each damage to the first two sessions in which it finds something.
     let made = 0;
     for (const source of SOURCES) {
       const doc = read(source);
@@ -293,7 +303,7 @@ export function brokenSessions(seed = 6) {
   return cases;
 }
 
-/** Transcripts in which there is nothing to mend. */
+/** Returns transcripts in which there is nothing to repair. */
 export function soundSessions() {
   return [...SOURCES, 'compacted', 'interrupted', 'killed-mid-turn', 'quota-mid-turn-print', 'resumed-after-kill'].map((source) => caseOf('as recorded', source, [], read(source), false));
 }

@@ -1,4 +1,4 @@
-// A Chromium of its own, driven through the pipe of its debugging protocol: no network, no further package.
+// Runs a separate Chromium, driven through the pipe of its debugging protocol: no network, no further package.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -22,17 +22,17 @@ const FLAGS = [
   '--hide-scrollbars',
   '--remote-debugging-pipe',
 ];
-/** A page that is not there by then never will be. */
+/** Milliseconds after which a page is given up. */
 const PATIENCE = 120_000;
 
-/** The browser's program, or `null` where there is none. */
+/** The browser's program, or `null` if none is installed. */
 export const chromium = NAMES.find((name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0) ?? null;
 
-/** Why a test with a browser is skipped; `false` where there is one. */
+/** Why a test with a browser is skipped; `false` if a browser is installed. */
 export const noChromium = chromium === null && 'there is no Chromium';
 
 /**
- * A browser that is gone after the test.
+ * Starts a browser that ends with the test.
  *
  * @param {{after: (end: () => unknown) => void}} t
  */
@@ -41,7 +41,7 @@ export function browser(t) {
   const child = spawn(/** @type {string} */ (chromium), [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: profile }, detached: true });
   const ended = new Promise((done) => child.once('exit', done));
   t.after(async () => {
-    // Its renderers and services outlive it for a while and go on writing into the profile: the whole group ends.
+    // Its renderers and services outlive it for a while and keep writing to the profile, so end the whole process group.
     if (child.exitCode === null && child.signalCode === null) process.kill(-(/** @type {number} */ (child.pid)), 'SIGKILL');
     await ended;
     rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
@@ -80,8 +80,8 @@ export function browser(t) {
   return {
     pid: child.pid,
     /**
-     * Opens a file. What it does that a page which only shows something would not is noted in `deeds`: dialogs, words on the
-     * console, requests for anything but itself, errors, windows.
+     * Opens a file. `deeds` records everything that a passive page would not do: dialogs, console output, requests for other resources,
+     * errors, windows.
      *
      * @param {string} path
      * @param {{width?: number, height?: number, dark?: boolean, mobile?: boolean}} [options]
@@ -123,10 +123,10 @@ export function browser(t) {
       const took = performance.now() - began;
       return {
         deeds,
-        /** Milliseconds until it was loaded. */
+        /** Milliseconds until the page was loaded. */
         took,
         send,
-        /** What an expression gives; promises are waited for. @param {string} expression */
+        /** Returns the value of an expression; promises are awaited. @param {string} expression */
         async value(expression) {
           const { result, exceptionDetails } = await send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
           if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);

@@ -1,11 +1,11 @@
-// Clients that are played: a program that lies where Claude Code's would, registered as a client registers itself. It does what a
-// test asks of it, and is ended with the test by its id.
+// Simulated clients: a program at the place of Claude Code's, registered like a client. It does what a test requests, and the test ends it
+// by its process id.
 
 import { spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What a client that is played does: `argv` of a shell line that it starts as its tool, and whether it heeds SIGTERM. */
+/** What a simulated client does: `argv` of a shell line that it starts as its tool, and whether it reacts to SIGTERM. */
 const CLIENT = `
 const { spawn } = require('node:child_process');
 const { existsSync } = require('node:fs');
@@ -21,7 +21,7 @@ setInterval(() => {}, 1000);
 process.stdout.write('ready\\n');
 `;
 
-/** @param {number} pid Field 22 of its stat, as the registry has it; `null` when it is gone. */
+/** @param {number} pid Process id. The result is field 22 of its stat, as in the registry; `null` if the process is gone. */
 export function startOf(pid) {
   if (!existsSync(`/proc/${pid}/stat`)) return null;
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -29,12 +29,16 @@ export function startOf(pid) {
   return ['Z', 'X'].includes(fields[0]) ? null : fields[19];
 }
 
-/** Whether the process a test started is still that one. @param {{pid: number, start: string}} one */
+/** Whether the process that a test started is still the same one. @param {{pid: number, start: string}} one */
 export function lives({ pid, start }) {
   return startOf(pid) === start;
 }
 
-/** Whether the native process runs still, as `lives`, but waits up to some seconds for its end. @param {{pid: number, start: string}} one */
+/**
+ * Waits up to `seconds` for the end of a process, checked as by `lives`, and returns whether it has ended.
+ *
+ * @param {{pid: number, start: string}} one
+ */
 export async function ended(one, seconds = 5) {
   for (const until = Date.now() + seconds * 1000; Date.now() < until; ) {
     if (!lives(one)) return true;
@@ -44,7 +48,7 @@ export async function ended(one, seconds = 5) {
 }
 
 /**
- * A program as Claude Code's lies on a disk.
+ * Creates a program at the path where Claude Code is installed.
  *
  * @param {string} root
  */
@@ -56,7 +60,7 @@ export function programOf(root) {
   return script;
 }
 
-/** The same as a native program: a copy of `sleep`. @param {string} root @param {string} [name] */
+/** Creates a native program as the client: a copy of `sleep`. @param {string} root @param {string} [name] */
 export function nativeOf(root, name = 'claude') {
   const dir = join(root, 'claude-code', 'bin');
   mkdirSync(dir, { recursive: true });
@@ -67,7 +71,7 @@ export function nativeOf(root, name = 'claude') {
 }
 
 /**
- * Writes what a client writes of itself.
+ * Writes a client's own registry record.
  *
  * @param {string} config
  * @param {{pid: number, start: string}} one
@@ -95,7 +99,7 @@ export async function playClient(place, session, { deaf = false, tool, without, 
   child.stdout.setEncoding('utf8').on('data', (text) => (said += text));
   child.stderr.setEncoding('utf8').on('data', (text) => (said += text));
   const gone = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
-  // Of this test's own child nobody else can have the id before its end was seen here.
+  // Until this process has seen the end of its own child, no other process can have the child's id.
   place.endings.push(() => (child.exitCode === null && child.signalCode === null ? child.kill('SIGKILL') && gone : undefined));
   const start = /** @type {string} */ (startOf(pid));
   if (registered) register(place.claude, { pid, start }, session, { cwd: place.project, ...fields });

@@ -1,5 +1,5 @@
-// Runs the real command in a world of its own: a temporary home, configuration, state and working directory, and none of the
-// variables a surrounding Claude Code session may have set.
+// Runs the real command in a world of its own: a temporary home, configuration, state and working directory, and none of the variables that
+// a surrounding Claude Code session may have set.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
@@ -7,19 +7,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Root of the package under test. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const COMMAND = join(ROOT, 'bin', 'cc-session-recover.js');
 
 /**
- * A world that is gone after the test.
+ * Creates a world that is removed after the test.
  *
  * @param {import('node:test').TestContext} t
  */
 export function world(t) {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'ccsr-')));
-  /** What ends the processes of this world, newest last: nothing may write into it while it is taken down. @type {(() => unknown)[]} */
+  /** Functions that end the processes of this world, newest last: nothing may write to it while it is removed. @type {(() => unknown)[]} */
   const endings = [];
   t.after(async () => {
     for (const end of endings.toReversed()) await end();

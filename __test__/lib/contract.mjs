@@ -1,11 +1,11 @@
-// The contract of the addon, read from `src/ffi/types.d.ts`: JSON Schemas of what `--json` prints, and the reference of their
-// fields. One source: a field that is added there is in the schema and in the reference, or a test fails.
+// The contract of the addon, read from `src/ffi/types.d.ts`: JSON Schemas of the `--json` output, and the reference of their fields. It is
+// the single source: a field that is added there must be in the schema and in the reference, or a test fails.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './command.mjs';
 
-/** What `--json` prints: file of its schema, the type, its title. */
+/** Reports of `--json`: file of the schema, type, title. */
 export const REPORTS = /** @type {const} */ ([
   { name: 'session', type: 'Session', title: 'One session, as `show --json` prints it and every other report contains it' },
   { name: 'status', type: 'StatusReport', or: 'ListReport', title: 'Answer of `status --json` and `list --json`' },
@@ -36,19 +36,19 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'doctor', type: 'DoctorReport', title: 'Answer of `doctor --json`' },
 ]);
 
-/** Numbers that may have a fraction. */
+/** Number fields that may have a fraction. */
 const FRACTIONS = new Set(['percent', 'cpuPercent', 'exportsDays', 'snapshotsDays', 'pagesDays', 'outputsDays', 'recordsDays', 'keptDays']);
 
-/** Numbers that may be negative. */
+/** Number fields that may be negative. */
 const SIGNED = new Set(['linesSince']);
 
-/** Names of fields that are times. */
+/** Names of fields that contain times. */
 const TIME = /^at$|At$|^deletedAfter$|^cycles$|^since$/;
 
 const TIME_SCHEMA = { format: 'date-time', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?Z$' };
 
 /**
- * A type as it is declared: what may stand there.
+ * A declared type: its possible forms.
  *
  * @typedef {{kind: 'word', name: string} | {kind: 'text', value: string} | {kind: 'list', of: Type} | {kind: 'map', of: Type}
  *   | {kind: 'object', fields: Field[]} | {kind: 'union', of: Type[]} | {kind: 'tuple', of: Type[]}} Type
@@ -147,7 +147,13 @@ export function declarations() {
   return found;
 }
 
-/** Fields of an interface with those of the one it extends. @param {Map<string, Declaration>} all @param {string} name @returns {Field[]} */
+/**
+ * Returns the fields of an interface, including those of the one it extends.
+ *
+ * @param {Map<string, Declaration>} all
+ * @param {string} name
+ * @returns {Field[]}
+ */
 export function fieldsOf(all, name) {
   const { type, base } = /** @type {Declaration} */ (all.get(name));
   if (type.kind !== 'object') throw new Error(`${name} is no object`);
@@ -182,7 +188,7 @@ export function schemaOf({ name, type, or, title }) {
 /** @returns {string[]} */
 const typesOfReports = () => REPORTS.flatMap((report) => ('or' in report ? [report.type, report.or] : [report.type]));
 
-/** Every object that a report refers to. */
+/** Returns the schemas of all objects that reports refer to. */
 export function definitions() {
   const defs = Object.assign({}, ...typesOfReports().map((type) => objectsOf(type, '').defs));
   return {
@@ -193,7 +199,12 @@ export function definitions() {
   };
 }
 
-/** The schema of a type, and of those it refers to, which are found in the schema with this id. @param {string} type @param {string} home */
+/**
+ * Returns the schema of a type and of the types it refers to, which are in the schema with the id `home`.
+ *
+ * @param {string} type
+ * @param {string} home
+ */
 function objectsOf(type, home) {
   const all = declarations();
   /** @type {Record<string, any>} */
@@ -254,7 +265,7 @@ function objectsOf(type, home) {
   }
 }
 
-/** The reference of all fields, as Markdown tables, one an object. */
+/** Returns the reference of all fields as Markdown tables, one per object. */
 export function reference() {
   const all = declarations();
   const wanted = typesOfReports();

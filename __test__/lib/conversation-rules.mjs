@@ -1,4 +1,4 @@
-// The rules a conversation must keep to be answered by the Messages API, as far as a damaged transcript can break them.
+// Rules that a conversation must follow to be accepted by the Messages API, as far as a damaged transcript can break them.
 
 const KNOWN = new Set(['text', 'thinking', 'redacted_thinking', 'tool_use', 'tool_result', 'image', 'document']);
 
@@ -8,7 +8,7 @@ function ids(blocks, type, key) {
 }
 
 /**
- * What the API would refuse of a conversation.
+ * Returns the reasons for which the API would refuse a conversation.
  *
  * @param {{role: string, content: any}[]} messages
  * @returns {string[]}
@@ -19,7 +19,7 @@ export function refusals(messages) {
   for (const { role, content } of messages) {
     if (role === 'system') continue;
     const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
-    // Messages of one role that follow each other are one.
+    // Consecutive messages of the same role count as one.
     if (turns.at(-1)?.role === role) turns.at(-1)?.content.push(...blocks);
     else turns.push({ role, content: [...blocks] });
   }

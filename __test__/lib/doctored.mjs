@@ -1,4 +1,4 @@
-// Reports of `doctor` made by hand, for its screen.
+// Hand-written reports of `doctor` for the tests of its screen.
 
 import { NOW } from './sessions.mjs';
 

@@ -1,4 +1,4 @@
-// Reports of `export`, `import`, `prune` and `log` made by hand, for their screens.
+// Hand-written reports of `export`, `import`, `prune` and `log` for the tests of their screens.
 
 import { NOW, session as made } from './sessions.mjs';
 

@@ -1,9 +1,8 @@
 'use strict';
 
-// Plays `claude -p --resume=<id>`: registers itself as the client does, appends what the client appends on a resume, and
-// says in a log of the test when it began and ended. What it does is told by `fake.json` beside the program: `{log, config,
-// delay, runs, hidden}`, where the n-th run of a session does `runs[n]`, and every later one the last. A hidden one neither
-// registers nor shows the session in the process table.
+// Imitates `claude -p --resume=<id>`: registers itself like the client, appends what the client appends on a resume, and logs for the test
+// when it began and ended. `fake.json` beside the program controls it: `{log, config, delay, runs, hidden}`, where the n-th run of a
+// session does `runs[n]`, and every later one the last. A hidden one neither registers nor shows the session in the process table.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -22,7 +21,7 @@ note('start', { argv: [__filename, ...argv], cwd: process.cwd(), attempt: proces
 const runs = told.by?.[id] ?? told.runs;
 const does = runs[Math.min(earlier, runs.length - 1)];
 
-// The client reads the conversation first; what it adds later hangs on what it read now.
+// The client reads the conversation first; later records are attached to the last message that it has read.
 const transcript = path.join(told.config, 'projects', fs.readdirSync(path.join(told.config, 'projects')).find((dir) => fs.existsSync(path.join(told.config, 'projects', dir, `${id}.jsonl`))), `${id}.jsonl`);
 const records = fs.readFileSync(transcript, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 const common = Object.fromEntries(['userType', 'entrypoint', 'cwd', 'sessionId', 'version', 'gitBranch'].map((key) => [key, records.findLast((record) => record.cwd)?.[key]]));
@@ -125,7 +124,7 @@ const behaviours = {
   truncates() {
     fs.truncateSync(transcript, Math.floor(fs.statSync(transcript).size / 2));
   },
-  // Another client works in the same conversation meanwhile, from the same last message.
+  // Another client works in the same conversation at the same time, from the same last message.
   shares() {
     const leaf = parent;
     prompt();

@@ -1,5 +1,5 @@
-// A program, not a test: keeps sessions in a state directory on a disk that is full, and prints what became of them as JSON. It runs in
-// a mount namespace of its own (`unshare -rm`), where DISK is a small file system in memory.
+// A program, not a test: keeps sessions in a state directory on a full disk, and prints the result as JSON. It runs in a mount namespace of
+// its own (`unshare -rm`), where DISK is a small file system in memory.
 //
 //   node full-disk.mjs DISK WORLD       WORLD: JSON of {root, home, claude, project, state, env}; `claude` is on the same disk or not
 
@@ -49,7 +49,7 @@ try {
 }
 const full = { hooks: [hook(2), hook(3)], doctor: command('doctor', '--json').stdout, left: temporary() };
 const texts = [1, 2, 3].map((number) => readFileSync(transcriptOf(number), 'utf8'));
-// Of what was kept before, nothing is lost while the disk is full; it is read from where it is.
+// Nothing that was kept before is lost while the disk is full; the kept files are still readable.
 const aside = [1, 2].map((number) => readFileSync(transcriptOf(number)));
 for (const number of [1, 2]) rmSync(transcriptOf(number));
 const shown = [1, 2].map((number) => command('show', idOf(number), '--json').status);

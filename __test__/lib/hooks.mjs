@@ -1,5 +1,5 @@
-// Hooks as the client runs them: the command line from the settings that `init` wrote, through /bin/sh, with the payload on
-// standard input and the environment of a client.
+// Hooks as the client runs them: the command from the settings that `init` wrote, run by /bin/sh, with the payload on standard input and
+// the environment of a client.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { ROOT } from './command.mjs';
 
 /**
- * A project in which recovery is set up.
+ * Installs the hooks in a project.
  *
  * @param {ReturnType<typeof import('./command.mjs').world>} place
  * @param {object} [config]
@@ -23,7 +23,7 @@ export async function hooked(place, config = {}) {
   return {
     transcripts,
     transcriptOf: (/** @type {string} */ id) => join(transcripts, `${id}.jsonl`),
-    /** The command of an event. @param {string} event @returns {string} */
+    /** Returns the hook command of an event. @param {string} event @returns {string} */
     commandOf: (event) => settings.hooks[event][0].hooks[0].command,
   };
 }
@@ -32,7 +32,7 @@ export async function hooked(place, config = {}) {
 export const idOf = (number) => `${number.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
 
 /**
- * A transcript that ends with a failure, as recorded, with its own id and time.
+ * Returns a recorded transcript with its own id, directory and times.
  *
  * @param {string} fixture Name in fixtures/transcripts.
  * @param {{id: string, cwd: string, resetsIn?: number}} session
@@ -52,7 +52,7 @@ export function transcriptText(fixture, { id, cwd, resetsIn = 5000 }) {
 }
 
 /**
- * A process that plays the client: it lives, and is registered with its start time.
+ * Starts a process that stands in for the client and registers it with its start time.
  *
  * @param {ReturnType<typeof import('./command.mjs').world>} place
  * @param {string} session
@@ -79,7 +79,8 @@ export function livingClient(place, session, [program, ...words] = ['sleep', '60
  *
  * @param {string} command
  * @param {string | Buffer | null} input `null` leaves standard input open and silent.
- * @param {{cwd: string, env: Record<string, string | undefined>, as?: string[], limit?: number}} options `as`: words before the shell; `limit`: seconds after which it is killed.
+ * @param {{cwd: string, env: Record<string, string | undefined>, as?: string[], limit?: number}} options `as`: words before the shell;
+ *   `limit`: seconds until the hook is killed.
  */
 export function startHook(command, input, { as = [], limit = 0, ...options }) {
   const began = performance.now();
@@ -89,7 +90,7 @@ export function startHook(command, input, { as = [], limit = 0, ...options }) {
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-  // A hook that has seen enough does not read the rest.
+  // A hook that has read enough leaves the rest of its input unread.
   child.stdin.on('error', () => {});
   if (input !== null) child.stdin.end(input);
   const ended = new Promise((resolve, reject) => {
@@ -104,7 +105,12 @@ export function startHook(command, input, { as = [], limit = 0, ...options }) {
   return { child, ended };
 }
 
-/** Ends a hook with its world. @param {ReturnType<typeof import('./command.mjs').world>} place @param {ReturnType<typeof startHook>} hook */
+/**
+ * Ends a hook together with its world.
+ *
+ * @param {ReturnType<typeof import('./command.mjs').world>} place
+ * @param {ReturnType<typeof startHook>} hook
+ */
 export function endWith(place, { child, ended }) {
   place.endings.push(() => {
     child.kill('SIGKILL');
@@ -113,7 +119,7 @@ export function endWith(place, { child, ended }) {
 }
 
 /**
- * Runs tasks, so many at a time.
+ * Runs tasks, at most `atOnce` at a time.
  *
  * @template T
  * @param {(() => Promise<T>)[]} tasks

@@ -1,7 +1,7 @@
 'use strict';
 
-// Many kills in one process, in the world its environment names: of ids that have come to mean another process, and of processes of
-// another user. Prints what became of every round; only processes that were started here are signalled, by their id.
+// Runs many kills in one process, in the world named by its environment: of ids that now belong to another process, and of processes of
+// another user. Prints the outcome of every round. It signals only processes that it started, by their id.
 
 const { spawn } = require('node:child_process');
 const { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } = require('node:fs');
@@ -38,7 +38,7 @@ async function end(child) {
 
 const tried = (options) => addon.killSession({ export: false, force: true, ...options }).then(({ outcome }) => outcome, ({ code }) => code);
 
-/** A process with this id, which another had before. */
+/** Starts a process with an id that another process had before. */
 async function reuse(pid) {
   for (let attempt = 0; attempt < 50; attempt += 1) {
     writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1));
@@ -54,14 +54,14 @@ async function reused(round) {
   const { pid } = client;
   register(pid, session);
   const plan = await addon.killSession({ target: session, dryRun: true });
-  // The control: everything is the same but for this.
+  // Control: the id still belongs to the same process; everything else is equal.
   if (round % 25 === 24) {
     const outcome = await tried({ target: session, expected: plan.expected });
     await client.ended;
     return { outcome, hit: false, control: client.signalCode === 'SIGTERM' };
   }
   await end(client);
-  // The system counts start times in hundredths of a second; no machine gives every id out within one.
+  // The kernel counts start times in hundredths of a second; wait, so that the reused id gets another start time.
   await new Promise((resolve) => setTimeout(resolve, 15));
   const bystander = await reuse(pid);
   if (round % 3 === 1) register(pid, other);
@@ -69,7 +69,7 @@ async function reused(round) {
   const target = [session, String(pid)][round % 2];
   const outcome = await tried({ target, expected: plan.expected, tree: true });
   const hit = bystander.exitCode !== null || bystander.signalCode !== null || startOf(pid) === plan.expected.startToken;
-  // Whoever remembers only the id ends the other.
+  // A tool that remembers only the id ends the wrong process.
   process.kill(pid, 'SIGTERM');
   await bystander.ended;
   return { outcome, hit, naive: bystander.signalCode === 'SIGTERM' };
@@ -80,7 +80,7 @@ async function foreign(round) {
   register(client.pid, session);
   const outcome = await tried({ target: [session, String(client.pid)][round % 2], tree: true });
   const hit = client.exitCode !== null || client.signalCode !== null;
-  // Nothing but our own look keeps it from us: the system lets root.
+  // Only our own check prevents this kill: the kernel allows it to root.
   process.kill(client.pid, 'SIGTERM');
   await client.ended;
   return { outcome, hit, naive: client.signalCode === 'SIGTERM' };

@@ -1,4 +1,4 @@
-// Reports of `kill` made by hand, for its screens.
+// Hand-written reports of `kill` for the tests of its screens.
 
 import { LIVE } from './exported.mjs';
 import * as made from './sessions.mjs';

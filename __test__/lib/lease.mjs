@@ -1,14 +1,14 @@
-// A lease that somebody else holds.
+// A lease that another process holds.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Why a test with such a holder is skipped; `false` where there is `flock`. */
+/** Why a test with such a lease is skipped; `false` if `flock` is installed. */
 export const noFlock = spawnSync('flock', ['--version']).status !== 0 && 'there is no flock';
 
 /**
- * Holds a lease until the answer is called, or the test ends.
+ * Holds a lease until the returned function is called or the test ends.
  *
  * @param {{state: string, endings: (() => unknown)[]}} place @param {string} name
  */

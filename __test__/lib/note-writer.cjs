@@ -1,7 +1,7 @@
 'use strict';
 
-// A process that writes one session's block to HANDOFF.md whenever it is told a round: through the addon, or as somebody would who
-// knows neither of locks nor of replacing a file whole.
+// A process that writes one session's block to HANDOFF.md for each round it receives: through the addon, or naively, without locks and
+// without replacing the file atomically.
 
 const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');

@@ -1,5 +1,5 @@
-// Many processes that write notes of many sessions into one HANDOFF.md at once, while some of them are killed; and what is wrong with
-// the file then.
+// Many processes that write notes of many sessions into one HANDOFF.md at once, while some of them are killed, and a check of the resulting
+// file.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,14 +10,15 @@ import { ROOT } from './command.mjs';
 
 const WRITER = join(ROOT, '__test__', 'lib', 'note-writer.cjs');
 
-/** What the model wrote: line ends of two kinds, a marker alone, half a conflict, no line end at the end but one. */
+/** The model's part of the file: two kinds of line ends, a single marker, half a conflict, and only one line end at the end. */
 export const MODEL_PART = '# Handoff\r\n\r\n## Goal\r\n\r\nMove the parser — été\r\n\n## Done\n\n<!-- cc-session-recover:begin lost -->\n=======\n\n## Next exact action\n\nrun `npm test`\n';
 
 /** @typedef {{root: string, claude: string, project: string, state: string, env: Record<string, string | undefined>}} Place */
 
 /**
  * @param {Place} place
- * @param {{sessions: number, rounds: number, killed: number, how?: 'product' | 'naive', random?: () => number}} options `killed`: processes that are killed a round.
+ * @param {{sessions: number, rounds: number, killed: number, how?: 'product' | 'naive', random?: () => number}} options `killed`: processes
+ *   killed per round.
  * @returns {Promise<{faults: string[], kills: number, writes: number}>}
  */
 export async function writeAtOnce(place, { sessions, rounds, killed, how = 'product', random = Math.random }) {
@@ -29,7 +30,7 @@ export async function writeAtOnce(place, { sessions, rounds, killed, how = 'prod
   writeFileSync(join(place.project, 'HANDOFF.md'), MODEL_PART);
   for (const id of ids) writeFileSync(transcriptOf(id), '');
 
-  // Without git: the file is the subject.
+  // Run without git, because the test is about the file.
   const env = { ...place.env, PATH: place.root };
   const start = (/** @type {string} */ id) => new Writer([WRITER, how, id, place.project], env);
   const writers = new Map(ids.map((id) => [id, start(id)]));
@@ -60,7 +61,7 @@ export async function writeAtOnce(place, { sessions, rounds, killed, how = 'prod
       faults.push(...faultsOf(readFileSync(join(place.project, 'HANDOFF.md'), 'utf8'), { how, noted, alive: alive.filter((id) => !victims.includes(id)), round }).map((fault) => `round ${round}: ${fault}`));
       for (const id of victims) writers.set(id, start(id));
     }
-    // One more, which takes away what the killed have left.
+    // One more write must remove what the killed writers left behind.
     if (how === 'product') {
       appendFileSync(transcriptOf(ids[0]), record(ids[0], place.project, 'the last'));
       await writers.get(ids[0])?.write(0);
@@ -76,7 +77,7 @@ export async function writeAtOnce(place, { sessions, rounds, killed, how = 'prod
 }
 
 /**
- * Writers of notes that work beside something else on the same sessions, whose transcripts somebody else writes.
+ * Starts writers of notes that run beside another test on the same sessions; the other test writes the transcripts.
  *
  * @param {Place} place
  * @param {{sessions: number, killed: number, random?: () => number}} options
@@ -90,7 +91,7 @@ export function notesBeside(place, { sessions, killed, random = Math.random }) {
   /** @type {Set<string>} */
   const noted = new Set();
   return {
-    /** One round of all of them; what is wrong with the file then. @param {number} round */
+    /** Runs one round of all writers and returns what is wrong with the file afterwards. @param {number} round */
     async round(round) {
       await Promise.all([...writers.values()].map((writer) => writer.ready));
       const victims = ids.toSorted(() => random() - 0.5).slice(0, killed);
@@ -109,13 +110,13 @@ export function notesBeside(place, { sessions, killed, random = Math.random }) {
   };
 }
 
-/** Ids of so many sessions. @param {number} sessions */
+/** Returns the ids of this many sessions. @param {number} sessions */
 function idsOf(sessions) {
   return Array.from({ length: sessions }, (_, index) => `${index.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`);
 }
 
 /**
- * What is wrong with the file.
+ * Returns what is wrong with the file.
  *
  * @param {string} text
  * @param {{how: string, noted: Set<string>, alive: string[], round: number}} expected
@@ -172,12 +173,12 @@ class Writer {
 
   /** @returns {Promise<string | undefined>} */
   #next() {
-    // One that has ended already answers nothing more.
+    // A writer that has ended does not answer any more.
     if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Its answer; nothing when it is killed before. @param {number} round */
+  /** Sends a round and returns the answer; `undefined` if the writer is killed before. @param {number} round */
   write(round) {
     const answer = this.#next();
     this.#child.stdin.write(`${round}\n`);

@@ -1,6 +1,5 @@
-// Conversations of each kind that `repair` knows beyond damaged lines, made record by record: what the client has to send of each once
-// it is repaired, and what it must not send. `repair-kinds.test.mjs` takes them through the command, `client/repair.test.mjs` to the
-// real client.
+// Conversations of each kind that `repair` handles beyond damaged lines, built record by record: what the client must send of each after
+// the repair, and what it must not send. `repair-kinds.test.mjs` runs the command on them, `client/repair.test.mjs` the real client.
 
 import { createHash } from 'node:crypto';
 
@@ -19,7 +18,7 @@ const MB = 1024 * 1024;
  * @property {string[]} lost Words that it does not send before the repair.
  */
 
-/** A conversation, written as a client writes it. */
+/** A conversation, written in the client's format. */
 export class Conversation {
   /** @type {any[]} */
   records = [];
@@ -94,7 +93,7 @@ const turnOf = (word) => [`${word}-asked`, `${word}-result`, `${word}-answered`]
 /** @param {Conversation} one @param {Partial<Kind>} truth @returns {Kind} */
 const kind = (one, truth) => ({ name: one.name, session: one.session, bytes: one.bytes, classes: [], mends: false, sent: [], away: [], lost: [], ...truth });
 
-/** A user who went back from another front end; the ids of the last records of both branches. */
+/** Returns a conversation that the user rewound from another front end, and the ids of the last records of both branches. */
 export function rewound() {
   const one = new Conversation('rewound elsewhere');
   one.entrypoint = 'sdk-cli';

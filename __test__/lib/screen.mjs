@@ -1,15 +1,15 @@
-// What a screen has to keep to, whatever is on it. Widths are those of string-width, not those of the code under test.
+// Rules for a screen, whatever its content. Widths are those of string-width, not those of the code under test.
 
 import assert from 'node:assert/strict';
 import stringWidth from 'string-width';
 
-/** Colours, the only controls a screen may have. */
+/** Colours, the only control sequences that a screen may contain. */
 const COLOUR = /\u001B\[(?:[0-9]|[1-9][0-9])m/g;
 
-/** What could steer a terminal, hide, or turn the order of what is read. */
+/** Characters that could control a terminal, hide text, or reorder it. */
 const FORBIDDEN = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u00AD\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\u{E0000}-\u{E007F}]/u;
 
-/** Lines that are there to be copied, with the label that may stand before them. */
+/** Lines that the user copies, with an optional label before them. */
 const COPIED = /^ *(?:(?:resume|attach|export|kill) +)?(?:cd |env |claude |CLAUDE_CONFIG_DIR=|cc-session-recover |file:\/\/)/;
 
 /** @param {string} text */
@@ -41,11 +41,11 @@ export function assertScreen(text, columns) {
 }
 
 /**
- * Every cell of a table keeps to the place of its heading.
+ * Asserts that every cell of a table is aligned with its heading.
  *
  * @param {string} text
- * @param {Record<string, 'left' | 'right'>} headings The columns there may be, and to which side they stand.
- * @returns {number} Rows that were held against headings.
+ * @param {Record<string, 'left' | 'right'>} headings Possible columns, and the side to which each is aligned.
+ * @returns {number} Number of rows that were compared with headings.
  */
 export function assertAligned(text, headings) {
   let rows = 0;
@@ -67,7 +67,7 @@ export function assertAligned(text, headings) {
   return rows;
 }
 
-/** What stands in each column of the terminal. @param {string} line */
+/** Returns the character in each column of the terminal. @param {string} line */
 function cellsOf(line) {
   /** @type {string[]} */
   const cells = [];

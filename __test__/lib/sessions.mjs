@@ -1,16 +1,15 @@
-// Sessions and reports made by hand, as the addon reports them: one of every kind of state, and the worst that transcripts can
-// bring along.
+// Hand-written sessions and reports in the addon's format: one for every kind of state, and the worst content that transcripts can have.
 
-/** The time of every report here. */
+/** Time of every report in this module. */
 export const NOW = '2026-03-02T03:42:00Z';
 
 const HOME = '/home/me';
 
-/** The group of a session that has such a plan, where a test gives no other. @type {Record<string, string>} */
+/** Default group of a session, by its planned action. @type {Record<string, string>} */
 const GROUP_OF = { resume: 'needs-you', notify: 'needs-you', wake: 'waiting', client: 'waiting', run: 'waiting' };
 
 /**
- * A finished session of no special interest, with other fields where they are given.
+ * Returns an ordinary finished session, with the given fields replaced.
  *
  * @param {string} id Its first eight digits.
  * @param {Record<string, any>} [fields]
@@ -80,7 +79,7 @@ export function session(id, { stop, next, project, commands, subagents, ...field
   };
 }
 
-/** What screens call such a session. @param {Record<string, any>} fields */
+/** Returns the status that screens show for such a session. @param {Record<string, any>} fields */
 function statusOf({ state = 'completed', group, activity }) {
   if (state === 'current' || state === 'hung' || state === 'empty') return state;
   if (group === 'waiting') return 'waiting';
@@ -250,7 +249,7 @@ export const INTERRUPTED = session('aacc1111', {
   context: null,
 });
 
-/** Nothing is known of it but where it is. */
+/** A session about which only its location is known. */
 export const UNKNOWN = session('deadbeef', {
   title: null,
   project: { dir: null, cwd: null },
@@ -273,7 +272,7 @@ export const UNKNOWN = session('deadbeef', {
   commands: { cwd: null, resume: null, export: null },
 });
 
-/** What others have written into titles, names, prompts and paths. */
+/** Hostile texts from others in titles, names, prompts and paths. */
 const WORST = [
   ['日本語のセッション：パーサーを移動する', 'テストを実行してください', `${HOME}/仕事/解析器`],
   ['👩‍👩‍👧 family 🇩🇪 flag 🫠 new ❤️ heart 1️⃣ key 👍🏽 skin', '🧑‍💻 go', `${HOME}/work/🚀`],
@@ -299,7 +298,7 @@ export const HOSTILE = WORST.map(([title, lastPrompt, dir], index) =>
   }),
 );
 
-/** One of everything. */
+/** One session of every kind. */
 export const EVERYTHING = [FINISHED, CURRENT, WAITING, HUNG, CRASHED, GUESSED, IDLE, PERMISSION, INTERRUPTED, UNKNOWN];
 
 /** @param {[number, string] | null} told */
@@ -312,7 +311,7 @@ export function account(configDir, fiveHour, sevenDay, seenAt = '2026-03-02T03:4
   return { configDir, fiveHour: quotaWindow(fiveHour), sevenDay: quotaWindow(sevenDay), seenAt };
 }
 
-/** Two that hold, and one whose windows have begun anew since. */
+/** Two accounts with current windows, and one whose windows have since reset. */
 export const ACCOUNTS = [
   account(`${HOME}/.ccs/instances/work`, [100, '2026-03-02T05:00:00Z'], [91.5, '2026-03-07T09:00:00Z']),
   account(`${HOME}/.ccs/instances/old`, [3, '2026-03-01T05:00:00Z'], null, '2026-03-01T04:41:10Z'),
@@ -324,7 +323,11 @@ export function statusReport(sessions, fields = {}) {
   return { schema: 'cc-session-recover/status@1', generatedAt: NOW, project: { dir: `${HOME}/work/api`, enabled: true }, recovery: recovery(), accounts: [], sessions, problems: [], ...fields };
 }
 
-/** Whether recovery is on: in one project, with unattended runs, unless fields say otherwise. @param {Record<string, any>} [fields] */
+/**
+ * Returns the recovery status: on in one project, with unattended runs, unless `fields` says otherwise.
+ *
+ * @param {Record<string, any>} [fields]
+ */
 export function recovery(fields = {}) {
   return { setup: 'on', everywhere: false, projects: 1, unattended: 1, pausedAll: false, paused: 0, lastRecovered: null, ...fields };
 }

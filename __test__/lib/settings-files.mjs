@@ -1,4 +1,4 @@
-// The hand-made settings files of fixtures/settings, by name, and trees of files as values that can be compared.
+// The hand-written settings files of fixtures/settings, by name, and directory trees as values that can be compared.
 
 import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,14 +19,14 @@ export const { entries, marker } = JSON.parse(readFileSync(join(FIXTURES, 'entri
 /**
  * @param {string} name
  * @param {'before.jsonc' | 'after.jsonc' | 'removed.jsonc' | 'refused.txt' | 'warnings.txt'} file
- * @returns {string | null} `null`: there is no such file.
+ * @returns {string | null} `null` if there is no such file.
  */
 export function textOf(name, file) {
   const path = join(FIXTURES, name, file);
   return existsSync(path) ? readFileSync(path, 'utf8') : null;
 }
 
-/** Whether one text can be made from the other by taking characters out. @param {string} part @param {string} whole */
+/** Whether one text results from the other by removing characters. @param {string} part @param {string} whole */
 export function isSubsequence(part, whole) {
   let at = 0;
   for (let index = 0; index < whole.length; index += 1) if (whole[index] === part[at]) at += 1;
@@ -34,7 +34,7 @@ export function isSubsequence(part, whole) {
 }
 
 /**
- * Everything under a directory: path -> kind, mode and content.
+ * Returns everything below a directory: path -> kind, mode and content.
  *
  * @param {string} directory
  * @returns {Record<string, string>}

@@ -1,7 +1,7 @@
 'use strict';
 
-// Saves the state of one session as somebody would who knows neither of locks nor of replacing a file whole: what the stress on saved
-// states must catch.
+// Saves the state of one session naively, without locks and without replacing the file atomically: the stress test on saved states must
+// catch this.
 
 const { createHash } = require('node:crypto');
 const { existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');

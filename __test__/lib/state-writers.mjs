@@ -1,5 +1,5 @@
-// Many hooks that save the states of many sessions of one project at once, while some of them are killed; and what is wrong with the
-// states then.
+// Many hooks that save the states of many sessions of one project at once, while some of them are killed, and a check of the resulting
+// states.
 
 import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
@@ -16,7 +16,7 @@ const NAIVE = join(ROOT, '__test__', 'lib', 'state-writer.cjs');
 /**
  * @param {Place} place
  * @param {{sessions: number, rounds: number, killed: number, how?: 'product' | 'naive', random?: () => number, beside?: (round: number) => Promise<string[]>}} options
- *   `killed`: hooks that are killed a round; `beside`: what else is done in each round at the same time, and what went wrong with it.
+ *   `killed`: hooks killed per round; `beside`: other work done at the same time in each round; returns what went wrong with it.
  * @returns {Promise<{faults: string[], kills: number, saves: number}>}
  */
 export async function statesAtOnce(place, { sessions, rounds, killed, how = 'product', random = Math.random, beside = async () => [] }) {
@@ -28,7 +28,7 @@ export async function statesAtOnce(place, { sessions, rounds, killed, how = 'pro
   const { status, stderr } = await run([COMMAND, 'init', '--yes'], { cwd: place.project, env: place.env });
   if (status !== 0) throw new Error(stderr);
   const launcher = join(place.project, '.claude', 'cc-session-recover', 'hook.js');
-  // Without git: the files are the subject.
+  // Run without git, because the test is about the files.
   const env = { ...place.env, PATH: place.root, CLAUDE_PROJECT_DIR: place.project };
   const start = (/** @type {string} */ id, /** @type {number} */ round) => {
     if (how === 'naive') return started([NAIVE, id, place.project, `round ${round}`], env, '');
@@ -74,7 +74,7 @@ export async function statesAtOnce(place, { sessions, rounds, killed, how = 'pro
   return { faults, kills, saves };
 }
 
-/** What the product tells of its states. @param {Place} place @returns {Promise<Found[]>} */
+/** Returns the states as the product reports them. @param {Place} place @returns {Promise<Found[]>} */
 async function states(place) {
   const { status, stdout, stderr } = await run([COMMAND, 'state', 'list', '--json'], { cwd: place.project, env: place.env });
   if (status !== 0) throw new Error(stderr);
@@ -86,7 +86,7 @@ function read(path) {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
-/** The same of the naive writer. @param {Place} place @returns {Found[]} */
+/** Returns the states of the naive writer. @param {Place} place @returns {Found[]} */
 function naiveStates(place) {
   const directory = join(place.project, '.claude', 'session-state');
   try {
@@ -101,11 +101,11 @@ function naiveStates(place) {
 }
 
 /**
- * What is wrong with the states.
+ * Returns what is wrong with the states.
  *
  * @param {Found[]} found
  * @param {Set<string>} saved Sessions that were saved at least once.
- * @param {string[]} alive Those whose hook came to its end in this round.
+ * @param {string[]} alive Sessions whose hook ran to its end in this round.
  * @param {number} round
  */
 function faultsOf(found, saved, alive, round) {

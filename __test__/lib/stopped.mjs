@@ -1,5 +1,5 @@
-// A session that stopped at its 5-hour limit and whose client is closed, made as it happens: recovery is set up, the
-// transcript ends with the limit, and the hook is told by its launcher.
+// A session that stopped at its 5-hour limit and whose client is closed, created by the real steps: the hooks are installed, the transcript
+// ends with the limit, and the launcher runs the stop hook.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -9,7 +9,7 @@ import { ROOT } from './command.mjs';
 
 /**
  * @param {ReturnType<typeof import('./command.mjs').world>} place
- * @param {{id: string, resetsIn?: number}} session Its id, and seconds until the limit ends.
+ * @param {{id: string, resetsIn?: number}} session Its id, and the seconds until the limit resets.
  * @returns {Promise<{transcript: string, resetsAt: Date}>}
  */
 export async function stoppedSession(place, { id, resetsIn = 5000 }) {

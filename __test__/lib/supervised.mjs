@@ -1,4 +1,4 @@
-// Closed sessions that the supervisor looks after, and a client of the test's own that it starts for them.
+// Closed sessions under supervision, and a fake client that the supervisor starts for them.
 
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
@@ -9,12 +9,12 @@ import { transcriptText } from './hooks.mjs';
 const QUICK = { supervisor: { marginSeconds: 0, jitterSeconds: 0, pollSeconds: 0.1 } };
 
 /**
- * Sets unattended recovery up, with a fake client.
+ * Enables unattended recovery, with a fake client.
  *
  * @param {ReturnType<typeof import('./command.mjs').world>} place
  * @param {{runs?: Record<string, unknown>[], delay?: number, registerAfter?: number, hidden?: boolean, by?: Record<string, Record<string, unknown>[]>, config?: Record<string, any>}} [options]
- *   `runs`: what the n-th run of a session does; `by`: the same for single sessions; `delay`, `registerAfter`: milliseconds; `hidden`: the client cannot be seen;
- *   `config`: the user's configuration.
+ *   `runs`: what the n-th run of a session does; `by`: the same for single sessions; `delay`, `registerAfter`: milliseconds; `hidden`: the
+ *   client neither registers nor shows the session in the process table; `config`: the user's configuration.
  */
 export async function supervised(place, { runs = [{ behaviour: 'works' }], delay = 100, registerAfter = 0, hidden = false, by = {}, config = {} } = {}) {
   const bin = join(place.root, 'bin');
@@ -33,7 +33,7 @@ export async function supervised(place, { runs = [{ behaviour: 'works' }], delay
   mkdirSync(transcripts, { recursive: true });
   /** @returns {any[]} */
   const clientLog = () => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)) : []);
-  // Clients outlive the supervisor; nothing of a test does.
+  // Clients outlive the supervisor, but nothing may outlive its test.
   place.endings.push(async () => {
     const ended = new Set(clientLog().filter(({ event }) => event === 'end').map(({ pid }) => pid));
     for (const { pid } of clientLog().filter(({ event, pid: one }) => event === 'start' && !ended.has(one))) {
@@ -46,7 +46,7 @@ export async function supervised(place, { runs = [{ behaviour: 'works' }], delay
     clientLog,
     starts: (/** @type {string} */ id) => clientLog().filter((one) => one.event === 'start' && (id === undefined || one.id === id)),
     /**
-     * A session that stopped a moment ago, with its client closed.
+     * Creates a session that has just stopped, with its client closed.
      *
      * @param {string} id
      * @param {{fixture?: string, resetsIn?: number, edit?: (record: any) => any}} [how]
@@ -72,7 +72,7 @@ function isOurs(/** @type {number} */ pid, /** @type {string} */ program) {
   }
 }
 
-/** How many clients were at work on one session at once, at most. @param {any[]} log @param {string} id */
+/** Returns the maximum number of clients that worked on one session at the same time. @param {any[]} log @param {string} id */
 export function mostAtOnce(log, id) {
   let now = 0;
   let most = 0;
@@ -83,7 +83,7 @@ export function mostAtOnce(log, id) {
   return most;
 }
 
-/** Messages of the main conversation to which more than one prompt answers, or that have more than one child. @param {string} transcript */
+/** Returns the messages of the main conversation with more than one child. @param {string} transcript */
 export function forks(transcript) {
   /** @type {Map<string, number>} */
   const children = new Map();
@@ -100,7 +100,7 @@ export function aged(path, seconds) {
   utimesSync(path, at, at);
 }
 
-/** Lines of JSON. @param {{status: number | null, stdout: string, stderr: string}} result @returns {any[]} */
+/** Parses lines of JSON. @param {{status: number | null, stdout: string, stderr: string}} result @returns {any[]} */
 export function looks({ status, stdout, stderr }) {
   assert.equal(status, 0, stderr);
   return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));

@@ -1,4 +1,4 @@
-// A terminal of any width that remembers what was written to it.
+// A terminal of any width that records what was written to it.
 
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';

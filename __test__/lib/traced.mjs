@@ -1,18 +1,18 @@
-// A supervisor that is killed at a chosen system call: started as the hook starts it, under strace, which kills the whole process
-// as it enters the call. What it starts is let go when it becomes a program of its own, so that only the supervisor dies.
+// A supervisor that is killed at a chosen system call: started as the hook starts it, under strace, which kills the whole process as it
+// enters the call. strace detaches from its children when they execute another program, so that only the supervisor is killed.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './command.mjs';
 
-/** Calls that change files, locks or processes. A question mark: the name is not known on every architecture. */
+/** Calls that change files, locks or processes. The question mark is needed because not every architecture has all names. */
 const CALLS = ['flock', 'write', 'fsync', 'fdatasync', 'rename', 'renameat', 'renameat2', 'unlink', 'unlinkat', 'mkdir', 'mkdirat', 'ftruncate', 'chmod', 'fchmod', 'link', 'linkat', 'pipe2', 'fork', 'vfork', 'clone', 'clone3', 'wait4', 'waitid', 'kill'];
 const PROCESSES = new Set(['fork', 'vfork', 'clone', 'clone3', 'wait4', 'waitid', 'kill']);
 
 const SUPERVISE = 'var m = { exports: {} }; process.dlopen(m, process.argv[1]); m.exports.supervise();';
 
-/** Why nothing can be traced here, or `false`. */
+/** Why tracing is impossible here, or `false`. */
 export const untraceable = (() => {
   if (process.platform !== 'linux') return 'strace is a program of Linux';
   const tried = spawnSync('strace', ['-f', '--detach-on=execve', '-o', '/dev/null', '-e', 'trace=flock', '-e', 'inject=flock:signal=KILL:when=9', process.execPath, '-e', '0'], { encoding: 'utf8' });
@@ -20,21 +20,21 @@ export const untraceable = (() => {
   return tried.status === 0 ? false : `strace cannot be used here: ${tried.stderr.trim().split('\n').at(-1)}`;
 })();
 
-/** Words that start a supervisor as the hook does. @param {ReturnType<typeof import('./command.mjs').world>} place */
+/** Returns the command line that starts a supervisor as the hook does. @param {ReturnType<typeof import('./command.mjs').world>} place */
 export function superviseWords(place) {
   const [version] = readdirSync(join(place.state, 'runtime'));
   return [process.execPath, '-e', SUPERVISE, join(place.state, 'runtime', version, 'addon.node')];
 }
 
-/** Words that start the one attempt that a person asks for. @param {string} id */
+/** Returns the command line that starts one attempt at the user's request. @param {string} id */
 export const resumeNowWords = (id) => [process.execPath, join(ROOT, 'bin', 'cc-session-recover.js'), 'resume', id, '--now', '--json'];
 
 /**
  * Starts a program under strace.
  *
  * @param {ReturnType<typeof import('./command.mjs').world>} place
- * @param {string[]} program Its words.
- * @param {string[]} expressions What strace is told to do with which calls.
+ * @param {string[]} program Its command line.
+ * @param {string[]} expressions strace expressions: what to do at which calls.
  * @returns {{log: () => string, ended: Promise<{status: number | null, signal: string | null}>}}
  */
 export function traced(place, program, expressions) {
@@ -53,14 +53,14 @@ export function traced(place, program, expressions) {
 }
 
 /**
- * A moment at which a supervisor can be killed: as it enters the n-th call of that name that a thread of it makes.
+ * A moment at which a supervisor can be killed: as one of its threads enters the n-th call of that name.
  *
  * @typedef {{call: string, nth: number, text: string}} Point
  */
 
 /**
- * The moments of one undisturbed supervisor. strace counts for each thread, so a thread's n-th call can only be met where no
- * other thread made as many before.
+ * Returns the points of one undisturbed supervisor. strace counts per thread, so a thread's n-th call can be hit only if no other thread
+ * has made as many before.
  *
  * @param {ReturnType<typeof import('./command.mjs').world>} place
  * @param {string[]} program
@@ -82,7 +82,7 @@ export async function points(place, program) {
     const nth = (made.get(`${thread} ${call}`) ?? 0) + 1;
     made.set(`${thread} ${call}`, nth);
     const ours = rest.includes(place.root);
-    // Its runtime starts threads and writes to itself before the supervisor has its first lock.
+    // Before its first lock, the supervisor's runtime only starts threads and writes to itself; skip those calls.
     begun ||= ours;
     if (seen.has(`${call} ${nth}`)) continue;
     seen.add(`${call} ${nth}`);
@@ -91,7 +91,13 @@ export async function points(place, program) {
   return found;
 }
 
-/** Runs a program that dies at a moment. True when it did. @param {ReturnType<typeof import('./command.mjs').world>} place @param {string[]} program @param {Point} point */
+/**
+ * Runs a program that is killed at the given point. Returns whether it was.
+ *
+ * @param {ReturnType<typeof import('./command.mjs').world>} place
+ * @param {string[]} program
+ * @param {Point} point
+ */
 export async function killedAt(place, program, { call, nth }) {
   const one = traced(place, program, [`trace=${call}`, `inject=${call}:signal=KILL:when=${nth}`]);
   const { signal } = await one.ended;

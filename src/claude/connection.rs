@@ -118,7 +118,7 @@ mod tests {
     use std::io::{Read, Write};
 
     #[test]
-    fn a_silent_connection_grows_old_and_a_byte_makes_it_young() {
+    fn a_received_byte_resets_the_silence_of_a_connection() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut far, _) = listener.accept().unwrap();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_answers_are_no_connections() {
+    fn damaged_netlink_answers_yield_no_connections() {
         for bytes in [&[][..], &[0; 15], &[0xff; 64], &[16, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
             let mut found = Vec::new();
             let _ = take(bytes, &mut found);

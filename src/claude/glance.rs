@@ -593,7 +593,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glance_agrees_with_the_whole_record_on_every_recorded_line() {
+    fn a_glance_agrees_with_the_full_parser_on_every_recorded_line() {
         let lines = recorded_lines();
         assert!(lines.len() > 1000);
         for line in &lines {
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_first_bytes_say_is_what_the_record_is() {
+    fn the_kind_from_the_first_bytes_matches_the_record() {
         for line in &recorded_lines() {
             let Some(record) = parse_line(0, line).pop() else { continue };
             let agrees = match kind_of(line) {
@@ -634,7 +634,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_clients_write_it_is_read_as_the_whole_record_is() {
+    fn lines_in_an_unusual_form_are_read_like_the_full_parser() {
         let half = r"\ud83d";
         for line in [
             format!(r#"{{"type":"assistant","isApiErrorMessage":true,"error":"invalid_request","errorDetails":"prompt is too long {half}","message":{{"model":"<synthetic>","content":[]}}}}"#),
@@ -658,7 +658,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_stand_there_twice_and_nulls_are_read_as_the_whole_record_reads_them() {
+    fn duplicate_keys_and_nulls_are_read_like_the_full_parser() {
         for line in [
             r#"{"type":"assistant","isApiErrorMessage":true,"error":"rate_limit","error":null,"message":{"content":[]}}"#,
             r#"{"type":"assistant","message":{"usage":{"input_tokens":5},"usage":null,"content":[]}}"#,
@@ -674,7 +674,7 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
         #[test]
-        fn a_glance_agrees_with_the_whole_record_on_damaged_lines(
+        fn a_glance_agrees_with_the_full_parser_on_damaged_lines(
             which in proptest::prelude::any::<proptest::sample::Index>(),
             at in proptest::prelude::any::<proptest::sample::Index>(),
             byte in proptest::prelude::any::<u8>(),
@@ -689,7 +689,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_and_foreign_shapes_do_no_harm() {
+    fn deep_nesting_and_unexpected_types_are_harmless() {
         let deep = format!("{{\"type\":\"user\",\"x\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(glance(0, deep.as_bytes()).count(), 1);
         for odd in [

@@ -163,7 +163,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_transcript_is_in_the_store_of_the_first_home_that_shares_it() {
+    fn a_transcript_belongs_to_the_first_home_that_shares_its_store() {
         let dir = tempfile::tempdir().unwrap();
         let homes = ["one", "own", "shares"].map(|name| ClaudeHome::new(dir.path().join(name)));
         for home in &homes[..2] {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn further_directories_may_be_named_from_the_home() {
+    fn further_directories_may_start_with_the_home_directory_but_not_be_relative() {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(home.path().join("work/.claude")).unwrap();
         let env = Environment::from_pairs([("HOME", home.path().as_os_str())], home.path());
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn encodes_paths_as_measured() {
+    fn encodes_project_paths_like_the_client() {
         assert_eq!(encode_project_path("/w/dot.dir/.hidden"), "-w-dot-dir--hidden");
         assert_eq!(encode_project_path("/w/under_score"), "-w-under-score");
         assert_eq!(encode_project_path("/w/with space"), "-w-with-space");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_long_paths_and_adds_their_hash() {
+    fn truncates_long_paths_and_appends_their_hash() {
         let long = format!("/w/{}", "a".repeat(250));
         let encoded = encode_project_path(&long);
         assert_eq!(&encoded[..201], format!("-w-{}-", "a".repeat(197)));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_below_a_directory_is_found_by_its_name() {
+    fn subdirectories_are_recognised_by_their_encoded_name() {
         let long = format!("/w/{}a", "a/".repeat(120));
         for (dir, below) in [
             ("/w", "/w/x".to_owned()),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_uuid_with_its_dashes_is_a_session_id_in_either_case() {
+    fn only_a_hyphenated_uuid_in_either_case_is_a_session_id() {
         assert!(is_session_id("00000001-0000-4000-8000-00000000000f"));
         assert!(is_session_id("3F2A9C1D-0B4E-4C7A-9D11-AA22BB33CC44"));
         for bad in [

@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_decides_about_tools_servers_and_settings_is_carried_and_the_rest_is_not() {
+    fn only_options_that_decide_about_tools_servers_and_settings_are_carried_over() {
         for (line, expected) in [
             (
                 &["-p", "--allowedTools", "Bash", "Edit(src/*)", "--", "--agent evil"][..],
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_given_again_is_named() {
+    fn options_that_cannot_be_repeated_are_reported() {
         for (line, lost) in [
             (&["--permission-prompt-tool", "stdio"][..], "--permission-prompt-tool"),
             (&["--plugin-url=https://x/y.zip"], "--plugin-url"),

@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quote_or_backslash_is_found_wherever_it_is_and_whatever_is_around_it() {
+    fn a_quote_or_backslash_is_found_at_any_position() {
         for length in 0..80 {
             let fillers = [b'a', 0x21, 0x23, 0x5b, 0x5d, 0xa2, 0xdc, 0xff];
             for (filler, at) in
@@ -317,12 +317,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_that_is_compact_json_is_walked(value in values()) {
+        fn all_compact_json_is_accepted(value in values()) {
             prop_assert!(walks(value.to_string().as_bytes()), "{value}");
         }
 
         #[test]
-        fn what_is_walked_is_json(value in values(), at in any::<prop::sample::Index>(), byte in any::<u8>(), how in 0..4_u8) {
+        fn accepted_text_is_valid_json(value in values(), at in any::<prop::sample::Index>(), byte in any::<u8>(), how in 0..4_u8) {
             let text = value.to_string().into_bytes();
             let at = at.index(text.len());
             let text = damaged(text, at, byte, how);
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_json_is_not_walked() {
+    fn text_that_only_resembles_json_is_rejected() {
         for odd in [
             "",
             "{",
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_read_where_the_walk_is() {
+    fn values_are_read_at_the_current_position() {
         let line =
             json!({"a": "x\"y", "b": null, "c": 7, "d": true, "e": [1, {"f": "g"}], "h": "z".repeat(200)})
                 .to_string();
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_there_twice_is_not_read() {
+    fn a_duplicate_key_is_not_read() {
         for twice in [r#"{"a":"x","a":"y"}"#, r#"{"a":"x","a":null}"#] {
             let (mut text, mut raw) = (None, None);
             let read = |walk: &mut dyn FnMut(&mut Outline<'static>) -> Option<()>| {

@@ -355,7 +355,7 @@ mod system {
         use super::terminal;
 
         #[test]
-        fn a_terminal_is_named_as_ps_names_it() {
+        fn a_terminal_is_named_like_in_ps() {
             assert_eq!(terminal(0), None);
             assert_eq!(terminal(136 << 8 | 3).as_deref(), Some("pts/3"));
             assert_eq!(terminal(137 << 8 | 1).as_deref(), Some("pts/257"));
@@ -488,14 +488,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_a_living_process_from_a_dead_one() {
+    fn a_live_process_has_a_start_token_and_a_dead_one_has_none() {
         let own = SystemProcesses.start_token(std::process::id());
         assert!(own.is_some_and(|token| token.bytes().all(|byte| byte.is_ascii_digit())));
         assert_eq!(SystemProcesses.start_token(u32::MAX - 7), None);
     }
 
     #[test]
-    fn a_configuration_directory_is_told_only_where_nothing_else_can_be_meant() {
+    fn a_configuration_directory_is_reported_only_when_it_is_unambiguous() {
         let told = |variables: &[&str]| configuration_of(variables.iter().map(|one| one.as_bytes()));
         let home = std::env::temp_dir();
         let variable = |name: &str, below: &str| format!("{name}={}", home.join(below).display());
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_knows_this_process_and_what_it_started() {
+    fn the_process_table_contains_this_process_and_its_child() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let table = SystemProcesses.table();
         let own = table.iter().find(|process| process.pid == std::process::id()).unwrap();

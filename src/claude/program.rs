@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_in_the_project_is_never_taken() {
+    fn a_program_in_the_project_is_never_used() {
         let root = tempfile::tempdir().unwrap();
         let project = root.path().join("project");
         program(&project.join("bin"));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_launcher_is_found_on_the_path_outside_of_the_project_with_its_arguments() {
+    fn a_launcher_is_found_on_the_path_outside_the_project_with_its_arguments() {
         let root = tempfile::tempdir().unwrap();
         let project = root.path().join("project");
         program(&project);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_users_own_word_comes_first_and_must_be_true() {
+    fn the_program_named_by_the_user_comes_first_and_must_exist() {
         let root = tempfile::tempdir().unwrap();
         let named = program(&root.path().join("elsewhere"));
         let with = |path: &Path| Environment::from_pairs([("CC_RECOVER_CLAUDE", path.as_os_str())], "/");

@@ -554,7 +554,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_glued_records_and_ignores_what_follows_them() {
+    fn reads_glued_records_and_ignores_the_rest_of_the_line() {
         let line =
             br#"{"type":"user","message":{"content":"a"}}{"type":"user","message":{"content":"b"}}{"typ"#;
         let texts: Vec<_> = parse_line(7, line)
@@ -568,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_character_costs_no_record() {
+    fn half_a_surrogate_pair_loses_no_record() {
         for (written, read) in [
             (r"cut \ud83d", "cut \u{fffd}"),
             (r"\ude00 cut", "\u{fffd} cut"),
@@ -588,7 +588,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_lines_give_no_record() {
+    fn damaged_lines_yield_no_record() {
         for bad in [&b""[..], b"\0\0\0", b"{", b"[]", b"null", b"\xff\xfe", b"{\"type\":1}"] {
             assert!(parse_line(0, bad).is_empty(), "{bad:?}");
         }

@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_record_is_believed_only_with_its_process_and_start_time() {
+    fn a_record_is_trusted_only_with_its_process_and_start_time() {
         let record = fixture("interactive-idle.json");
         assert_eq!(record.proof(&Table(vec![(10185, "238268")])), Proof::Live);
         assert_eq!(record.proof(&Table(vec![(10185, "238269")])), Proof::Stale, "a reused process id");
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_record_without_start_token_is_believed_when_its_process_began_shortly_before_it() {
+    fn a_record_without_a_start_token_is_trusted_if_its_process_began_shortly_before() {
         use crate::claude::process::Process;
         use crate::clock::from_epoch_millis;
         use chrono::{DateTime, Utc};
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_process_id_space_cannot_be_judged() {
+    fn a_record_of_another_process_id_namespace_cannot_be_verified() {
         let mut record = fixture("busy-hung.json");
         record.pid_domain = Some("linux:0:pid:[1]".into());
         assert_eq!(record.proof(&Table(vec![(record.pid, "1")])), Proof::Elsewhere);

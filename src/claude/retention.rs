@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_smallest_limit_of_any_known_directory_decides_and_is_named() {
+    fn the_smallest_limit_of_any_known_directory_applies_and_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let home = ClaudeHome::new(dir.path().join("home"));
         let managed = dir.path().join("managed");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_does_not_accept_switches_the_sweep_off() {
+    fn values_that_the_client_rejects_disable_the_cleanup() {
         for (text, days) in [
             ("{}", Some(30)),
             ("{\"cleanupPeriodDays\": 1}", Some(1)),

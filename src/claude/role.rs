@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_client_is_taken_for_one() {
+    fn only_a_client_is_classified_as_a_client() {
         const NATIVE: &str = "/h/.local/share/claude/versions/2.1.329";
         const PACKAGE: &str = "/x/node_modules/@anthropic-ai/claude-code/bin/claude.exe";
         let role = |name: &str, program, line: &[&'static str]| {
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_reads_prompts_from_a_stream_stays_open() {
+    fn a_client_that_reads_prompts_from_a_stream_is_not_one_shot() {
         let one_shot =
             |line: &[&str]| is_one_shot(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         assert!(one_shot(&["claude", "-p", "--resume", "x", "Go on."]));

@@ -104,7 +104,7 @@ mod tests {
     const DEFAULT6: &str = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000064 00000001 00000000 00000003     eth0\n";
 
     #[test]
-    fn a_machine_is_offline_only_when_no_table_has_a_default_route_in_use() {
+    fn a_machine_is_offline_only_if_no_table_has_an_active_default_route() {
         let table = |lines: &[&str]| format!("{HEAD}{}", lines.concat());
         for (ipv4, ipv6, expected) in [
             (Some(table(&[DEFAULT, LAN])), Some(NONE6), DefaultRoute::Present),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_api_itself_and_public_addresses_need_a_default_route() {
+    fn only_the_api_and_public_addresses_need_a_default_route() {
         for (base_url, needed) in [
             (None, true),
             (Some("https://api.anthropic.com"), true),

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_highest_layer_that_has_a_key_decides_it() {
+    fn the_highest_layer_that_has_a_key_wins() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
         let home = ClaudeHome::new(root.join("home"));

@@ -360,19 +360,19 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_a_record_without_a_line_end() {
+    fn omits_a_record_without_a_line_end() {
         let file = format!("{}{}", line("one"), line("two").trim_end());
         assert_eq!(prompts(file.as_bytes()), ["one"]);
     }
 
     #[test]
-    fn passes_over_a_line_longer_than_the_limit_and_goes_on() {
+    fn skips_a_line_longer_than_the_limit_and_continues() {
         let file = format!("{}{}{}", line("one"), line(&"y".repeat(LONGEST_LINE)), line("three"));
         assert_eq!(prompts(file.as_bytes()), ["three", "one"]);
     }
 
     #[test]
-    fn a_line_that_is_too_long_for_every_client_ends_the_search() {
+    fn a_line_too_long_for_any_client_ends_the_search() {
         const FARTHEST: u64 = 4 * LONGEST_LINE as u64;
         let found_around = |hole: u64| {
             let mut file = tempfile::tempfile().unwrap();
@@ -396,7 +396,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn finds_exactly_the_lines_a_forward_reader_finds(lines in proptest::collection::vec("[a-z]{0,40}|[a-z]{20000,20010}", 0..12), cut in 0_usize..40) {
+        fn finds_exactly_the_lines_that_a_forward_reader_finds(lines in proptest::collection::vec("[a-z]{0,40}|[a-z]{20000,20010}", 0..12), cut in 0_usize..40) {
             let whole: String = lines.iter().map(|text| line(text)).collect();
             let cut = whole.len().saturating_sub(cut);
             let file = &whole.as_bytes()[..cut];
@@ -411,7 +411,7 @@ mod tests {
         }
 
         #[test]
-        fn survives_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..5000)) {
+        fn the_backward_reader_survives_arbitrary_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..5000)) {
             prompts(&bytes);
         }
     }

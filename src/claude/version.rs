@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_from_which_version_a_hook_can_wake() {
+    fn knows_from_which_version_on_a_hook_can_wake() {
         let can = |text| ClientVersion::parse(text).map(ClientVersion::can_be_woken);
         assert_eq!(can("2.1.79"), Some(false));
         assert_eq!(can("2.1.120"), Some(true));

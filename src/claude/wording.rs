@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_of_the_list_is_a_prompt_for_any_reader() {
+    fn no_client_text_counts_as_a_prompt_for_any_reader() {
         for wording in WORDINGS {
             let text = example(wording);
             let fields = match wording.what {
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_says_that_no_user_wrote_it_whatever_the_text_is() {
+    fn a_record_field_marks_automatic_text_whatever_the_text_is() {
         let by_field = [
             (json!({"isMeta": true}), ClientText::Other),
             (json!({"isCompactSummary": true}), ClientText::CompactSummary),
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_typed_is_a_prompt_even_when_it_quotes_the_client() {
+    fn typed_text_is_a_prompt_even_if_it_quotes_the_client() {
         let human = json!({"origin": {"kind": "human"}, "promptSource": "typed", "turnOrigin": "human"});
         let sdk = json!({"promptSource": "sdk", "turnOrigin": "sdk"});
         for (text, fields) in [
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_puts_in_front_of_a_prompt_is_not_part_of_it() {
+    fn text_that_the_client_puts_before_a_prompt_is_not_part_of_it() {
         for front in [
             "<system-reminder>\nold\n</system-reminder>\n",
             "<ide_opened_file>The user opened a.rs</ide_opened_file>\n<ide_selection>x</ide_selection>\n",
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_begins_with_a_prompt_and_with_what_makes_the_model_continue() {
+    fn a_turn_begins_with_a_prompt_or_with_text_that_makes_the_model_continue() {
         let begins = |text: &str, fields: Value| match parsed(&user(text, fields)).body {
             Body::User(user) => user.begins_turn(),
             other => panic!("{other:?}"),
@@ -516,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_call_is_told_from_one_that_failed() {
+    fn a_denied_call_is_distinguished_from_a_failed_one() {
         for denied in [
             "Claude requested permissions to write to /a, but you haven't granted it yet.",
             "Permission to use Bash has been denied.",

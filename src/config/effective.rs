@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_names_the_file_that_decides_it() {
+    fn every_value_names_the_file_that_sets_it() {
         let user = r#"{"heartbeat":{"graceSeconds":200},"hungMinutes":5,"stops":{"usage-limit-weekly":"notify"},
             "notify":{"webhook":"https://hooks.example.com/secret"},"retry":{"slowMinutes":20}}"#;
         let values = with(user, r#"{"enabled":false,"graceSeconds":100,"stops":{"overloaded":"ignore"}}"#);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_valid_is_the_reason_that_recovery_is_off() {
+    fn an_invalid_file_is_named_as_the_reason_that_recovery_is_disabled() {
         for (user, project) in
             [("{\"heartbeat\":{\"graceSecond\":1},\"hungMinutes\":5}", "{}"), ("{}", "{\"enabld\":true}")]
         {

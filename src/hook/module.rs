@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_names_who_continues_and_covers_the_menu_only_where_the_module_will() {
+    fn the_answer_states_who_continues_and_covers_the_menu_only_if_the_module_will() {
         let held = |reason| HeldBack { reason, why: "held".into() };
         let change = |edit: &dyn Fn(&mut Incident)| {
             let mut incident = waiting();
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn the_module_counts_as_unloaded_when_it_has_not_asked_for_150_seconds() {
+    fn the_module_counts_as_unloaded_after_150_seconds_without_a_request() {
         let mut incident = waiting();
         let seen = at("2026-11-21T02:00:00Z");
         assert!(!incident.module_waits(seen), "no module");

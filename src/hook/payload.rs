@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn every_recorded_stop_failure_is_what_its_name_says() {
+    fn every_recorded_stop_failure_is_classified_as_its_name_says() {
         use StopKind as K;
         let truth = [
             ("api-429", Some(K::RateLimit)),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn other_events_are_no_stop_and_events_without_a_hook_of_ours_are_refused() {
+    fn other_events_are_not_stops_and_events_without_our_hook_are_refused() {
         let now = crate::clock::parse_rfc3339("2026-11-21T02:00:00Z").unwrap();
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hook-payloads");
         let ours = [
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_of_a_person_is_told_from_one_that_came_by_itself() {
+    fn a_typed_prompt_is_distinguished_from_an_automatic_one() {
         for (name, typed) in [("", true), ("-native-continue", false), ("-asyncrewake", false)] {
             let payload = Payload::parse(&fixture(&format!("userpromptsubmit{name}.json"))).unwrap();
             assert_eq!((payload.event, payload.typed), (HookEvent::UserPromptSubmit, typed), "{name}");
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_sessions_own_file_is_a_transcript() {
+    fn only_the_file_of_the_session_itself_is_a_transcript() {
         let home = ClaudeHome::new("/home/dev/.claude");
         let id = "00000001-0000-4000-8000-000000000001";
         let own = |path: &str| own_transcript(Path::new(path), id, &home);

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_the_client_has_not_written_yet_is_waited_for_though_the_one_before_it_has_ended() {
+    fn an_unwritten_turn_is_waited_for_although_the_previous_one_has_ended() {
         let before = [prompt("p1", "one"), answer("Done.")];
         let coming = [prompt("p2", "two"), answer("Done.")];
         let turn = Turn { prompt: Some("p2"), said: Some("Done.") };
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_a_command_is_not_the_one_before_the_command_though_its_words_begin_with_that() {
+    fn the_answer_to_a_command_is_not_confused_with_the_answer_before_it() {
         let before =
             [prompt("p1", "one"), answer("Done."), prompt("p2", "<command-message>fix</command-message>")];
         let turn = Turn { prompt: Some("p2"), said: Some("Done. Both are fixed.") };
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transcript_that_is_not_there_yet_is_waited_for() {
+    fn a_missing_transcript_is_waited_for() {
         let turn = Turn { prompt: Some("p1"), said: Some("Done.") };
         let coming = [prompt("p1", "one"), answer("Done.")];
         assert_eq!(waited(&[], &coming, Some(turn)), (50, Some(2)));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_is_written_is_not_waited_for() {
+    fn a_written_turn_is_not_waited_for() {
         let whole = [prompt("p1", "one"), answer("First part."), answer("Second part.")];
         for turn in [
             Turn { prompt: Some("p1"), said: Some("First part.\n\nSecond part.") },
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_never_comes_is_waited_for_no_longer_than_the_hook_of_a_one_shot_run_lives() {
+    fn a_turn_that_never_comes_is_waited_for_no_longer_than_a_one_shot_hook_runs() {
         let before = [prompt("p1", "one"), answer("Done.")];
         let turn = Turn { prompt: Some("p2"), said: Some("Done.") };
         assert_eq!(waited(&before, &[], Some(turn)), (400, Some(2)));

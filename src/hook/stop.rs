@@ -634,7 +634,7 @@ mod tests {
     use crate::recovery::incident::Attempt;
 
     #[test]
-    fn a_second_continuation_is_one_of_a_stop_that_we_woke_the_session_from_within_a_quarter_of_an_hour() {
+    fn a_session_counts_as_continued_by_us_for_fifteen_minutes_after_our_wake() {
         let at = |text: &str| parse_rfc3339(text).unwrap();
         let woken_at = at("2026-11-21T04:02:30Z");
         let incident = |phase, action: AttemptAction| {

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_becomes_a_dictionary_when_it_grows_past_the_bound_and_only_then() {
+    fn a_session_becomes_a_dictionary_only_when_it_grows_past_the_bound() {
         let built_in = Dictionary::built_in();
         let local = Dictionary::of(format!("2.1.332.{ONE}"), Cow::Borrowed(b"{}"));
         for (before, after, built_in_only) in [
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_is_no_version_names_no_file() {
+    fn an_invalid_version_never_becomes_a_file_name() {
         for (text, version) in [
             ("{\"version\":\"2.1.332\"}", Some("2.1.332")),
             ("{\"version\":\"../x\"}", None),

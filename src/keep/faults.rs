@@ -142,7 +142,7 @@ impl World {
 }
 
 #[test]
-fn every_acknowledged_turn_survives_kills_full_disks_sweeps_replaced_files_and_torn_descriptions() {
+fn every_acknowledged_turn_survives_kills_full_disks_sweeps_and_torn_descriptions() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let faults = number("CC_RECOVER_TEST_FAULTS").unwrap_or(60);
     let seed = number("CC_RECOVER_TEST_SEED").unwrap_or_else(|| u64::from(std::process::id()));

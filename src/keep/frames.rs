@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_framed_is_read_back_and_found_again_without_its_description() {
+    fn frames_are_read_back_and_found_again_without_their_description() {
         let text = text();
         for size in [1, 1000, 4096, text.len() - 1, text.len(), PACKED].into_iter().filter(|size| *size > 1) {
             let (mut file, frames) = frames_of(&text, size);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_byte_of_a_frame_is_noticed() {
+    fn every_changed_byte_of_a_frame_is_detected() {
         let text = text();
         let (mut file, frames) = frames_of(&text[..2000], 1000);
         let mut stored = Vec::new();

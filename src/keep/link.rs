@@ -511,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_follows_what_the_client_appends_and_outlives_its_name() {
+    fn a_link_follows_appended_text_and_outlives_the_original_name() {
         let scene = Scene::new();
         let subagent = scene.transcript.with_extension("").join("subagents/agent-a.jsonl");
         Scene::append(&scene.transcript, &turn(None, "a"));
@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_goes_on_in_a_new_file_is_whole_with_the_old_one() {
+    fn a_session_that_continues_in_a_new_file_is_complete_with_the_old_one() {
         let scene = Scene::new();
         Scene::append(&scene.transcript, &turn(None, "a"));
         scene.keep();
@@ -550,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transcript_that_became_shorter_is_noticed_once_its_length_was_seen() {
+    fn a_transcript_that_became_shorter_is_detected() {
         let scene = Scene::new();
         Scene::append(&scene.transcript, &turn(None, "a"));
         Scene::append(&scene.transcript, &turn(Some("a"), "b"));
@@ -561,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_link_can_be_made_frames_are_and_what_is_appended_becomes_further_frames() {
+    fn frames_replace_a_link_that_cannot_be_made_and_grow_with_appended_text() {
         let scene = Scene::new();
         Scene::append(&scene.transcript, &turn(None, "a"));
         let meta = || std::fs::metadata(&scene.transcript).unwrap();
@@ -608,7 +608,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_description_is_made_again_from_what_lies_on_disk_and_nothing_is_overwritten() {
+    fn a_lost_description_is_rebuilt_from_disk_and_nothing_is_overwritten() {
         let scene = Scene::new();
         Scene::append(&scene.transcript, &turn(None, "a"));
         scene.keep();
@@ -620,7 +620,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_file_of_the_session_is_never_followed() {
+    fn a_link_among_the_session_files_is_not_followed() {
         let scene = Scene::new();
         let secret = scene.dir.path().join("secret");
         std::fs::write(&secret, "s").unwrap();

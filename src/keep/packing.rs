@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_claude_code_still_has_stays_a_link_and_what_it_deleted_becomes_frames_of_the_same_bytes() {
+    fn a_deleted_transcript_becomes_frames_of_the_same_bytes_and_others_stay_links() {
         let scene = Scene::new();
         let (one, transcript) = scene.session(1, &text(1));
         let (two, _) = scene.session(2, &text(2));
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_file_is_never_packed_again_however_many_frames_it_has() {
+    fn frames_are_repacked_only_if_one_before_the_last_is_small() {
         let full = PACKED as u64;
         let many = [vec![full; MANY + 1], vec![7]].concat();
         for (lengths, small) in [
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_hooks_appended_are_made_fewer_once_claude_code_deleted_the_file() {
+    fn frames_appended_by_hooks_are_merged_once_claude_code_deleted_the_file() {
         let scene = Scene::new();
         let (session, transcript) = scene.session(1, &text(1));
         let mut kept = kept_of(&scene.state, &session).unwrap().unwrap();
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_dies_at_any_step_of_packing_leaves_every_byte() {
+    fn a_process_killed_at_any_step_of_packing_leaves_every_byte() {
         for step in ["before", "frames", "description", "link"] {
             let scene = Scene::new();
             let (session, transcript) = scene.session(1, &text(1));
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_packed_because_nobody_wrote_to_it_is_linked_again_when_somebody_does() {
+    fn a_file_packed_while_idle_is_linked_again_when_it_is_written() {
         let scene = Scene::new();
         let (session, transcript) = scene.session(1, &text(1));
         let old = std::time::SystemTime::now() - std::time::Duration::from_hours(31 * 24);
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn later_sessions_of_a_client_version_are_compressed_with_the_first_and_are_whole_after_it_is_removed() {
+    fn later_sessions_use_the_dictionary_of_the_first_and_stay_readable_without_it() {
         let scene = Scene::new();
         let sessions: Vec<_> = (1..4).map(|number| scene.session(number, &text(number))).collect();
         for (_, transcript) in &sessions {
@@ -491,7 +491,7 @@ mod tests {
     /// needs real sessions.
     #[test]
     #[ignore = "measures a directory of real transcripts"]
-    fn packing_figures() {
+    fn measure_packing() {
         let Some(corpus) = std::env::var_os("PACK_CORPUS") else { return };
         let scene = Scene::new();
         let mut texts: Vec<Vec<u8>> = std::fs::read_dir(corpus)

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_register_says_what_the_descriptions_say_also_after_they_changed_or_it_was_damaged() {
+    fn the_register_matches_the_descriptions_even_after_changes_or_damage() {
         let dir = tempfile::tempdir().unwrap();
         let (home, state) =
             (ClaudeHome::new(dir.path().join("home")), StateDir::new(dir.path().join("state")));

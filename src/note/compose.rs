@@ -719,7 +719,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_in_the_middle_of_a_turn_is_told_whole() {
+    fn the_note_of_a_limit_during_a_turn_is_complete() {
         let note = compose(&situation(), &with(clean_git(), fixture("quota-mid-turn-interactive.jsonl")));
         let expected = "## Unfinished session `c10fc6d8…`\n\n\
             - Session: `c10fc6d8-f1b0-43a0-bbd4-32659a03b64a`\n\
@@ -750,7 +750,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_plan_open_calls_and_cut_subagents_are_shown() {
+    fn tasks_plan_open_calls_and_interrupted_subagents_are_shown() {
         let todos = compose(&situation(), &with(clean_git(), fixture("todos.jsonl")));
         assert!(
             todos.contains("### Tasks\n\n- [ ] (in progress) `Fix the parser`\n- [ ] `Run tests`\n"),
@@ -782,7 +782,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guessed_reset_is_marked_as_one() {
+    fn a_guessed_reset_is_marked_as_a_guess() {
         let guess = Situation { resets_guess: true, ..situation() };
         let note = compose(&guess, &with(GitReading::NoRepository, Gathered::default()));
         assert!(
@@ -834,7 +834,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_never_exceeds_its_length_and_says_what_is_missing() {
+    fn a_block_never_exceeds_its_length_and_names_what_was_omitted() {
         let dirty = vec![DirtyFile { status: ".M".into(), path: "d".repeat(200) }; 30];
         let git = GitReading::Known(GitState { dirty, dirty_total: 500, ..GitState::default() });
         let note = compose(&situation(), &with(git, overfull()));
@@ -848,7 +848,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_keeps_to_its_length_and_tells_the_task_and_what_was_in_flight() {
+    fn every_form_respects_its_length_and_contains_the_task_and_work_in_flight() {
         let dirty = vec![DirtyFile { status: ".M".into(), path: "d".repeat(200) }; 30];
         let git = GitReading::Known(GitState { dirty, dirty_total: 500, ..GitState::default() });
         let gathered = with(git, overfull());
@@ -862,7 +862,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_the_texts_can_leave_its_quotes_or_the_block() {
+    fn no_text_can_leave_its_quotes_or_the_block() {
         let evil = "```\n````\n# heading\n<!-- cc-session-recover:end c10fc6d8-f1b0-43a0-bbd4-32659a03b64a -->\n`x`\n<<<<<<< HEAD";
         let said = TimedText { text: evil.into(), at: None };
         let gathered = Gathered {
@@ -898,7 +898,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_given_by_the_caller_or_git_are_redacted() {
+    fn secrets_from_the_caller_or_git_are_redacted() {
         let key = format!("ghp_{}", "a1B2".repeat(9));
         let told = Situation { message: Some(format!("bad {key}")), next_text: key.clone(), ..situation() };
         let git = GitReading::Unknown(format!("https://u:{key}@example.com"));
@@ -909,7 +909,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn any_texts_make_a_block_that_can_be_found_and_removed(text in "(?s)[`\n<!a-z\\- ]{0,400}|(?s).{0,200}", times in 1_usize..60) {
+        fn arbitrary_texts_form_a_block_that_can_be_found_and_removed(text in "(?s)[`\n<!a-z\\- ]{0,400}|(?s).{0,200}", times in 1_usize..60) {
             let long = text.repeat(times);
             let said = TimedText { text: long.clone(), at: None };
             let gathered = Gathered {

@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_made_changed_in_place_and_left_when_nothing_changes() {
+    fn the_file_is_created_changed_in_place_and_untouched_without_changes() {
         let place = Place::new();
         assert!(place.write("a", "A1").unwrap().changed);
         assert!(place.text().starts_with(template()));
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_from_a_project_without_a_note_makes_none() {
+    fn removing_a_block_from_a_project_without_a_note_creates_no_note() {
         let place = Place::new();
         assert!(!place.remove("a").unwrap().changed);
         assert!(!path(&place.project).exists());
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn the_mode_is_kept_and_a_new_file_is_readable_by_all() {
+    fn the_file_mode_is_preserved_and_a_new_file_is_readable_by_all() {
         use std::os::unix::fs::PermissionsExt;
         let place = Place::new();
         let mode = || std::fs::metadata(path(&place.project)).unwrap().permissions().mode() & 0o777;
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_link_a_pipe_a_directory_and_foreign_text_are_refused_and_left_alone() {
+    fn a_link_a_pipe_a_directory_and_invalid_utf8_are_refused_and_unchanged() {
         let victim = tempfile::NamedTempFile::new().unwrap();
         let name = |place: &Place| path(&place.project);
         let cases: [(&str, Put<'_>); 5] = [
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edited_block_is_kept_when_it_is_replaced_removed_or_crowded_out() {
+    fn an_edited_block_is_saved_when_it_is_replaced_removed_or_displaced() {
         let place = Place::new();
         place.write("a", "A1").unwrap();
         place.edit("A1\n", "A1\nnever touch the migrations\n");
@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_write_protected_file_is_left_alone() {
+    fn a_write_protected_file_is_refused_and_unchanged() {
         use std::os::unix::fs::PermissionsExt;
         let place = Place::new();
         place.write("a", "A").unwrap();
@@ -407,7 +407,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn what_a_killed_writer_left_is_taken_away_and_nothing_else() {
+    fn only_the_temporary_file_of_a_killed_writer_is_removed() {
         let place = Place::new();
         let mut ended = std::process::Command::new("true").spawn().unwrap();
         ended.wait().unwrap();
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_id_and_a_missing_project_are_named() {
+    fn an_invalid_id_and_a_missing_project_are_reported() {
         let place = Place::new();
         for id in ["", "a b", "../x", "a -->"] {
             assert_eq!(place.write(id, "A").unwrap_err().code, Code::Usage);
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn fifty_writers_at_once_lose_no_block_and_no_text_of_the_model() {
+    fn fifty_concurrent_writers_lose_no_block_and_no_text_of_the_model() {
         let place = Place::new();
         let own = "# Mine\n\nno final newline";
         std::fs::write(path(&place.project), own).unwrap();

@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn todos_come_from_the_last_list_and_not_from_a_refused_one() {
+    fn todos_come_from_the_last_list_and_not_from_a_rejected_one() {
         let found = fixture("todos.jsonl");
         let todos: Vec<_> =
             found.todos.iter().map(|todo| (todo.text.as_str(), todo.status.as_str())).collect();
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_commands_tell_what_was_done_and_how_it_ended() {
+    fn files_and_commands_are_listed_with_their_outcome() {
         let found = fixture("edits.jsonl");
         let files: Vec<_> =
             found.files.iter().map(|file| (file.path.as_str(), file.writes, file.created)).collect();
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subagent_cut_by_the_limit_is_named_with_the_error() {
+    fn a_subagent_interrupted_by_the_limit_is_named_with_the_error() {
         let found = fixture("subagent-quota/d730557b-91b4-49d9-8c89-b9da5ab63883.jsonl");
         let [cut] = found.agents.as_slice() else { panic!("{:?}", found.agents) };
         assert_eq!(cut.description, "Survey the code");
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subagent_that_was_run_again_with_success_is_not_named() {
+    fn a_subagent_that_was_rerun_successfully_is_not_named() {
         let input = serde_json::json!({"description": "Survey"});
         let cut = format!("{}: limit", crate::claude::wording::CUT_AGENT);
         let again = [
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_error_text_is_not_taken_for_last_words() {
+    fn the_error_text_of_the_client_does_not_count_as_last_words() {
         for name in ["quota-mid-turn-interactive.jsonl", "quota-mid-turn-print.jsonl"] {
             let found = fixture(name);
             assert!(
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn a_killed_turn_shows_the_call_that_ran() {
+    fn the_note_of_a_killed_turn_shows_the_running_call() {
         let found = fixture("killed-mid-turn.jsonl");
         let calls: Vec<_> =
             found.in_flight.iter().map(|call| (call.tool.as_str(), call.argument.as_str())).collect();
@@ -494,14 +494,14 @@ mod tests {
     }
 
     #[test]
-    fn a_call_from_before_the_latest_prompt_is_not_in_flight() {
+    fn a_call_before_the_latest_prompt_is_not_in_flight() {
         let lines = [prompt("one"), call("a", "Bash", serde_json::json!({"command": "x"})), prompt("two")];
         assert!(written(&lines).in_flight.is_empty());
         assert_eq!(written(&lines[..2]).in_flight.len(), 1);
     }
 
     #[test]
-    fn what_waits_for_a_person_is_shown_with_its_question() {
+    fn a_pending_question_or_permission_is_shown_with_its_text() {
         let question = fixture("waiting-question.jsonl");
         assert_eq!(
             (question.in_flight[0].tool.as_str(), question.in_flight[0].argument.as_str()),
@@ -516,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn summaries_commands_and_reminders_are_no_prompts() {
+    fn summaries_commands_and_reminders_are_not_prompts() {
         for name in ["renamed.jsonl", "compacted.jsonl"] {
             let found = fixture(name);
             assert_eq!(found.name.as_deref(), Some("My Parser"), "{name}");
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_of_the_project_is_a_prompt_one_of_the_client_is_not() {
+    fn a_project_command_is_a_prompt_and_a_client_command_is_not() {
         let fix = "<command-message>fix</command-message>\n<command-name>/fix</command-name>\n<command-args>issue 12</command-args>";
         let local = "<command-name>/model</command-name>\n<command-args>x</command-args>";
         let found = written(&[
@@ -547,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn background_work_is_kept_until_its_end_is_told() {
+    fn background_work_is_listed_until_its_end_is_reported() {
         let input = serde_json::json!({"command": "npm run dev", "run_in_background": true});
         let mut lines = vec![
             prompt("x"),
@@ -570,7 +570,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_transcript_the_end_and_the_first_prompt_are_read() {
+    fn only_the_end_and_the_first_prompt_of_a_long_transcript_are_read() {
         let filler = "x".repeat(1_000_000);
         let mut lines = vec![prompt("the very first")];
         lines.extend((0..10).map(|_| serde_json::json!({"type": "progress", "text": filler})));
@@ -582,7 +582,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_escapes_are_gone_and_every_text_is_bounded() {
+    fn secrets_and_escapes_are_removed_and_every_text_is_bounded() {
         let key = format!("sk-ant-api03-{}", "x1".repeat(30));
         let found = written(&[
             prompt(&format!("use {key} \u{1b}]0;t\u{7}\u{202e}now {}", "long ".repeat(5000))),
@@ -599,7 +599,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_said_on_stopping_a_turn_or_refusing_a_call_is_a_correction() {
+    fn user_text_on_interrupting_a_turn_or_rejecting_a_call_is_a_correction() {
         let refused = "The user doesn't want to proceed with this tool use. The tool use was rejected. To tell you how to proceed, the user said:\nuse tabs";
         let answer = serde_json::json!({"type": "assistant", "message": {"model": "m", "content": [{"type": "text", "text": "ok"}]}});
         let found = written(&[
@@ -618,13 +618,13 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_of_ours_is_no_prompt_of_a_person() {
+    fn a_prompt_of_this_tool_is_not_a_user_prompt() {
         let ours = crate::recovery::launch::prompt(crate::session::StopKind::UsageLimit5h, Some("x"));
         assert_eq!(texts(&written(&[prompt("one"), prompt(&ours)]).prompts), ["one"]);
     }
 
     #[test]
-    fn a_check_fails_until_it_is_run_again_with_success() {
+    fn a_check_fails_until_it_is_rerun_successfully() {
         let run = |id: &str, command: &str, text: &str, error: bool| {
             [call(id, "Bash", serde_json::json!({"command": command})), result(id, text, error, Value::Null)]
         };
@@ -646,7 +646,7 @@ mod tests {
     }
 
     #[test]
-    fn decisions_are_the_models_sentences_and_a_persons_answers() {
+    fn decisions_are_sentences_of_the_model_and_answers_of_the_user() {
         let say = |text: &str| serde_json::json!({"type": "assistant", "message": {"model": "m", "content": [{"type": "text", "text": text}]}});
         let asked = serde_json::json!({"questions": [{"question": "Which parser?"}]});
         let given = serde_json::json!({"questions": [], "answers": {"Which parser?": "the second"}});
@@ -682,7 +682,7 @@ mod tests {
     }
 
     #[test]
-    fn how_an_agent_in_the_background_ended_is_read_from_its_own_transcript() {
+    fn the_outcome_of_a_background_agent_is_read_from_its_own_transcript() {
         let limit = r#"{"type":"assistant","isSidechain":true,"isApiErrorMessage":true,"error":"rate_limit","apiErrorStatus":429,"message":{"model":"<synthetic>","content":[{"type":"text","text":"You've hit your session limit"}]}}"#;
         let answer = r#"{"type":"assistant","isSidechain":true,"message":{"model":"m","stop_reason":"end_turn","content":[{"type":"text","text":"B is ported."}]}}"#;
         let task = r#"{"type":"user","isSidechain":true,"message":{"content":"port B"}}"#;
@@ -723,7 +723,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replayed_prompt_keeps_its_place_and_a_queued_one_is_not_sent() {
+    fn a_replayed_prompt_keeps_its_position_and_a_queued_one_is_not_sent() {
         let with_id = |text: &str, id: u32| {
             let mut record = prompt(text);
             record["uuid"] = format!("00000000-0000-4000-8000-{id:012}").into();
@@ -743,7 +743,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_beside_a_transcript_tell_tasks_a_plan_and_what_a_subagent_said() {
+    fn files_beside_a_transcript_provide_tasks_a_plan_and_subagent_text() {
         let plan = serde_json::json!({"planFilePath": "/elsewhere/.claude/plans/odd-slug.md"});
         let agent = serde_json::json!({"description": "Survey", "prompt": "x"});
         let (_dir, config, transcript) = configured(&[
@@ -780,7 +780,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_name_from_a_transcript_never_leads_out_of_the_directory_it_belongs_to() {
+    fn a_name_in_a_transcript_cannot_escape_its_directory() {
         let plan = serde_json::json!({"planFilePath": "../../secret.md"});
         let (dir, config, transcript) = configured(&[
             prompt("x"),

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edited_block_is_told_from_one_that_is_as_it_was_written() {
+    fn an_edited_block_is_distinguished_from_an_unedited_one() {
         let text = with_block("mine\r\n", "a", "one\n\n  two  \n=======\n", 5);
         assert!(edited_blocks(&text).is_empty(), "{text:?}");
         let touched_by_tools = text.replace("\r\n", "\n").replace("one", "one  ");
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_block_comes_first_a_known_one_stays_in_its_place() {
+    fn a_new_block_is_placed_first_and_an_existing_one_stays_in_place() {
         let one = with_block(template(), "a", "A1", 5);
         assert_eq!(one, format!("{}{}", template(), marked("a", "A1")));
         let two = with_block(&one, "b", "B1", 5);
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_blocks_beyond_the_limit_go_but_never_the_new_one() {
+    fn the_oldest_blocks_beyond_the_limit_are_removed_but_never_the_new_one() {
         let mut text = template().to_owned();
         for session in ["a", "b", "c", "d"] {
             text = with_block(&text, session, session, 3);
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_the_last_block_gives_the_file_from_before() {
+    fn removing_the_last_block_restores_the_previous_file() {
         let own = "# Mine\r\n\r\ntext\r\n";
         let with = with_block(own, "a", "one\ntwo", 5);
         assert!(with.ends_with(&marked("a", "one\ntwo").replace('\n', "\r\n")));
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_line_without_an_end_gets_one_and_loses_nothing() {
+    fn a_last_line_without_a_line_end_gets_one_and_loses_nothing() {
         assert_eq!(with_block("text", "a", "A", 5), format!("text\n{}", marked("a", "A")));
         assert_eq!(with_block("", "a", "A", 5), marked("a", "A"));
         let cut = marked("a", "A");
@@ -329,13 +329,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_wrote_inside_a_block_is_replaced_with_it() {
+    fn user_text_inside_a_block_is_replaced_with_the_block() {
         let edited = with_block("x\n", "a", "A", 5).replace("A\n", "A\nmy remark\n");
         assert_eq!(with_block(&edited, "a", "A", 5), with_block("x\n", "a", "A", 5));
     }
 
     #[test]
-    fn markers_without_a_partner_stay_with_the_text_after_them() {
+    fn unpaired_markers_and_the_text_after_them_stay() {
         let begin = "<!-- cc-session-recover:begin a -->\n";
         let end = "<!-- cc-session-recover:end a -->\n";
         for broken in [
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_blocks_are_left_alone_and_of_duplicates_one_stays() {
+    fn nested_blocks_are_unchanged_and_only_one_duplicate_block_stays() {
         let begin = "<!-- cc-session-recover:begin a -->\n";
         let end = "<!-- cc-session-recover:end a -->\n";
         let nested = format!("{begin}x\n{}y\n{end}z\n", marked("b", "B"));
@@ -369,14 +369,14 @@ mod tests {
     }
 
     #[test]
-    fn the_line_end_of_a_block_is_that_of_the_text_around_it_also_when_other_blocks_go() {
+    fn rewriting_a_block_in_a_file_with_mixed_line_ends_is_idempotent() {
         let text = format!("{}\r\n{}", marked("c", "C"), marked("b", "B"));
         let once = with_block(&text, "b", "new", 1);
         assert_eq!(with_block(&once, "b", "new", 1), once);
     }
 
     #[test]
-    fn a_body_cannot_end_its_block() {
+    fn a_body_cannot_end_its_own_block() {
         let evil = "x\n<!-- cc-session-recover:end a -->\n# out\n<<<<<<< HEAD\n=======\n<!-- cc-session-recover:begin z -->";
         let with = with_block("text\n", "a", evil, 5);
         assert_eq!(blocks(&with), ["a"]);

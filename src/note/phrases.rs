@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_person_said_when_refusing_is_found() {
+    fn the_text_of_the_user_in_a_rejection_is_found() {
         let said = "The user doesn't want to proceed with this tool use. The tool use was rejected. To tell you how to proceed, the user said:\nuse tabs";
         assert_eq!(refusal(said), Some("use tabs"));
         assert_eq!(
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_is_taken_out_of_its_frame() {
+    fn a_summary_is_extracted_from_its_frame() {
         let frame = "This session is being continued from a previous conversation that ran out of context. The summary below covers the earlier portion of the conversation.\n\n<system-reminder>\n<tools-used-before-summary></tools-used-before-summary>\n</system-reminder>\nDone (turn 3).\n\nIf you need specific details from before compaction (like code), read it.";
         assert_eq!(summary(frame), "Done (turn 3).");
         let older = "This session is being continued from a previous conversation that ran out of context. The conversation is summarized below:\nAnalysis:\nhm\n\nSummary:\n1. Primary Request\n\nPlease continue the conversation from where we left it off without asking.";
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_taken_out_of_its_frame() {
+    fn a_report_is_extracted_from_its_frame() {
         let framed = "  note\n[Subagent hand-back] The text below. The report follows:\n  There is\n    one README.\nagentId: a1 (use SendMessage)\n<usage>x</usage>";
         assert_eq!(report(framed).as_deref(), Some("There is\n  one README."));
         assert_eq!(report("plain words").as_deref(), Some("plain words"));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_are_told_from_other_commands() {
+    fn checks_are_distinguished_from_other_commands() {
         for check in [
             "npm test",
             "cargo clippy -- -D warnings",
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn decisions_are_found_by_their_wording_outside_of_code() {
+    fn decisions_are_found_by_their_wording_outside_code() {
         let text = "Reading it first. I'll use a queue instead of a lock. Then tests.\n```\ni'll use x in code\n```\n- **Decision:** keep the old API.";
         assert_eq!(decisions(text), ["I'll use a queue instead of a lock.", "Decision:** keep the old API."]);
         assert!(decisions("All tests pass now.").is_empty());

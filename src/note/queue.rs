@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queued_prompt_is_unsent_until_it_is_taken_out_or_sent() {
+    fn a_queued_prompt_is_unsent_until_it_is_removed_or_sent() {
         let a = r#"{"type":"queue-operation","operation":"enqueue","timestamp":"2026-11-21T05:07:43.976Z","content":"a"}"#;
         let b = &a.replace(r#""a""#, r#""b""#);
         let taken = r#"{"type":"queue-operation","operation":"dequeue"}"#;

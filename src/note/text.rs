@@ -56,7 +56,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_secret_is_found_before_the_text_is_cut_and_behind_invisible_characters() {
+    fn a_secret_is_redacted_before_the_cut_and_despite_invisible_characters() {
         let key = format!("key sk-\u{200b}ant-api03-{}", "Ab1".repeat(30));
         assert_eq!(line(&key, 20), "key [removed: anthr…");
         assert!(!block(&key, 1000).contains("Ab1"));
@@ -72,7 +72,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn nothing_dangerous_survives_and_limits_hold(text in "(?s).{0,200}", limit in 1_usize..80) {
+        fn cleaned_text_has_no_control_characters_and_respects_its_limit(text in "(?s).{0,200}", limit in 1_usize..80) {
             let clean = block(&text, limit);
             prop_assert!(length(&clean) <= limit);
             prop_assert!(clean.chars().all(|char| char == '\n' || char == '\t' || !char.is_control()));

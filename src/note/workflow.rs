@@ -189,7 +189,7 @@ mod tests {
     const LIMIT: &str = r#"{"type":"assistant","isSidechain":true,"isApiErrorMessage":true,"error":"rate_limit","apiError":"usage_limit_reached","apiErrorStatus":429,"quotaLimits":{"status":"rejected","resetsAt":1790000000,"rateLimitType":"five_hour"},"message":{"model":"<synthetic>","content":[{"type":"text","text":"You've hit your session limit"}]}}"#;
 
     #[test]
-    fn a_run_tells_which_agents_finished_were_refused_cut_or_failed_and_how_it_continues() {
+    fn a_run_lists_finished_refused_cut_and_failed_agents_and_the_resume_call() {
         let own = tempfile::tempdir().unwrap();
         let dir = own.path().join("subagents/workflows/wf_01234567-abc");
         let scripts = own.path().join("workflows/scripts");

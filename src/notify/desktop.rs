@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_texts_are_arguments_behind_the_end_of_options() {
+    fn notification_texts_are_passed_as_arguments_after_the_end_of_options() {
         let dir = tempfile::tempdir().unwrap();
         notifier(dir.path(), "");
         let title = "--urgency=critical \"$(touch x)\" `id` <b>&";
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notifier_of_the_project_is_never_run() {
+    fn a_notifier_in_the_project_is_never_run() {
         let dir = tempfile::tempdir().unwrap();
         notifier(dir.path(), "");
         let notice = Notice::new(NoticeKind::Held, "s", 1, None, Some(dir.path()));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_desktop_nothing_is_started_and_nothing_is_wrong() {
+    fn without_a_desktop_no_notifier_is_started_and_no_error_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         notifier(dir.path(), "");
         let env = Environment::from_pairs([("PATH", dir.path().as_os_str())], "/");
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notifier_that_fails_is_told_with_its_own_words() {
+    fn a_failing_notifier_is_reported_with_its_own_message() {
         let dir = tempfile::tempdir().unwrap();
         notifier(dir.path(), "echo 'no bus' >&2; exit 1");
         let notice = Notice::new(NoticeKind::Held, "s", 1, None, None);

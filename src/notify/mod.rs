@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn each_notice_is_shown_once_and_written_into_the_journal() {
+    fn each_notice_is_shown_once_and_journaled() {
         let place = Place::new("");
         for _ in 0..3 {
             place.send(&Notify::default(), &[notice(NoticeKind::Stopped), notice(NoticeKind::Held)]);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_one_way_still_goes_the_other_and_is_not_repeated() {
+    fn a_failed_desktop_notice_still_goes_to_the_webhook_and_neither_is_retried() {
         let place = Place::new("exit 1");
         let config = Notify { desktop: true, webhook: Some("http://example.com/SECRET".into()) };
         place.send(&config, &[notice(NoticeKind::GivenUp)]);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn switched_off_nothing_is_shown_and_nothing_remembered() {
+    fn with_notifications_disabled_nothing_is_shown_or_recorded() {
         let place = Place::new("");
         place.send(&Notify { desktop: false, webhook: None }, &[notice(NoticeKind::Held)]);
         assert!(!place.state.root().exists());
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn when_it_cannot_be_remembered_it_is_not_sent() {
+    fn a_notice_that_cannot_be_recorded_is_not_sent() {
         let place = Place::new("");
         std::fs::create_dir_all(place.state.root()).unwrap();
         std::fs::write(place.state.notices(), "{\"version\":9}").unwrap();

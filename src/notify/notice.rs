@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_what_happened_to_which_session_and_what_to_do() {
+    fn a_notice_names_the_event_the_session_and_the_next_command() {
         let notice = titled("Fix the flaky test");
         assert_eq!(notice.heading(), "Claude Code stopped: “Fix the flaky test” in my project");
         assert!(notice.text().ends_with(
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn control_escape_and_direction_characters_never_come_through() {
+    fn a_notice_contains_no_control_escape_or_direction_characters() {
         let hostile = "a\u{1b}]0;title\u{7}\u{202e}b\nc\0\u{9b}31m\u{2066}d\r\n--urgency=critical";
         let notice =
             Notice::new(NoticeKind::Held, "s", 1, Some(hostile), Some(Path::new("/x/\u{202e}p\u{1b}[2J\nq")));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn no_known_secret_is_told_whole_or_in_part() {
+    fn a_notice_contains_no_part_of_a_known_secret() {
         let key = "sk-ant-REDACTED";
         let token = "ghp_0123456789abcdefghijABCDEFGHIJ0123";
         for secret in [key, token] {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_of_any_length_gives_a_short_notice() {
+    fn a_notice_is_short_for_a_title_of_any_length() {
         for title in
             ["x".repeat(10_240), "wörter ".repeat(2_000), "漢".repeat(10_240), "\u{202e}".repeat(10_240)]
         {

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_notice_is_taken_once_and_another_generation_or_kind_is_another_notice() {
+    fn a_notice_is_claimed_once_per_session_generation_and_kind() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let stopped = notice("a", 1, NoticeKind::Stopped);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_that_ask_at_once_one_gets_it() {
+    fn only_one_of_many_concurrent_claims_succeeds() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let notices = [notice("a", 1, NoticeKind::Recovered)];
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_stays_bounded_and_forgets_the_oldest() {
+    fn the_sent_file_is_bounded_and_drops_the_oldest_entries() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let many: Vec<_> = (0..620).map(|index| notice("a", index, NoticeKind::Stopped)).collect();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_file_is_left_alone_and_a_damaged_one_starts_afresh() {
+    fn a_newer_sent_file_is_left_alone_and_a_damaged_one_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let notices = [notice("a", 1, NoticeKind::Held)];

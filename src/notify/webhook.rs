@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_arrives_as_one_object_with_nothing_but_title_and_project_of_the_session() {
+    fn a_webhook_notice_is_one_object_with_only_the_title_and_project_of_the_session() {
         let (url, served) = server("HTTP/1.1 204 No Content\r\n\r\n");
         assert_eq!(posted(&url, DEADLINE), Delivery::Done);
         let (head, body) = served.join().unwrap();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_a_redirect_and_nobody_at_home_are_failures_that_keep_the_address_to_themselves() {
+    fn a_failed_or_redirected_webhook_is_reported_without_its_address() {
         for (answer, expected) in [
             ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "404"),
             (
@@ -198,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn one_that_never_answers_is_given_up() {
+    fn a_webhook_that_never_answers_times_out() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         assert!(matches!(posted(&url, Duration::from_millis(300)), Delivery::TimedOut(_)));
     }
 
     #[test]
-    fn only_https_or_this_machine_itself_is_posted_to() {
+    fn a_webhook_address_must_be_https_or_loopback() {
         for good in
             ["https://example.com/x?y=1", "http://127.0.0.1:8080/", "http://[::1]:9/x", "http://localhost/x"]
         {
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn without_node_nothing_is_posted() {
+    fn without_node_no_webhook_is_posted() {
         let env = Environment::from_pairs([("PATH", "/nowhere")], "/");
         let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
         let notice = Notice::new(NoticeKind::Held, "s", 1, None, None);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn each_exit_code_is_one_outcome_and_only_the_code_of_an_error_is_repeated() {
+    fn each_exit_code_maps_to_one_delivery_and_only_error_codes_are_quoted() {
         let of = |code: Option<i32>, complaint: &str| {
             delivery(&ProgramEnd { code, complaint: complaint.into() }, Duration::from_secs(10))
         };

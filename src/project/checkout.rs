@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_main_working_tree_is_found_from_a_linked_one_and_from_below() {
+    fn the_main_working_tree_is_found_from_a_linked_one_and_from_a_subdirectory() {
         let dir = tempfile::tempdir().unwrap();
         let [main, linked, relative, submodule] =
             ["main", "linked", "main/.claude/worktrees/feat", "main/sub"].map(|name| dir.path().join(name));

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_may_look_without_asking_and_may_not_end_anything() {
+    fn slash_commands_may_list_without_permission_but_not_end_a_process() {
         for (name, text) in texts(itself(true)) {
             assert!(!text.contains("__SELF__"), "{name}");
             let allowed = text.lines().find_map(|line| line.strip_prefix("allowed-tools: ")).unwrap();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_somebodys_own_is_neither_written_over_nor_removed() {
+    fn a_foreign_command_file_is_neither_overwritten_nor_removed() {
         let dir = tempfile::tempdir().unwrap();
         let fence = Fence::around(dir.path());
         let none = BTreeMap::new();

@@ -280,7 +280,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn nothing_is_read_written_or_removed_behind_a_directory_link() {
+    fn nothing_is_read_written_or_removed_through_a_directory_link() {
         let dir = tempfile::tempdir().unwrap();
         let [root, victim] = ["root", "victim"].map(|name| dir.path().join(name));
         std::fs::create_dir_all(root.join("a")).unwrap();

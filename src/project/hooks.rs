@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_is_recognised_as_ours_and_every_timeout_fits_31_bits() {
+    fn every_hook_command_contains_the_marker_and_every_timeout_fits_31_bits() {
         let launcher = Path::new("/home/o'neil/.claude/cc-session-recover/hook.js");
         let scopes =
             [HookScope::Project, HookScope::Local, HookScope::User].map(|scope| entries(scope, launcher));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_hook_before_a_prompt_asks_for_a_flag_first() {
+    fn only_the_prompt_hook_checks_for_a_flag_first() {
         let launcher = Path::new("/home/o'neil/.claude/cc-session-recover/hook.js");
         for entries in
             [entries(HookScope::Project, launcher), entries(HookScope::User, launcher), plugin_entries()]

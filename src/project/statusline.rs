@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_drawn_every_minute_only_where_it_covers_no_other() {
+    fn the_status_line_refreshes_every_minute_only_if_it_wraps_no_other() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("settings.json");
         let beneath = [dir.path().join("missing.json"), path.clone()];
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_users_own_names_the_launcher_whatever_is_in_its_path() {
+    fn the_user_status_line_quotes_any_launcher_path() {
         let entry =
             entry(HookScope::User, Path::new("/home/o'neil/.claude/cc-session-recover/statusline.js"), &[]);
         assert!(

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn every_recorded_payload_is_read() {
+    fn every_recorded_status_line_payload_is_parsed() {
         for (name, size) in [
             ("2.1.120-subscriber.json", 200_000),
             ("2.1.200-subscriber.json", 200_000),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_parts_are_left_out_one_by_one() {
+    fn malformed_fields_are_omitted_one_by_one() {
         let odd = br#"{"model":{"id":7},"rate_limits":{"five_hour":{"used_percentage":"42","resets_at":1},
             "seven_day":{"used_percentage":-1,"resets_at":99999999999999999}},"context_window":{"context_window_size":0,"used_percentage":12.5}}"#;
         let expected = Refresh { context_percent: Some(12.5), ..Refresh::default() };
@@ -129,7 +129,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
         #[test]
-        fn any_bytes_are_taken_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn arbitrary_bytes_are_parsed_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let _ = Refresh::parse(&bytes);
         }
     }

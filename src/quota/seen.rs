@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_is_read_back_and_small_moves_are_not_written() {
+    fn usage_is_read_back_and_small_changes_are_not_written() {
         let place = place();
         assert!(last_seen(&place.state).is_empty() && seen_windows(&place.state).is_empty());
         place.tell(window(42.0, "15:00:00"), "10:00:00");
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_session_does_not_take_back_what_a_working_one_told() {
+    fn an_idle_session_does_not_overwrite_the_usage_of_a_working_one() {
         let place = place();
         place.tell(window(60.0, "15:00:00"), "10:00:00");
         assert_eq!(place.tell(window(42.0, "15:00:00"), "11:00:00").five_hour, window(60.0, "15:00:00"));
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_reads_less_than_before_was_answered_and_is_right() {
+    fn a_session_that_reports_less_than_before_is_trusted() {
         let place = place();
         let told = |session: &str, used: f64, resets: &str, now: &str| {
             let session = Some(format!("0000000{session}-0000-4000-8000-000000000001"));
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_key_leaves_the_windows_of_the_account_and_their_time() {
+    fn an_api_key_preserves_the_windows_of_the_account_and_their_time() {
         let place = place();
         assert_eq!(place.tell(None, "10:00:00").five_hour, None);
         assert!(last_seen(&place.state).is_empty());
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_locked_file_is_left_to_its_writer_and_a_damaged_one_is_begun_anew() {
+    fn a_locked_usage_file_is_not_written_and_a_damaged_one_is_replaced() {
         let place = place();
         let lock = Lock::try_take(&place.state.quota_lock(&project_key(Path::new("/c")))).unwrap();
         place.tell(window(42.0, "15:00:00"), "10:00:00");
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_a_newer_program_is_never_written() {
+    fn a_usage_file_of_a_newer_version_is_never_written() {
         let place = place();
         place.tell(window(42.0, "15:00:00"), "10:00:00");
         std::fs::write(&place.path, "{\"version\":2}").unwrap();

@@ -236,7 +236,7 @@ mod tests {
     use std::time::Instant;
 
     #[test]
-    fn what_a_hook_writes_ends_a_wait_and_what_is_nothing_to_look_at_does_not() {
+    fn files_written_by_hooks_end_a_wait_and_the_journal_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let changes = Changes::of(&state);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_can_be_ended_from_elsewhere_also_before_it_begins() {
+    fn a_waker_ends_a_wait_even_before_it_begins() {
         let dir = tempfile::tempdir().unwrap();
         let changes = Changes::of(&StateDir::new(dir.path()));
         while changes.wait(Duration::from_millis(200)) {}

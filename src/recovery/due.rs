@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_clock_that_is_put_forward_makes_nothing_due_for_a_later_process_of_the_same_boot() {
+    fn a_wall_clock_set_forward_makes_nothing_due_in_a_later_process_of_the_same_boot() {
         let noon = DateTime::UNIX_EPOCH + TimeDelta::hours(12);
         let due = noon + TimeDelta::hours(2);
         let planned = Timing::of(1, &At(noon, 1000, Some("one")));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_name_of_the_boot_it_counts_from_the_first_look() {
+    fn without_a_boot_id_the_time_counts_from_the_first_check() {
         let noon = DateTime::UNIX_EPOCH + TimeDelta::hours(12);
         let due = Some(noon + TimeDelta::minutes(10));
         let mut by_boot = DueByBoot::default();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_of_a_clock_that_was_not_set_yet_holds_nothing_up() {
+    fn a_plan_made_before_the_clock_was_set_delays_nothing() {
         let due = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         let planned = Timing::of(1, &At(DateTime::UNIX_EPOCH, 10, Some("one")));
         assert!(DueByBoot::default().left(Some(due), 1, Some(&planned), &At(due, 60, Some("one"))).is_zero());

@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_of_the_same_account_that_was_asked_and_answered_after_the_stop_is_evidence() {
+    fn a_turn_of_the_same_account_asked_and_answered_after_the_stop_is_evidence() {
         let failed = r#","isApiErrorMessage":true,"error":"rate_limit""#;
         let sonnet = "claude-sonnet-5-5";
         let asked = |before: &str, then: &str| vec![prompt(before), answer(then, sonnet, "")];
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_counts_when_it_changed_after_the_stop_or_its_session_was_started_after_it() {
+    fn a_reading_counts_if_it_changed_or_its_session_started_after_the_stop() {
         let dir = Path::new("/c");
         let window = |used_percent, resets: &str| Some(Window { used_percent, resets_at: at(resets) });
         let reading = |changed: Option<&str>, five_hour| SessionReading {

@@ -942,7 +942,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_clock_that_jumps_ahead_wakes_nobody_early() {
+    fn a_wall_clock_that_jumps_ahead_causes_no_early_wake() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let jumped =
             WaitFacts { boot_left: Duration::from_secs(500), ..facts_at(&incident, "2026-11-21T05:00:00Z") };
@@ -950,7 +950,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_a_session_from_being_continued_is_recorded_at_once_and_delays_the_wake() {
+    fn an_obstacle_is_recorded_at_once_and_delays_the_wake() {
         let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let step = Duration::from_secs(30);
         for reason in
@@ -970,7 +970,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transcript_that_is_not_there_never_makes_a_live_client_a_closed_one() {
+    fn a_missing_transcript_never_makes_a_live_client_count_as_closed() {
         let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let lost =
             |incident, now| next_move(&WaitFacts { seen: TranscriptChange::Lost, ..facts_at(incident, now) });
@@ -989,7 +989,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_gap_in_time_the_client_gets_its_full_head_start_where_it_continues_by_itself() {
+    fn after_a_time_gap_a_client_that_continues_by_itself_gets_its_full_head_start() {
         let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let head_start = Some(Duration::from_secs(150));
         let cases = [
@@ -1009,7 +1009,7 @@ mod tests {
     }
 
     #[test]
-    fn a_far_limit_of_a_terminal_session_is_waited_for_only_to_notify_the_user() {
+    fn a_distant_limit_of_a_terminal_session_is_waited_for_only_to_notify_the_user() {
         let mut held = incident(StopKind::UsageLimitWeekly, "2026-11-24T02:00:00Z");
         held.phase = Phase::Held;
         held.entrypoint = Some("cli".into());
@@ -1037,7 +1037,7 @@ mod tests {
     }
 
     #[test]
-    fn after_esc_that_does_not_cancel_ours_the_clients_window_is_not_waited_for() {
+    fn after_esc_that_does_not_cancel_the_wait_the_client_window_is_skipped() {
         let plain = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let escaped = |incident, escape_cancels| {
             next_move(&WaitFacts {
@@ -1053,7 +1053,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_lost_connection_of_a_machine_without_a_route_is_offline() {
+    fn only_a_lost_connection_on_a_machine_without_a_route_is_offline() {
         struct Routes(DefaultRoute);
         impl Processes for Routes {
             fn start_token(&self, _pid: u32) -> Option<String> {
@@ -1099,7 +1099,7 @@ mod tests {
     }
 
     #[test]
-    fn of_all_obstacles_the_one_the_user_can_remove_is_named() {
+    fn of_several_obstacles_the_one_the_user_can_remove_is_reported() {
         let owner = |pid, status: &str, waiting_for: Option<&str>| OwnerProcess {
             session: SESSION.into(),
             home: 0,
@@ -1138,7 +1138,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_speaks_against_a_wake_ends_in_silence() {
+    fn a_due_wait_wakes_only_if_no_fact_speaks_against_it() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let due = facts_at(&incident, "2026-11-21T02:10:00Z");
         assert_eq!(next_move(&due), WaitMove::Wake, "the control: nothing speaks against it");
@@ -1339,7 +1339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_wait_wakes_once_within_a_second_of_the_plan_and_looks_at_most_every_30_seconds() {
+    fn a_complete_wait_wakes_once_within_a_second_of_the_plan_and_polls_every_30_seconds() {
         let (ended, incident, sleeps) = Scene::new().play(None);
         let incident = incident.unwrap();
         assert!(matches!(ended, WaitEnd::Wake(_)), "{ended:?}");
@@ -1353,7 +1353,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arm_that_keeps_the_time_itself_is_granted_the_wake_once_and_only_when_it_is_due_and_claims_it() {
+    fn the_module_is_granted_one_wake_and_only_when_it_is_due_and_claims_it() {
         let scene = Scene::new();
         let plan = |incident: CheckedStop| match incident {
             CheckedStop::Waits(incident) => (incident.phase, incident.plan.at, incident.attempts.len()),
@@ -1387,7 +1387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transcript_that_appears_late_is_waited_for_as_long_as_the_client_lives() {
+    fn a_late_transcript_is_waited_for_while_the_client_lives() {
         let scene = Scene::new();
         let late = scene.dir.path().join("late");
         std::fs::rename(&scene.transcript, &late).unwrap();
@@ -1401,7 +1401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_session_is_held_at_once_and_continues_when_that_is_taken_back() {
+    fn a_paused_session_is_held_at_once_and_continues_when_the_pause_ends() {
         let scene = Scene::new();
         let pause = |state: &StateDir| {
             Paused::change(state, None, true).unwrap();
@@ -1419,7 +1419,7 @@ mod tests {
     }
 
     #[test]
-    fn esc_at_the_clients_countdown_cancels_ours_and_says_how_to_continue() {
+    fn esc_at_the_client_countdown_cancels_the_wait_and_states_how_to_continue() {
         let scene = Scene::new();
         let notice = r#"{"type":"system","subtype":"informational","uuid":"s-esc","isSidechain":false,"timestamp":"2026-11-21T03:00:00.000Z","content":"Automatic continue cancelled"}"#;
         let (ended, incident, _) = scene.play(Some(("2026-11-21T03:00:00Z", &|_| scene.append(notice))));
@@ -1430,7 +1430,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_that_came_meanwhile_leaves_the_session_alone() {
+    fn a_prompt_during_the_wait_leaves_the_session_alone() {
         let scene = Scene::new();
         let prompt = r#"{"type":"user","uuid":"u-new","isSidechain":false,"timestamp":"2026-11-21T03:00:00.000Z","message":{"content":"go on with something else"}}"#;
         let (ended, incident, _) = scene.play(Some(("2026-11-21T03:00:00Z", &|_| scene.append(prompt))));
@@ -1439,7 +1439,7 @@ mod tests {
     }
 
     #[test]
-    fn a_local_command_is_no_moving_on() {
+    fn a_local_command_does_not_end_the_wait() {
         let scene = Scene::new();
         let command = r#"{"type":"user","uuid":"u-new","isSidechain":false,"timestamp":"2026-11-21T03:00:00.000Z","message":{"content":"<command-name>/context</command-name>"}}"#;
         let (ended, ..) = scene.play(Some(("2026-11-21T03:00:00Z", &|_| scene.append(command))));
@@ -1447,7 +1447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_incident_wakes_nobody() {
+    fn a_cancelled_incident_causes_no_wake() {
         let scene = Scene::new();
         let cancel = |state: &StateDir| {
             let config = Config::default();
@@ -1462,7 +1462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_limit_while_waiting_is_waited_for_instead() {
+    fn a_second_limit_during_the_wait_replaces_the_first() {
         let scene = Scene::new();
         let again = std::fs::read_to_string(&scene.transcript)
             .unwrap()

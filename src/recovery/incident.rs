@@ -760,7 +760,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wake_that_stops_again_counts_and_a_session_that_worked_begins_anew() {
+    fn a_wake_that_stops_again_counts_and_a_session_that_worked_starts_over() {
         let minute = Duration::minutes(1);
         let (waking, now) = tried(Phase::Attempting, AttemptOutcome::Pending);
         let again = waking.again(report(), now + minute);
@@ -784,7 +784,7 @@ mod tests {
     }
 
     #[test]
-    fn after_giving_up_a_persons_new_try_begins_anew_but_a_second_report_of_the_same_stop_does_not() {
+    fn after_giving_up_a_later_stop_starts_over_but_a_repeated_report_does_not() {
         let (given_up, now) = tried(Phase::GivenUp, AttemptOutcome::StoppedAgain);
         assert_eq!(given_up.clone().again(report(), now + Duration::seconds(1)).attempts.len(), 1);
         assert_eq!(given_up.again(report(), now + Duration::minutes(1)).attempts.len(), 0);

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn no_mode_is_ever_above_the_recorded_one_the_ceiling_or_auto() {
+    fn the_permission_mode_never_exceeds_the_recorded_one_the_ceiling_or_auto() {
         let rank = |name: &str| MODES.iter().find(|(known, _)| *known == name).map_or(1, |(_, rank)| *rank);
         let names = MODES.map(|(name, _)| Some(name)).into_iter().chain([
             None,
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn every_argument_has_its_place_and_the_prompt_can_be_no_flag() {
+    fn every_argument_has_its_position_and_the_prompt_cannot_be_a_flag() {
         let program = ["/usr/bin/claude".to_owned()];
         let plan = launch(
             &incident(Some("acceptEdits"), Some("claude-opus-5-5")),
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_has_the_options_of_its_sessions_client_and_not_the_provider_of_the_supervisor() {
+    fn a_run_has_the_options_of_its_client_and_not_the_provider_of_the_supervisor() {
         let program = ["/usr/bin/claude".to_owned()];
         let option = |name: &str, values: &[&str]| CarriedOption {
             name: name.to_owned(),

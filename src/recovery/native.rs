@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_third_continuation_without_a_prompt_may_come_late_and_there_is_no_fourth() {
+    fn the_third_continuation_without_a_prompt_may_be_late_and_there_is_no_fourth() {
         let window = |continuations| {
             NativeContinuation::of(&NativeFacts { continuations, ..facts() })
                 .window()
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_or_prevents_the_clients_continuation_is_told_apart() {
+    fn the_reasons_that_end_or_prevent_the_client_continuation_are_distinguished() {
         use NativeContinuation as Native;
         type Change = fn(&mut NativeFacts<'static>);
         let cases: [(&str, Change, NativeContinuation); 13] = [
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_users_settings_switch_it_off() {
+    fn only_user_settings_disable_the_client_continuation() {
         let dir = tempfile::tempdir().unwrap();
         let home = ClaudeHome::new(dir.path().to_path_buf());
         let nowhere = dir.path().join("nowhere");

@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_comes_again_gets_its_own_reset_however_often_it_came() {
+    fn a_repeated_limit_waits_for_its_own_reset_up_to_the_daily_cap() {
         let decision = decided(StopKind::UsageLimit5h, Some("2026-11-21T09:00:00Z"), 11);
         assert_eq!(decision.plan.at, Some(at("2026-11-21T09:02:30Z")));
         let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T09:00:00Z")), Config::default());
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_own_window_is_never_cut_short_by_a_small_grace() {
+    fn a_small_grace_never_shortens_the_client_window() {
         let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
         let after = |native, grace, step| {
             let mut config = Config::default();
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn usage_that_is_available_again_early_makes_the_plan_due_after_the_usual_margin() {
+    fn usage_available_early_makes_the_plan_due_after_the_usual_margin() {
         let config = Config::default();
         let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
         let of = |early, terminal| {
@@ -553,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn a_far_limit_and_a_budget_say_when_they_have_reset() {
+    fn a_distant_limit_and_a_budget_report_when_they_have_reset() {
         let config = Config::default();
         for (kind, before) in [
             (StopKind::UsageLimitWeekly, PlanReason::ResetFarAway),
@@ -581,7 +581,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_any_window_is_waited_for_within_a_day_and_notified_beyond_it() {
+    fn a_limit_of_any_window_is_waited_for_within_a_day_and_notified_beyond() {
         let windows = [
             StopKind::UsageLimit5h,
             StopKind::UsageLimitWeekly,
@@ -609,7 +609,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_configured_for_the_weekly_limit_holds_for_the_limits_of_model_families() {
+    fn the_weekly_limit_setting_also_applies_to_model_family_limits() {
         let stop = stop(StopKind::UsageLimitOpus, Some("2026-11-21T04:00:00Z"));
         let mut config = Config::default();
         config.stops.insert("usage-limit-weekly".into(), Disposition::Ignore);
@@ -619,7 +619,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_try_that_met_a_past_reset_the_waits_grow_until_it_is_given_up() {
+    fn after_an_attempt_at_a_past_reset_the_waits_grow_until_it_is_given_up() {
         let config = Config::default();
         let base = at("2026-11-21T02:00:00Z");
         // The reset falls on the very second of the stop; one second later it would be a new window.
@@ -645,7 +645,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_before_the_session_worked_again_count_for_nothing() {
+    fn attempts_before_the_session_worked_again_do_not_count() {
         let config = Config::default();
         let mut tried = attempts(StopKind::Overloaded, 4);
         tried[2].outcome = AttemptOutcome::Continued;
@@ -655,7 +655,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_was_wrapped_up_near_a_limit_is_continued_when_its_window_is_over() {
+    fn a_turn_wrapped_up_near_a_limit_is_continued_after_its_reset() {
         let config = Config::default();
         let wrapped = |kind, reset| Stop { wrapped_up: true, ..stop(kind, reset) };
         let due = |stop: &Stop| decide(&situation(stop, &[], &config)).plan;
@@ -730,7 +730,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_is_tried_twice() {
+    fn a_crash_is_attempted_twice() {
         let mut config = Config::default();
         config.stops.insert("crashed".into(), Disposition::Resume);
         let stop = stop(StopKind::Crashed, None);
@@ -756,7 +756,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_closed_session_needs_before_it_is_run() {
+    fn a_closed_session_is_run_only_with_consent_and_within_its_limits() {
         let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
         let mut config = Config::default();
         config.unattended.max_context_tokens = Some(1000);
@@ -786,7 +786,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_waiting_cures_is_never_tried() {
+    fn a_stop_that_waiting_cannot_fix_is_never_retried() {
         for kind in [
             StopKind::Auth,
             StopKind::Billing,
@@ -803,7 +803,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overload_is_tried_six_times_at_growing_distances_and_then_slowly() {
+    fn an_overload_is_retried_six_times_at_growing_intervals_and_then_slowly() {
         let mut last = at("2026-11-21T02:00:00Z");
         for (tried, wait) in [1, 2, 5, 10, 20, 30].into_iter().enumerate() {
             let due = decided(StopKind::Overloaded, None, tried).plan.at.unwrap();
@@ -823,7 +823,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_rate_is_tried_for_a_day() {
+    fn a_rate_limit_is_retried_for_a_day() {
         let due =
             |tried| decided(StopKind::RateLimit, None, tried).plan.at.unwrap() - at("2026-11-21T02:00:00Z");
         assert_eq!(
@@ -839,7 +839,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_client_is_left_to_a_person_with_the_command() {
+    fn a_closed_client_is_left_to_the_user_with_the_resume_command() {
         let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
         let decision =
             decide(&PolicySituation { terminal: Terminal::Closed, ..situation(&stop, &[], &config) });
@@ -862,7 +862,7 @@ mod tests {
     }
 
     #[test]
-    fn with_recovery_switched_off_the_plan_tells_what_the_client_does_itself() {
+    fn with_recovery_disabled_the_plan_states_what_the_client_does_itself() {
         let stop = stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z"));
         let mut config = Config::default();
         config.heartbeat.enabled = false;
@@ -878,7 +878,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_too_late_asks_first() {
+    fn a_wake_more_than_eight_hours_late_is_left_to_the_user() {
         let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
         let later =
             |now| decide(&PolicySituation { now: at(now), ..situation(&stop, &[], &config) }).plan.action;
@@ -890,7 +890,7 @@ mod tests {
         #![proptest_config(proptest::test_runner::Config::with_cases(10_000))]
 
         #[test]
-        fn no_plan_is_before_the_reset_later_than_margin_and_jitter_or_beyond_the_day(
+        fn no_plan_is_before_the_reset_after_margin_and_jitter_or_over_the_daily_cap(
             limits in proptest::collection::vec((60_i64..180_000, -200_000_i64..200_000, proptest::bool::ANY), 1..20),
         ) {
             let config = Config::default();

@@ -711,7 +711,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_resumed_when_nothing_speaks_against_it_also_after_esc_at_the_countdown() {
+    fn a_session_is_ready_if_nothing_speaks_against_it_even_after_esc() {
         assert_eq!(verdict(|_| {}), ReadinessVerdict::Ready);
         assert_eq!(verdict(|facts| facts.seen = TranscriptChange::Escaped), ReadinessVerdict::Ready);
         assert_eq!(verdict(|facts| facts.summary = Some(summary(None))), ReadinessVerdict::Ready);
@@ -719,7 +719,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table with one row for each fact")]
-    fn each_fact_that_speaks_against_a_run_prevents_it_by_itself() {
+    fn each_obstacle_prevents_a_run_by_itself() {
         type Case = (&'static str, fn(&mut ReadinessFacts), ReadinessVerdict);
         let not_yet = ReadinessVerdict::NotYet;
         let hold = ReadinessVerdict::Hold;
@@ -849,7 +849,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_without_a_recorded_origin_is_only_for_print_runs() {
+    fn a_session_without_a_recorded_origin_is_held_for_background_runs() {
         let mut facts = ready();
         facts.directory = Some((PathBuf::from("/w"), false));
         for (transport, expected) in [
@@ -863,7 +863,7 @@ mod tests {
 
     /// Of several facts, the verdict names the one with the highest priority.
     #[test]
-    fn owners_come_before_what_the_user_did_not_allow_and_that_before_what_cannot_work() {
+    fn owners_take_precedence_over_missing_consent_and_that_over_missing_programs() {
         let mut facts = ready();
         let mut told = Vec::new();
         facts.modified = None;
@@ -930,7 +930,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_asks_for_a_run_now_is_still_kept_from_what_would_harm() {
+    fn a_run_requested_by_the_user_skips_consent_but_not_safety_checks() {
         let mut facts = ready();
         facts.unattended = false;
         facts.enabled = false;
@@ -958,7 +958,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quiet_time_is_that_of_the_checks_and_at_most_thirty_seconds() {
+    fn the_quiet_time_equals_the_poll_interval_up_to_thirty_seconds() {
         let of = |seconds| {
             let mut config = Config::default();
             config.supervisor.poll_seconds = seconds;
@@ -980,7 +980,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_its_supervisor_is_over_only_when_no_process_of_it_can_be_there() {
+    fn a_run_without_its_supervisor_is_over_only_if_no_process_of_it_can_exist() {
         type Case = (&'static str, fn(&mut Run), fn(&mut ReadinessFacts), i64, Orphan);
         let child = |start: &str| Some(StartedProcess { pid: 5, start: Some(start.to_owned()) });
         let user = super::super::incident::OpenedByUser { at: now(), client: None };

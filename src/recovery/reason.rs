@@ -471,7 +471,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_reason_is_stored_as_its_code_and_one_that_is_not_known_does_not_spoil_the_file() {
+    fn a_reason_is_stored_as_its_code_and_an_unknown_code_is_read_as_unrecorded() {
         assert_eq!(serde_json::to_value(PlanReason::ClientClosed).unwrap(), json!("client-closed"));
         let read = |text: &str| serde_json::from_value::<PlanReason>(json!(text)).unwrap();
         assert_eq!(read("awaiting-reset"), PlanReason::AwaitingReset);

@@ -1171,7 +1171,7 @@ mod tests {
     }
 
     #[test]
-    fn one_run_that_did_nothing_is_tried_again_and_a_second_one_is_not() {
+    fn one_run_without_effect_is_retried_and_a_second_one_is_not() {
         let summary = ends(StopKind::Crashed, Some("end"), AFTER);
         let once = concluded(one_run(), &hollow(), Some(&summary));
         assert_eq!(last_outcome(&once), AttemptOutcome::NoEffect);
@@ -1189,7 +1189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_whose_calls_were_denied_recovers_nothing_on_words_alone() {
+    fn a_run_whose_last_calls_were_denied_does_not_recover_the_session() {
         let summary = ends(StopKind::Finished, Some("end"), AFTER);
         let denied = |calls, denied, denied_last| RunResult { calls, denied, denied_last, ..worked() };
         let cases = [
@@ -1214,7 +1214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_stop_opens_the_next_generation_and_only_work_in_between_pays_for_earlier_attempts() {
+    fn a_new_stop_starts_the_next_generation_and_only_work_resets_earlier_attempts() {
         let summary = ends(StopKind::Overloaded, Some("again"), AFTER);
         let mut no_answer = hollow();
         no_answer.hollow_reason = None;
@@ -1261,7 +1261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_cancelled_stays_cancelled() {
+    fn a_session_that_the_user_cancelled_stays_cancelled() {
         for kind in [StopKind::Crashed, StopKind::Overloaded, StopKind::Finished] {
             for (result, outcome) in
                 [(worked(), AttemptOutcome::Continued), (hollow(), AttemptOutcome::NoEffect)]
@@ -1277,7 +1277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_asked_to_end_by_the_user_only() {
+    fn only_the_user_can_request_the_end_of_a_run() {
         assert_eq!(EndRequest::of(&one_run(), "n1"), None);
         assert_eq!(EndRequest::of(&taken_over(one_run()), "n1"), Some(EndRequest::TakenOver));
         let mut cancelled = one_run();

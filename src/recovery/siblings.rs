@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_shot_sessions_with_the_same_prompt_and_no_answer_only_the_newest_is_left() {
+    fn of_unanswered_one_shot_sessions_with_the_same_prompt_only_the_newest_remains() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
         let first = write(dir, 1, &[prompt(1, 1, "sdk-cli", "Do the next task")]);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_session_counts_once_it_called_a_tool_that_may_change_something() {
+    fn a_later_session_counts_once_it_called_a_tool_that_may_change_files() {
         let dir = tempfile::tempdir().unwrap();
         let stopped = parse_rfc3339("2026-11-29T05:10:00Z").unwrap();
         let own = write(dir.path(), 1, &[prompt(1, 1, "cli", "a"), answer(1, 1, &call("Edit"))]);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_is_a_checkout_or_else_a_directory_with_what_is_below_it() {
+    fn a_tree_is_a_checkout_or_else_a_directory_with_its_subdirectories() {
         let root = tempfile::tempdir().unwrap();
         let at = |path: &str| root.path().join(path);
         for dir in ["git/.git", "git/src/deep", "git/tree/sub", "plain/sub", "other"] {

@@ -135,7 +135,7 @@ mod tests {
     use crate::clock::parse_rfc3339;
 
     #[test]
-    fn one_goes_first_and_the_others_follow_seconds_apart_once_it_works() {
+    fn one_session_wakes_first_and_others_follow_seconds_apart_once_it_works() {
         let now = parse_rfc3339("2026-11-21T02:10:00Z").unwrap();
         let ago = |seconds, result| OtherWake { at: now - Duration::seconds(seconds), result };
         let wait = |seconds| WakeTurn::Wait(Duration::seconds(seconds));

@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_counts_as_work_when_a_model_answered_and_not_every_call_was_denied() {
+    fn a_run_counts_as_work_if_a_model_answered_and_not_every_call_was_denied() {
         let reason = |records: &[&str]| added(records).hollow_reason;
         let cases: [(&[&str], Option<HollowReason>); 11] = [
             (&["P1<F0", "A1<P1"], None),
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_run_did_is_counted_once_a_request() {
+    fn the_work_of_a_run_is_counted_once_per_request() {
         let result = added(&["P1<F0", "A1<P1/x", "C1<A1/x", "R1<C1", "C2<R1", "D2<C2", "A2<D2"]);
         assert_eq!((result.answers, result.calls, result.denied, result.tokens), (3, 2, 1, 36));
         assert_eq!(result.files, ["/w/a.rs"]);
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_is_damage_whichever_of_the_branches_is_newer() {
+    fn a_fork_is_damage_whichever_branch_is_newer() {
         let cases: [(&str, &[&str]); 9] = [
             ("both ask after the same record", &["P1<F0", "P2<F0", "A1<P1", "A2<P2"]),
             ("the user's branch is newer", &["P1<F0", "A1<P1", "P2<F0", "A2<P2"]),
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fork_is_not_taken_for_one() {
+    fn records_that_only_resemble_a_fork_are_not_damage() {
         let cases: [(&str, &[&str]); 7] = [
             (
                 "calls of one answer, each with its result beside it",
@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transcript_that_was_changed_or_cut_is_damaged() {
+    fn a_changed_or_truncated_transcript_is_damaged() {
         let before = text(BEFORE);
         let grown = before.clone() + &text(&["P1<F0", "A1<P1"]);
         assert_eq!(verified(&before, &grown).damage_reason, None);
@@ -494,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_subagents_are_no_part_of_the_conversation() {
+    fn subagent_records_are_not_part_of_the_conversation() {
         let before = text(BEFORE);
         let aside = text(&["P2<F0", "A2<P2"]).replace("\"isSidechain\":false", "\"isSidechain\":true");
         let result = verified(&before, &(before.clone() + &text(&["P1<F0"]) + &aside + &text(&["A1<P1"])));

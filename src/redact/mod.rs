@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_of_a_limit_are_plain_and_nothing_that_is_redacted_is() {
+    fn limit_messages_are_plain_and_text_that_may_hold_secrets_is_not() {
         for text in [
             "You've hit your 5-hour limit · resets 4:25am (America/New_York)",
             "resets Nov 24, 1:45pm (UTC)",
@@ -308,13 +308,13 @@ mod tests {
     }
 
     #[test]
-    fn there_are_enough_kinds() {
+    fn there_are_at_least_eighty_secret_kinds() {
         let kinds = token::kinds().len() + place::KINDS.len() + shape::KINDS.len();
         assert!(kinds >= 80, "{kinds}");
     }
 
     #[test]
-    fn every_known_kind_is_replaced_bare_quoted_and_inside_json() {
+    fn every_known_kind_is_redacted_bare_quoted_and_inside_json() {
         for (text, secret) in secrets() {
             let forms = [
                 text.clone(),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_goes_as_a_whole_also_escaped_or_cut_off() {
+    fn a_private_key_is_redacted_completely_also_escaped_or_cut_off() {
         let body = format!("{A}\n{A}\n");
         for kind in ["RSA ", "EC ", "OPENSSH ", ""] {
             let whole =
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_certificate_and_ordinary_text_stay() {
+    fn a_public_certificate_and_ordinary_text_are_unchanged() {
         for text in [
             "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
             "max_tokens = 4096 and tokens: 9242, CLAUDE_CODE_MAX_OUTPUT_TOKENS=32000",
@@ -367,14 +367,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_and_its_secret_on_two_lines_are_on_one_when_they_are_shown() {
+    fn a_name_and_its_secret_on_two_lines_are_redacted_in_one_line() {
         let shown = clean_line("password:\nhunter2!x and more", 300);
         assert!(!shown.contains("hunter2"), "{shown}");
         assert_eq!(clean_line(&shown, 300), shown);
     }
 
     #[test]
-    fn redacting_again_changes_nothing() {
+    fn redacting_twice_changes_nothing() {
         for (text, _) in secrets() {
             let once = redact(&text).into_owned();
             assert_eq!(redact(&once), once);
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn of_our_own_source_next_to_nothing_is_taken_for_a_secret() {
+    fn almost_nothing_in_our_own_source_is_taken_for_a_secret() {
         fn walk(directory: &std::path::Path, lines: &mut usize, hits: &mut Vec<String>) {
             for entry in std::fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
@@ -414,7 +414,7 @@ mod tests {
     /// Texts that are hard for patterns. Running time must be linear in the length, so twice the text takes
     /// about twice the work. The bound is far below quadratic and independent of a clock.
     #[test]
-    fn hard_texts_of_a_megabyte_are_survived() {
+    fn adversarial_texts_of_one_megabyte_are_redacted() {
         for unit in [
             "password=",
             "password=\"password='",
@@ -441,7 +441,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn any_text_is_survived(text in "(?s).{0,300}") {
+        fn redaction_of_arbitrary_text_is_idempotent(text in "(?s).{0,300}") {
             let once = redact(&text).into_owned();
             prop_assert_eq!(redact(&once), once.clone());
         }
@@ -520,7 +520,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
         #[test]
-        fn in_what_is_plain_no_pattern_finds_anything(text in pieces()) {
+        fn no_pattern_matches_in_plain_text(text in pieces()) {
             if is_plain(&text) {
                 prop_assert!(found(&text).is_empty(), "{:?}: {:?}", text, found(&text));
             }

@@ -238,7 +238,7 @@ fn leaked(clean: &str, random: &str) -> bool {
 }
 
 #[test]
-fn of_generated_secrets_of_every_kind_in_ten_shapes_99_in_100_go_and_95_of_each_kind() {
+fn redaction_removes_99_percent_of_generated_secrets_and_95_percent_of_each_kind() {
     assert!(KINDS.len() >= 30 && EACH >= 20);
     let mut dice = Dice(0x5EED_0005_0008_2026);
     let (mut all, mut gone) = (0, 0);

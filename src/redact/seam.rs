@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_goes_on_after_indentation_frames_and_joined_strings() {
+    fn a_line_continues_after_indentation_frames_and_joined_strings() {
         for text in [
             "ab\ncd",
             "ab\r\n   cd",

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_without_a_name_are_known_by_their_shape() {
+    fn secrets_without_a_name_are_recognised_by_their_shape() {
         use base64::Engine;
         let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
         let key: Vec<String> = (0..5).map(|at| drawn(64 + at)[at..].to_owned()).collect();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_resembles_them_stays() {
+    fn text_that_only_resembles_a_secret_is_unchanged() {
         for text in [
             "src/main.rs:12:5:error:mismatched types",
             "10.0.0.1:8080:app:me:localhost",
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn places_of_secrets_in_shells_sentences_and_documents() {
+    fn secrets_are_found_in_shell_commands_sentences_and_documents() {
         let secret = drawn(32);
         for text in [
             format!("set -gx MY_SECRET {secret}"),

@@ -106,7 +106,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn escapes_are_read_as_what_they_stand_for_however_often_they_were_escaped() {
+    fn escapes_are_decoded_even_if_escaped_several_times() {
         for (text, means) in [
             ("a%3Db", "a=b"),
             ("a%253db", "a=b"),
@@ -123,7 +123,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
-        fn every_place_leads_back_to_a_place_in_the_text(text in r#"(?:[a-z\\"n%25u0041]|\PC){0,60}"#) {
+        fn every_position_in_the_view_maps_to_a_position_in_the_text(text in r#"(?:[a-z\\"n%25u0041]|\PC){0,60}"#) {
             let view = View::of(&text);
             let mut last = 0;
             for (at, _) in view.text().char_indices() {

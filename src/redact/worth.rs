@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_a_broken_secret_is_told_from_the_next_words() {
+    fn the_rest_of_a_split_secret_is_distinguished_from_following_words() {
         for rest in ["8fk2", "kXbQzTrw", "a1==", "93820183", "er2!x"] {
             assert!(torn(rest.as_bytes()), "{rest}");
         }
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn references_and_code_are_no_secrets() {
+    fn references_and_code_are_not_secrets() {
         assert!(
             stands_for_something("${API_KEY}")
                 && stands_for_something("process.env.X")

@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_stops_again_before_it_worked_is_one_incident_and_one_that_worked_begins_another() {
+    fn a_session_that_stops_again_before_it_worked_stays_one_incident() {
         let all = told(&[
             change(0, 1, None, "waiting"),
             change(1, 1, Some("waiting"), "attempting"),
@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn after_giving_up_only_a_new_stop_begins_anew() {
+    fn a_cancelled_session_that_stops_again_starts_a_new_account() {
         let again = [
             change(0, 1, None, "held"),
             change(1, 1, Some("held"), "cancelled"),
@@ -538,7 +538,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_none_are_passed_over() {
+    fn journal_lines_that_are_not_incidents_are_skipped() {
         let text = json!({"at": "x", "event": "incident", "session": SESSION});
         let mark = json!({"at": "2026-11-21T02:00:00Z", "event": "payload-refused", "why": "\"event\":\"incident\""});
         assert_eq!(told(&[text, mark, json!(5), change(0, 1, None, "waiting")]).len(), 1);

@@ -1304,7 +1304,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_organisation_that_forbids_hooks_is_named_with_its_file() {
+    fn managed_settings_that_forbid_hooks_are_named_with_their_file() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
         let managed = root.join("managed");
@@ -1327,7 +1327,7 @@ mod tests {
     }
 
     #[test]
-    fn hooks_are_held_against_what_init_writes_one_by_one() {
+    fn each_hook_is_compared_with_what_init_writes() {
         let wanted = crate::project::hooks::entries(HookScope::Project, Path::new("/x"));
         let written = |entries: &[HookEntry]| {
             let mut hooks = serde_json::Map::new();

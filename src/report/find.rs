@@ -383,7 +383,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_stands_for_a_whole_id_then_for_a_beginning_or_a_whole_name_then_for_a_part() {
+    fn a_name_matches_a_whole_id_then_a_prefix_or_whole_name_then_a_part() {
         let sessions = [
             ("3f2a9c1d-0000-4000-8000-000000000001", &["Move the parser"][..]),
             ("3f2b0000-0000-4000-8000-000000000002", &["docs", "Write the docs"]),

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_project_is_found_by_its_name_then_by_parts_of_it() {
+    fn a_project_is_found_by_its_name_then_by_part_of_it() {
         let dirs = ["/w/api", "/w/api-docs", "/w/old/api", "/w/Parser", "/w/notes"].map(Path::new);
         for (name, expected) in [
             ("api-docs", &["/w/api-docs"][..]),

@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_may_have_a_unit() {
+    fn a_size_accepts_a_unit() {
         for (text, bytes) in [("50MB", 50_000_000), ("1.5 kb", 1500), ("2GiB", 2 << 30), ("7", 7), ("0b", 0)]
         {
             assert_eq!(parse_size(text), Some(bytes), "{text}");

@@ -191,7 +191,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn every_event_has_a_sentence_and_an_unknown_one_its_fields() {
+    fn every_event_has_a_sentence_and_an_unknown_event_lists_its_fields() {
         let now = parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
         let incident = |phase: &str, action: &str| json!({"phase": phase, "stop": "usage-limit-5h", "plan": {"action": action, "at": null, "why": "log in"}});
         for (event, fields, sentence) in [

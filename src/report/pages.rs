@@ -71,7 +71,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     #[test]
-    fn the_newest_sessions_come_first_and_all_of_them_then() {
+    fn the_first_page_has_the_newest_sessions_and_the_second_has_all() {
         let dir = tempfile::tempdir().unwrap();
         let project = dir.path().join(".claude/projects/-work");
         std::fs::create_dir_all(&project).unwrap();

@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_id_is_one_and_is_no_other() {
+    fn a_new_session_id_is_valid_and_unique() {
         let id = new_id("a", 1, DateTime::UNIX_EPOCH);
         assert!(crate::claude::home::is_session_id(&id), "{id}");
         assert_eq!(&id[14..15], "4");

@@ -741,7 +741,7 @@ mod tests {
     use SessionGroup::{Hung, NeedsYou, Running, Settled, Waiting};
 
     #[test]
-    fn the_group_follows_from_state_activity_and_what_happens_next() {
+    fn the_group_follows_from_state_activity_and_next_step() {
         let (none, asks, idle) = (None, Some(Activity::Waiting), Some(Activity::Idle));
         for (state, activity, open, action, reason, expected) in [
             (State::Active, idle, true, Action::Wake, PlanReason::AwaitingReset, Waiting),

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prompt_that_is_glued_to_what_a_tool_gave_back_is_a_turn_and_that_alone_is_none() {
+    fn a_prompt_glued_to_a_tool_result_counts_as_a_turn_and_the_result_alone_does_not() {
         let result = r#"{"type":"user","message":{"content":[{"tool_use_id":"t","type":"tool_result","content":"a"}]}}"#;
         let prompt = r#"{"type":"user","message":{"role":"user","content":"go on"}}"#;
         let dir = tempfile::tempdir().unwrap();

@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_called_by_its_code_or_by_the_word_on_the_screen() {
+    fn a_state_filter_accepts_its_code_and_its_screen_word() {
         use StateFilter::{State as Code, Status as Word};
         for (text, filter) in [
             ("interrupted", Word(SessionStatus::Interrupted)),
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_is_called_by_its_code_its_words_or_a_part_of_them() {
+    fn a_stop_filter_accepts_its_code_its_words_and_part_of_them() {
         use StopKind::{Crashed, UsageLimit5h, UsageLimitWeekly};
         for (text, kinds) in [
             ("usage-limit-5h", &[UsageLimit5h][..]),
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_in_line_and_their_ids_as_short_as_tells_them_apart() {
+    fn name_rows_are_aligned_with_ids_as_short_as_is_unique() {
         let row = |id: &str, age: &str, name: &str| NameRow {
             id: id.to_owned(),
             age: age.to_owned(),
@@ -417,7 +417,7 @@ mod tests {
     /// The command line reads its words from this file. `UPDATE_SNAPSHOTS=1 cargo test
     /// words_of_the_command_line` regenerates it.
     #[test]
-    fn the_words_of_the_command_line_are_those_of_the_core() {
+    fn the_words_of_the_command_line_match_the_core() {
         let words = json!({
             "statuses": table(&SessionStatus::ALL, SessionStatus::words),
             "states": table(&State::ALL, state_words),

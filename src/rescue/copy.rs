@@ -484,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_any_size_is_the_same_bytes_and_is_told_rightly() {
+    fn a_copy_of_any_size_has_the_same_bytes_and_correct_counts() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         for bytes in [0, 1, 7, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1, 9 * BLOCK + 123] {
@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_overwritten_and_no_link_is_followed() {
+    fn copy_overwrites_nothing_and_follows_no_link() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         std::fs::write(&from, "x").unwrap();
@@ -663,7 +663,7 @@ mod tests {
     /// `RACES=10000 cargo test --lib -- --nocapture races` runs the documented number of rounds.
     #[test]
     #[expect(clippy::print_stdout, reason = "the figures, with --nocapture")]
-    fn no_copy_of_a_file_in_motion_is_wrong_in_silence_in_any_of_the_races() {
+    fn no_copy_of_a_changing_file_is_silently_wrong() {
         let rounds = std::env::var("RACES").ok().and_then(|text| text.parse().ok()).unwrap_or(80);
         let naive = race(rounds, |from, to| plain(from, to).is_ok());
         let ours = race(rounds, |from, to| copy(from, to, Hash::Xxh3, &quiet()).is_ok());

@@ -731,7 +731,7 @@ mod tests {
     const ID: &str = "3f2a9c1d-0000-4000-8000-000000000001";
 
     #[test]
-    fn an_export_is_known_by_its_name() {
+    fn an_export_is_recognised_by_its_name() {
         for (name, is) in [
             (format!("20261121T020000Z-LOSSLESS-{ID}"), true),
             (format!("20261121T020000Z-LOSSLESS-{ID}-2"), true),
@@ -752,7 +752,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_a_name_already_is_not_overwritten_and_the_next_one_is_numbered() {
+    fn an_existing_export_is_not_overwritten_and_the_next_one_is_numbered() {
         let dir = tempfile::tempdir().unwrap();
         let name = format!("20261121T020000Z-LOSSLESS-{ID}");
         std::fs::create_dir(dir.path().join(&name)).unwrap();

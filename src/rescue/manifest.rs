@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_comes_back_as_it_was_written() {
+    fn a_manifest_is_read_back_unchanged_and_an_edited_one_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         let one =
             manifest(&[("tasks/1.json", SessionFileKind::Tasks), ("plans/a.md", SessionFileKind::Plan)]);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_that_names_anything_else_is_refused() {
+    fn a_manifest_that_names_files_outside_the_session_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         for (path, part) in [
             ("../x", SessionFileKind::Note),

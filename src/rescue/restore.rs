@@ -587,7 +587,7 @@ mod tests {
     }
 
     #[test]
-    fn beginnings_of_a_file_are_told_apart_in_one_pass() {
+    fn the_hashes_of_several_prefixes_are_computed_in_one_pass() {
         let text = "one\ntwo\nthree\n".repeat(50_000);
         let (prefixes, whole) = contents(text.as_bytes(), &[0, 4, 600_000, 900_000]).unwrap();
         let alone = |length: usize| contents(&text.as_bytes()[..length], &[]).unwrap().1;
@@ -597,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transcript_that_was_written_to_since_it_was_kept_is_left_as_it_is() {
+    fn a_transcript_written_after_its_snapshot_is_not_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path().join("state"));
         let transcript = dir.path().join("t.jsonl");
@@ -619,7 +619,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_what_the_snapshot_held_is_not_taken_for_it() {
+    fn bytes_that_differ_from_the_snapshot_fail_verification() {
         let dir = tempfile::tempdir().unwrap();
         let chosen = kept(dir.path(), "old\n");
         let transcript = dir.path().join("t.jsonl");

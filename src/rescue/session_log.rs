@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_of_a_day_are_one_table_and_stay_in_their_cells() {
+    fn rows_of_one_day_form_one_table_and_are_escaped() {
         let dir = tempfile::tempdir().unwrap();
         let at = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
         let row = |result| SessionLogRow { session: "3f2a", bytes: Some(5), action: "export", result };
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_link_in_its_place_is_refused() {
+    fn a_link_in_place_of_the_session_log_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let at = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
         let victim = dir.path().join("victim");

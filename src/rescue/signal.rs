@@ -157,7 +157,7 @@ mod system {
         }
 
         #[test]
-        fn a_held_process_hears_its_signal_and_is_gone_then() {
+        fn a_held_process_receives_its_signal_and_is_gone_afterwards() {
             let mut child = sleeper();
             let token = SystemProcesses.start_token(child.id()).unwrap();
             let held = SystemProcessControl.hold(child.id(), &token, &SystemProcesses).unwrap().unwrap();
@@ -170,7 +170,7 @@ mod system {
         }
 
         #[test]
-        fn by_its_start_time_another_process_under_the_id_is_not_signalled() {
+        fn a_reused_process_id_is_not_signalled_by_start_time() {
             let mut child = sleeper();
             let pid = child.id();
             let by = |token: &str| ByStartTime {
@@ -187,7 +187,7 @@ mod system {
         }
 
         #[test]
-        fn groups_and_the_first_process_are_no_ids() {
+        fn process_groups_and_init_are_not_valid_targets() {
             for pid in [0, 1, u32::MAX, 0x8000_0000] {
                 assert!(SystemProcessControl.hold(pid, "1", &SystemProcesses).is_err(), "{pid}");
             }

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_quotes_its_words_and_comes_back_from_its_bytes() {
+    fn a_task_quotes_its_arguments_and_is_read_back_from_its_bytes() {
         let start = Start {
             node: r"C:\Program Files\nodejs\node.exe".into(),
             arguments: vec![

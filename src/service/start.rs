@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn only_absolute_directories_of_the_persons_own_path_are_baked_in() {
+    fn only_absolute_directories_of_the_user_path_are_written() {
         let place = Place::new();
         let root = place.package("lib/node_modules/cc-session-recover");
         let path = "/usr/bin:.:bin::/opt/a b:/p/node_modules/.bin:/c/_npx/1/bin:/usr/bin:/x\ny";
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_temporary_copy_is_refused_with_the_way_out() {
+    fn a_temporary_copy_is_refused_with_the_next_step() {
         let place = Place::new();
         for inner in [
             ".npm/_npx/9f/node_modules/cc-session-recover",
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_named_and_never_written_down() {
+    fn secret_variables_are_named_but_never_written() {
         let place = Place::new();
         let root = place.package("package");
         let start = place
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_the_file_cannot_hold_is_refused() {
+    fn a_path_that_the_service_file_cannot_represent_is_refused() {
         let place = Place::new();
         assert_eq!(
             place.start(&place.package("a\nb"), &[], Manager::Launchd).unwrap_err().code,

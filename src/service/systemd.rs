@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_systemd_would_read_otherwise_is_written_as_it_stands() {
+    fn characters_special_to_systemd_are_escaped() {
         assert_eq!(quoted(r#"/a b/100%/$HOME/"q"/\x/ü"#, true), r#""/a b/100%%/$$HOME/\"q\"/\\x/ü""#);
         assert_eq!(quoted("A=$B %h", false), "\"A=$B %%h\"");
         assert_eq!(program("/$x/a%b"), "\"/$x/a%%b\"");

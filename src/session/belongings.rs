@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_of_an_export_tells_its_part_and_nothing_else_does() {
+    fn an_export_path_maps_to_its_part_and_other_paths_to_none() {
         let id = "3f2a9c1d-0000-4000-8000-000000000001";
         for (path, part) in [
             (format!("{id}.jsonl"), Some(SessionFileKind::Transcript)),

@@ -256,7 +256,7 @@ mod tests {
     const GONE: Liveness<'_> = Liveness::Gone;
 
     #[test]
-    fn every_recorded_transcript_is_what_its_name_says() {
+    fn every_recorded_transcript_is_classified_as_its_name_says() {
         use StopKind as K;
         let live = Liveness::Live;
         let truth: [(&str, Liveness<'_>, StopKind); 53] = [
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_is_the_number_in_the_record() {
+    fn the_reset_is_taken_from_the_number_in_the_record() {
         for (name, seconds) in [
             ("quota-5h-print", "quotaLimits"),
             ("quota-weekly-interactive", "quotaLimits"),
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn without_knowledge_of_the_process_a_broken_turn_stays_unknown() {
+    fn a_broken_turn_is_unknown_when_the_process_is_unknown() {
         assert_eq!(fixture("killed-mid-turn", Liveness::Unknown).kind, StopKind::Unknown);
         assert_eq!(fixture("sighup-mid-turn", Liveness::Unknown).kind, StopKind::Closed);
     }

@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn credit_spend_limits_and_budgets_are_billing_whatever_status_they_come_with() {
+    fn credit_spend_limits_and_budgets_are_billing_with_any_status() {
         for (status, error, api_type, text) in [
             (429, "rate_limit", "budget_exceeded", "API Error: Request rejected (429)"),
             (429, "rate_limit", "rate_limit_error", "LiteLLM User: engineer-1, exceeded budget for model=x"),
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_named_by_its_field_first_and_by_its_text_last() {
+    fn a_limit_is_identified_by_its_field_first_and_by_its_text_last() {
         for (window, kind) in [
             ("five_hour", K::UsageLimit5h),
             ("seven_day", K::UsageLimitWeekly),
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_keeps_the_date_on_which_it_is_available_again() {
+    fn a_budget_records_the_date_when_it_is_available_again() {
         for (text, date) in [
             (
                 "You're out of usage credits \u{b7} resets Dec 2, 12:45pm (UTC)",

@@ -253,7 +253,7 @@ mod tests {
     const ID_A: &str = "3f2a9c1d-0000-4000-8000-000000000001";
 
     #[test]
-    fn a_conflict_copy_is_known_by_what_stands_behind_the_id() {
+    fn a_conflict_copy_is_recognised_by_the_text_after_the_id() {
         for rest in [
             " 2",
             " (1)",
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn subagents_of_every_layout_are_found_and_nothing_else() {
+    fn only_subagent_transcripts_of_every_layout_are_found() {
         let dir = tempfile::tempdir().unwrap();
         let companion = dir.path().join(ID_A);
         let wanted = ["agent-a.jsonl", "wf/agent-b.jsonl", "workflows/wf_1/agent-c.jsonl"];
@@ -295,7 +295,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_directory_with_several_names_is_listed_once_under_its_own() {
+    fn a_directory_with_several_names_is_listed_once_under_its_own_name() {
         use std::os::unix::fs::symlink;
         let dir = tempfile::tempdir().unwrap();
         let homes = ["one", "two"].map(|name| ClaudeHome::new(dir.path().join(name)));
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_beside_the_transcripts_belongs_to_the_session_that_its_records_name() {
+    fn an_agent_file_beside_the_transcripts_belongs_to_the_session_in_its_records() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = dir.path().join(name);

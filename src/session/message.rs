@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_leaves_it_is_fit_to_be_shown() {
+    fn a_client_message_is_redacted_sanitised_and_bounded_in_every_form() {
         let key = format!("sk-ant-api03-{}", "Ab1".repeat(30));
         for raw in [format!("bad \x1b[31m{key}\x1b[0m"), format!("{} {key}", "long ".repeat(400))] {
             let message = ClientMessage::of(&raw).unwrap();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_which_nothing_can_be_shown_is_none() {
+    fn a_message_without_visible_text_is_none() {
         for empty in ["", "  \n", "\u{1}\u{2}", "\u{200b}", "\u{1b}[31m\u{1b}[0m", "\u{9b}31m"] {
             assert_eq!(shown(empty), None, "{empty:?}");
         }

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_directory_of_a_transcript_is_remembered_until_the_transcript_is_gone() {
+    fn the_directory_of_a_transcript_is_recorded_until_the_transcript_is_gone() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path().join("state"));
         let [one, other] =

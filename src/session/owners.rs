@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_known_by_the_program_it_runs() {
+    fn a_client_is_recognised_by_the_program_it_runs() {
         let client = |name: &str, program, line: &[&'static str]| {
             let process = Process { pid: 7, name: name.into(), ..Process::default() };
             is_client(&process, &Table { program, line: line.to_vec() })
@@ -639,7 +639,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn every_owner_of_a_session_counts_and_its_place_is_named() {
+    fn every_owner_of_a_session_counts_and_its_location_is_named() {
         type Case = (&'static [(u32, &'static str, u32)], Option<&'static str>, [bool; 3]);
         let cases: [Case; 6] = [
             (&[], None, [false, false, false]),
@@ -664,7 +664,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_client_that_is_being_started_for_a_session_is_an_owner_and_a_registered_one_counts_once() {
+    fn a_starting_client_is_an_owner_and_a_registered_one_counts_once() {
         let (dir, homes) = home(&[(1, "idle", 1)]);
         let project = dir.path().join("projects/-p");
         std::fs::create_dir_all(&project).unwrap();
@@ -687,7 +687,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_process_has_the_session_open_that_its_record_names() {
+    fn the_session_of_a_process_is_taken_from_its_record() {
         let (_dir, homes) = home(&[(1, "waiting", 1)]);
         let owners = Owners::read(&homes, &Machine::default(), &mut Vec::new());
         assert_eq!(owners.of_process(1).map(|owner| owner.session.as_str()), Some(ID));
@@ -695,7 +695,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_names_the_session_only_with_its_id() {
+    fn the_command_line_names_a_session_only_by_its_id() {
         let named =
             |line: &[&str]| named_session(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         let id = "00000001-0000-4000-8000-00000000000f";

@@ -43,7 +43,7 @@ mod tests {
     use crate::claude::record::parse_line;
 
     #[test]
-    fn a_line_with_a_prompt_is_never_ruled_out_and_one_with_a_result_is() {
+    fn a_line_with_a_prompt_is_never_excluded_and_one_with_a_result_is() {
         let made = [
             r#"{"parentUuid":"00000001-0000-4000-8000-000000000001","isSidechain":false,"promptId":"p","type":"user","message":{"role":"user","content":"a"}}"#,
             r#"{"parentUuid":null,"isSidechain":false,"message":{"id":"msg_1","role":"user","content":"a"},"type":"user"}"#,

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_message_that_stands_there_twice_the_later_line_is_the_replay() {
+    fn the_later_of_two_lines_with_the_same_message_is_the_replay() {
         let line = |id: u32, text: &str| {
             format!(
                 r#"{{"parentUuid":null,"isSidechain":false,"type":"user","message":{{"role":"user","content":"{text}"}},"uuid":"00000000-0000-4000-8000-{id:012}"}}"#

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_times_the_client_was_seen_to_write() {
+    fn reads_every_recorded_time_format_of_the_client() {
         let at = "2026-11-21T02:23:23Z";
         let is = |text: &str| Some(text.to_owned());
         assert_eq!(
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_seconds_that_the_first_clients_wrote() {
+    fn reads_the_epoch_seconds_of_the_first_clients() {
         let epoch = |text| epoch_in(text).map(rfc3339);
         assert_eq!(
             epoch("Claude AI usage limit reached|1795230000").as_deref(),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn says_nothing_rather_than_something_wrong() {
+    fn returns_none_for_an_invalid_or_incomplete_time() {
         for text in [
             "no time",
             "resets soon (UTC)",

@@ -321,14 +321,14 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_busy_client_without_a_tool_hangs() {
+    fn a_silent_busy_client_without_a_tool_is_hung() {
         assert!(hung(|_| {}));
         assert!(hung(|signs| signs.reception = Reception::NoConnection));
         assert!(hung(|signs| signs.open_call = Some("Bash".into())), "its program is gone");
     }
 
     #[test]
-    fn a_request_that_was_sent_again_continues_the_silence_of_the_first() {
+    fn a_repeated_request_continues_the_silence_of_the_first() {
         let again = |signs: &mut Signs| {
             signs.requests = 2;
             signs.since_request = Some(Duration::from_mins(5));
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn work_is_never_a_hang() {
+    fn a_working_client_is_never_hung() {
         assert!(!hung(|signs| signs.quiet = Some(Duration::from_secs(599))), "not long enough");
         assert!(!hung(|signs| signs.tools = vec!["cargo".into()]), "a long tool");
         assert!(!hung(|signs| signs.reception = Reception::Last(Duration::from_secs(3))), "slow thinking");
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn where_connections_cannot_be_seen_only_a_second_request_tells() {
+    fn without_visible_connections_only_a_second_request_counts_as_hung() {
         assert!(!hung(|signs| signs.reception = Reception::Unknown));
         assert!(hung(|signs| {
             signs.reception = Reception::Unknown;

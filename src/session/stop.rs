@@ -399,7 +399,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_that_are_stored() {
+    fn stop_kind_names_match_their_stored_form() {
         for kind in
             [StopKind::UsageLimit5h, StopKind::UsageLimitWeekly, StopKind::ContextFull, StopKind::Unknown]
         {

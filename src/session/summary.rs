@@ -794,7 +794,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_compaction_the_old_figure_of_the_context_is_not_told() {
+    fn the_context_size_from_before_a_compaction_is_not_reported() {
         let answer = r#"{"type":"assistant","timestamp":"2026-11-21T05:07:43.976Z","version":"2.1.200","cwd":"/w","message":{"model":"m","stop_reason":"end_turn","usage":{"input_tokens":150000},"content":[]}}"#;
         let later = answer.replace("150000", "9000");
         let silent = r#"{"type":"system","subtype":"compact_boundary","content":"Conversation compacted","compactMetadata":{"preTokens":150000}}"#;
@@ -806,7 +806,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_own_continuations_are_counted_since_the_last_prompt_of_the_user() {
+    fn client_continuations_are_counted_since_the_last_user_prompt() {
         let typed = r#"{"type":"user","uuid":"p","timestamp":"2026-11-21T05:00:00.000Z","version":"2.1.332","cwd":"/w","origin":{"kind":"human"},"promptSource":"typed","message":{"role":"user","content":"go"}}"#;
         let native = r#"{"type":"user","uuid":"n","timestamp":"2026-11-21T06:00:00.000Z","version":"2.1.332","cwd":"/w","isMeta":true,"origin":{"kind":"auto-continuation"},"turnOrigin":"auto_continuation","message":{"role":"user","content":"Your claude.ai usage limit has reset. Continue the task."}}"#;
         let wake = r#"{"type":"user","uuid":"w","timestamp":"2026-11-21T06:00:00.000Z","version":"2.1.332","cwd":"/w","origin":{"kind":"task-notification"},"promptSource":"system","message":{"role":"user","content":"<task-notification>x</task-notification>"}}"#;
@@ -832,7 +832,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_about_a_near_limit_is_found_near_the_ending_and_among_the_last_records() {
+    fn a_near_limit_note_is_found_close_to_the_end_of_the_transcript() {
         let note = r#"{"parentUuid":null,"isSidechain":false,"type":"user","message":{"role":"user","content":"[Usage limit approaching.]"},"isMeta":true,"usageLimitNote":"near_limit","uuid":"n","cwd":"/w","version":"2.1.332"}"#;
         let answer = r#"{"parentUuid":null,"isSidechain":false,"type":"assistant","uuid":"a","timestamp":"2026-11-21T07:00:00.000Z","version":"2.1.332","cwd":"/w","message":{"model":"m","role":"assistant","stop_reason":"end_turn","usage":{"input_tokens":5},"content":[{"type":"text","text":"Done."}]}}"#;
         let result = |bytes: usize| {
@@ -862,7 +862,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_at_the_beginning_is_a_title_that_no_checkpoint_repeats() {
+    fn a_summary_at_the_beginning_is_a_title_without_a_checkpoint() {
         let lines = [
             r#"{"type":"mode","mode":"normal"}"#,
             r#"{"type":"summary","summary":"An older talk","leafUuid":"u"}"#,
@@ -882,7 +882,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_old_titles_the_one_of_the_last_message_is_taken_wherever_that_stands() {
+    fn of_many_old_titles_the_one_of_the_last_message_is_used() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("00000001-0000-4000-8000-000000000001.jsonl");
         let summary = |title: &str, leaf: &str| {

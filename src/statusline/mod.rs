@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn ours_goes_on_a_line_of_its_own_behind_the_bytes_of_the_other() {
+    fn our_line_follows_the_bytes_of_the_wrapped_status_line() {
         assert_eq!(text(&joined(ended("a\n\n b", 0), "ours")), "a\n\n b\nours\n");
         assert_eq!(text(&joined(ended("a\n", 0), "ours")), "a\nours\n");
         assert_eq!(text(&joined(ended("\u{1b}[31ma\n", 0), "ours")), "\u{1b}[31ma\n\u{1b}[0mours\n");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_or_empty_one_leaves_ours_alone_and_without_ours_it_is_as_it_was() {
+    fn only_our_line_is_shown_after_a_failure_and_the_wrapped_result_is_unchanged_without_ours() {
         for wrapped in [ended("half", 3), ended(" \n", 0), ended("", 0), None] {
             assert_eq!(joined(wrapped, "ours"), StatusLineEnd { stdout: b"ours\n".to_vec(), exit_code: 0 });
         }

@@ -215,12 +215,12 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_account_is_one_short_part() {
+    fn a_session_with_low_usage_shows_one_short_part() {
         assert_eq!(segment(&scene()), "5h 42% · resets 15:10 (1 h 12 min)");
     }
 
     #[test]
-    fn an_account_without_a_window_of_five_hours_shows_its_week_however_little_is_used() {
+    fn an_account_without_a_five_hour_window_always_shows_its_week() {
         let weekly = SegmentFacts { five_hour: None, ..scene() };
         assert_eq!(segment(&weekly), "week 70% · resets Mon 09:00 (1 d 19 h)");
         assert_eq!(segment(&SegmentFacts { columns: Some(14), ..weekly }), "week 70%");
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn paused_sessions_are_counted_apart_from_those_that_continue() {
+    fn paused_sessions_are_counted_separately_from_waiting_ones() {
         let with = |sessions, paused| {
             let next = full().waiting.next;
             segment(&SegmentFacts { waiting: Waiting { sessions, paused, next }, ..scene() })
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_notable_is_added_and_coloured_by_how_bad_it_is() {
+    fn notable_facts_are_added_and_coloured_by_severity() {
         assert_eq!(
             segment(&full()),
             "5h 42% · resets 15:10 (1 h 12 min) | week 81% · resets Mon 09:00 (1 d 19 h) | context 96% | 2 waiting, next 15:12"
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_is_not_saved_is_told_first_in_red_and_at_any_width() {
+    fn an_unsaved_session_is_shown_first_in_red_at_any_width() {
         for columns in [None, Some(60), Some(10)] {
             let text = segment(&SegmentFacts { unsaved: true, colour: true, columns, ..full() });
             assert!(text.starts_with("\u{1b}[31mnot saved: "), "{text}");
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn it_fits_every_width_and_the_five_hours_stay_to_the_last() {
+    fn the_segment_fits_any_width_and_drops_the_five_hour_window_last() {
         let whole = length(&segment(&full()));
         let mut longest = usize::MAX;
         for columns in (10..=whole + MARGIN).rev() {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_known_is_nothing_shown() {
+    fn the_segment_is_empty_when_nothing_is_known() {
         let nothing = SegmentFacts { five_hour: None, seven_day: None, context_percent: None, ..scene() };
         assert_eq!(segment(&nothing), "");
         // A window that has reset contains no information about the next one.
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_full_window_is_shown_as_full() {
+    fn only_a_full_window_is_shown_as_100_percent() {
         let used = |used_percent| {
             let five_hour = Some(Window { used_percent, resets_at: at("2026-11-21T13:58:01Z") });
             segment(&SegmentFacts { five_hour, ..scene() })
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_named_as_far_as_needed() {
+    fn a_reset_on_another_day_includes_the_day() {
         assert_eq!(clock(&scene(), at("2026-11-22T00:05:00Z")), "Sun 00:05");
         assert_eq!(clock(&scene(), at("2026-11-28T00:05:00Z")), "Nov 28 00:05");
         assert_eq!(countdown(TimeDelta::seconds(3600)), "1 h");

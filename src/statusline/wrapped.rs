@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_come_through_as_they_are_and_so_does_the_exit_code() {
+    fn a_wrapped_command_passes_its_bytes_and_exit_code_through() {
         let every: Vec<u8> = (0..=255).cycle().take(300_000).collect();
         assert_eq!(run("cat", &every), WrappedCommandEnd { stdout: every, exit_code: 0 });
         assert_eq!(
@@ -153,20 +153,20 @@ mod tests {
     }
 
     #[test]
-    fn one_that_reads_nothing_of_a_large_input_does_not_block() {
+    fn a_wrapped_command_that_ignores_a_large_input_does_not_block() {
         let ended = run("exec 0<&-; printf ok", &vec![b'x'; 4 << 20]);
         assert_eq!(ended, WrappedCommandEnd { stdout: b"ok".to_vec(), exit_code: 0 });
     }
 
     #[test]
-    fn one_that_never_stops_printing_is_ended() {
+    fn a_wrapped_command_that_never_stops_printing_is_ended() {
         let ended = run("exec yes", b"");
         assert!(ended.stdout.len() > LARGEST && ended.stdout.len() < 2 * LARGEST);
         assert_ne!(ended.exit_code, 0);
     }
 
     #[test]
-    fn what_it_leaves_in_the_background_is_not_waited_for() {
+    fn background_processes_of_a_wrapped_command_are_not_waited_for() {
         let began = std::time::Instant::now();
         let ended = run("sleep 20 & printf now", b"");
         assert_eq!(ended.stdout, b"now");

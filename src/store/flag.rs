@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_taken_down_by_one_however_many_try() {
+    fn only_one_of_many_concurrent_calls_lowers_a_flag() {
         let Scene { dir: _dir, flags } = scene();
         assert!(!flags.lower(ID), "none is up");
         for _ in 0..50 {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_put_where_there_is_no_launcher_or_out_of_the_project() {
+    fn no_flag_is_set_without_a_launcher_or_outside_the_project() {
         let Scene { dir, flags } = scene();
         let real = canonical(dir.path()).unwrap();
         flags.raise(ID, Some(&real)).unwrap();
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn old_flags_go_and_all_of_them_at_the_end_with_nothing_else() {
+    fn old_flags_are_swept_and_all_are_removed_at_the_end_with_nothing_else() {
         let Scene { dir: _dir, flags } = scene();
         flags.raise(ID, None).unwrap();
         let now = Utc::now();

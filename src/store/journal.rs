@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_changed_taken_out_put_in_or_moved_breaks_the_chain() {
+    fn a_changed_removed_inserted_or_moved_line_breaks_the_chain() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         noted(&state, 20);
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_earlier_versions_are_read_and_covered() {
+    fn lines_of_earlier_versions_are_read_and_covered_by_the_chain() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         std::fs::write(state.journal(), "{\"event\":\"old\",\"n\":1}\n{\"event\":\"old\",\"n\":2}\n")
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cut_off_by_a_crash_stays_alone_and_is_told() {
+    fn a_line_truncated_by_a_crash_is_isolated_and_reported() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         noted(&state, 3);
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn the_chain_goes_on_when_the_journal_is_turned_over() {
+    fn the_chain_continues_when_the_journal_is_rotated() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let long = "x".repeat(200_000);
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_forgotten_without_breaking_the_chain_and_without_repairing_a_broken_one() {
+    fn forgetting_a_session_neither_breaks_the_chain_nor_repairs_a_broken_one() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         for number in 0..9 {
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn many_writers_make_one_chain() {
+    fn concurrent_writers_form_one_chain() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         std::thread::scope(|scope| {

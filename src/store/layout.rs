@@ -379,7 +379,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_of_the_layout_is_below_an_own_name() {
+    fn every_path_of_the_layout_is_below_a_known_name() {
         let state = StateDir::new("/s");
         for path in [
             state.projects(),

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_of_many_gets_it_and_the_next_one_after_it_is_dropped() {
+    fn only_one_caller_gets_the_lock_and_the_next_one_after_it_is_released() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("leases/x.lock");
         let held = Lock::try_take(&path).unwrap().unwrap();

@@ -153,7 +153,7 @@ mod tests {
     use crate::fs::PRIVATE;
 
     #[test]
-    fn replaces_a_link_and_leaves_its_target_alone() {
+    fn replace_replaces_a_link_and_not_its_target() {
         let dir = tempfile::tempdir().unwrap();
         let victim = dir.path().join("victim");
         let link = dir.path().join("link");
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn files_are_private_and_missing_directories_are_made_private() {
+    fn files_and_missing_directories_are_created_private() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/file");

@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_has_the_bytes_and_the_length_it_states() {
+    fn a_snapshot_has_the_bytes_and_the_length_it_states() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path().join("state"));
         let transcript = dir.path().join("t.jsonl");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_copies_of_a_kind_stay_with_their_hashes_and_others_are_left_alone() {
+    fn the_newest_snapshots_of_a_kind_stay_with_their_hashes_and_others_are_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path().join("state"));
         let transcript = dir.path().join("t.jsonl");
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_would_fill_the_file_system_is_not_begun() {
+    fn a_snapshot_that_would_fill_the_file_system_is_not_started() {
         let dir = tempfile::tempdir().unwrap();
         ensure_room(dir.path(), 1).unwrap();
         let error = ensure_room(dir.path(), u64::MAX / 2).unwrap_err();
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn only_the_owner_may_read_a_copy() {
+    fn a_snapshot_is_readable_only_by_its_owner() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path().join("state"));

@@ -179,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_comes_back_as_it_was_and_the_file_starts_with_its_version() {
+    fn a_value_is_read_back_unchanged_and_the_file_begins_with_its_version() {
         let bytes = encode(&sample()).unwrap();
         assert!(bytes.starts_with(b"{\n  \"version\": 2,"));
         assert_eq!(parse::<Sample>(&bytes, Path::new("x")).unwrap(), sample());
     }
 
     #[test]
-    fn every_flipped_bit_and_every_cut_is_noticed() {
+    fn every_flipped_bit_and_every_truncation_is_detected() {
         let bytes = encode(&sample()).unwrap();
         for at in 0..bytes.len() {
             for bit in 0..8 {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_kept_in_quarantine() {
+    fn a_damaged_file_is_moved_to_quarantine() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let path = state.incident("x");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_file_is_refused_and_left_alone() {
+    fn a_newer_file_is_refused_and_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let path = dir.path().join("f.json");

@@ -562,7 +562,7 @@ mod tests {
         [("ANTHROPIC_BASE_URL", "https://gateway"), ("ANTHROPIC_AUTH_TOKEN", "secret-1")];
 
     #[test]
-    fn a_run_fits_only_with_the_provider_and_the_credential_of_its_session() {
+    fn a_run_is_allowed_only_with_the_provider_and_credential_of_its_session() {
         use AccountDifference as Is;
         let place = Place::new();
         place.log_in("a");
@@ -594,7 +594,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_of_another_sessions_client_is_not_taken_for_the_same() {
+    fn a_credential_of_the_client_of_another_session_does_not_count_as_the_same() {
         let place = Place::new();
         let recorded = place.recorded(&GATEWAY);
         let other = differs(AccountDifference::OfAnotherSession("ANTHROPIC_AUTH_TOKEN".into()));
@@ -613,7 +613,7 @@ mod tests {
     }
 
     #[test]
-    fn the_login_and_the_settings_have_to_be_those_of_the_session() {
+    fn the_login_and_settings_must_match_those_of_the_session() {
         let place = Place::new();
         place.log_in("a");
         let recorded = place.recorded(&[]);
@@ -646,7 +646,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_recorded_shows_a_value() {
+    fn the_recorded_account_contains_no_values() {
         let place = Place::new();
         place.log_in("account-uuid");
         let recorded = place.recorded(&GATEWAY);
@@ -658,7 +658,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_of_which_nothing_is_recorded_runs_only_with_the_login() {
+    fn a_session_without_a_recorded_account_runs_only_with_the_login() {
         let with =
             |pairs: &[(&str, &str)]| fit_unrecorded(&Environment::from_pairs(pairs.iter().copied(), "/"));
         assert_eq!(

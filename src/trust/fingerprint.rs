@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_decides_is_noticed_and_what_a_session_works_on_is_not() {
+    fn files_that_decide_what_runs_are_tracked_and_working_files_are_not() {
         let project = project();
         let before = Fingerprint::of(project.path(), None, None);
         let write = |name: &str| {
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_writes_decides_nothing_in_its_own_directory_and_decides_in_that_of_a_project() {
+    fn client_written_files_are_tracked_in_a_project_but_not_in_the_client_directory() {
         for name in WRITTEN_BY_CLIENTS {
             let project = project();
             let own = project.path().join(".claude");
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_of_ours_decides_nothing_and_anything_else_in_its_place_does() {
+    fn our_flags_are_not_tracked_but_other_files_in_their_place_are() {
         let project = project();
         let before = Fingerprint::of(project.path(), None, None);
         let flags = project.path().join(".claude/cc-session-recover/unsaved");
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_instructions_bring_in_decides_too_and_every_directory_on_the_way_to_the_session() {
+    fn imported_instructions_and_every_directory_down_to_the_session_are_tracked() {
         let project = project();
         let write = |name: &str, text: &str| {
             let path = project.path().join(name);
@@ -412,7 +412,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_counts_by_what_is_behind_it_and_a_pipe_never_blocks() {
+    fn a_link_is_tracked_by_its_target_and_a_link_loop_ends() {
         let project = project();
         let outside = tempfile::tempdir().unwrap();
         let target = outside.path().join("hook.sh");

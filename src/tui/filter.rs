@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_match_in_their_order_and_words_in_any() {
+    fn filter_letters_match_in_order_and_words_in_any_order() {
         let texts = ["fix flaky test web", "write docs api", "flat tests"];
         let found = |filter: &str| -> Vec<usize> {
             matching(filter, texts.into_iter()).into_iter().map(|(index, _)| index).collect()

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn each_action_has_its_letter() {
+    fn each_action_has_its_key() {
         for (char, action) in [
             ('w', DashboardAction::ResumeWindow),
             ('o', DashboardAction::OpenPage),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_text_while_a_line_is_typed_and_do_nothing_elsewhere() {
+    fn letters_are_text_in_an_input_line_and_do_nothing_in_other_modes() {
         for mode in [DashboardMode::Filter, DashboardMode::Search] {
             for char in "wohpckrbsdqv?/ f".chars() {
                 let command = press(KeyCode::Char(char), KeyModifiers::NONE, mode);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn control_letters_never_act() {
+    fn letters_with_ctrl_or_alt_never_trigger_an_action() {
         for char in "woehkrsbd".chars() {
             for modifiers in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
                 let command = press(KeyCode::Char(char), modifiers, DashboardMode::List);
@@ -220,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn the_release_of_a_key_is_no_second_press() {
+    fn a_key_release_is_ignored() {
         let mut key = KeyEvent::new(KeyCode::Char('k'), KeyModifiers::NONE);
         key.kind = KeyEventKind::Release;
         assert_eq!(command_of(&Event::Key(key), DashboardMode::List), DashboardCommand::Ignore);
     }
 
     #[test]
-    fn the_mouse_clicks_and_scrolls_where_it_points() {
+    fn mouse_events_become_clicks_and_scrolls_at_their_position() {
         let mouse =
             |kind| Event::Mouse(MouseEvent { kind, column: 3, row: 4, modifiers: KeyModifiers::NONE });
         let at = Position::new(3, 4);

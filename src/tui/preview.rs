@@ -368,7 +368,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn lines_break_between_words_and_inside_of_long_ones() {
+    fn lines_wrap_between_words_and_inside_long_words() {
         assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
         assert_eq!(wrapped("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(wrapped("漢字漢字", 5), ["漢字", "漢字"]);
@@ -378,7 +378,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
-        fn no_line_is_wider_than_the_room(text in "[a-z 漢👩é\\t]{0,80}", width in 2_usize..40) {
+        fn no_wrapped_line_exceeds_the_width(text in "[a-z 漢👩é\\t]{0,80}", width in 2_usize..40) {
             for line in wrapped(&text, width) {
                 prop_assert!(line.width() <= width, "{line:?}");
             }

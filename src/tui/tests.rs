@@ -205,7 +205,7 @@ fn type_text(dashboard: &mut Dashboard, text: &str) {
 }
 
 #[test]
-fn every_group_is_shown_at_every_size_and_more_urgent_ones_come_first() {
+fn every_group_is_visible_at_every_size_and_urgent_groups_come_first() {
     for size in SIZES {
         let screen = drawn(&mut filled(), size, now());
         let at = |text: &str| screen.find(text).unwrap_or_else(|| panic!("{text} at {size:?}:\n{screen}"));
@@ -229,7 +229,7 @@ fn the_countdown_follows_the_clock_and_ends() {
 }
 
 #[test]
-fn a_wide_screen_has_a_preview_and_a_narrow_one_toggles_it() {
+fn a_wide_screen_shows_the_preview_and_a_narrow_one_toggles_it() {
     for size in [(80, 24), (120, 40)] {
         let screen = drawn(&mut filled(), size, now());
         assert!(screen.contains("What happens next") && screen.contains("Needs you"), "{screen}");
@@ -244,7 +244,7 @@ fn a_wide_screen_has_a_preview_and_a_narrow_one_toggles_it() {
 }
 
 #[test]
-fn the_preview_says_who_continues_and_when() {
+fn the_preview_states_who_continues_the_session_and_when() {
     let mut dashboard = filled();
     press(&mut dashboard, KeyCode::Down);
     let screen = drawn(&mut dashboard, (120, 40), now());
@@ -252,7 +252,7 @@ fn the_preview_says_who_continues_and_when() {
 }
 
 #[test]
-fn the_filter_narrows_while_it_is_typed_and_escape_clears_it() {
+fn the_filter_applies_while_typing_and_escape_clears_it() {
     let mut dashboard = filled();
     press(&mut dashboard, KeyCode::Char('f'));
     type_text(&mut dashboard, "prsr");
@@ -265,7 +265,7 @@ fn the_filter_narrows_while_it_is_typed_and_escape_clears_it() {
 }
 
 #[test]
-fn the_selection_stays_with_its_session_when_a_report_arrives() {
+fn the_selection_stays_on_its_session_when_a_report_arrives() {
     let mut dashboard = filled();
     drawn(&mut dashboard, (80, 24), now());
     press(&mut dashboard, KeyCode::Down);
@@ -276,7 +276,7 @@ fn the_selection_stays_with_its_session_when_a_report_arrives() {
 }
 
 #[test]
-fn what_status_leaves_out_is_recent_whatever_it_once_needed() {
+fn sessions_omitted_by_status_are_listed_as_recent() {
     let mut dashboard = Dashboard::new(&DashboardOptions::default());
     dashboard.take_page(page(Vec::new(), vec![session(1, "long ago", SessionGroup::NeedsYou)]));
     let screen = drawn(&mut dashboard, (80, 24), now());
@@ -284,7 +284,7 @@ fn what_status_leaves_out_is_recent_whatever_it_once_needed() {
 }
 
 #[test]
-fn an_action_leaves_with_the_session_and_the_view_to_return_to() {
+fn an_action_returns_the_session_and_the_view_to_restore() {
     let mut dashboard = filled();
     drawn(&mut dashboard, (80, 24), now());
     let DashboardEffect::Leave(outcome) = press(&mut dashboard, KeyCode::Char('e')) else {
@@ -296,7 +296,7 @@ fn an_action_leaves_with_the_session_and_the_view_to_return_to() {
 }
 
 #[test]
-fn ending_a_session_that_is_not_open_and_an_unconfirmed_cancel_do_nothing() {
+fn kill_of_a_closed_session_and_an_unconfirmed_cancel_do_nothing() {
     let mut dashboard = filled();
     drawn(&mut dashboard, (80, 24), now());
     assert!(matches!(press(&mut dashboard, KeyCode::Char('k')), DashboardEffect::None));
@@ -310,7 +310,7 @@ fn ending_a_session_that_is_not_open_and_an_unconfirmed_cancel_do_nothing() {
 }
 
 #[test]
-fn a_picker_chooses_with_enter_and_does_nothing_else() {
+fn a_picker_selects_with_enter_and_ignores_action_keys() {
     let mut dashboard = filled();
     dashboard.picker = Some(PickerVerb::Export);
     let screen = drawn(&mut dashboard, (80, 24), now());
@@ -323,7 +323,7 @@ fn a_picker_chooses_with_enter_and_does_nothing_else() {
 }
 
 #[test]
-fn hostile_text_breaks_no_layout() {
+fn hostile_text_does_not_break_the_layout() {
     let long = "x".repeat(5000);
     let hostile = [
         "\u{1b}[31mred\u{1b}]0;title\u{7}",
@@ -376,7 +376,7 @@ fn hostile_text_breaks_no_layout() {
 }
 
 #[test]
-fn tiny_screens_and_no_sessions_are_drawn_without_a_panic() {
+fn tiny_screens_and_empty_lists_are_drawn_without_a_panic() {
     for width in [1, 2, 5, 19, 69, 70, 71] {
         for height in [1, 2, 3, 4] {
             let mut rescue = filled_with_gone();
@@ -402,7 +402,7 @@ fn tiny_screens_and_no_sessions_are_drawn_without_a_panic() {
 }
 
 #[test]
-fn a_click_selects_the_row_below_the_pointer() {
+fn a_click_selects_the_row_under_the_pointer() {
     let mut dashboard = filled();
     let screen = drawn(&mut dashboard, (80, 24), now());
     let line = screen.lines().position(|line| line.contains("write the docs")).unwrap();
@@ -411,7 +411,7 @@ fn a_click_selects_the_row_below_the_pointer() {
 }
 
 #[test]
-fn every_key_can_be_read_about_at_every_size() {
+fn the_help_shows_every_key_at_every_size() {
     for size in SIZES {
         let mut dashboard = filled();
         press(&mut dashboard, KeyCode::Char('?'));
@@ -428,7 +428,7 @@ fn every_key_can_be_read_about_at_every_size() {
 }
 
 #[test]
-fn the_conversation_is_read_from_its_end() {
+fn the_conversation_view_starts_at_the_end() {
     let mut dashboard = filled();
     drawn(&mut dashboard, (80, 24), now());
     let entries = (0..100)
@@ -463,7 +463,7 @@ fn ten_thousand_rows_are_laid_out_and_drawn() {
 }
 
 #[test]
-fn the_reports_of_this_machine_can_be_taken() {
+fn the_dashboard_accepts_the_reports_of_this_machine() {
     let dir = tempfile::tempdir().unwrap();
     let env = Environment::from_pairs(
         [("HOME", dir.path().as_os_str()), ("CC_RECOVER_STATE_DIR", dir.path().as_os_str())],
@@ -476,7 +476,7 @@ fn the_reports_of_this_machine_can_be_taken() {
 }
 
 #[test]
-fn deleted_sessions_come_last_and_the_first_rows_do_not_wait_for_them() {
+fn deleted_sessions_are_listed_last_and_do_not_delay_the_first_rows() {
     let mut dashboard = filled();
     let screen = drawn(&mut dashboard, (80, 24), now());
     assert!(screen.contains("Recent (1)") && !screen.contains("Deleted"), "{screen}");
@@ -499,7 +499,7 @@ fn deleted_sessions_come_last_and_the_first_rows_do_not_wait_for_them() {
 }
 
 #[test]
-fn the_preview_of_a_deleted_session_says_what_is_left_and_what_brings_it_back() {
+fn the_preview_of_a_deleted_session_states_what_remains_and_how_to_restore_it() {
     let mut dashboard = filled_with_gone();
     drawn(&mut dashboard, (120, 40), now());
     press(&mut dashboard, KeyCode::Char('d'));
@@ -533,7 +533,7 @@ fn the_preview_of_a_deleted_session_says_what_is_left_and_what_brings_it_back() 
 }
 
 #[test]
-fn a_kept_session_is_restored_only_after_a_yes_and_stays_selected() {
+fn a_kept_session_is_restored_only_after_confirmation_and_stays_selected() {
     for key in [KeyCode::Char('b'), KeyCode::Enter] {
         let mut dashboard = filled_with_gone();
         drawn(&mut dashboard, (80, 24), now());
@@ -565,7 +565,7 @@ fn a_kept_session_is_restored_only_after_a_yes_and_stays_selected() {
 }
 
 #[test]
-fn actions_that_need_a_transcript_explain_themselves_on_a_deleted_session() {
+fn actions_that_need_a_transcript_explain_why_a_deleted_session_has_none() {
     for (downs, keys, notice) in
         [(0, "pckr", "b restores it"), (1, "wohepckrb", "only typed prompts are left")]
     {
@@ -640,7 +640,7 @@ fn filter_and_search_find_deleted_sessions() {
 }
 
 #[test]
-fn a_picker_offers_deleted_sessions_only_to_verbs_that_read_them() {
+fn a_picker_offers_deleted_sessions_only_to_verbs_that_can_read_them() {
     for (verb, offered) in [
         (PickerVerb::Show, true),
         (PickerVerb::Resume, true),
@@ -666,7 +666,7 @@ fn a_picker_offers_deleted_sessions_only_to_verbs_that_read_them() {
 }
 
 #[test]
-fn a_read_only_dashboard_has_no_key_that_changes_anything() {
+fn no_key_of_a_read_only_dashboard_changes_anything() {
     let options = DashboardOptions { purpose: DashboardPurpose::Watch, ..DashboardOptions::default() };
     let opened = || {
         let mut dashboard = Dashboard::new(&options);
@@ -716,7 +716,7 @@ fn a_read_only_dashboard_has_no_key_that_changes_anything() {
 }
 
 #[test]
-fn for_a_rescue_open_sessions_come_first_in_a_box_at_every_size() {
+fn rescue_lists_open_sessions_first_in_a_box_at_every_size() {
     let options = DashboardOptions { purpose: DashboardPurpose::Rescue, ..DashboardOptions::default() };
     for size in SIZES {
         let mut dashboard = Dashboard::new(&options);

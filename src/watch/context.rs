@@ -98,7 +98,7 @@ mod tests {
     use crate::clock::parse_rfc3339;
 
     #[test]
-    fn each_limit_is_acted_on_once_and_the_higher_one_after_the_lower() {
+    fn each_context_limit_triggers_once_and_the_higher_one_after_the_lower() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let now = parse_rfc3339("2026-11-21T02:00:00Z").unwrap();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_jumps_over_the_lower_limit_is_told_once() {
+    fn a_context_that_skips_the_lower_limit_triggers_once() {
         let now = parse_rfc3339("2026-11-21T02:00:00Z").unwrap();
         let mut passed = Passed { version: 1, session: "s".into(), large: None, bloated: None };
         assert!(passed.note(Advice::Bloated, now) && !passed.note(Advice::Large, now));

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_found_however_it_was_trimmed_joined_or_split() {
+    fn an_answer_is_found_even_if_it_was_trimmed_joined_or_split() {
         let at = "2026-11-21T01:59:58Z";
         let two = scene(&[(at, "First part.\n\nWith lines.  "), (at, "Second \"part\" \u{1F600}")]);
         for said in [
@@ -333,20 +333,20 @@ mod tests {
     }
 
     #[test]
-    fn the_same_words_of_an_earlier_turn_are_another_answer() {
+    fn the_same_text_in_an_earlier_turn_does_not_count_as_saved() {
         let old = scene(&[("2026-11-21T01:30:00Z", "Done.")]);
         assert_eq!(look(&old.path, "Done.", now()), Err(Why::NotInIt));
     }
 
     #[test]
-    fn what_is_not_there_or_not_a_file_is_told_apart() {
+    fn a_missing_transcript_is_distinguished_from_an_unreadable_one() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(look(&dir.path().join("none.jsonl"), "x", now()), Err(Why::NoTranscript));
         assert_eq!(look(dir.path(), "x", now()), Err(Why::Unreadable));
     }
 
     #[test]
-    fn one_missing_answer_proves_nothing_where_there_is_a_transcript() {
+    fn one_missing_answer_is_no_proof_when_there_is_a_transcript() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let transcript = dir.path().join("t.jsonl");

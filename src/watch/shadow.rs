@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_is_kept_once_in_its_order_and_without_known_secrets() {
+    fn the_shadow_log_stores_each_text_once_in_order_and_without_known_secrets() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let at = from_epoch_seconds;
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_bounded_and_says_how_much_it_forgot() {
+    fn the_shadow_log_is_bounded_and_counts_what_it_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         for index in 0..100 {
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn only_the_owner_may_read_it() {
+    fn the_shadow_log_is_readable_only_by_its_owner() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path().join("state"));

@@ -237,7 +237,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_state_of_a_turn_gives_way_to_the_next_of_its_session_and_others_stay() {
+    fn a_turn_state_is_replaced_by_the_next_of_its_session_and_others_stay() {
         let mut book = SavedStateIndex::empty(Path::new("/p"));
         book.states = vec![
             entry("a", 1, Moment::TurnEnded),
@@ -251,7 +251,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn of_too_many_the_older_ones_of_a_session_go_before_the_only_one_of_another() {
+    fn rotation_removes_older_states_of_a_session_before_the_only_one_of_another() {
         let mut book = SavedStateIndex::empty(Path::new("/p"));
         book.states = vec![entry("b", 1, Moment::TurnEnded)];
         book.states.extend((2..8).map(|second| entry("a", second, Moment::Compacting)));

@@ -403,7 +403,7 @@ mod tests {
     const ENDED: Moment = Moment::TurnEnded;
 
     #[test]
-    fn a_process_that_was_killed_before_it_wrote_the_file_has_lost_nothing_of_its_session() {
+    fn a_process_killed_before_it_wrote_the_file_loses_no_state() {
         for next in ["a", "b"] {
             let ground = Ground::new();
             ground.put("a", 1, ENDED);
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_did_not_remove_goes_with_the_next_state() {
+    fn leftovers_of_a_killed_process_are_removed_with_the_next_state() {
         let ground = Ground::new();
         ground.put("a", 1, ENDED);
         ground.put("b", 2, ENDED);
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_state_of_a_session_does_not_replace_a_newer_one_and_the_same_is_not_written_again() {
+    fn an_older_state_does_not_replace_a_newer_one_and_an_equal_one_is_not_rewritten() {
         let ground = Ground::new();
         ground.put("a", 5, ENDED);
         let put = |second, text| {
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn a_book_that_is_damaged_makes_every_state_a_foreign_one_and_the_last_is_kept() {
+    fn a_damaged_index_makes_every_state_foreign_and_the_last_one_is_preserved() {
         let ground = Ground::new();
         ground.put("a", 1, ENDED);
         std::fs::write(SavedStateIndex::path(&ground.state, &ground.project), "{").unwrap();
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn without_archives_the_last_state_alone_is_kept() {
+    fn without_archives_only_the_last_state_is_retained() {
         let ground = Ground::new();
         ground.put("a", 1, Moment::Compacting);
         let rack = ground.rack(0);
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_put_back_in_front_and_the_one_that_was_goes_behind() {
+    fn restore_makes_a_state_current_and_archives_the_previous_one() {
         let ground = Ground::new();
         let first = ground.put("a", 1, ENDED);
         let second = ground.put("b", 2, ENDED);

@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_reads_all_settings_unless_it_was_told_which() {
+    fn a_client_reads_all_settings_unless_setting_sources_limits_them() {
         let line = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let read = |words: &str| {
             [HookScope::Project, HookScope::Local, HookScope::User].map(|scope| reads(&line(words), scope))

@@ -536,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn when_a_step_or_the_record_fails_everything_gets_its_earlier_bytes_back() {
+    fn a_failed_step_or_record_restores_the_previous_bytes_of_every_file() {
         let dir = tempfile::tempdir().unwrap();
         let [old, new, blocked] = ["old", "deep/new", "blocked"].map(|name| dir.path().join(name));
         std::fs::write(&old, "before").unwrap();

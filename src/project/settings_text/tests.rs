@@ -59,7 +59,7 @@ fn is_subsequence(part: &str, whole: &str) -> bool {
 }
 
 #[test]
-fn our_hooks_go_in_once_and_come_out_byte_for_byte_in_every_fixture() {
+fn hooks_are_added_once_and_removed_byte_for_byte_in_every_fixture() {
     let names = names(false);
     assert!(names.len() >= 30);
     for name in names {
@@ -76,7 +76,7 @@ fn our_hooks_go_in_once_and_come_out_byte_for_byte_in_every_fixture() {
 }
 
 #[test]
-fn a_file_that_cannot_be_edited_is_refused_with_what_is_wrong_and_where() {
+fn a_file_that_cannot_be_edited_is_refused_with_the_reason_and_position() {
     for name in names(true) {
         let expected = fixture(&name, "refused.txt").unwrap();
         let before = fixture(&name, "before.jsonc").unwrap();
@@ -90,7 +90,7 @@ fn a_file_that_cannot_be_edited_is_refused_with_what_is_wrong_and_where() {
 }
 
 #[test]
-fn a_file_nested_many_thousand_levels_deep_is_refused_without_a_stack_overflow() {
+fn a_file_nested_thousands_of_levels_deep_is_refused_without_a_stack_overflow() {
     let text = format!("{{\"a\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
     assert_eq!(with_hooks(Some(&text), &entries(), MARKER).unwrap_err().code, Code::SettingsUnparsable);
 }
@@ -107,7 +107,7 @@ fn a_hook_is_ours_only_by_the_marker_in_its_command_or_arguments() {
 }
 
 #[test]
-fn entries_on_one_event_with_different_matchers_are_kept_apart() {
+fn entries_of_one_event_with_different_matchers_stay_separate() {
     let hook = json!({"type": "command", "command": format!("node {MARKER}")});
     let matchers = [Some("quota_auto_resume_fired"), Some("quota_auto_resume_disabled"), None];
     let wanted = matchers.map(|matcher| entry("Notification", matcher, hook.clone()));
@@ -123,7 +123,7 @@ fn entries_on_one_event_with_different_matchers_are_kept_apart() {
 }
 
 #[test]
-fn everything_foreign_in_random_settings_survives_init_and_uninstall() {
+fn foreign_values_in_random_settings_survive_init_and_uninstall() {
     let entries = entries();
     for seed in 1..=RANDOM_FILES {
         let before = random_settings(seed);
@@ -142,7 +142,7 @@ fn everything_foreign_in_random_settings_survives_init_and_uninstall() {
 }
 
 #[test]
-fn the_oracle_of_bytes_notices_an_editor_that_writes_the_settings_anew() {
+fn the_byte_check_detects_an_editor_that_rewrites_the_settings() {
     let lossless = (1..=200).map(random_settings).filter(|text| {
         let mut value = parsed(text);
         value["hooks"] = json!({});
@@ -172,7 +172,7 @@ fn an_edit_that_hides_a_foreign_value_is_refused() {
 }
 
 #[test]
-fn an_edit_that_changes_more_than_the_command_of_the_status_line_is_refused() {
+fn an_edit_that_changes_more_than_the_status_line_command_is_refused() {
     let before = "{\"model\": \"opus\", \"statusLine\": {\"padding\": 2, \"command\": \"date\"}}";
     for (after, is_refused) in [
         (before.replace("date", "uptime"), false),
@@ -186,7 +186,7 @@ fn an_edit_that_changes_more_than_the_command_of_the_status_line_is_refused() {
 }
 
 #[test]
-fn our_status_line_goes_in_once_and_comes_out_in_every_fixture() {
+fn the_status_line_is_added_once_and_removed_in_every_fixture() {
     for name in names(false) {
         let before = fixture(&name, "before.jsonc");
         let held = parsed(before.as_deref().unwrap_or_default());
@@ -223,7 +223,7 @@ fn our_status_line_goes_in_once_and_comes_out_in_every_fixture() {
 }
 
 #[test]
-fn a_wrapped_command_comes_back_as_it_was_and_its_other_keys_stay() {
+fn a_wrapped_command_is_restored_exactly_and_its_other_keys_stay() {
     for command in [
         "date",
         "echo 'it''s' \"$HOME\" `id` \\\\",
@@ -252,7 +252,7 @@ fn a_wrapped_command_comes_back_as_it_was_and_its_other_keys_stay() {
 }
 
 #[test]
-fn a_status_line_that_cannot_be_one_is_refused_with_what_is_wrong_and_where() {
+fn an_invalid_status_line_is_refused_with_the_reason_and_position() {
     for (text, code) in [
         ("{\"statusLine\": 7}", Code::SettingsShape),
         ("{\"statusLine\": {\"type\": \"command\"}}", Code::SettingsShape),
@@ -270,7 +270,7 @@ fn a_status_line_that_cannot_be_one_is_refused_with_what_is_wrong_and_where() {
 }
 
 #[test]
-fn a_status_line_of_somebody_else_stays_when_ours_is_removed() {
+fn a_foreign_status_line_stays_when_ours_is_removed() {
     for command in [
         "date",
         "node .claude/cc-session-recover/statusline.js",
@@ -283,7 +283,7 @@ fn a_status_line_of_somebody_else_stays_when_ours_is_removed() {
 }
 
 #[test]
-fn hooks_and_status_line_go_into_random_settings_and_come_out_in_any_order() {
+fn hooks_and_status_line_are_added_and_removed_in_any_order_in_random_settings() {
     let entries = entries();
     for seed in 1..=RANDOM_FILES / 2 {
         let before = random_settings(seed);
@@ -299,7 +299,7 @@ fn hooks_and_status_line_go_into_random_settings_and_come_out_in_any_order() {
 }
 
 #[test]
-fn a_carriage_return_alone_ends_a_line_and_its_comment() {
+fn a_lone_carriage_return_ends_a_line_and_its_comment() {
     for text in [
         "{ \"model\": \"opus\" // mine\r}",
         "{\r  \"model\": \"opus\" // mine\r}\r",
@@ -316,7 +316,7 @@ fn a_carriage_return_alone_ends_a_line_and_its_comment() {
 }
 
 #[test]
-fn a_foreign_hook_stays_in_force_when_ours_before_it_on_the_line_goes() {
+fn a_foreign_hook_stays_active_when_ours_on_the_same_line_is_removed() {
     let ours = format!("{{\"hooks\": [{{\"type\": \"command\", \"command\": \"node {MARKER}\"}}]}}");
     let theirs = "{\"hooks\": [{\"type\": \"command\", \"command\": \"./guard.sh\"}]}";
     for list in [

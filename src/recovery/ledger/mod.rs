@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_meets_a_lock_is_in_the_spool_and_is_folded_in_later() {
+    fn an_event_that_meets_a_lock_is_spooled_and_applied_later() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let config = Config::default();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_leaves_in_the_middle_of_a_run_changes_nothing_of_its_plan() {
+    fn a_client_that_exits_during_a_run_does_not_change_its_plan() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let config = Config::default();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_incident_is_kept_aside_and_the_new_stop_is_recorded() {
+    fn a_damaged_incident_is_quarantined_and_the_new_stop_is_recorded() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let config = Config::default();

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_is_notified_of_each_step_and_of_a_far_reset_without_consent_as_well() {
+    fn the_user_is_notified_of_each_step_and_of_a_distant_reset_even_without_consent() {
         let stopped = incident(StopKind::UsageLimitWeekly);
         let reset = at("2026-11-24T02:00:00Z");
         let far = Incident {

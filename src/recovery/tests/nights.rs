@@ -522,7 +522,7 @@ impl Night {
 }
 
 #[test]
-fn in_generated_nights_nothing_is_started_early_late_twice_or_without_end() {
+fn no_generated_night_starts_a_run_early_late_twice_or_without_end() {
     let many: u64 =
         std::env::var("CC_RECOVER_TEST_SCHEDULES").ok().and_then(|text| text.parse().ok()).unwrap_or(150);
     let first: u64 =
@@ -546,7 +546,7 @@ fn in_generated_nights_nothing_is_started_early_late_twice_or_without_end() {
 }
 
 #[test]
-fn with_the_wall_clock_alone_some_of_these_nights_start_a_client_early() {
+fn with_only_the_wall_clock_some_nights_start_a_client_early() {
     let early = (0..60).any(|seed| {
         let lived = std::panic::catch_unwind(|| Night::new(seed, true).live());
         lived.is_err_and(|why| {

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_runs_below_a_client_in_any_of_twenty_shapes_cannot_end_it() {
+    fn a_caller_below_a_client_in_any_of_twenty_shapes_is_refused() {
         let pid = [("CLAUDE_PID", "100")];
         let session = [("CLAUDE_CODE_SESSION_ID", SESSION)];
         let long: Vec<(u32, u32)> =
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_not_meant_not_ours_or_no_client_is_refused_with_the_reason() {
+    fn a_replaced_foreign_or_non_client_target_is_refused_with_the_reason() {
         let caller = KillCaller { pid: 200, owner: Some(1000), ..KillCaller::default() };
         let why = |change: &dyn Fn(&mut Suspect)| {
             let mut suspect = suspect();

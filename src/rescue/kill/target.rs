@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_is_known_by_its_name() {
+    fn a_terminal_is_recognised_by_its_name() {
         for (name, expected) in [
             ("pts/3", Some("pts/3")),
             ("/dev/pts/12", Some("pts/12")),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_a_process_only_as_a_whole() {
+    fn a_process_id_is_parsed_only_as_a_whole_number() {
         assert_eq!((number("4711"), number("-1"), number("4711a")), (Some(4711), None, None));
         assert_eq!((number("99999999999"), number("")), (None, None));
     }

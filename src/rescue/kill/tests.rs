@@ -254,7 +254,7 @@ fn shown_and_killed(home: &Home, machine: &Machine, name: &str, force: bool) -> 
 }
 
 #[test]
-fn the_session_that_is_meant_is_saved_and_then_asked_to_end() {
+fn kill_exports_the_session_and_then_asks_the_client_to_end() {
     for name in [ID, "3f2a", "4711"] {
         let home = Home::new();
         let machine = machine(Running::client(1));
@@ -277,7 +277,7 @@ fn the_session_that_is_meant_is_saved_and_then_asked_to_end() {
 }
 
 #[test]
-fn in_five_hundred_rounds_of_reused_ids_nothing_else_is_hit() {
+fn kill_signals_no_other_process_in_500_rounds_of_reused_ids() {
     // Number of accesses without any incident, up to the signal and in total.
     let looks = |deaf| {
         let quiet = machine(Running { deaf, ..Running::client(1) });
@@ -348,7 +348,7 @@ fn in_five_hundred_rounds_of_reused_ids_nothing_else_is_hit() {
 }
 
 #[test]
-fn in_a_hundred_tries_no_other_users_client_is_signalled() {
+fn kill_signals_no_client_of_another_user_in_100_attempts() {
     let mut naive = 0;
     for round in 0..100_u32 {
         let home = Home::new();
@@ -367,7 +367,7 @@ fn in_a_hundred_tries_no_other_users_client_is_signalled() {
 }
 
 #[test]
-fn what_only_looks_like_a_client_is_never_signalled() {
+fn a_process_that_only_resembles_a_client_is_never_signalled() {
     type Change<'a> = &'a dyn Fn(&mut Running);
     let alike: [(&str, Change<'_>); 8] = [
         ("daemon", &|one| one.line = vec!["claude", "daemon", "run", "--origin", "transient"]),
@@ -412,7 +412,7 @@ fn what_only_looks_like_a_client_is_never_signalled() {
 type Make<'a> = &'a dyn Fn(&Home) -> KillOptions;
 
 #[test]
-fn an_export_that_fails_sends_nothing() {
+fn a_failed_export_sends_no_signal() {
     let broken: [(&str, Make<'_>); 3] = [
         ("no directory", &|home| KillOptions { to: Some(home.transcript()), ..target(ID) }),
         ("the client's own", &|home| KillOptions {
@@ -451,7 +451,7 @@ fn an_export_that_fails_sends_nothing() {
 }
 
 #[test]
-fn a_session_of_another_project_than_the_one_that_is_looked_in_is_saved_all_the_same() {
+fn a_session_of_a_project_other_than_the_requested_one_is_still_exported() {
     let home = Home::new();
     let machine = machine(Running::client(1));
     let elsewhere = KillOptions { project: Some(home.dir.path().to_path_buf()), ..target("4711") };
@@ -464,7 +464,7 @@ fn a_session_of_another_project_than_the_one_that_is_looked_in_is_saved_all_the_
 }
 
 #[test]
-fn a_client_that_does_not_listen_is_ended_by_force_only() {
+fn a_client_that_ignores_sigterm_is_ended_only_by_force() {
     let home = Home::new();
     let machine = machine(Running { deaf: true, ..Running::client(1) });
     let first = shown_and_killed(&home, &machine, ID, false).unwrap();
@@ -492,7 +492,7 @@ fn a_client_that_does_not_listen_is_ended_by_force_only() {
 }
 
 #[test]
-fn a_stopped_client_is_woken_to_hear_that_it_shall_end() {
+fn a_suspended_client_is_continued_so_that_it_receives_the_signal() {
     let home = Home::new();
     let machine = machine(Running { stopped: true, ..Running::client(1) });
     let report = home.kill(&machine, &target(ID)).unwrap();
@@ -503,7 +503,7 @@ fn a_stopped_client_is_woken_to_hear_that_it_shall_end() {
 }
 
 #[test]
-fn tools_are_told_and_end_only_with_the_tree_and_what_is_no_tool_stays() {
+fn tools_are_listed_and_end_only_with_the_tree_option_and_other_children_stay() {
     let tool = |serial, parent, line: Vec<&'static str>| Running {
         parent,
         name: "sh",
@@ -550,7 +550,7 @@ fn tools_are_told_and_end_only_with_the_tree_and_what_is_no_tool_stays() {
 }
 
 #[test]
-fn a_background_session_gets_no_signal() {
+fn a_background_session_receives_no_signal() {
     let home = Home::new();
     home.register(PID, 1, ID, "bg");
     let machine = machine(Running::client(1));
@@ -561,7 +561,7 @@ fn a_background_session_gets_no_signal() {
 }
 
 #[test]
-fn what_cannot_be_told_apart_is_not_guessed() {
+fn an_ambiguous_target_is_refused() {
     let home = Home::new();
     let machine = machine(Running::client(1));
     machine.put(4712, Running::client(2));
@@ -578,7 +578,7 @@ fn what_cannot_be_told_apart_is_not_guessed() {
 }
 
 #[test]
-fn the_session_one_is_in_is_never_ended() {
+fn the_current_session_is_never_ended() {
     let home = Home::new();
     let machine = machine(Running::client(1));
     for (name, value) in [("CLAUDE_CODE_SESSION_ID", ID), ("CLAUDE_PID", "4711")] {

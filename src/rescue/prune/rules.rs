@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_a_session_stays_however_old_and_what_a_run_needs_too() {
+    fn the_newest_copy_of_a_session_and_files_needed_by_a_run_are_retained() {
         use PruneKind::{Export, Leftover, Output, Snapshot};
         let found = vec![
             thing(Export, "a", 100, 1),
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_go_as_exports_do_and_records_by_age_or_when_their_transcript_is_gone() {
+    fn old_pages_and_records_are_removed_and_records_without_a_transcript_too() {
         use PruneKind::{Page, Record};
         let found = vec![
             thing(Page, "p", 40, 1),
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_and_too_large_lose_the_oldest_first() {
+    fn count_and_size_limits_remove_the_oldest_first() {
         use PruneKind::Export;
         let found = || (1..6).map(|days| thing(Export, "a", days, 10)).collect::<Vec<_>>();
         assert_eq!(gone(found(), &PruneRules { most: Some(3), ..rules() }), ["/a-4", "/a-5"]);
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn deleted_sessions_that_are_kept_go_by_age_and_then_the_oldest_until_the_others_have_room() {
+    fn kept_deleted_sessions_are_removed_by_age_and_then_the_oldest_by_total_size() {
         let kept = |found: Vec<PruneCandidate>, rules: &PruneRules| {
             let now = DateTime::from_timestamp(NOW, 0).unwrap();
             let wanted = BTreeSet::from(["open".to_owned()]);

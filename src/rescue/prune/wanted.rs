@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_a_result_needs_its_files_and_an_incident_that_is_not_over_its_snapshots() {
+    fn unfinished_runs_need_their_files_and_open_incidents_their_snapshots() {
         let names = |phase| {
             let needed = needed([&with_runs(phase)].into_iter());
             needed.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>()

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_escaped_and_the_most_recent_comes_first() {
+    fn index_rows_are_escaped_and_sorted_newest_first() {
         let row = |title: &str, at: i64| IndexRow {
             title: title.into(),
             session: "s".into(),

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_is_longer_than_any_in_it() {
+    fn a_fence_is_longer_than_any_fence_inside() {
         let text = "a\n```\n`````js\nb\n````";
         assert!(page(text).contains(&format!("``````markdown\n{text}\n``````\n")));
         assert_eq!(code("a``b`"), "``` a``b` ```");
@@ -280,7 +280,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
-        fn whatever_was_said_stays_in_its_fence(text in "[`~\n a<>#=|\\-\\[\\]()]{1,60}") {
+        fn arbitrary_text_stays_inside_its_fence(text in "[`~\n a<>#=|\\-\\[\\]()]{1,60}") {
             let page = page(&text);
             let mut inside = false;
             let mut held = Vec::new();

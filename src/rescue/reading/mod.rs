@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn only_small_sound_pictures_go_into_a_page() {
+    fn only_small_valid_images_are_embedded_in_a_page() {
         let picture = |media: &str, data: &str| Picture { media: media.into(), data: data.into() };
         let mut kept = PageMemory::default();
         assert!(kept.take_picture(&picture("image/png", "iVBORw0KGgo=")));

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_becomes_html_and_html_becomes_text() {
+    fn markdown_becomes_html_and_raw_html_becomes_text() {
         assert_eq!(html("# A *b* `c`"), "<h3>A <em>b</em> <code>c</code></h3>");
         assert_eq!(html("<script>alert(1)</script>"), "&lt;script&gt;alert(1)&lt;/script&gt;");
         assert_eq!(html("a <img src=x onerror=alert(1)>"), "<p>a &lt;img src=x onerror=alert(1)&gt;</p>");
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nested_without_end_keeps_its_text_and_a_bounded_depth() {
+    fn deep_nesting_keeps_its_text_at_a_bounded_depth() {
         let shown = html(&format!("{}deep", "> ".repeat(5_000)));
         assert!(shown.matches("<blockquote>").count() <= DEEPEST && shown.contains("deep"));
     }
@@ -254,7 +254,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
         #[test]
-        fn whatever_is_written_becomes_sound_html(markdown in "[ a-c<>/\"'&=#*_`~|>\\-\\[\\]()!:1.\n\t]{0,120}|(?s).{0,80}") {
+        fn arbitrary_markdown_becomes_well_formed_html(markdown in "[ a-c<>/\"'&=#*_`~|>\\-\\[\\]()!:1.\n\t]{0,120}|(?s).{0,80}") {
             let shown = html(&markdown);
             prop_assert!(is_sound(&shown), "{shown}");
         }

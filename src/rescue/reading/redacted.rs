@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_over_several_lines_of_a_change_is_replaced() {
+    fn a_key_across_several_lines_of_a_patch_is_replaced() {
         let mut hunk = Hunk {
             lines: ["-----BEGIN RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEA7", "-----END RSA PRIVATE KEY-----"]
                 .map(|line| format!("+{line}"))

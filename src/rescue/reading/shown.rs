@@ -191,14 +191,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_steers_a_terminal_or_the_direction_is_shown_by_its_number() {
+    fn control_and_direction_characters_are_shown_by_code_point() {
         let hostile = "\u{1b}[1;31mred\u{1b}[0m \u{1b}]0;t\u{7} a\u{202e}b\u{200b}\0c\r\nd\re";
         assert_eq!(made_visible(hostile), "red ⟨U+001B⟩]0;t⟨U+0007⟩ a⟨U+202E⟩b⟨U+200B⟩⟨U+0000⟩c\nd\ne");
         assert_eq!(made_visible("👩\u{200d}💻 漢字 עברית"), "👩\u{200d}💻 漢字 עברית");
     }
 
     #[test]
-    fn a_long_text_shows_both_its_ends_and_counts_what_lies_between() {
+    fn a_long_text_shows_its_head_and_tail_and_counts_the_rest() {
         let text = (0..10_000).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n");
         let shown = ShortenedText::of(&text, OUTPUT);
         assert!(shown.head.starts_with("line 0\n") && shown.head.ends_with("line 239\n"));
@@ -207,14 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn a_megabyte_in_one_line_is_cut_within_it() {
+    fn a_line_of_one_megabyte_is_cut() {
         let shown = ShortenedText::of(&"x".repeat(1_000_000), OUTPUT);
         assert_eq!((shown.left, shown.of_lines), (None, 998_000));
         assert!(shown.head.ends_with(" ⟨… 998,000 more bytes of this line⟩"));
     }
 
     #[test]
-    fn figures_are_for_people() {
+    fn numbers_durations_and_sizes_are_formatted_for_reading() {
         assert_eq!((grouped(0).as_str(), grouped(1_234_567).as_str()), ("0", "1,234,567"));
         assert_eq!(size(52_428_800), "52.4 MB");
     }
@@ -222,7 +222,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
-        fn every_byte_is_shown_or_counted(lines in proptest::collection::vec(prop_oneof![8 => Just("abc".to_owned()), 1 => Just(String::new()), 1 => Just("x".repeat(2_500))], 0..500)) {
+        fn every_byte_of_a_shortened_text_is_shown_or_counted(lines in proptest::collection::vec(prop_oneof![8 => Just("abc".to_owned()), 1 => Just(String::new()), 1 => Just("x".repeat(2_500))], 0..500)) {
             let text = lines.join("\n");
             let trimmed = text.trim_end_matches('\n');
             let shown = ShortenedText::of(&text, OUTPUT);
@@ -231,7 +231,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_that_steers_is_left(text in "(?s).{0,300}") {
+        fn a_shortened_text_contains_no_control_characters(text in "(?s).{0,300}") {
             let shown = ShortenedText::of(&text, OUTPUT);
             prop_assert!(!shown.head.chars().any(|char| (char.is_control() && char != '\n' && char != '\t') || invisible(char)));
         }

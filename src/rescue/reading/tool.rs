@@ -318,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_shows_what_stays_what_goes_and_what_comes() {
+    fn an_edit_shows_unchanged_removed_and_added_lines() {
         let shown: Vec<_> =
             replaced("a\nb\nc", "a\nB\nB2\nc").into_iter().map(|line| (line.kind, line.text)).collect();
         let expected = [
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_patch_have_their_numbers_before_and_after() {
+    fn patch_lines_carry_their_old_and_new_line_numbers() {
         let hunk = Hunk {
             old_start: 7,
             old_lines: 2,
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_relative_only_below_the_directory() {
+    fn a_path_is_relative_only_inside_the_directory() {
         for (path, shown) in
             [("/w/src/a.rs", "src/a.rs"), ("/way/a", "/way/a"), ("/w", "/w"), ("/w/", "/w/"), ("a", "a")]
         {
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_about_what_a_person_would_say() {
+    fn a_tool_call_is_labelled_by_its_description_or_main_argument() {
         let call = |name: &str, input: Value| PageToolCall {
             id: String::new(),
             name: name.into(),

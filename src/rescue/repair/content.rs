@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn only_thinking_that_cannot_be_signed_is_taken_out() {
+    fn only_thinking_blocks_without_a_valid_signature_are_removed() {
         let signed = r#"{"type":"thinking","thinking":"","signature":"RXg="}"#;
         for bad in [
             r#"{"type":"thinking","thinking":"a","signature":""}"#,
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_is_too_large_keeps_its_beginning() {
+    fn an_oversized_result_keeps_its_beginning() {
         for unit in ["x", "é", "\\u00e9", "\\ud83d\\ude00", "\\\\", "\\n"] {
             let long = unit.repeat(LARGEST_RESULT / unit.len() + 1);
             for content in [format!("\"{long}\""), format!(r#"[{{"type":"text","text":"{long}"}}]"#)] {
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_is_too_large_is_named_instead() {
+    fn an_oversized_image_is_replaced_by_a_note() {
         let image = format!(
             r#"{{"type":"image","source":{{"type":"base64","data":"{}"}}}}"#,
             "A".repeat(LARGEST_IMAGE + 1)
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_becomes_an_object_and_a_second_result_a_text() {
+    fn a_text_input_becomes_an_object_and_a_second_result_becomes_text() {
         let call = r#"[{"type":"tool_use","id":"t","name":"X","input":"ls"}]"#;
         assert_eq!(
             mended(call).unwrap(),
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_replaced_or_added() {
+    fn a_json_key_is_replaced_or_added() {
         assert_eq!(with(r#"{"a":1,"b":2}"#, "b", "3").unwrap(), r#"{"a":1,"b":3}"#);
         assert_eq!(with(r#"{"a":1}"#, "b", "3").unwrap(), r#"{"b":3,"a":1}"#);
         assert_eq!(with("{}", "b", "3").unwrap(), r#"{"b":3}"#);

@@ -1501,7 +1501,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_link_is_repaired_only_where_the_client_sends_no_less_afterwards() {
+    fn a_link_is_repaired_only_if_the_client_sends_no_less_afterwards() {
         let with = |changes: &[(usize, Row)]| {
             let mut rows = KEPT;
             for (index, row) in changes {
@@ -1543,7 +1543,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_compaction_summed_up_is_not_joined() {
+    fn a_fork_before_a_compaction_is_not_joined() {
         // Two clients took turns, followed by a compaction that preserves nothing.
         let rows = [
             (1, 0, 0, LinkedRecordKind::Prompt),
@@ -1570,7 +1570,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_is_put_in_among_the_parts_of_a_message_is_one_of_them() {
+    fn a_call_inserted_among_the_parts_of_a_message_belongs_to_the_message() {
         let rows = [
             (1, 0, 0, LinkedRecordKind::Prompt),
             (2, 1, 50, LinkedRecordKind::Assistant),
@@ -1586,7 +1586,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_without_a_parent_follows_what_is_put_in_for_that_of_the_first_one() {
+    fn a_copy_without_a_parent_follows_the_record_inserted_for_the_first_copy() {
         let rows = [
             (1, 0, 0, LinkedRecordKind::Prompt),
             (2, LOST, 0, LinkedRecordKind::Progress),
@@ -1603,7 +1603,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_in_a_line_that_the_client_does_not_read_names_no_end() {
+    fn a_checkpoint_that_the_client_does_not_read_is_not_the_leaf() {
         let rows = [
             (1, 0, 0, LinkedRecordKind::Prompt),
             (2, 1, 50, LinkedRecordKind::Assistant),
@@ -1621,7 +1621,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_goes_on_behind_a_record_whose_first_copy_stands_in_front_of_its_parent() {
+    fn a_branch_continues_after_a_record_whose_first_copy_precedes_its_parent() {
         let rows = [
             (1, 0, 0, LinkedRecordKind::Prompt),
             (3, 2, 50, LinkedRecordKind::Assistant),
@@ -1640,7 +1640,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_a_checkpoint_names_is_looked_for_in_front_of_the_checkpoint() {
+    fn a_record_named_by_a_checkpoint_is_searched_before_the_checkpoint() {
         let rows = [
             (1, 0, 0, LinkedRecordKind::Prompt),
             (2, 1, 50, LinkedRecordKind::Assistant),
@@ -1661,7 +1661,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_at_the_end_does_not_take_the_place_of_the_end() {
+    fn a_copy_at_the_end_does_not_become_the_leaf() {
         let rows = [
             (1, 0, 0, LinkedRecordKind::Prompt),
             (2, 1, 50, LinkedRecordKind::Assistant),

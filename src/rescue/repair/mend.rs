@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_transcript_has_nothing_to_mend() {
+    fn an_intact_transcript_needs_no_repair() {
         for sound in [EDITS, COMPACTED] {
             assert_eq!(classes(sound), []);
             assert_eq!(repaired(sound), sound);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_client_wrote_in_peace_is_taken_for_damage() {
+    fn recorded_transcripts_of_undisturbed_clients_are_not_reported_as_damaged() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
         let (mut left, mut seen) = (vec![root.join("transcripts"), root.join("states")], 0);
         while let Some(dir) = left.pop() {
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mended_transcript_has_nothing_to_mend() {
+    fn a_repaired_transcript_needs_no_further_repair() {
         let call = numbered(EDITS, r#"tool_use","id":"toolu_204_1"#);
         let result = numbered(EDITS, r#"tool_use_id":"toolu_204_1"#);
         let first = numbered(EDITS, r#""type":"attachment""#);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_of_two_clients_are_put_behind_each_other() {
+    fn branches_of_two_clients_are_joined_one_after_the_other() {
         assert_eq!(classes(FORKED), [DamageClass::Fork]);
         let mended = repaired(FORKED);
         assert_eq!(classes(&mended), []);
@@ -297,7 +297,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(200))]
         #[test]
-        fn whatever_is_lost_what_is_mended_stays_mended(
+        fn a_repaired_transcript_stays_repaired_whatever_records_were_lost(
             gone in proptest::collection::vec(0_usize..60, 0..6),
             glued in proptest::collection::vec(0_usize..60, 0..4),
             torn in proptest::collection::vec((0_usize..60, 1_usize..400), 0..3),
@@ -318,7 +318,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        fn arbitrary_bytes_are_repaired_without_remaining_damage(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
             let mended = repaired(&bytes);
             prop_assert!(classes(&mended).is_empty());
         }

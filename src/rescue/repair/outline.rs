@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_keeps_what_links_it_and_loses_what_is_large() {
+    fn a_record_outline_keeps_its_links_and_drops_large_values() {
         let text = r#"{"parentUuid":"p","type":"user","uuid":"u","sessionId":"s","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"LARGE"}]}]},"toolUseResult":{"stdout":"LARGE"}}"#;
         let outline = outline_of(&mut text.as_bytes()).unwrap().unwrap();
         assert!(!outline.contains("LARGE"));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_cut_and_the_record_stays_one() {
+    fn long_texts_are_cut_and_the_record_stays_valid() {
         for unit in ["x", "\u{e9}", r"\u00e9", r"\ud83d\ude00", r"\\", r#"\""#, r"\n"] {
             for shift in 0..7 {
                 let long = format!("{}{}", "y".repeat(shift), unit.repeat(KEPT_TEXT));

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn one_record_is_whole() {
+    fn a_line_with_one_record_is_whole() {
         assert!(Pieces::of(A.as_bytes()).whole);
         assert!(Pieces::of(format!("  {A}\r").as_bytes()).whole);
         assert!(Pieces::of(b"{}").whole, "what it is, others decide");
@@ -242,13 +242,13 @@ mod tests {
     }
 
     #[test]
-    fn glued_records_come_apart() {
+    fn glued_records_are_separated() {
         assert_eq!(told(&format!("{A}{B}")), [format!("+{A}"), format!("+{B}")]);
         assert_eq!(told(&format!("{A}\0\0 {B}\0")), [format!("+{A}"), format!("+{B}")]);
     }
 
     #[test]
-    fn a_record_is_found_behind_a_torn_one_and_a_block_is_not_taken_for_one() {
+    fn a_record_after_a_torn_one_is_found_and_a_content_block_is_not_a_record() {
         let torn = &A[..A.len() - 4];
         assert_eq!(told(&format!("{torn}{B}")), [format!("-{torn}"), format!("+{B}")]);
         let block = r#"{"type":"user","message":{"content":[{"type":"text","text":"x"}"#;
@@ -256,14 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_only_nul_bytes_have_damaged_is_one_again() {
+    fn a_record_damaged_only_by_nul_bytes_is_recovered() {
         let damaged = A.replace("\"x\"", "\"x\0\0\0y\"");
         assert_eq!(told(&damaged), [format!("+{}", A.replace("\"x\"", "\"x\u{fffd}y\""))]);
         assert!(told("\0\0\0").is_empty());
     }
 
     #[test]
-    fn of_a_key_that_comes_twice_the_last_counts() {
+    fn the_last_of_duplicate_keys_counts() {
         let [a, b] = fields(r#"{"a":1,"b":{"a":3},"a":"2"}"#, ["a", "c"]).unwrap();
         assert_eq!((a.map(RawValue::get), b.is_none()), (Some("\"2\""), true));
         assert!(fields("[1]", ["a"]).is_none());

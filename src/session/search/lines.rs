@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_counted_and_not_kept() {
+    fn an_overlong_line_is_counted_but_not_stored() {
         let limit = BLOCK * 3;
         let file = [&b"one\n"[..], &vec![b'x'; BLOCK * 9], b"\nthree\n", &vec![b'y'; limit + 1]].concat();
         let kept = lines(&file, usize::MAX, limit);
@@ -159,7 +159,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn the_lines_are_those_of_the_file(
+        fn the_lines_match_those_of_the_file(
             parts in proptest::collection::vec(prop_oneof![Just(b"\n".to_vec()), Just(b"ab".to_vec()), Just(vec![b'z'; BLOCK - 1]), Just(vec![b'z'; BLOCK * 2])], 0..12),
             at_once in prop_oneof![Just(4099_usize), Just(BLOCK)],
         ) {

@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rarest_part_with_one_written_form_is_looked_for() {
+    fn the_search_uses_the_rarest_part_with_one_written_form() {
         assert_eq!(plain("xyzzy-rare").as_deref(), Some("xyzzy-rare"));
         assert_eq!(plain("say \"plugh\" then\ntab").as_deref(), Some("plugh"));
         assert_eq!(plain("naïve-façade").as_deref(), Some("ve-fa"));
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_expressions_are_refused_in_words() {
+    fn an_invalid_regular_expression_is_refused_with_a_message() {
         let refused = |text: &str| Pattern::new(text, true, false).unwrap_err();
         assert_eq!(
             refused("ab(c").message,
@@ -398,7 +398,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_sieve_passes_every_text_that_matches(
+        fn the_sieve_accepts_every_matching_text(
             before in "[a-c\"\n]{0,6}", needle in "[ab K\"\\\\/\n\t<é日ſ😀\u{7f}]{1,6}", after in "[a-c]{0,6}",
             ways in proptest::collection::vec(0_u8..5, 1..5), ignore_case in any::<bool>(),
         ) {
@@ -411,7 +411,7 @@ mod tests {
         }
 
         #[test]
-        fn the_sieve_of_an_expression_passes_every_text_that_matches(
+        fn the_sieve_accepts_every_text_that_matches_a_regular_expression(
             parts in proptest::collection::vec(prop_oneof![
                 Just("a"), Just("é"), Just("."), Just("[ab]"), Just("(?:ab|日)"), Just("b+"), Just("/"), Just("\n"), Just("^"),
                 Just("(a\")"), Just("a{2}"), Just("b?"), Just(r"\w"), Just("$"), Just("(?:b|a{2,3}|k)")], 1..5),

@@ -586,7 +586,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_has_who_said_it() {
+    fn every_text_has_a_role() {
         use SearchRole::{Assistant, System, Tool, User};
         for (line, role, text) in [
             (r#"{"type":"user","message":{"content":"a\n\"b\""}}"#, User, "a\n\"b\""),
@@ -639,7 +639,7 @@ mod tests {
     }
 
     #[test]
-    fn boilerplate_says_nothing() {
+    fn boilerplate_yields_no_text() {
         for line in [
             r#"{"type":"attachment","attachment":{"type":"prompt_snapshot","systemPrompt":["x"]},"rendered":[{"content":"x"}]}"#,
             r#"{"type":"api-request-blob","message":{"role":"user","content":[{"type":"text","text":"x"}]}}"#,
@@ -652,7 +652,7 @@ mod tests {
     }
 
     #[test]
-    fn glued_cut_and_damaged_records_give_what_is_whole() {
+    fn glued_cut_and_damaged_records_yield_their_intact_text() {
         let glued = r#"{"type":"system","content":"a"}{"type":"system","content":"b"}{"type":"sys"#;
         assert_eq!(said(glued), [(SearchRole::System, "a".into()), (SearchRole::System, "b".into())]);
         let cut = r#"{"type":"system","content":"a\ud83d b\ud83d\ude00 \udc00\\ud83d"}"#;

@@ -542,7 +542,7 @@ mod tests {
     }
 
     #[test]
-    fn prompts_are_counted_whatever_stands_between_them() {
+    fn prompts_are_counted_whatever_records_are_between_them() {
         let file = concat!(
             r#"{"type":"ai-title","aiTitle":"needle title"}"#,
             "\n",
@@ -592,7 +592,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queued_prompt_that_was_never_sent_is_found_and_a_sent_one_only_once() {
+    fn an_unsent_queued_prompt_is_found_and_a_sent_one_only_once() {
         let file = concat!(
             r#"{"type":"queue-operation","operation":"enqueue","content":"needle sent"}"#,
             "\n",
@@ -607,7 +607,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_named_and_the_rest_searched() {
+    fn an_overlong_line_is_reported_and_the_rest_is_searched() {
         let long = "x".repeat(LONGEST_LINE);
         let file = format!(
             "{{\"type\":\"system\",\"content\":\"needle {long}\"}}\n{{\"type\":\"system\",\"content\":\"needle\"}}\n"
@@ -618,7 +618,7 @@ mod tests {
     }
 
     #[test]
-    fn a_match_across_two_blocks_is_seen() {
+    fn a_match_across_two_blocks_is_found() {
         let needle = format!("needle \"{}\" end of it", "n".repeat(100));
         // The line ends around the end of the first block, and later starts there.
         for from in (SIEVED - 260..SIEVED - 140).chain((SIEVED - 140..SIEVED).step_by(3)) {
@@ -635,7 +635,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_with_a_match_at_its_end_is_read_like_any_other() {
+    fn matches_at_any_position_of_a_long_file_are_found() {
         let record =
             |text: &str| json!({"type": "user", "message": {"content": text}, "cwd": "/w"}).to_string();
         let filler = "x".repeat(1000);
@@ -660,7 +660,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_with_a_name_is_never_ruled_out() {
+    fn a_line_with_a_session_name_is_never_excluded() {
         let made = [
             r#"{"sessionId":"s","type":"custom-title","customTitle":"a"}"#,
             r#"{"type":"assistant","message":{"content":[]}}{"type":"agent-name","agentName":"a"}"#,
@@ -767,7 +767,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
         #[test]
-        fn finds_what_decoding_everything_finds(
+        fn the_search_finds_what_full_decoding_finds(
             values in proptest::collection::vec(record(), 0..8), ways in proptest::collection::vec(0_u8..4, 1..6),
             needle in "[ab \"\\\\/\n\té日😀]{1,3}", ignore_case in any::<bool>(), cut in 0_usize..12,
         ) {
@@ -792,7 +792,7 @@ mod tests {
         }
 
         #[test]
-        fn survives_any_bytes(file in proptest::collection::vec(any::<u8>(), 0..2000), text in "[a-z\"]{1,2}|.") {
+        fn the_search_survives_arbitrary_bytes(file in proptest::collection::vec(any::<u8>(), 0..2000), text in "[a-z\"]{1,2}|.") {
             found(&query(&text), &file);
         }
     }

@@ -184,7 +184,7 @@ mod tests {
     use std::io::Write as _;
 
     #[test]
-    fn a_match_across_any_two_blocks_is_seen_however_the_file_is_read() {
+    fn a_match_across_any_two_blocks_is_found_however_the_file_is_read() {
         let needle = "needle".repeat(30);
         let pattern = Pattern::new(&needle, false, false).unwrap();
         let sieve = pattern.sieve().unwrap();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_read_again_is_the_whole_file_wherever_the_block_at_hand_lies() {
+    fn a_reread_file_is_complete_wherever_the_current_block_is() {
         let bytes: Vec<u8> = (0..1000_u16).flat_map(u16::to_be_bytes).collect();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&bytes).unwrap();

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_match_is_shown_in_one_line_with_its_place() {
+    fn a_match_is_shown_in_one_line_with_its_position() {
         assert_eq!(shown("one\n\n\ttwo 😀 three\n", "three"), ("one two 😀 three".into(), "three".into()));
         assert_eq!(shown("a \u{1b}[31mred\u{1b}[0m b", "red"), ("a red b".into(), "red".into()));
         assert_eq!(
@@ -109,7 +109,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_place_is_always_within_one_clean_line(text in "(?s).{0,400}", from in 0_usize..400, length in 0_usize..400) {
+        fn the_match_position_is_always_inside_the_sanitised_line(text in "(?s).{0,400}", from in 0_usize..400, length in 0_usize..400) {
             let from = text.floor_char_boundary(from);
             let to = text.floor_char_boundary(from + length);
             let (line, span) = snippet(&text, &(from..to.max(from)));

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_of_the_first_match_is_told_however_the_file_is_cut() {
+    fn the_line_of_the_first_match_is_correct_for_any_block_size() {
         let text = (1..=400).map(|number| number.to_string()).collect::<Vec<_>>().join("\n");
         for piece in [16, 40, 100, 4096] {
             for (regex, line) in [("^1$", 1), ("^250$", 250), ("^400$", 400), ("40", 40)] {

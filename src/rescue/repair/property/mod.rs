@@ -126,7 +126,7 @@ fn keep(seed: u64, sample: &Sample) {
 }
 
 #[test]
-fn a_repair_harms_no_conversation_and_brings_back_what_damage_hid() {
+fn a_repair_harms_no_conversation_and_restores_hidden_turns() {
     let seeds = seeds();
     let count = seeds.len() as u64;
     let (mut failures, mut damaged, mut hidden, mut refused) = (Vec::new(), 0_u64, 0_u64, Vec::new());
@@ -153,7 +153,7 @@ fn a_repair_harms_no_conversation_and_brings_back_what_damage_hid() {
 }
 
 #[test]
-fn a_repair_that_joins_every_branch_brings_back_what_users_left() {
+fn a_repair_that_joins_every_branch_restores_abandoned_turns() {
     let returned = joining_any_branch(|| {
         (0..300).filter(|seed| harm(&sample(*seed)).is_some_and(|why| why.contains("gone back"))).count()
     });
@@ -232,7 +232,7 @@ mod roots {
     }
 
     #[test]
-    fn parallel_calls_are_kept_when_the_damage_is_repaired_that_made_the_client_send_them() {
+    fn parallel_calls_are_sent_after_a_repair_if_the_damage_made_the_client_send_them() {
         let mut records = kept_turn("toolu_a");
         records[5]["parentUuid"] = id(99).into();
         let damaged = file(&records);
@@ -247,7 +247,7 @@ mod roots {
     }
 
     #[test]
-    fn a_call_that_is_sent_with_the_result_of_another_gets_its_own_back() {
+    fn a_call_sent_with_the_result_of_another_call_gets_its_own_result() {
         let mut records = kept_turn("call_0");
         records.extend([
             record(10, 9, Some("msg_3"), &call("call_0", 10)),
@@ -261,7 +261,7 @@ mod roots {
     }
 
     #[test]
-    fn a_call_and_a_start_that_were_lost_together_come_back_together() {
+    fn a_call_and_a_start_lost_together_are_both_restored() {
         let mut progress = record(3, 2, None, &Value::Null);
         progress["type"] = "progress".into();
         let records = [
@@ -278,7 +278,7 @@ mod roots {
     }
 
     #[test]
-    fn an_end_in_front_of_a_compaction_is_no_right_end() {
+    fn a_leaf_before_a_compaction_is_not_a_valid_leaf() {
         let mut summary = record(4, 3, None, &text(4));
         summary["isCompactSummary"] = true.into();
         let mut attachment = record(6, 5, None, &Value::Null);
@@ -298,7 +298,7 @@ mod roots {
     }
 
     #[test]
-    fn a_checkpoint_of_another_session_in_front_of_a_compaction_is_not_followed() {
+    fn a_checkpoint_of_another_session_before_a_compaction_is_ignored() {
         let mut other = record(3, 0, None, &text(3));
         other["sessionId"] = "20000000-0000-4000-8000-000000000000".into();
         let records = [
