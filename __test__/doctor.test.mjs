@@ -131,7 +131,7 @@ test('a link in place of the note, and two sets of hooks, are reported', posix, 
   const { status, of } = await doctor();
   assert.deepEqual([status, of('note')[0].status], [1, 'fail']);
   assert.match(of('note')[0].fact, /is a symbolic link/);
-  assert.deepEqual([of('hooks')[0].status, of('hooks')[0].next], ['warn', 'mend HANDOFF.md and run it again']);
+  assert.deepEqual([of('hooks')[0].status, of('hooks')[0].next], ['warn', 'repair HANDOFF.md and run cc-session-recover doctor again']);
   unlinkSync(join(place.project, 'HANDOFF.md'));
   writeFileSync(join(place.project, 'HANDOFF.md'), Buffer.from([255, 254, 0]));
   assert.match((await doctor()).of('note')[0].fact, /not UTF-8/);

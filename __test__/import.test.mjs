@@ -81,7 +81,7 @@ test('import overwrites no existing file and writes nothing else beside it', asy
     const before = contents(place.claude);
     const { status, stderr } = await place.run(['import', saved]);
     assert.equal(status, 4, path);
-    assert.match(stderr, /exists already, is not what was exported, and is not overwritten\n {2}next: /);
+    assert.match(stderr, /exists already, differs from the export, and is not overwritten\n {2}next: /);
     assert.deepEqual(contents(place.claude), before);
     rmSync(file);
   }
@@ -263,7 +263,7 @@ test('what is no export, and what does not exist, have errors of their own', asy
   assert.match(missing.stderr, /could not open.*\n {2}next: /s);
   const other = await place.run(['import', place.project]);
   assert.equal(other.status, 5);
-  assert.match(other.stderr, /is no export: it has no manifest\.json/);
+  assert.match(other.stderr, /is not a complete export: it has no manifest\.json/);
   assert.equal((await place.run(['import', saved, '--config-dir', join(place.root, 'none')])).status, 3);
   assert.equal((await place.run(['import', saved, '--project', join(place.root, 'none')])).status, 3);
   assert.equal((await place.run(['import'])).status, 2);

@@ -250,7 +250,7 @@ test('resume suggests restore for a kept session whose transcript is gone but wh
   rmSync(transcript);
   const { status, stderr } = await place.run(['resume', ID, '--print-command']);
   assert.equal(status, 3, stderr);
-  assert.match(stderr, new RegExp(`bring it back: cc-session-recover restore ${ID}`));
+  assert.match(stderr, new RegExp(`restore it: cc-session-recover restore ${ID}`));
   assert.doesNotMatch(stderr, /cannot be resumed/);
   assert.equal((await place.run(['restore', ID])).status, 0);
 });

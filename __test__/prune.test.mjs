@@ -115,7 +115,7 @@ test('prune retention comes from the command line, then the configuration, and i
   writeFileSync(join(place.root, 'config.json'), '{"retention":{"exportsDays":"never"}}');
   const { status, stderr } = await place.run(['prune', '--yes']);
   assert.equal(status, 1);
-  assert.match(stderr, /retention\.exportsDays: .*"never"[\s\S]*next: mend the configuration; nothing was deleted/);
+  assert.match(stderr, /retention\.exportsDays: .*"never"[\s\S]*next: fix the configuration; nothing was deleted/);
   assert.equal(existsSync(old), true);
   // Another key of an invalid configuration may have been meant to retain more, so nothing is deleted.
   writeFileSync(join(place.root, 'config.json'), '{"retention":{"exportsDays":365},"heartbeats":1}');

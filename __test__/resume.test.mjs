@@ -105,7 +105,7 @@ test('resume --with uses the launcher in place of claude, and reports a missing 
   assert.equal(status, 7, output);
   assert.deepEqual(readFileSync(record, 'utf8').split('\n').slice(0, 3), [place.project, 'work', `--resume=${id}`]);
   const [plan] = answer(await place.run(['resume', id, '--with', './claude', '--json'], { env, cwd: join(place.root, 'bin') }).then((result) => ({ ...result, status: result.status === 4 ? 0 : result.status }))).plans;
-  assert.deepEqual([plan.action, plan.why], ['refused', './claude is no program on PATH outside of the project']);
+  assert.deepEqual([plan.action, plan.why], ['refused', './claude on PATH outside the project']);
 });
 
 test('resume does not start a client that lies in the project', { skip: linux }, async (t) => {
@@ -123,7 +123,7 @@ test('resume does not start a client that lies in the project', { skip: linux },
   if (['/usr/bin/claude', '/bin/claude'].some(existsSync)) return t.skip('a claude is installed among the system programs');
   const { status, output } = await onTerminal([process.execPath, join(ROOT, 'bin', 'cc-session-recover.js'), 'resume', id], { cwd: place.project, env });
   assert.equal(status, 3, output);
-  assert.match(output, /claude was not found on PATH outside of the project/);
+  assert.match(output, /cannot find claude on PATH outside the project/);
   assert.equal(existsSync(record) || existsSync(join(place.project, 'ran')), false);
 });
 

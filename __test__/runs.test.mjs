@@ -60,7 +60,7 @@ test('a session whose transcript was rewritten during a run is held with the res
   looks(await place.run(['watch', '--until-done', '--json']));
   const { phase, plan } = scene.incident(id);
   assert.equal(phase, 'held');
-  const [, command] = /cc-session-recover (restore .*) puts the snapshot back/.exec(plan.why) ?? assert.fail(plan.why);
+  const [, command] = /cc-session-recover (restore .*)` restores the snapshot/.exec(plan.why) ?? assert.fail(plan.why);
   const restored = await place.run(command.split(' '));
   assert.equal(restored.status, 0, restored.stderr);
   assert.deepEqual(readFileSync(transcript), before);
@@ -83,7 +83,7 @@ test('a run uses the launcher and arguments that the user configured', { skip },
   assert.equal(scene.starts(id).length, 1);
   const unknown = await place.run(['resume', id, '--now', '--with', 'no-such-launcher'], { env });
   assert.equal(unknown.status, 3);
-  assert.match(unknown.stderr, /no-such-launcher is no program on PATH outside of the project/);
+  assert.match(unknown.stderr, /no-such-launcher on PATH outside the project/);
 });
 
 test('watch checks again as soon as a file changes, before the next poll', { skip }, async (t) => {

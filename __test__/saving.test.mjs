@@ -238,7 +238,7 @@ test('the user is warned of a transcript that no longer grows before the prompt 
   silent(await stop('Two.'));
   silent(await prompt());
   silent(await stop('Three.'));
-  assert.match(toldBy(await prompt()), /: its transcript no longer grows\. .* Next: look whether its directory is writable and the disk is not full, then go on in a new session\.$/);
+  assert.match(toldBy(await prompt()), /: its transcript no longer grows\. .* Next: check that its directory is writable and the disk is not full, then continue in a new session\.$/);
 });
 
 test('a prompt of a session with nothing to report starts only the shell', posix, async (t) => {
@@ -402,7 +402,7 @@ test('plugin hooks store their flags beside their own launcher and remove them w
   assert.ok(!existsSync(own));
   silent(await prompt());
   writeFileSync(own, '');
-  assert.match((await place.run(['plugin', '--remove', '--dry-run'])).stderr, /hooks\/cc-session-recover\/unsaved: warnings that nobody has seen yet/);
+  assert.match((await place.run(['plugin', '--remove', '--dry-run'])).stderr, /hooks\/cc-session-recover\/unsaved: warnings that were not shown yet/);
   assert.ok(existsSync(own));
   assert.equal((await place.run(['plugin', '--remove', '--yes'])).status, 0);
   assert.ok(!existsSync(directory));

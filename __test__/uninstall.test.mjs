@@ -25,7 +25,7 @@ test('uninstall leaves nothing of init in an unchanged project', async (t) => {
   const { place } = await installed(t, null);
   const { status, stdout, stderr } = await place.run(['uninstall']);
   assert.equal(status, 0, stderr);
-  assert.match(stdout, /^Recovery is taken out of /);
+  assert.match(stdout, /^Removed recovery from /);
   assert.deepEqual(Object.keys(treeOf(place.project)).filter((name) => name !== 'HANDOFF.md' && name !== '.claude'), []);
 });
 

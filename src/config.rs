@@ -565,8 +565,8 @@ pub fn webhook_address(url: &str) -> Result<Uri> {
         Error::new(Code::ConfigInvalid, format!("notify.webhook: {why}"))
             .hint("give an https address, or an http address on 127.0.0.1, ::1 or localhost")
     };
-    let uri: Uri = url.parse().map_err(|_| invalid("is no address"))?;
-    let authority = uri.authority().ok_or_else(|| invalid("is no whole address"))?;
+    let uri: Uri = url.parse().map_err(|_| invalid("is not a valid URL"))?;
+    let authority = uri.authority().ok_or_else(|| invalid("has no host"))?;
     if authority.as_str().contains('@') {
         return Err(invalid("must not carry a user name or password"));
     }

@@ -76,7 +76,7 @@ export const DAMAGED = account('5511aaaa', {
   work: { answers: 12, calls: 40, tokens: 84_000 },
   group: 'needs-you',
   needsYou: true,
-  next: { action: 'resume', reason: 'transcript-damaged', why: 'its conversation forked; cc-session-recover restore 5511aaaa puts the snapshot back' },
+  next: { action: 'resume', reason: 'transcript-damaged', why: 'its conversation forked; `cc-session-recover restore 5511aaaa` restores the snapshot' },
 });
 
 export const WAITS = account('0badcafe', { title: 'Weekly report', phase: 'waiting', endedAt: null, resetsAt: '2026-03-02T05:00:00Z', why: '5-hour usage limit reached', next: { action: 'wake', at: '2026-03-02T05:02:30Z', why: '5-hour usage limit reached' } });
@@ -85,7 +85,7 @@ export const RUNNING = account('4444dead', { title: 'Load test', phase: 'attempt
 
 export const MOVED_ON = account('99bb0000', { kept: 'journal', stop: 'network', message: null, resetsAt: null, phase: 'moved-on', why: 'a person went on in the session', commands: { cwd: null, resume: null } });
 
-export const CANCELLED = account('aacc0000', { title: null, phase: 'cancelled', why: 'cancelled by a person' });
+export const CANCELLED = account('aacc0000', { title: null, phase: 'cancelled', why: 'cancelled by the user' });
 
 export const GIVEN_UP = account('deadbeef', { stop: 'server-error', phase: 'given-up', attempts: Array.from({ length: 3 }, (_, index) => ({ at: `2026-03-01T22:0${index}:00Z`, action: 'wake', outcome: 'stopped-again', snapshot: null, result: null })), group: 'needs-you', needsYou: true, next: { action: 'resume', why: 'six attempts did not help: try it by hand' } });
 

@@ -69,7 +69,7 @@ export function importReport(fields = {}) {
     cwd: '/home/me/work/api',
     files: [{ path: `${id}.jsonl`, to: transcript, bytes: 1_234_567, digest: DIGEST }],
     bytes: 1_234_567,
-    left: [{ path: 'HANDOFF.md', why: 'is not put into a project: copy it by hand if you need it' }],
+    left: [{ path: 'HANDOFF.md', why: 'is not imported into a project: copy it by hand if you need it' }],
     commands: { cwd: '/home/me/work/api', env: {}, resume: ['claude', `--resume=${id}`], export: null, kill: null },
     hint: null,
     log: `${STATE}/SESSION-LOG-2026-03-02.md`,
@@ -82,7 +82,7 @@ export function pruneReport(fields = {}) {
   const { id } = made('3f2a9c1d');
   const removed = [
     { kind: 'export', session: id, path: LIVE.path, madeAt: '2025-11-02T03:42:00Z', bytes: 1_302_993, why: 'is older than 90 days' },
-    { kind: 'snapshot', session: made('77aa0000').id, path: `${STATE}/snapshots/x/s.jsonl`, madeAt: '2026-02-02T03:42:00Z', bytes: 61_400_000, why: 'all together take too much room' },
+    { kind: 'snapshot', session: made('77aa0000').id, path: `${STATE}/snapshots/x/s.jsonl`, madeAt: '2026-02-02T03:42:00Z', bytes: 61_400_000, why: 'exceeds the total size limit' },
     { kind: 'page', session: id, path: `${STATE}/pages/20251102T034200Z-READING-${id}.html`, madeAt: '2025-11-02T03:42:00Z', bytes: 4_812_000, why: 'is older than 90 days' },
     { kind: 'record', session: made('77aa0000').id, path: `${STATE}/sessions/${made('77aa0000').id}`, madeAt: '2026-02-20T03:42:00Z', bytes: 612, why: 'its transcript is gone' },
     { kind: 'leftover', session: id, path: `${STATE}/exports/.x.1.part`, madeAt: null, bytes: 12, why: 'was never finished' },
@@ -103,4 +103,4 @@ export function logReport(fields = {}) {
 
 export const CHAIN = { sound: true, lines: 412, chained: 400, unchained: 12, breaks: [], head: DIGEST };
 
-export const BROKEN = { ...CHAIN, sound: false, breaks: [{ path: `${STATE}/journal.jsonl`, line: 77, why: 'does not follow the line before it: something was changed, taken out or put in' }] };
+export const BROKEN = { ...CHAIN, sound: false, breaks: [{ path: `${STATE}/journal.jsonl`, line: 77, why: 'does not match the line before it: a line was changed, removed or inserted' }] };

@@ -33,9 +33,9 @@ const TOOLS = [
   { pid: 4740, startToken: '118460', command: 'claude', startedAt: null, fate: 'kept' },
 ];
 
-const RISKS = ['It is in the middle of a turn: the answer that is being made, and what a tool has not told yet, are lost.', '2 processes run below it, and may go on without it; --tree ends them too.'];
+const RISKS = ['It is in the middle of a turn: the current answer, and results that tools have not returned yet, are lost.', '2 processes run below it, and may continue without it; --tree ends them too.'];
 
-export const PLANNED = killReport(made.WAITING, { dryRun: true, risks: RISKS, children: TOOLS, notes: ['left alone, it would be continued by itself'] });
+export const PLANNED = killReport(made.WAITING, { dryRun: true, risks: RISKS, children: TOOLS, notes: ['if left alone, it would continue by itself'] });
 
 export const FRESH = { ...killReport(made.IDLE, { dryRun: true, risks: ['Nothing was said in it yet: there is nothing to resume.'] }), session: null, tty: null, startedAt: null };
 

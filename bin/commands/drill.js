@@ -116,7 +116,7 @@ function textTeller(io) {
     done(/** @type {Ending} */ { ok, client, requests, continues, kept }) {
       const who = client.stub ? 'the stub client' : `Claude Code ${client.version ?? ''}`.trim();
       io.line();
-      io.line(ok ? `Recovery works here: ${who} stopped at a limit and went on by itself (${requests} requests, ${continues} continue).` : `The session of ${who} did not go on by itself.`);
+      io.line(ok ? `Recovery works here: ${who} stopped at a limit and continued without you (${requests} requests, ${continues} continue).` : `The session of ${who} did not continue.`);
       if (kept !== null) io.line(`Kept to look at: ${kept}`);
     },
   };

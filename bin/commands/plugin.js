@@ -77,7 +77,7 @@ function printDone({ directory, remove, changed, files, warnings, next }, io) {
   const shown = io.clean(directory);
   if (!changed) io.line(remove ? `Nothing of the plugin is in ${shown}; nothing was changed.` : `The plugin is in ${shown} already; nothing was changed.`);
   else {
-    io.line(`The plugin is ${remove ? 'taken out of' : 'written to'} ${io.colours.bold(shown)}.\n`);
+    io.line(`The plugin is ${remove ? 'removed from' : 'written to'} ${io.colours.bold(shown)}.\n`);
     printSteps(files, directory, io);
   }
   printWarnings(warnings, io);

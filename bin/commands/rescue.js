@@ -124,7 +124,7 @@ async function menu(io) {
     io.lines(linesOf(report, { flat: true }, io));
     printLeftOut(report, {}, io);
     const choices = report.sessions.map((/** @type {Session} */ session) => ({ value: session.id, label: choiceOf(session, (io.width ?? 80) - 8) }));
-    const id = await asked.choose('Which session?', [...choices, { value: 'again', label: 'look again', key: 'l' }, { value: 'quit', label: 'quit', key: 'q' }]);
+    const id = await asked.choose('Which session?', [...choices, { value: 'again', label: 'refresh', key: 'l' }, { value: 'quit', label: 'quit', key: 'q' }]);
     if (id === null) return left(io);
     if (id === 'quit') return exitOf.shown();
     const session = report.sessions.find((/** @type {Session} */ one) => one.id === id);

@@ -80,7 +80,7 @@ async function runNow(args, io) {
   const { exitOf } = require('../lib/exit.js');
   const { runLines } = require('../lib/screens/run.js');
   const report = await io.during(
-    'the session goes on',
+    'the session continues',
     loadAddon().resumeNow({
       ...(args.session === undefined ? {} : { session: args.session }),
       ...(args.latest ? { latest: true } : {}),

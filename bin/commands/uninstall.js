@@ -56,7 +56,7 @@ module.exports = {
     }
 
     if (!nothing && !args.json && !args.yes && io.isTerminal) {
-      io.line(`This would take recovery out of ${io.clean(plan.project)}:\n`);
+      io.line(`This would remove recovery from ${io.clean(plan.project)}:\n`);
       printSteps(steps, plan.project, io);
       printWarnings(plan.warnings, io);
       if (!(await io.confirm('\nGo on?'))) {
@@ -68,7 +68,7 @@ module.exports = {
     if (args.json) {
       io.json(report);
     } else if (report.changed) {
-      io.line(`Recovery is taken out of ${io.colours.bold(io.clean(report.project))}.\n`);
+      io.line(`Removed recovery from ${io.colours.bold(io.clean(report.project))}.\n`);
       printSteps(report.files, report.project, io);
     } else {
       io.line(`Nothing of ours is in ${io.clean(report.project)}; nothing was changed.`);

@@ -17,7 +17,7 @@ async function openSession({ plans: [plan], problems }) {
   if (plan.program === null) {
     const wrong = problems.find(({ code }) => code === 'CLIENT_NOT_FOUND');
     if (wrong !== undefined) throw new RecoverError(wrong.code, wrong.message, { path: wrong.path });
-    throw new RecoverError('CLIENT_NOT_FOUND', 'claude was not found on PATH outside of the project', { hint: 'install Claude Code, or set CC_RECOVER_CLAUDE to its absolute path' });
+    throw new RecoverError('CLIENT_NOT_FOUND', 'cannot find claude on PATH outside the project', { hint: 'install Claude Code, or set CC_RECOVER_CLAUDE to its absolute path' });
   }
   return giveTerminal(plan);
 }

@@ -217,7 +217,7 @@ function createOutput(streams) {
      * @returns {Promise<boolean>}
      */
     async confirm(question, assumed = true) {
-      if (!isTerminal()) throw new UsageError('there is no terminal to ask on', 'give --yes to go on without being asked');
+      if (!isTerminal()) throw new UsageError('there is no terminal to ask on', 'add --yes to continue without a question');
       const { createInterface } = require('node:readline/promises');
       const terminal = createInterface({ input: streams.stdin, output: stdout() });
       const closed = new Promise((resolve) => terminal.once('close', () => resolve('no')));

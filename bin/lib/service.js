@@ -89,7 +89,7 @@ async function uninstall(options, io) {
   else if (failed(report)) printFailure(report, io);
   else {
     io.line(`The supervisor is no longer started at a login.\n\n  ${io.colours.dim(`removed ${clean(report.file.path)}`)}`);
-    if (report.unreachable !== null) io.error(`${clean(report.unreachable)}: a supervisor that runs somewhere else goes on until it is ended`);
+    if (report.unreachable !== null) io.error(`${clean(report.unreachable)}: a supervisor that runs elsewhere continues until it is stopped`);
   }
   if (!options.json) printWarnings(report.warnings, io);
   return exitOf.service({ nothing, failed: failed(report) });
@@ -156,7 +156,7 @@ function failed({ commands }) {
 function printFailure(report, io) {
   const step = report.commands.find(({ done, mayFail }) => done === false && !mayFail);
   io.error(`cc-session-recover: ${words(/** @type {CommandStep} */ (step))}: ${clean(step?.complaint ?? '')}`);
-  if (report.file.action !== 'remove') io.error(`  next: mend that, then run it again; the file is in place (${clean(report.file.path)})`);
+  if (report.file.action !== 'remove') io.error(`  next: fix that, then run it again; the file is in place (${clean(report.file.path)})`);
   else io.error(`  next: the file is removed (${clean(report.file.path)}); run the command above by hand`);
 }
 

@@ -19,9 +19,9 @@ pub fn locate(env: &Environment, project: Option<&Path>) -> Result<PathBuf> {
     };
     if let Some(named) = env.var("CC_RECOVER_CLAUDE").map(PathBuf::from) {
         let wrong = if !named.is_absolute() {
-            "CC_RECOVER_CLAUDE is no absolute path"
+            "CC_RECOVER_CLAUDE is not an absolute path"
         } else if !named.is_file() {
-            "CC_RECOVER_CLAUDE names no file"
+            "CC_RECOVER_CLAUDE does not name a file"
         } else if which::which_in(&named, None::<&std::ffi::OsStr>, env.cwd()).is_err() {
             "CC_RECOVER_CLAUDE names a file that is not executable"
         } else {
@@ -37,7 +37,7 @@ pub fn locate(env: &Environment, project: Option<&Path>) -> Result<PathBuf> {
         .and_then(|path| which::which_in_all("claude", Some(path), env.cwd()).ok())
         .and_then(|mut found| found.find(|program| program.is_absolute() && outside(program)))
         .ok_or_else(|| {
-            Error::new(Code::ClientNotFound, "claude was not found on PATH outside of the project")
+            Error::new(Code::ClientNotFound, "cannot find claude on PATH outside the project")
                 .hint("install Claude Code, or set CC_RECOVER_CLAUDE to its absolute path")
         })
 }
@@ -58,9 +58,8 @@ pub fn launcher(env: &Environment, line: &str, project: Option<&Path>) -> Result
         line.split_whitespace().collect()
     };
     let Some((program, arguments)) = words.split_first() else {
-        return Err(
-            Error::new(Code::Usage, "--with names no program").hint("give one, such as --with \"ccs work\"")
-        );
+        return Err(Error::new(Code::Usage, "--with requires a program")
+            .hint("give one, such as --with \"ccs work\""));
     };
     let path = Path::new(program);
     let excluded = crate::program::excluded_directory(env, project);
@@ -76,7 +75,7 @@ pub fn launcher(env: &Environment, line: &str, project: Option<&Path>) -> Result
         crate::program::find(env, program, project)
     };
     let found = found.ok_or_else(|| {
-        Error::new(Code::ClientNotFound, format!("{program} is no program on PATH outside of the project"))
+        Error::new(Code::ClientNotFound, format!("cannot find {program} on PATH outside the project"))
             .hint("name a program on PATH, or give its absolute path")
     })?;
     let arguments = arguments.iter().map(|word| (*word).to_owned());
@@ -151,9 +150,9 @@ mod tests {
         std::fs::set_permissions(&named, std::fs::Permissions::from_mode(0o644)).unwrap();
         for (path, wrong) in [
             (named, "names a file that is not executable"),
-            (root.path().join("nothing"), "names no file"),
-            (root.path().to_owned(), "names no file"),
-            (PathBuf::from("claude"), "is no absolute path"),
+            (root.path().join("nothing"), "does not name a file"),
+            (root.path().to_owned(), "does not name a file"),
+            (PathBuf::from("claude"), "is not an absolute path"),
         ] {
             let error = locate(&with(&path), None).unwrap_err();
             assert_eq!(error.message, format!("CC_RECOVER_CLAUDE {wrong}"));

@@ -185,7 +185,7 @@ pub fn read_records_with(home: &ClaudeHome, problems: &mut Vec<Error>) -> Vec<Re
             None => problems.push(
                 Error::new(
                     Code::TranscriptUnreadable,
-                    format!("process {pid} may hold a session, but its record cannot be read"),
+                    format!("process {pid} may have a session open, but its record cannot be read"),
                 )
                 .at(&path),
             ),

@@ -26,11 +26,11 @@ impl Role {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Client => "a client of Claude Code",
-            Self::Daemon => "the daemon of Claude Code, which keeps background sessions",
+            Self::Daemon => "the daemon of Claude Code, which runs background sessions",
             Self::PtyHost => "a terminal host of a background session of Claude Code",
-            Self::Spare => "a spare worker of Claude Code, which holds no session",
-            Self::Errand => "Claude Code, but holds no session",
-            Self::Other => "no client of Claude Code",
+            Self::Spare => "a spare worker of Claude Code, which has no session open",
+            Self::Errand => "Claude Code, but has no session open",
+            Self::Other => "not a client of Claude Code",
         }
     }
 }

@@ -119,7 +119,7 @@ pub fn value_of(path: &Path) -> Option<Result<Value, String>> {
     match parsed {
         Ok(None) => Some(Ok(Value::Object(serde_json::Map::new()))),
         Ok(Some(value)) if value.is_object() => Some(Ok(value)),
-        Ok(Some(_)) => Some(Err("is no object".to_owned())),
+        Ok(Some(_)) => Some(Err("is not a JSON object".to_owned())),
         Err(error) => Some(Err(error.to_string())),
     }
 }

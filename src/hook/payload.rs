@@ -65,7 +65,7 @@ impl Refusal {
     pub const fn why(self) -> &'static str {
         match self {
             Self::NotAnEvent => "not an event",
-            Self::SessionId => "the session id is no UUID",
+            Self::SessionId => "the session id is not a UUID",
             Self::Transcript => "the transcript path is not the session's own",
         }
     }

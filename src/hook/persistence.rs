@@ -117,7 +117,7 @@ impl Hook<'_> {
             let mut fresh: Vec<ShadowEntry> =
                 typed.map(|prompt| ShadowEntry::new(Who::Person, &prompt.text, prompt.at)).collect();
             fresh.push(ShadowEntry::new(Who::Claude, said, Some(at)));
-            shadow::keep(state, &payload.session, fresh)?;
+            shadow::append_to_shadow_log(state, &payload.session, fresh)?;
         }
         if !report {
             return Ok(());

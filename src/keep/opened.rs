@@ -79,8 +79,10 @@ impl OpenedSession {
     pub fn open(state: &StateDir, kept: KeptSession) -> Result<Self> {
         let dir = UnpackDirectory::new(state);
         let home = ClaudeHome::new(dir.path());
-        let missing =
-            || Error::new(Code::SessionNotFound, "no transcript of it is kept").at(state.kept(&kept.session));
+        let missing = || {
+            Error::new(Code::SessionNotFound, "no kept transcript of this session exists")
+                .at(state.kept(&kept.session))
+        };
         let project = kept.transcript.parent().and_then(Path::file_name).ok_or_else(missing)?;
         let transcript = home.projects().join(project).join(format!("{}.jsonl", kept.session));
         let parts = whole_transcript(state, &kept);

@@ -103,7 +103,9 @@ fn pack_session(
     packed: &mut Packed,
 ) -> Result<()> {
     let Some(_lock) = Lock::try_take(&state.kept_lock(session))? else {
-        return Err(Error::new(Code::StateLocked, "is kept by a hook at this moment").at(state.kept(session)));
+        return Err(
+            Error::new(Code::StateLocked, "a hook is working on the kept session").at(state.kept(session))
+        );
     };
     let Some(mut kept) = kept_of(state, session)? else { return Ok(()) };
     for at in 0..kept.files.len() {
@@ -237,7 +239,7 @@ impl Read for Hashed {
 /// [`Code::StateLocked`] while a hook or a pass works on one of the sessions, [`Code::Io`].
 pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
     let Some(_lock) = Lock::try_take(&state.kept_lock(session))? else {
-        return Err(Error::new(Code::StateLocked, "a hook keeps the session at this moment")
+        return Err(Error::new(Code::StateLocked, "a hook is working on the kept session")
             .at(state.kept(session))
             .hint("run it again in a moment"));
     };
@@ -269,7 +271,7 @@ fn release(state: &StateDir, session: &str, name: &str) -> Result<()> {
         let Some(_lock) = Lock::try_take(&state.kept_lock(&other.session))? else {
             return Err(Error::new(
                 Code::StateLocked,
-                "a hook keeps a session that is compressed with its help",
+                "a hook is working on another session that uses its dictionary",
             )
             .at(state.kept(&other.session))
             .hint("run it again in a moment"));

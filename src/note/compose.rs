@@ -174,7 +174,7 @@ const fn introduction(form: Form) -> &'static str {
 }
 
 /// Last lines of a text that leaves this machine.
-const REMARK: &str = "A call without a result may have taken effect. Known patterns of secrets were taken out of the texts.\n\n";
+const REMARK: &str = "A call without a result may have taken effect. Known patterns of secrets were removed from the texts.\n\n";
 
 /// Last lines of a text that stays on this machine.
 const CAUTION: &str = "These are notes, made from the transcript and git by a program. Check them against the working tree before acting on \
@@ -459,9 +459,7 @@ fn todos(todos: &[Todo], partial: bool) -> Option<Content> {
         lines.insert(0, format!("- [x] {done} finished tasks, not listed"));
     }
     if partial {
-        lines.push(
-            "- The list may lack entries: its beginning lies further back in the transcript.".to_owned(),
-        );
+        lines.push("- The list may lack entries: it begins earlier in the transcript.".to_owned());
     }
     listed(lines, 0)
 }
@@ -502,7 +500,7 @@ fn command(command: &ShellCommand) -> String {
         CommandEnd::Exit(0) => "ended well".to_owned(),
         CommandEnd::Exit(code) => format!("exit code {code}"),
         CommandEnd::NotRun => "was refused or interrupted, or failed without an exit code".to_owned(),
-        CommandEnd::Background => "put in the background".to_owned(),
+        CommandEnd::Background => "moved to the background".to_owned(),
         CommandEnd::Unknown => "no result".to_owned(),
     };
     let last = command.last_line.as_deref().map(|last| line(last, 160)).filter(|last| !last.is_empty());
@@ -535,10 +533,10 @@ fn workflow((run, args): &(WorkflowRun, Option<serde_json::Value>)) -> String {
             let call = span(&line(&call, 1000));
             let _ = write!(
                 out,
-                "\n  - Unless the client itself has paused the run and still lives, it continues with {call}; finished agents are not asked again"
+                "\n  - Unless the client itself paused the run and is still running, {call} continues it; finished agents do not run again"
             );
         }
-        None => out.push_str("\n  - Its script is gone, so that it cannot be continued"),
+        None => out.push_str("\n  - It cannot be continued, because its script no longer exists"),
     }
     out
 }
@@ -565,7 +563,7 @@ fn git_lines(gathered: &Gathered, git: &GitReading) -> Content {
         lines.push(format!("- A linked worktree, {}", span(&line(worktree, 100))));
     }
     if let Some(operation) = state.operation {
-        lines.push(format!("- A {operation} was begun and is not finished"));
+        lines.push(format!("- An unfinished {operation} is in progress"));
     }
     if state.stashes > 0 {
         lines.push(format!("- Entries of the stash: {}", state.stashes));

@@ -111,7 +111,7 @@ fn with_pointer(block: &str, kept: &[PathBuf]) -> String {
     let shown: Vec<String> =
         kept[first..].iter().map(|path| span(&one_line(&path.to_string_lossy(), 300))).collect();
     format!(
-        "{}\n\nSomebody had edited this block. What it said then is kept in {}.\n",
+        "{}\n\nThis block was edited by hand. The edited version is saved in {}.\n",
         block.trim_end(),
         shown.join(", ")
     )
@@ -145,7 +145,7 @@ fn change(
 ) -> Result<Written> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if session.is_empty() || !session.bytes().all(plain) {
-        return Err(Error::new(Code::Usage, "not the id of a session"));
+        return Err(Error::new(Code::Usage, "not a session id"));
     }
     if !project.is_dir() {
         return Err(Error::new(Code::ProjectNotFound, "the project directory does not exist").at(project));
@@ -169,7 +169,7 @@ fn change(
             return Ok(Written { changed: true, kept });
         }
     }
-    Err(Error::new(Code::ChangedMeanwhile, "somebody else keeps writing to the file")
+    Err(Error::new(Code::ChangedMeanwhile, "another program keeps writing to the file")
         .at(&path)
         .hint("try again"))
 }
@@ -243,7 +243,7 @@ impl Content {
         if meta.permissions().readonly() {
             return Err(Error::new(Code::PathRefused, "is write-protected")
                 .at(path)
-                .hint("take the protection away; `cc-session-recover handoff` prints the note meanwhile"));
+                .hint("make the file writable; until then, `cc-session-recover handoff` prints the note"));
         }
         let mut bytes = Vec::new();
         file.take(LARGEST + 1).read_to_end(&mut bytes).doing("read", path)?;
@@ -377,7 +377,7 @@ mod tests {
         let written = place.write("a", "A2").unwrap();
         let [kept] = written.kept.as_slice() else { panic!("{written:?}") };
         assert_eq!(std::fs::read_to_string(kept).unwrap(), "A1\nnever touch the migrations\n");
-        assert!(place.text().contains(&format!("is kept in `{}`.", kept.display())), "{}", place.text());
+        assert!(place.text().contains(&format!("is saved in `{}`.", kept.display())), "{}", place.text());
         assert!(!place.text().contains("migrations"));
         // The reference remains, and an unedited block is not saved.
         assert_eq!(place.write("a", "A3").unwrap(), Written { changed: true, kept: Vec::new() });

@@ -230,8 +230,7 @@ pub fn gather(transcript: &Transcript, env: &Environment, project: &Path) -> Gat
         let tree = scope.spawn(|| git::read(env, project));
         let mut found = gather_conversation(transcript);
         found.git = Some(
-            tree.join()
-                .unwrap_or_else(|_| GitReading::Unknown("the answer of git could not be read".to_owned())),
+            tree.join().unwrap_or_else(|_| GitReading::Unknown("cannot read the output of git".to_owned())),
         );
         found
     })

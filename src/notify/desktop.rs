@@ -50,7 +50,7 @@ fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
     const LITTLE: [&str; 8] =
         ["HOME", "PATH", "LANG", "XAUTHORITY", "XDG_RUNTIME_DIR", DESKTOP[0], DESKTOP[1], DESKTOP[2]];
     if DESKTOP.iter().all(|name| env.var(name).is_none()) {
-        return Err("there is no desktop".into());
+        return Err("no desktop session was found".into());
     }
     let program = crate::program::find(env, "notify-send", notice.directory.as_deref())
         .ok_or_else(|| "notify-send is not installed".to_owned())?;

@@ -83,24 +83,24 @@ impl NoticeKind {
     const fn sentence(self) -> &'static str {
         match self {
             Self::Stopped => "Run cc-session-recover status to see until when, and what happens next.",
-            Self::Resumed => "The closed session goes on without a window. Do not open it meanwhile.",
+            Self::Resumed => "The closed session continues unattended. Do not open it in the meantime.",
             Self::Recovered => "Run cc-session-recover report to see what it did.",
-            Self::Held => "It is not continued before you have looked at it. Run cc-session-recover status.",
-            Self::GivenUp => "Nothing more is tried. Run cc-session-recover status to see why.",
+            Self::Held => "It continues only after you act. Run cc-session-recover status.",
+            Self::GivenUp => "No further attempts are made. Run cc-session-recover status to see why.",
             Self::DialogOpen => {
                 "It blocks the continuation: press Esc in that window or answer it. Run cc-session-recover status to see which."
             }
             Self::OpenTwice => {
-                "Neither is continued, for that would fork the conversation: close one of them. Run cc-session-recover status."
+                "Neither is continued, because that would fork the conversation. Close one of them, then run cc-session-recover status."
             }
             Self::LimitReset => {
                 "It does not continue by itself: type continue in its window, or run cc-session-recover resume."
             }
             Self::TakenOver => {
-                "The unattended run of it was ended. Run cc-session-recover report to see what it did."
+                "The unattended run was stopped. Run cc-session-recover report to see what it did."
             }
             Self::Superseded => {
-                "A later session was given the same prompt, so this one is left as it is. Run cc-session-recover show."
+                "A later session received the same prompt, so this one is not continued. Run cc-session-recover show."
             }
             Self::ContextLarge => {
                 "Compact it soon: type /compact in it. Run cc-session-recover show to see how full it is."
@@ -109,7 +109,7 @@ impl NoticeKind {
                 "Begin a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\"."
             }
             Self::TranscriptLost => {
-                "What was deleted is kept. Run cc-session-recover status for the command that brings it back."
+                "The deleted part was kept. Run cc-session-recover status for the command that restores it."
             }
             Self::NotSaved => "It cannot be resumed as it is. Run cc-session-recover doctor to see why.",
         }

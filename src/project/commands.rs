@@ -96,7 +96,7 @@ pub fn steps(
         let ours = before.as_ref().is_none_or(|text| is_own(name, text) || was_written(&path, text, known));
         if !ours {
             warnings.push(format!(
-                "{} is somebody's own and stays as it is: /{} is not ours there",
+                "{} is not ours and was left alone: /{} is not installed there",
                 path.display(),
                 name.trim_end_matches(".md")
             ));

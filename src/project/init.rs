@@ -334,7 +334,7 @@ fn is_directory_of_user(env: &Environment, project: &Path) -> bool {
 pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan> {
     let scope = options.scope;
     if scope == HookScope::User && options.unattended.is_some() {
-        return Err(Error::new(Code::Usage, "one agrees to unattended runs project by project")
+        return Err(Error::new(Code::Usage, "unattended runs are allowed per project")
             .hint("run init --unattended in the project, without --user"));
     }
     let places = Places::of(setup, &options.project, scope)?;
@@ -492,7 +492,7 @@ pub(super) fn is_temporary(root: &Path) -> bool {
 pub(super) fn read_text(fence: &Fence, path: &Path, limit: u64) -> Result<Option<String>> {
     let Some(bytes) = fence.read(path, limit)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).map_err(|_| {
-        Error::new(Code::PathRefused, "is not UTF-8 text").at(path).hint("move it away, or mend it")
+        Error::new(Code::PathRefused, "is not UTF-8 text").at(path).hint("move it away, or repair it")
     })
 }
 

@@ -62,7 +62,7 @@ pub fn read(
         Some(bytes) => Some(String::from_utf8(bytes).map_err(|_| {
             Error::new(Code::PathRefused, "is not UTF-8 text")
                 .at(path)
-                .hint("mend the file; it was not touched")
+                .hint("repair the file; it was not changed")
         })?),
     };
     let sha256 = text.as_ref().map(|text| sha256_hex(text.as_bytes()));
@@ -83,7 +83,7 @@ fn real_path(path: &Path, scope: HookScope, within: &Path) -> Result<PathBuf> {
     }
     let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(path.to_path_buf()) };
     let real = canonical(path).map_err(|error| {
-        Error::io("follow the link", path, &error).hint("mend or remove the link; nothing was changed")
+        Error::io("follow the link", path, &error).hint("repair or remove the link; nothing was changed")
     })?;
     if meta.is_symlink() && !real.starts_with(within) {
         let place = if scope == HookScope::User { "home directory" } else { "project" };

@@ -138,7 +138,7 @@ pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<Uninst
         }
         let flags = Flags::beside(&places.launcher);
         if flags.exist() {
-            files.push(removal(flags.dir(), None, "warnings that nobody has seen yet"));
+            files.push(removal(flags.dir(), None, "warnings that were not shown yet"));
         }
         let known = enabled.as_ref().map(|enabled| enabled.commands.clone()).unwrap_or_default();
         let (commands, told) =
@@ -349,7 +349,7 @@ pub(super) fn stop_waiting(setup: SetupContext<'_>, state: &StateDir) {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
                     incident.phase = Phase::Cancelled;
                     incident.plan = RecoveryPlan::nothing(Reason::HooksRemoved);
-                    incident.saw(Source::Store, "recovery was taken out of the project");
+                    incident.saw(Source::Store, "recovery was removed from the project");
                 }
             });
         }

@@ -158,7 +158,7 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     let Some(incident) = facts.incident else { return WaitMove::End(None, "the incident is gone") };
     let notified_at = notified_at(incident);
     if !incident.phase.is_active() && notified_at.is_none() {
-        return WaitMove::End(None, "the incident is no longer waited for");
+        return WaitMove::End(None, "no wait is planned for this incident any more");
     }
     match facts.client {
         ClientPresence::Gone => return WaitMove::Leave("the client has ended"),

@@ -131,7 +131,7 @@ impl Obstacle {
                 "a menu is open in {place} and blocks the continuation: press Esc there, or answer it"
             ),
             Self::Shared => format!(
-                "it is open in {place}, and continuing one of them would fork the conversation: close all but one; that one \
+                "it is open in {place}, and continuing in one window would fork the conversation: close all but one; that one \
                  continues, or type `continue` in it"
             ),
             Self::Paused => "paused: `cc-session-recover pause --end` lets it continue; a countdown of Claude Code itself is stopped with Esc".into(),
@@ -140,7 +140,7 @@ impl Obstacle {
             ),
             Self::Suspended => format!("its client is suspended in {place}: `fg` there continues it"),
             Self::NoRoute => "the machine is offline: it continues once there is a network again".into(),
-            Self::NoTranscript => format!("its transcript is not there: type `continue` in {place}"),
+            Self::NoTranscript => format!("its transcript is missing: type `continue` in {place}"),
         }
     }
 

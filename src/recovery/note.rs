@@ -104,11 +104,11 @@ pub fn next_text(plan: &RecoveryPlan) -> String {
     let what = match plan.action {
         Action::None if plan.reason == PlanReason::AwaitingTurn => return plan.why.clone(),
         Action::Wake => format!("cc-session-recover continues the open session{}", when("at")),
-        Action::Run => format!("the closed session is resumed by itself{}", when("at")),
+        Action::Run => format!("the supervisor resumes the closed session{}", when("at")),
         Action::Client => format!("Claude Code continues by itself{}", when("after")),
         Action::Resume => format!("resume it by hand{}", when("after")),
-        Action::Notify => format!("a person is needed{}", when("after")),
-        Action::None => "nothing by itself".to_owned(),
+        Action::Notify => format!("needs you{}", when("after")),
+        Action::None => "no automatic step is planned".to_owned(),
     };
     format!("{what}: {}", plan.why)
 }

@@ -108,11 +108,11 @@ impl fmt::Display for NotYet {
             Self::TreeBusy { pid } => {
                 write!(to, "another session works in the same working tree (process {pid})")
             }
-            Self::LeaseHeld => to.write_str("another process is at work on it"),
+            Self::LeaseHeld => to.write_str("another process is resuming it"),
             Self::NoIncident => to.write_str("no stop of it is recorded"),
             Self::NotDue => to.write_str("it is not due"),
             Self::AccountBusy => to.write_str("another session of the account is being resumed"),
-            Self::Changed => to.write_str("it was changed a moment ago"),
+            Self::Changed => to.write_str("its incident changed during the check"),
             Self::NightlyCap => to.write_str("nightlyCap is reached"),
             Self::RunUnderWay => to.write_str("a run of it is under way"),
         }
@@ -180,11 +180,11 @@ impl fmt::Display for Hold {
                 to.write_str("unattended runs are not allowed in this project (init --unattended allows them)")
             }
             Self::NoFingerprint => to.write_str(
-                "what decides what runs in the project was not recorded at the stop, so it cannot be compared",
+                "the project's fingerprint was not recorded at the stop, so changes cannot be detected",
             ),
             Self::ProjectChanged { changes } => {
                 let named = changes.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
-                write!(to, "what decides what runs in the project changed since the stop: {named}")
+                write!(to, "settings or files that control what runs in the project changed since the stop: {named}")
             }
             Self::WorkedOnSince { session } => write!(
                 to,
@@ -195,15 +195,15 @@ impl fmt::Display for Hold {
                 to.write_str(&Reason::DirectoryGone(dir.as_deref()).told().1)
             }
             Self::OptionsLost { names } => {
-                write!(to, "a run cannot have what its client was started with: {}", names.join(", "))
+                write!(to, "a run cannot use all options of its client: {}", names.join(", "))
             }
             Self::FilesChanged { files } => {
                 let named = files.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
-                write!(to, "a file of its client's command line is not what it was: {named}")
+                write!(to, "a file named on its client's command line has changed: {named}")
             }
             Self::OtherAccount { differences } => to.write_str(&told(differences)),
             Self::OriginUnknown => {
-                to.write_str("where it was started is not recorded, so only a print run finds it")
+                to.write_str("its original directory is not recorded, so only a print run can find it")
             }
         }
     }
@@ -453,11 +453,11 @@ fn program(
         .and_then(|project| project.canonicalize().ok())
         .is_some_and(|project| real.starts_with(project))
     {
-        return Err(refused("the program lies in the project"));
+        return Err(refused("the program is inside the project"));
     }
     let meta = std::fs::metadata(&real).map_err(|error| Error::io("start", &real, &error))?;
     if !meta.is_file() {
-        return Err(refused("is no program"));
+        return Err(refused("is not a regular file"));
     }
     if let (Some(owner), Some(own)) = (owner(&meta), own_uid())
         && owner != 0
@@ -467,7 +467,7 @@ fn program(
     }
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o002 != 0 {
-        return Err(refused("everybody may change the program"));
+        return Err(refused("the program is writable for everyone"));
     }
     let version = if reading.ledger.config.unattended.launcher.is_some() { None } else { version_of(&real) };
     Ok(Program { words, version })

@@ -213,7 +213,7 @@ impl GoesFirst {
     fn words(self) -> String {
         match self {
             Self::Client(seconds) => format!("Claude Code's own continuation goes first for {seconds} s"),
-            Self::Menu => "answer the limit menu if it is open, for it holds everything".to_owned(),
+            Self::Menu => "answer the limit menu if it is open, because it blocks the session".to_owned(),
             Self::Nothing => "Claude Code does not continue it by itself".to_owned(),
         }
     }
@@ -239,9 +239,7 @@ impl Reason<'_> {
                 Code::PromptRepeated,
                 format!("session {session} was given the same prompt later, so this one is left as it is"),
             ),
-            Self::AwaitingTurn => {
-                fixed(Code::AwaitingTurn, "told to continue; a finished turn has not been seen yet")
-            }
+            Self::AwaitingTurn => fixed(Code::AwaitingTurn, "continued; waiting for the first finished turn"),
             Self::Cancelled => fixed(Code::Cancelled, "cancelled by the user"),
             Self::CancelledWithEsc => fixed(
                 Code::CancelledWithEsc,
@@ -264,7 +262,7 @@ impl Reason<'_> {
             Self::HooksRemoved => fixed(Code::HooksRemoved, "the hooks were removed from the project"),
             Self::EndedBeforeAnswer => fixed(
                 Code::EndedBeforeAnswer,
-                "it ended before any answer, by you or with its window: resume it, and ask again if that was not meant",
+                "it ended before the first answer: resume it and ask again if you did not end it on purpose",
             ),
             Self::LoginNeeded => fixed(
                 Code::LoginNeeded,
@@ -293,7 +291,7 @@ impl Reason<'_> {
             Self::ResetUnknown(kind) => (
                 Code::ResetFarAway,
                 format!(
-                    "{}; when it resets is not known: say \"continue\" in the session after that",
+                    "{}; the reset time is unknown: say \"continue\" in the session once the limit has reset",
                     kind.words()
                 ),
             ),
@@ -312,10 +310,10 @@ impl Reason<'_> {
                 Code::RequestRefused,
                 match cure {
                     RequestCure::Repair => format!(
-                        "the API refuses what is in the conversation: cc-session-recover repair {session} --apply takes it out"
+                        "the API refuses part of the conversation: `cc-session-recover repair {session} --apply` removes it"
                     ),
                     RequestCure::Resume => {
-                        "the client leaves out by itself what the API refused: resume it".to_owned()
+                        "the client omits the refused part by itself: resume the session".to_owned()
                     }
                     RequestCure::ResumeOrRepair => format!(
                         "resume it, for the client leaves out by itself what the API refused; cc-session-recover repair {session} reports whether a call or a result is lost"
@@ -327,7 +325,7 @@ impl Reason<'_> {
                 },
             ),
             Self::CauseUnknown => {
-                fixed(Code::CauseUnknown, "the reason is not known: look at the session's last message")
+                fixed(Code::CauseUnknown, "the reason is unknown: read the session's last message")
             }
             Self::InterruptedByUser => {
                 fixed(Code::InterruptedByUser, "you interrupted it: continue it when you want to")
@@ -424,13 +422,14 @@ impl Reason<'_> {
                 (Code::WaiterGone, format!("the waiting hook is gone: type `continue` in {place}"))
             }
             Self::StopNotReported(place) => {
-                (Code::StopNotReported, format!("no hook of ours saw this stop: type `continue` in {place}"))
+                (Code::StopNotReported, format!("no hook recorded this stop: type `continue` in {place}"))
             }
             Self::NotReady(why) => fixed(Code::NotReady, why),
             Self::OtherAccount(why) => fixed(Code::OtherAccount, why),
             Self::DirectoryGone(dir) => {
                 let dir = dir.map_or_else(String::new, |dir| format!(" {}", dir.display()));
-                let text = "does not exist any more: `cc-session-recover relocate` moves the session to where the work is now";
+                let text =
+                    "no longer exists: `cc-session-recover relocate` moves the session to the new directory";
                 (Code::DirectoryGone, format!("its directory{dir} {text}"))
             }
             Self::RunFailed { kind, advice } => {
@@ -441,15 +440,16 @@ impl Reason<'_> {
             Self::TranscriptDamaged { damage, session, nonce } => (
                 Code::TranscriptDamaged,
                 format!(
-                    "{damage}; cc-session-recover restore {session} --from {nonce} puts the snapshot back"
+                    "{damage}; `cc-session-recover restore {session} --from {nonce}` restores the snapshot"
                 ),
             ),
             Self::RunEndedInTurn => {
                 fixed(Code::RunEndedInTurn, "the run worked, and ended in the middle of a turn")
             }
-            Self::TranscriptRestored => {
-                fixed(Code::TranscriptRestored, "its transcript was put back as it was: resume it by hand")
-            }
+            Self::TranscriptRestored => fixed(
+                Code::TranscriptRestored,
+                "its transcript was restored from a snapshot: resume it by hand",
+            ),
         }
     }
 }

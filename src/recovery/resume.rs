@@ -671,12 +671,12 @@ impl Resumer<'_> {
                 Some(ResumeOutcome::UnderWay)
             }
             Orphan::Over => {
-                self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
+                self.finish(incident, run, Ok("ended unobserved: its supervisor was gone".into()))?;
                 Some(ResumeOutcome::Ran)
             }
             // The process may have started and ended unnoticed, in which case the transcript has grown.
             Orphan::NeverStarted if grown(&incident.transcript, run) => {
-                self.finish(incident, run, Ok("ended unseen: its supervisor was gone".into()))?;
+                self.finish(incident, run, Ok("ended unobserved: its supervisor was gone".into()))?;
                 Some(ResumeOutcome::Ran)
             }
             Orphan::NeverStarted => {
@@ -728,7 +728,7 @@ impl Resumer<'_> {
                 Some(())
             });
             if made.is_some() && incident.phase.is_active() {
-                incident.saw(Source::Store, "a run was written down and never started");
+                incident.saw(Source::Store, "a run was recorded but never started");
                 self.ledger().plan(incident, Terminal::Closed);
             }
         })?;

@@ -92,7 +92,7 @@ pub fn cancel(world: World<'_>, options: &CancelOptions) -> Result<CancelReport>
             if let Some(incident) = incident.as_mut().filter(|incident| can_be_cancelled(incident)) {
                 incident.phase = Phase::Cancelled;
                 incident.plan = RecoveryPlan::nothing(Reason::Cancelled);
-                incident.saw(Source::Store, "cancelled by a person");
+                incident.saw(Source::Store, "cancelled by the user");
             }
         })?;
         if let Some((incident, project)) =

@@ -276,16 +276,16 @@ impl Patient<'_> {
             // There are no hooks here, or hooks of an earlier version, which another check reports.
             (None, Some(path)) => DoctorCheck::ok("node", format!("Node.js {running}")).at(path),
             (None, None) => {
-                DoctorCheck::fail("node", "no node is recorded and none is on PATH: hooks start none")
+                DoctorCheck::fail("node", "no node is recorded or on PATH, so the hooks cannot run")
                     .next(again)
             }
             (Some(gone), Some(_)) => {
-                let fact = "the node that ran init is gone: hooks start the one on the PATH of their client, if it has one";
+                let fact = "the node that ran init no longer exists; hooks use the node on the PATH of their client, if any";
                 DoctorCheck::warn("node", fact).at(gone).next(again)
             }
             (Some(gone), None) => DoctorCheck::fail(
                 "node",
-                "the node that ran init is gone and none is on PATH: hooks start none",
+                "the node that ran init no longer exists and none is on PATH, so the hooks cannot run",
             )
             .at(gone)
             .next(again),
@@ -406,7 +406,7 @@ impl Patient<'_> {
             old("no hook can wake its sessions; only closed sessions are continued")
         } else if !version.continues_by_itself() {
             old(
-                "it does not continue by itself after a 5-hour limit, and holds everything until somebody answers its menu",
+                "it does not continue by itself after a 5-hour limit, and its menu blocks the session until you answer it",
             )
         } else {
             DoctorCheck::ok("client", format!("Claude Code {version}"))
@@ -462,11 +462,8 @@ impl Patient<'_> {
                 ]),
                 // The check of the note reports what is wrong with it.
                 Err(error) if error.path.as_deref() == Some(&self.project.join(FILE_NAME)) => checks.push(
-                    DoctorCheck::warn(
-                        "hooks",
-                        "not looked at: what init would write cannot be told before HANDOFF.md is mended",
-                    )
-                    .next("mend HANDOFF.md and run it again"),
+                    DoctorCheck::warn("hooks", "not checked: HANDOFF.md must be repaired first")
+                        .next("repair HANDOFF.md and run cc-session-recover doctor again"),
                 ),
                 Err(error) => checks.push(DoctorCheck::of_error("hooks", CheckStatus::Fail, &error)),
             }
@@ -497,7 +494,7 @@ impl Patient<'_> {
         let word = quoted(&directory.to_string_lossy());
         let again = format!("run cc-session-recover plugin --to {word}");
         if !recorded {
-            let fact = "Claude Code has it on, and nothing is known of it here: its hooks do nothing";
+            let fact = "the plugin is enabled in Claude Code but not set up on this machine, so its hooks do nothing";
             let check =
                 if beside { DoctorCheck::warn("plugin", fact) } else { DoctorCheck::fail("plugin", fact) };
             return vec![check.at(directory).next(again)];
@@ -516,7 +513,7 @@ impl Patient<'_> {
         };
         let check = match plan.files.iter().find(|step| step.changes()) {
             Some(step) if step.action == FileAction::Create => {
-                DoctorCheck::fail("plugin", "a part of the plugin is gone").at(&step.path).next(again)
+                DoctorCheck::fail("plugin", "a file of the plugin is missing").at(&step.path).next(again)
             }
             Some(step) => {
                 DoctorCheck::warn("plugin", "a part of the plugin is not as this version writes it")
@@ -546,7 +543,7 @@ impl Patient<'_> {
                 format!("a settings file of Claude Code cannot be read: {why}"),
             )
             .at(&file.path)
-            .next("mend the file: what it says is not in force");
+            .next("repair the file; until then its settings have no effect");
         }
         if let Some(file) = self.settings.managed("allowManagedHooksOnly") {
             return DoctorCheck::fail(
@@ -668,7 +665,7 @@ impl Patient<'_> {
             checks.push(
                 DoctorCheck::fail(
                     "saving",
-                    "CLAUDE_CODE_SKIP_PROMPT_HISTORY is set here: a claude started from here saves nothing",
+                    "CLAUDE_CODE_SKIP_PROMPT_HISTORY is set; a session started from this shell is not saved",
                 )
                 .next("unset CLAUDE_CODE_SKIP_PROMPT_HISTORY, and look for it in your shell's profile"),
             );
@@ -677,7 +674,7 @@ impl Patient<'_> {
             && !within
         {
             checks.push(
-                DoctorCheck::warn("saving", "CLAUDE_CODE_CHILD_SESSION is set here, left by a Claude Code that is gone: a claude started in this terminal may save nothing")
+                DoctorCheck::warn("saving", "CLAUDE_CODE_CHILD_SESSION is still set by a client that has exited; a session started in this terminal may not be saved")
                     .next("unset CLAUDE_CODE_CHILD_SESSION, or open another terminal"),
             );
         }
@@ -747,7 +744,7 @@ impl Patient<'_> {
         );
         let shadow = self.state.shadow(&unsaved.session);
         if shadow.exists() {
-            fact = format!("{fact}; what was said since is kept in {}", shadow.display());
+            fact = format!("{fact}; the conversation since then is logged in {}", shadow.display());
         }
         let check = if unsaved.is_deliberate() {
             DoctorCheck::warn("saving", fact)
@@ -786,7 +783,7 @@ impl Patient<'_> {
             Some(RetentionLimit { days, file: None }) => DoctorCheck::warn(
                 "retention",
                 format!(
-                    "Claude Code deletes transcripts nobody wrote to for {days} days, its default{coming}"
+                    "Claude Code deletes transcripts that are unused for {days} days, its default{coming}"
                 ),
             )
             .at(&own)
@@ -796,7 +793,7 @@ impl Patient<'_> {
             )),
             Some(RetentionLimit { days, file: Some(file) }) => {
                 let lowers = *file != own && days < &self.own_days();
-                let fact = format!("Claude Code deletes transcripts nobody wrote to for {days} days{coming}");
+                let fact = format!("Claude Code deletes transcripts that are unused for {days} days{coming}");
                 if u64::from(*days) >= SOON && unkept == 0 && !lowers {
                     DoctorCheck::ok("retention", format!("transcripts are kept for {days} days{coming}"))
                         .at(file)
@@ -870,10 +867,7 @@ impl Patient<'_> {
             );
         }
         for error in problems {
-            let check = DoctorCheck::warn(
-                "kept",
-                format!("what is kept of a session cannot be read: {}", error.message),
-            );
+            let check = DoctorCheck::warn("kept", format!("cannot read a kept session: {}", error.message));
             checks.push(match &error.path {
                 Some(path) => check.at(path),
                 None => check,
@@ -888,11 +882,11 @@ impl Patient<'_> {
         let text = match read_small(&path, LARGEST_NOTE) {
             Ok(Some(bytes)) => String::from_utf8(bytes),
             Ok(None) if self.enabled.iter().any(|enabled| enabled.project.is_some()) => {
-                return DoctorCheck::warn("note", "there is no HANDOFF.md; the next stop makes one")
+                return DoctorCheck::warn("note", "HANDOFF.md does not exist; the next stop creates it")
                     .at(path)
                     .next(again);
             }
-            Ok(None) => return DoctorCheck::ok("note", "there is no HANDOFF.md; a stop makes one"),
+            Ok(None) => return DoctorCheck::ok("note", "HANDOFF.md does not exist; a stop creates it"),
             Err(error) => {
                 return DoctorCheck::fail(
                     "note",
@@ -905,7 +899,7 @@ impl Patient<'_> {
         let Ok(text) = text else {
             return DoctorCheck::fail("note", "HANDOFF.md is not UTF-8 text and is left alone")
                 .at(path)
-                .next("mend it, or move it away");
+                .next("convert it to UTF-8, or move it away");
         };
         if !is_writable(&path) {
             return DoctorCheck::fail("note", "HANDOFF.md is write-protected and is left alone")
@@ -921,7 +915,7 @@ impl Patient<'_> {
         let edited = if edited == 0 {
             String::new()
         } else {
-            format!(", {edited} of them edited by somebody; that is kept")
+            format!(", {edited} of them edited; the edits are preserved")
         };
         DoctorCheck::ok(
             "note",
@@ -1073,14 +1067,15 @@ impl Patient<'_> {
                 DoctorCheck::ok(id, "the supervisor runs, and is started at every login").at(service.file)
             }
             (true, false) => {
-                DoctorCheck::warn(id, "the supervisor runs, and is gone after the next login").next(install)
+                DoctorCheck::warn(id, "the supervisor runs, but does not start at the next login")
+                    .next(install)
             }
             (false, true) => DoctorCheck::warn(id, "the service is there and no supervisor runs")
                 .at(service.file)
                 .next("run cc-session-recover watch --status"),
             (false, false) => DoctorCheck::warn(
                 id,
-                "no supervisor runs: after a restart of the machine nobody resumes closed sessions",
+                "no supervisor runs; after a restart of the machine closed sessions are not resumed",
             )
             .next(install),
         }
@@ -1120,17 +1115,14 @@ impl Patient<'_> {
             return DoctorCheck::ok(id, format!("{name} is set in the settings")).at(&file.path);
         }
         if cfg!(target_os = "macos") {
-            return DoctorCheck::ok(
-                id,
-                "the login is in the keychain, or there is none: that is not looked at",
-            );
+            return DoctorCheck::ok(id, "not checked: on macOS the login is in the keychain");
         }
         match CREDENTIALS.iter().find(|name| self.world.env.var(name).is_some()) {
             Some(name) => {
                 DoctorCheck::warn(id, format!("{name} is set here, and a service does not have it"))
                     .next("log in (claude, then /login), or set it in the env of your settings")
             }
-            None => DoctorCheck::fail(id, "no login is stored that a run without a person could use")
+            None => DoctorCheck::fail(id, "no stored login is available to unattended runs")
                 .next("log in: start claude and type /login"),
         }
     }
@@ -1153,9 +1145,9 @@ fn hooks(plan: &InitPlan, again: &str) -> DoctorCheck {
         return DoctorCheck::fail("hooks", "no hooks are set up").next(again);
     };
     let check = match value_of(&target.real_path) {
-        None => DoctorCheck::fail("hooks", "the settings file with our hooks is gone").next(again),
+        None => DoctorCheck::fail("hooks", "the settings file with our hooks no longer exists").next(again),
         Some(Err(why)) => DoctorCheck::fail("hooks", format!("the settings file cannot be read: {why}"))
-            .next("mend the file; the hooks in it do not work"),
+            .next("repair the file; until then its hooks do not run"),
         Some(Ok(value)) => match difference(&ours(&value), &target.entries) {
             None => {
                 DoctorCheck::ok("hooks", format!("all {} hooks are as they should be", target.entries.len()))
@@ -1200,15 +1192,18 @@ fn runtime(plan: &InitPlan, state: &StateDir, again: &str) -> DoctorCheck {
     };
     let missing = plan.files.iter().any(|step| &step.path == dir && step.changes());
     if !missing {
-        return DoctorCheck::ok("runtime", "what the hooks run is there, and of this version").at(dir);
+        return DoctorCheck::ok("runtime", "the runtime of the hooks is present and up to date").at(dir);
     }
     if dir.exists() {
-        let fact = "what the hooks run is damaged: it is not the file that init copied";
+        let fact = "the runtime of the hooks is damaged: it differs from the file that init copied";
         return DoctorCheck::fail("runtime", fact).at(dir).next(again);
     }
     let others = std::fs::read_dir(state.runtime()).map_or(0, Iterator::count);
-    let fact =
-        if others > 0 { "hooks run another version than this one" } else { "what the hooks run is gone" };
+    let fact = if others > 0 {
+        "hooks run another version than this one"
+    } else {
+        "the runtime of the hooks is missing"
+    };
     let check =
         if others > 0 { DoctorCheck::warn("runtime", fact) } else { DoctorCheck::fail("runtime", fact) };
     check.at(dir).next(again)
@@ -1221,9 +1216,9 @@ fn launcher(plan: &InitPlan, again: &str) -> DoctorCheck {
     let beside = hook.path.parent();
     let wrong = plan.files.iter().filter(|step| step.path.parent() == beside).find(|step| step.changes());
     match wrong {
-        None => DoctorCheck::ok("launcher", "the launcher is as it should be").at(&hook.path),
+        None => DoctorCheck::ok("launcher", "the launcher is up to date").at(&hook.path),
         Some(step) if step.action == FileAction::Create => {
-            DoctorCheck::fail("launcher", "a file of the launcher is gone").at(&step.path).next(again)
+            DoctorCheck::fail("launcher", "a file of the launcher is missing").at(&step.path).next(again)
         }
         Some(step) => {
             DoctorCheck::warn("launcher", "a file of the launcher is not as this version writes it")

@@ -239,7 +239,7 @@ fn at<'r>(inventory: &'r Inventory<'_>, path: &Path) -> Result<&'r InventoryRow>
         return Err(none("is the transcript of a subagent, not of a session")
             .hint("name the session that it belongs to"));
     }
-    Err(none("is not the transcript of a session in a configuration directory that is looked at")
+    Err(none("is not a session transcript in a known configuration directory")
         .hint("name a session that `cc-session-recover list` shows; `configDirs` in the configuration adds directories"))
 }
 
@@ -310,12 +310,12 @@ fn deleted(gone: &GoneSession) -> Error {
     if gone.kept.is_some() {
         let message = format!("Claude Code deleted the transcript of {id}; a kept copy has all of it{words}");
         return Error::new(Code::SessionNotFound, message)
-            .hint(format!("bring it back: cc-session-recover restore {id}"));
+            .hint(format!("restore it: cc-session-recover restore {id}"));
     }
     let last = gone.prompts.last().map(|prompt| one_line(&prompt.text, 80)).unwrap_or_default();
     let message = format!("the transcript of {id} is gone; its last prompt was {last:?}{words}");
     Error::new(Code::SessionNotFound, message).hint(
-        "Claude Code deletes transcripts nobody wrote to for `cleanupPeriodDays`; nothing is left to resume, `cc-session-recover list --gone` shows what was typed",
+        "Claude Code deletes transcripts that are unused for `cleanupPeriodDays`; nothing is left to resume, `cc-session-recover list --gone` shows what was typed",
     )
 }
 

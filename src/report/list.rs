@@ -101,7 +101,7 @@ impl Size {
         match self {
             Self::Bytes(bytes) => Ok(*bytes),
             Self::Text(text) => parse_size(text).ok_or_else(|| {
-                Error::new(Code::Usage, format!("{text:?} is no size"))
+                Error::new(Code::Usage, format!("{text:?} is not a size"))
                     .hint("give a number of bytes, or one with a unit: 500KB, 50MB, 2GB, 16MiB")
             }),
         }

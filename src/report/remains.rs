@@ -153,7 +153,7 @@ pub fn left_behind(inventory: &Inventory<'_>, name: &str) -> Option<Error> {
     let message = format!("the transcript of {id} is gone; left are {}{typed}", words.join(", "));
     let kept = kept_of(inventory.state_directory(), &id).ok().flatten().is_some_and(|kept| kept.is_gone());
     let hint = match left.iter().find(|one| one.kind == RemainingKind::ConflictCopies) {
-        _ if kept => format!("a kept copy has all of it; bring it back: cc-session-recover restore {id}"),
+        _ if kept => format!("a kept copy has all of it; restore it: cc-session-recover restore {id}"),
         Some(copies) => format!("cc-session-recover show {}", quoted(&copies.path)),
         None => "an export or a backup of it comes back with `cc-session-recover import`; what is left cannot be resumed".to_owned(),
     };

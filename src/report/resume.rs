@@ -222,9 +222,9 @@ fn plan_one(
         }
         let place = live.tty.as_ref().map_or_else(String::new, |tty| format!(", in terminal {tty}"));
         let hint = match (&live.tty, live.kind) {
-            (Some(tty), _) => format!("go on in the window of terminal {tty}, or end that client first"),
+            (Some(tty), _) => format!("continue in terminal {tty}, or close that client first"),
             (None, ClientMode::Print) => "it is a run without a terminal; wait for its end".to_owned(),
-            (None, _) => "go on in its window, or end that client first".to_owned(),
+            (None, _) => "continue in its window, or close that client first".to_owned(),
         };
         let why = format!(
             "process {} has it open{place}; two clients of one session would fork its conversation",
@@ -266,7 +266,7 @@ fn plan_one(
     };
     why.push_str(&which_copy(inventory, row, &session));
     if matches!(session.next.action, Action::Wake | Action::Client) {
-        why.push_str("; left alone, it would be continued by itself");
+        why.push_str("; if left alone, it would continue by itself");
     }
     let (mut argv, program) = match command(world, with, directory.as_deref(), program) {
         Ok(command) => command,

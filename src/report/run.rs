@@ -81,7 +81,7 @@ pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport
     if let Some(holder) = inventory.owner(&row.found) {
         return Err(Error::new(Code::SessionLive, format!("process {} has it open", holder.pid))
             .at(&row.found.path)
-            .hint("go on in its window, or end that client first"));
+            .hint("continue in its window, or close that client first"));
     }
     let cwd = row.summary.cwd.as_deref().map(str::to_owned);
     let project = cwd.as_deref().and_then(|cwd| enclosing(&ground.state, world.env, Path::new(cwd)));
@@ -120,7 +120,7 @@ pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport
                 if fresh {
                     incident.complete(&summary);
                 }
-                incident.saw(Source::Store, "a person asked to have it resumed now");
+                incident.saw(Source::Store, "the user asked to resume it now");
                 ledger.plan(incident, Terminal::Closed);
             }
         })?;
@@ -202,7 +202,7 @@ fn begin(
             incident.describe(&row.summary);
             incident.saw(
                 Source::Store,
-                format!("a person asked to go on with the work of {} in a new session", row.found.id()),
+                format!("the user asked to continue the work of {} in a new session", row.found.id()),
             );
         }
     })?;

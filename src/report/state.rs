@@ -253,7 +253,7 @@ fn shown(place: Option<&StatesDirectory>, chosen: Option<&SavedStateEntry>) -> O
 fn none_saved(path: &std::path::Path) -> Error {
     Error::new(Code::StateNotFound, "no state is saved in this project")
         .at(path)
-        .hint("states are saved when a session comes to rest in a project that is set up; `cc-session-recover init` does that")
+        .hint("states are saved when a session stops in a project that is set up; run `cc-session-recover init` to set it up")
 }
 
 fn listed(place: &StatesDirectory, book: &SavedStateIndex) -> Vec<SavedState> {

@@ -309,7 +309,7 @@ fn lost_words(session: &Session, loss: TranscriptLoss) -> Error {
     let error = Error::new(Code::VerificationFailed, format!("session {id}: {}", loss.fact()))
         .at(&session.transcript);
     if !loss.restorable {
-        return error.hint("what is gone was not kept; export what is left");
+        return error.hint("the lost part was not kept; export the rest");
     }
     let first = if session.live.is_some() { "close the session, then run " } else { "" };
     error.hint(format!("{first}cc-session-recover restore {id} --from kept"))

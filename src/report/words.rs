@@ -168,8 +168,8 @@ pub const fn outcome_words(outcome: AttemptOutcome) -> &'static str {
     match outcome {
         AttemptOutcome::Continued => "it continued",
         AttemptOutcome::StoppedAgain => "it stopped again",
-        AttemptOutcome::NoEffect => "nothing came of it",
-        AttemptOutcome::Pending => "what came of it is not seen yet",
+        AttemptOutcome::NoEffect => "no effect",
+        AttemptOutcome::Pending => "no result yet",
     }
 }
 

@@ -48,8 +48,10 @@ pub fn write(export: &Path, name: &str, manifest: &Manifest, to: &Path) -> Resul
 
 /// Compares the archive with the export it was made from, byte for byte.
 fn compare(export: &Path, name: &str, paths: &[String], packed: &Path) -> Result<()> {
-    let wrong =
-        || Error::new(Code::VerificationFailed, "the archive does not hold what was put into it").at(packed);
+    let wrong = || {
+        Error::new(Code::VerificationFailed, "the archive differs from the export it was made from")
+            .at(packed)
+    };
     let mut archive = tar::Archive::new(BufReader::with_capacity(BLOCK, open_regular(packed)?));
     let mut left = paths.iter();
     for entry in archive.entries().doing("read the archive", packed)? {
@@ -92,7 +94,7 @@ fn same(one: &mut impl Read, other: &mut impl Read) -> std::io::Result<bool> {
 /// path outside, [`Code::Io`].
 pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
     let bad = |why: &str| {
-        Error::new(Code::VerificationFailed, format!("is no archive of an export: {why}"))
+        Error::new(Code::VerificationFailed, format!("is not an archive made by `export`: {why}"))
             .at(packed)
             .hint("name the directory or the archive that `export` has made")
     };
@@ -111,7 +113,7 @@ pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
             continue;
         }
         if !entry.header().entry_type().is_file() {
-            return Err(bad("it holds something that is no file"));
+            return Err(bad("it contains something other than regular files"));
         }
         if path == manifest::FILE_NAME && manifest.is_none() {
             extract(&mut entry, LARGEST, &to.join(&path))?;
@@ -130,7 +132,9 @@ pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
         } else if manifest.is_none() {
             return Err(bad("its manifest does not come first"));
         } else {
-            return Err(bad(&format!("it holds {path:?}, which its manifest does not name, or twice")));
+            return Err(bad(&format!(
+                "it contains {path:?}, which its manifest does not name, or contains it twice"
+            )));
         }
     }
     manifest.ok_or_else(|| bad("it has no manifest"))

@@ -117,7 +117,7 @@ pub fn copy(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<C
     }
     Err(Error::new(Code::VerificationFailed, "was cut, rewritten or replaced while it was copied")
         .at(from)
-        .hint("something else changes it; end that, or try again when it has ended"))
+        .hint("another program is changing it; stop that program, or try again after it has finished"))
 }
 
 /// Returns the hash and the length of a file.
@@ -163,10 +163,10 @@ fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) ->
         return Ok(None);
     }
     if !held.doing("read the copy", to)? {
-        let message = "the copy does not hold what was written to it";
+        let message = "the copy differs from what was written to it";
         return Err(Error::new(Code::VerificationFailed, message)
             .at(to)
-            .hint("check the disk; the original is as it was"));
+            .hint("check the disk; the original is unchanged"));
     }
     // If the timestamps did not change, the file was not written to. A file that was written to just before
     // it was opened may have been written to again within the same clock tick, so it is compared anyway.

@@ -378,7 +378,7 @@ fn target(ground: &ReportContext<'_>, inventory: &Inventory<'_>, options: &Expor
     let Some(to) = &options.to else { return Ok(ground.state.exports()) };
     ensure_elsewhere(inventory, to)?;
     if std::fs::metadata(to).is_ok_and(|meta| !meta.is_dir()) {
-        return Err(Error::new(Code::PathRefused, "is no directory").at(to));
+        return Err(Error::new(Code::PathRefused, "is not a directory").at(to));
     }
     Ok(to.clone())
 }
@@ -541,7 +541,7 @@ impl<'r> Plan<'r> {
                     let message = "was cut, rewritten or replaced while it was exported";
                     return Err(Error::new(Code::VerificationFailed, message)
                         .at(&file.from)
-                        .hint("something else changes it; end that, or try again when it has ended"));
+                        .hint("another program is changing it; stop that program, or try again after it has finished"));
                 }
                 Ok(copied) => files.push(ManifestEntry::of(file.part, file.path.clone(), copied)),
                 // The client may delete task and tool result files at any time.

@@ -137,7 +137,7 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
     let elsewhere = left_elsewhere(state, &session);
     let with_claude_code = left_with_client(&inventory, &session, transcript.as_deref());
     if removed.is_empty() {
-        let error = Error::new(Code::NothingToDo, format!("nothing of this tool is about session {session}"));
+        let error = Error::new(Code::NothingToDo, format!("nothing is stored about session {session}"));
         return Err(match with_claude_code.first() {
             Some(first) => error.hint(format!("Claude Code has {first}")),
             None => error,
@@ -197,7 +197,7 @@ fn target(
     match (matching.next(), matching.next()) {
         (Some(id), None) => Ok((id, None)),
         (Some(one), Some(other)) => {
-            let message = format!("{name:?} can be several sessions, among them {one} and {other}");
+            let message = format!("{name:?} matches several sessions, among them {one} and {other}");
             Err(Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id"))
         }
         (None, _) => Err(not_found),

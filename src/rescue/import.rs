@@ -217,7 +217,7 @@ fn plan(
     let mut present = None;
     for entry in &source.manifest.files {
         let Some(to) = place(&home, &dir, &session.id, entry)? else {
-            let why = "is not put into a project: copy it by hand if you need it";
+            let why = "is not imported into a project: copy it by hand if you need it";
             left.push(Skipped { path: entry.path.clone(), why: why.into() });
             continue;
         };
@@ -229,11 +229,11 @@ fn plan(
                 continue;
             }
             if entry.part == SessionFileKind::Plan {
-                let why = format!("{} is another plan, and is not overwritten", to.display());
+                let why = format!("{} is a different plan and is not overwritten", to.display());
                 left.push(Skipped { path: entry.path.clone(), why });
                 continue;
             }
-            return Err(Error::new(Code::PathRefused, "exists already, is not what was exported, and is not overwritten")
+            return Err(Error::new(Code::PathRefused, "exists already, differs from the export, and is not overwritten")
                 .at(&to)
                 .hint("import it for another project (--project) or into another configuration directory (--config-dir)"));
         }

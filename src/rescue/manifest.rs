@@ -117,7 +117,7 @@ impl Manifest {
         let manifest = found.ok_or_else(|| {
             Error::new(
                 Code::VerificationFailed,
-                format!("is no export: it has no {FILE_NAME}, which is written last"),
+                format!("is not a complete export: it has no {FILE_NAME}, which is written last"),
             )
             .at(export)
             .hint("name the directory or the archive that `export` has made")
@@ -129,12 +129,12 @@ impl Manifest {
     fn check(&self, path: &Path) -> Result<()> {
         let refuse = |why: String| Err(Error::new(Code::PathRefused, why).at(path));
         if !is_session_id(&self.session.id) {
-            return refuse(format!("{:?} is no id of a session", self.session.id));
+            return refuse(format!("{:?} is not a session id", self.session.id));
         }
         let directory = Path::new(&self.session.directory);
         let one = directory.components().count() == 1 && directory.file_name() == Some(directory.as_os_str());
         if !one || self.session.directory.contains(['\\', '\0', '\n']) {
-            return refuse(format!("{:?} is no name of a directory", self.session.directory));
+            return refuse(format!("{:?} is not a directory name", self.session.directory));
         }
         let mut seen = BTreeSet::new();
         for entry in &self.files {
@@ -146,7 +146,7 @@ impl Manifest {
             let depth = entry.path.matches('/').count();
             let flat = entry.part != SessionFileKind::Plan || depth == 1;
             if !plain || !known || !bare || !flat {
-                return refuse(format!("names {:?}, which is no file of this session", entry.path));
+                return refuse(format!("names {:?}, which is not a file of this session", entry.path));
             }
             if !seen.insert(entry.path.as_str()) {
                 return refuse(format!("names {:?} twice", entry.path));

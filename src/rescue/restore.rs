@@ -166,17 +166,14 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
     if let Some(chosen) = chosen {
         target.refuse_while_held(&inventory, &ground.state)?;
         if chosen.sound == Some(false) {
-            return Err(Error::new(
-                Code::VerificationFailed,
-                "is not what was taken: its bytes have changed",
-            )
-            .at(&chosen.path)
-            .hint("choose another snapshot; the transcript is left as it is"));
+            return Err(Error::new(Code::VerificationFailed, "has changed since the snapshot was taken")
+                .at(&chosen.path)
+                .hint("choose another snapshot; the transcript is left as it is"));
         }
         if present.as_ref().is_some_and(|present| present.sha256 == chosen.sha256) {
             return Err(Error::new(
                 Code::NothingToDo,
-                format!("the transcript is as snapshot {} is", chosen.name),
+                format!("the transcript already equals snapshot {}", chosen.name),
             )
             .at(&target.transcript));
         }
@@ -386,7 +383,7 @@ fn choose<'k>(
         _ => {
             let all: Vec<&str> = snapshots.iter().map(|kept| kept.name.as_str()).collect();
             let problem =
-                if matching.len() > 1 { "can be several snapshots" } else { "is no snapshot of it" };
+                if matching.len() > 1 { "can be several snapshots" } else { "does not match any snapshot" };
             Err(Error::new(Code::SnapshotNotFound, format!("{from:?} {problem}"))
                 .hint(format!("there are {}", all.join(", "))))
         }

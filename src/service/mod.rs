@@ -91,12 +91,12 @@ impl ServicePaths {
         let refused = |path: &Path, why: &str| {
             Error::new(Code::PathRefused, why)
                 .at(path)
-                .hint("move it away, or put the service in by hand: --dry-run prints it")
+                .hint("move it away, or install the service by hand: --dry-run prints its file")
         };
         if let Ok(meta) = std::fs::symlink_metadata(&self.file)
             && !meta.is_file()
         {
-            let why = if meta.is_symlink() { "is a symbolic link" } else { "is no regular file" };
+            let why = if meta.is_symlink() { "is a symbolic link" } else { "is not a regular file" };
             return Err(refused(&self.file, why));
         }
         let nearest = self.dir().ancestors().find(|dir| std::fs::symlink_metadata(dir).is_ok());

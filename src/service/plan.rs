@@ -135,8 +135,8 @@ pub fn plan(world: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
             warnings.extend(start.warnings);
             let (action, why) = match &before {
                 None => (FileAction::Create, "starts the supervisor at every login"),
-                Some(text) if *text == after => (FileAction::Keep, "is as it should be"),
-                Some(_) => (FileAction::Replace, "starts the supervisor as it is now"),
+                Some(text) if *text == after => (FileAction::Keep, "is up to date"),
+                Some(_) => (FileAction::Replace, "starts the current version of the supervisor"),
             };
             let running = is_running(manager, &reach);
             let settled = action == FileAction::Keep
@@ -154,7 +154,7 @@ pub fn plan(world: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
             let (action, why) = if present {
                 (FileAction::Remove, "starts the supervisor")
             } else {
-                (FileAction::Keep, "is not there")
+                (FileAction::Keep, "is not installed")
             };
             let commands = if present { taking_out(manager, &reach) } else { (Vec::new(), Vec::new()) };
             (FileStep { path, action, why: why.into(), before, after: None }, commands)
@@ -176,7 +176,7 @@ pub(super) type Reach = std::result::Result<PathBuf, String>;
 /// Finds the manager's program, if it can be reached from here.
 pub(super) fn reach(env: &Environment, manager: Manager) -> Reach {
     if manager != Manager::of_platform() {
-        return Err("it is another platform's".into());
+        return Err("it belongs to another platform".into());
     }
     match manager {
         Manager::Systemd => {
@@ -188,12 +188,12 @@ pub(super) fn reach(env: &Environment, manager: Manager) -> Reach {
         }
         Manager::Launchd => Some(PathBuf::from("/bin/launchctl"))
             .filter(|program| program.is_file())
-            .ok_or_else(|| "/bin/launchctl is not there".into()),
+            .ok_or_else(|| "/bin/launchctl does not exist".into()),
         Manager::Schtasks => env
             .absolute("SystemRoot")
             .map(|root| root.join(r"System32\schtasks.exe"))
             .filter(|program| program.is_file())
-            .ok_or_else(|| "schtasks.exe is not there".into()),
+            .ok_or_else(|| "schtasks.exe does not exist".into()),
     }
 }
 
@@ -235,7 +235,10 @@ fn putting_in(manager: Manager, reach: &Reach, action: FileAction, path: &Path) 
                 ));
             } else {
                 steps.push(step(&["--user", "enable", systemd::NAME], "starts it at every login"));
-                steps.push(step(&["--user", "restart", systemd::NAME], "starts it as it is now"));
+                steps.push(step(
+                    &["--user", "restart", systemd::NAME],
+                    "restarts it with the current settings",
+                ));
             }
             steps
         }
@@ -259,7 +262,7 @@ fn taking_out(manager: Manager, reach: &Reach) -> (Vec<CommandStep>, Vec<Command
     let tolerant = |words: &[&str], why| CommandStep { may_fail: true, ..step(words, why) };
     match manager {
         Manager::Systemd => (
-            vec![step(&["--user", "disable", "--now", systemd::NAME], "ends it, and starts it no more")],
+            vec![step(&["--user", "disable", "--now", systemd::NAME], "stops it and disables it at login")],
             vec![step(&["--user", "daemon-reload"], "forgets the unit")],
         ),
         Manager::Launchd => {
@@ -268,7 +271,7 @@ fn taking_out(manager: Manager, reach: &Reach) -> (Vec<CommandStep>, Vec<Command
         Manager::Schtasks => (
             vec![
                 tolerant(&["/End", "/TN", schtasks::NAME], "ends it"),
-                tolerant(&["/Delete", "/TN", schtasks::NAME, "/F"], "starts it no more"),
+                tolerant(&["/Delete", "/TN", schtasks::NAME, "/F"], "removes it from the task scheduler"),
             ],
             Vec::new(),
         ),
@@ -291,7 +294,7 @@ pub fn apply(world: World<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
             .hint("run the command again"));
     }
     if plan.manager != Manager::of_platform() {
-        return Err(Error::new(Code::Usage, "that is another platform's way to start a service"));
+        return Err(Error::new(Code::Usage, "the plan is for the service manager of another platform"));
     }
     let ServicePlan { manager, wanted, file, mut before, mut after, unreachable, warnings, .. } = plan;
     // After a removal the user has nothing to run: a manager that cannot be reached does not know the

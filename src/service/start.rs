@@ -62,7 +62,7 @@ impl Start {
         stays(env, state, package_root)?;
         for program in [node, &script] {
             if !program.is_absolute() || !program.is_file() {
-                return Err(Error::new(Code::Io, "is no program with an absolute path").at(program));
+                return Err(Error::new(Code::Io, "is not an absolute path to a program").at(program));
             }
         }
         if manager == Manager::Systemd

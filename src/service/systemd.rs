@@ -25,7 +25,7 @@ pub fn unit(start: &Start) -> String {
     }
     let program = program(&start.node);
     format!(
-        "# {MARKER}: `watch --install` writes it anew, `watch --uninstall` takes it away.\n\
+        "# {MARKER}: `watch --install` rewrites it, `watch --uninstall` removes it.\n\
          # Changes of yours belong into a drop-in: systemctl --user edit {NAME}\n\
          [Unit]\n\
          Description=Continues Claude Code sessions that stopped\n\

@@ -205,7 +205,7 @@ fn below(
         let from = entry.path();
         let name = entry.file_name();
         let Some(name) = name.to_str().filter(|name| !name.contains(['\\', '\n'])) else {
-            let why = "has a name that cannot be written down";
+            let why = "has a name that is not valid UTF-8 or contains a backslash or newline";
             skipped.push(Skipped { path: from.to_string_lossy().into_owned(), why: why.into() });
             continue;
         };

@@ -74,7 +74,7 @@ impl<'a> Walk<'a> {
     pub fn finish(&mut self) -> Stop {
         self.result.take().unwrap_or_else(|| {
             Stop::of(StopKind::Empty)
-                .because(Source::Transcript, "no prompt and no answer is in the transcript")
+                .because(Source::Transcript, "the transcript contains no prompt and no answer")
         })
     }
 
@@ -124,7 +124,7 @@ impl<'a> Walk<'a> {
                 stop.unanswered = true;
                 return stop.because(
                     Source::Transcript,
-                    "whether the prompt was taken back or the window was closed leaves no trace",
+                    "the records do not show whether the prompt was taken back or the window was closed",
                 );
             }
             stop
@@ -137,7 +137,8 @@ impl<'a> Walk<'a> {
             if self.graceful {
                 stop.kind = StopKind::Closed;
                 stop.evidence.clear();
-                stop = stop.because(Source::Transcript, "the client ended in good order while a tool ran");
+                stop =
+                    stop.because(Source::Transcript, "the client exited gracefully while a tool was running");
             }
             return Some(stop);
         }
@@ -155,7 +156,7 @@ impl<'a> Walk<'a> {
             Some("end_turn" | "stop_sequence") if self.liveness == Liveness::Live(Some("busy")) => {
                 Stop::of(StopKind::Running)
                     .because(Source::Transcript, "the last answer ended its turn")
-                    .because(Source::Registry, "the client says it is busy")
+                    .because(Source::Registry, "the client reports that it is busy")
             }
             Some("end_turn" | "stop_sequence") => {
                 Stop::of(StopKind::Finished).because(Source::Transcript, "the last answer ended its turn")
@@ -166,11 +167,11 @@ impl<'a> Walk<'a> {
                 Stop::of(StopKind::RequestError).because(Source::Transcript, "the last answer is a refusal")
             }
             Some("model_context_window_exceeded") => Stop::of(StopKind::ContextFull)
-                .because(Source::Transcript, "the last answer was cut where the context was full"),
+                .because(Source::Transcript, "the last answer was cut off because the context was full"),
             // The server paused a long turn and expects a request to continue it.
             Some("pause_turn") if assistant.calls.is_empty() => self.unfinished(
                 Stop::of(StopKind::Unknown)
-                    .because(Source::Transcript, "the last answer was paused in the middle of its turn"),
+                    .because(Source::Transcript, "the last answer was paused during its turn"),
             ),
             // The client wrote this record as the answer arrived, and the answer never ended.
             None if assistant.calls.is_empty()
@@ -178,10 +179,8 @@ impl<'a> Walk<'a> {
                 && self.liveness != Liveness::Live(Some("idle")) =>
             {
                 self.unfinished(
-                    Stop::of(StopKind::Unknown).because(
-                        Source::Transcript,
-                        "the last record is an answer that did not come to its end",
-                    ),
+                    Stop::of(StopKind::Unknown)
+                        .because(Source::Transcript, "the last record is an incomplete answer"),
                 )
             }
             _ if assistant.calls.is_empty() => Stop::of(StopKind::Finished)
@@ -198,10 +197,10 @@ impl<'a> Walk<'a> {
         match self.liveness {
             Liveness::Live(Some("waiting")) => Stop::of(StopKind::Waiting)
                 .because(Source::Transcript, fact)
-                .because(Source::Registry, "the client says it waits"),
+                .because(Source::Registry, "the client reports that it is waiting"),
             Liveness::Live(Some("busy")) => Stop::of(StopKind::Running)
                 .because(Source::Transcript, fact)
-                .because(Source::Registry, "the client says it is busy"),
+                .because(Source::Registry, "the client reports that it is busy"),
             _ if question => Stop::of(StopKind::Waiting).because(Source::Transcript, fact),
             _ => self.unfinished(Stop::of(StopKind::Unknown).because(Source::Transcript, fact)),
         }
@@ -217,13 +216,13 @@ impl<'a> Walk<'a> {
     /// Classifies an interrupted turn by the state of its process.
     fn unfinished(&self, mut stop: Stop) -> Stop {
         let (kind, source, fact) = match self.liveness {
-            Liveness::Live(_) => (StopKind::Running, Source::Process, "its process lives"),
+            Liveness::Live(_) => (StopKind::Running, Source::Process, "its process is running"),
             _ if self.graceful => {
-                (StopKind::Closed, Source::Transcript, "the client ended in good order after it")
+                (StopKind::Closed, Source::Transcript, "the client exited gracefully after it")
             }
-            Liveness::Gone => (StopKind::Crashed, Source::Process, "no process holds the session"),
+            Liveness::Gone => (StopKind::Crashed, Source::Process, "no process has the session open"),
             Liveness::Unknown => {
-                (StopKind::Unknown, Source::Process, "it is not known whether a process holds it")
+                (StopKind::Unknown, Source::Process, "it is unknown whether a process has it open")
             }
         };
         stop.kind = kind;

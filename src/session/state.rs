@@ -115,9 +115,11 @@ pub fn settle(summary: &mut Summary, owner: &OwnerProcess) {
         _ => false,
     };
     let (kind, fact) = match (reopened, summary.graceful) {
-        (true, true) => (StopKind::Closed, "the client that holds it now was opened after that, and is idle"),
+        (true, true) => {
+            (StopKind::Closed, "the client that has it open now was started after that and is idle")
+        }
         (true, false) => {
-            (StopKind::Crashed, "the client that holds it now was opened after that, and is idle")
+            (StopKind::Crashed, "the client that has it open now was started after that and is idle")
         }
         (false, _) => (StopKind::Interrupted, "its client is idle: the prompt was taken back"),
     };
@@ -130,11 +132,11 @@ pub fn settle(summary: &mut Summary, owner: &OwnerProcess) {
 pub fn without_owner(stop: &Stop) -> Verdict {
     let nobody = Evidence::new(Source::Registry, "no live client is registered for it");
     let (state, fact) = match stop.kind {
-        StopKind::Empty => (State::Empty, "its transcript holds no conversation"),
+        StopKind::Empty => (State::Empty, "its transcript contains no conversation"),
         StopKind::Finished | StopKind::Interrupted if !stop.unanswered => {
             (State::Completed, "its last turn has ended")
         }
-        _ => (State::Orphaned, "its last turn has not ended well"),
+        _ => (State::Orphaned, "its last turn did not end normally"),
     };
     let evidence = vec![nobody, Evidence::new(Source::Transcript, fact)];
     Verdict { state, activity: None, cpu_percent: None, evidence }
@@ -158,7 +160,7 @@ pub fn with_owners(
         HeldBy::Processes => Evidence::new(
             Source::Process,
             format!(
-                "process {} is a client without a registry, and this is the transcript of its directory that grew since",
+                "process {} is a client without a registry record, and this transcript of its directory grew since it started",
                 owner.pid
             ),
         ),
@@ -170,14 +172,14 @@ pub fn with_owners(
     let activity = activity(owner, stop.kind);
     match (&owner.status, &owner.waiting_for) {
         (Some(status), Some(what)) if activity == Activity::Waiting => {
-            evidence.push(Evidence::new(Source::Registry, format!("the client says {status}: {what}")));
+            evidence.push(Evidence::new(Source::Registry, format!("the client reports {status}: {what}")));
         }
         (Some(status), _) => {
-            evidence.push(Evidence::new(Source::Registry, format!("the client says {status}")));
+            evidence.push(Evidence::new(Source::Registry, format!("the client reports {status}")));
         }
         (None, _) => evidence.push(Evidence::new(
             Source::Transcript,
-            "what it does is read from the end of the transcript; this client gives no word",
+            "its activity is read from the end of the transcript, because this client reports no status",
         )),
     }
     let mut hung = false;
@@ -214,7 +216,7 @@ fn is_hung(signs: &Signs, hung_after: Duration) -> (bool, Vec<Evidence>) {
         return (true, reasons);
     }
     if !signs.tools.is_empty() {
-        say(Source::Process, format!("a program it started runs: {}", signs.tools.join(", ")));
+        say(Source::Process, format!("a program that it started is running: {}", signs.tools.join(", ")));
         return (false, reasons);
     }
     if let Some(percent) = signs.cpu_percent {
@@ -224,13 +226,10 @@ fn is_hung(signs: &Signs, hung_after: Duration) -> (bool, Vec<Evidence>) {
         }
     }
     if let Some(name) = signs.open_call.as_deref().filter(|name| runs_elsewhere(name)) {
-        say(
-            Source::Transcript,
-            format!("{name} runs in another process, which can take as long as it likes"),
-        );
+        say(Source::Transcript, format!("{name} runs in another process, which may take any length of time"));
         return (false, reasons);
     }
-    say(Source::Process, "no program it started since runs".to_owned());
+    say(Source::Process, "no program that it started since is running".to_owned());
     if signs.requests >= SENT_OFTEN {
         say(Source::Transcript, format!("the request was sent {} times without an answer", signs.requests));
         return (true, reasons);
@@ -242,7 +241,7 @@ fn is_hung(signs: &Signs, hung_after: Duration) -> (bool, Vec<Evidence>) {
     match signs.reception {
         Reception::Unknown => (sent_again, reasons),
         Reception::NoConnection => {
-            say(Source::Process, "it has no connection".to_owned());
+            say(Source::Process, "it has no network connection".to_owned());
             (true, reasons)
         }
         Reception::Last(since) => {

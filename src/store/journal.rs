@@ -136,12 +136,12 @@ pub fn verify(state: &StateDir) -> Result<Chain> {
             let entry = serde_json::from_slice::<Map<String, Value>>(line).ok();
             let prev = entry.as_ref().and_then(|entry| entry.get(PREV));
             match (&entry, prev) {
-                (None, _) => broken("is no line of a journal"),
+                (None, _) => broken("is not a valid journal line"),
                 (Some(_), None) => {
                     chain.unchained += 1;
                     if chain.chained > 0 {
                         broken(
-                            "does not name the line before it: it was put in, or written while others held the lock",
+                            "does not name the line before it: it was inserted, or written while another process held the lock",
                         );
                     }
                 }
@@ -154,9 +154,7 @@ pub fn verify(state: &StateDir) -> Result<Chain> {
                         None => false,
                     };
                     if !fits {
-                        broken(
-                            "does not follow the line before it: something was changed, taken out or put in",
-                        );
+                        broken("does not match the line before it: a line was changed, removed or inserted");
                     }
                     possible.clear();
                 }

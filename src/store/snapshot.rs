@@ -39,7 +39,7 @@ pub struct Snapshot {
 /// remains.
 pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> Result<Snapshot> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(Error::new(Code::PathRefused, format!("{name:?} is no name of a snapshot")));
+        return Err(Error::new(Code::PathRefused, format!("{name:?} is not a valid snapshot name")));
     }
     let dir = state.snapshots(session);
     ensure_dir(&dir)?;

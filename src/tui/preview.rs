@@ -169,7 +169,7 @@ pub fn gone_overview(
         paper.add(PreviewStyle::Plain, "Claude Code deleted the transcript; all of it is kept.");
         let files = count_words(kept.files, "file");
         paper.indented(PreviewStyle::Plain, "size      ", &format!("{} in {files}", size_words(kept.bytes)));
-        paper.heading("Bring it back");
+        paper.heading("Restore");
         let command = gone.restore.as_ref().map(|words| words.join(" ")).unwrap_or_default();
         let key = if acts { "Press b to restore it, or run:" } else { "This restores it:" };
         paper.add(PreviewStyle::Plain, key);

@@ -256,7 +256,7 @@ impl Unsaved {
     #[must_use]
     pub fn next(&self) -> &'static str {
         self.markers.first().map_or(
-            "look whether its directory is writable and the disk is not full, then go on in a new session",
+            "check that its directory is writable and the disk is not full, then continue in a new session",
             |marker| marker.next(),
         )
     }

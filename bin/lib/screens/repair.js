@@ -76,7 +76,7 @@ function repairLines(report, { width, colours }) {
     if (repaired && switches) return `The client sends the other branch of ${session} from now on${mendable > 0 ? `; mended ${mendable} of ${count(found, 'finding')}` : ''}.`;
     if (switches && report.dryRun) return `Would make the client send the other branch of ${session}; nothing was changed.`;
     if (repaired) return `Mended ${mendable} of ${count(found, 'finding')} in ${session}; written, read again and examined again.`;
-    if (mendable > 0) return `Would mend ${mendable} of ${count(found, 'finding')} in ${session}; nothing was changed.`;
+    if (mendable > 0) return `Would repair ${mendable} of ${count(found, 'finding')} in ${session}; nothing was changed.`;
     if (found > 0) return `Nothing to repair in ${session}: ${count(found, 'finding')}, and nothing that is to be mended.`;
     return `Nothing to repair in ${session}.`;
   }
@@ -103,7 +103,7 @@ function repairLines(report, { width, colours }) {
     const colour = finding.mend === null ? String : colours.yellow;
     const rows = [
       ['client', finding.client],
-      [repaired ? 'mended' : 'mend', finding.mend ?? 'left as it is'],
+      [repaired ? 'repaired' : 'repair', finding.mend ?? 'left as it is'],
       ...(finding.lost === null ? [] : [['lost', finding.lost]]),
     ];
     const head = wrapped(`line ${finding.line}, byte ${finding.offset}: ${finding.what} (${finding.class})`, room).map(colour);

@@ -122,7 +122,7 @@ function reportLines(report, { width, colours }) {
       if (result?.damage && result.damage !== damage) told.push({ text: sentence(`the transcript is damaged: ${result.damage}`), style: colours.red });
     }
     const last = attempts.findLast(({ result }) => result?.lastWords)?.result?.lastWords;
-    if (last) told.push({ text: `It said last: ${last}`, style: String });
+    if (last) told.push({ text: `Last message: ${last}`, style: String });
     if (work.files.length > 0) told.push({ text: `Files: ${named(work.files, ', ')}`, style: String });
     if (work.commits.length > 0) told.push({ text: `Commits: ${named(work.commits, '; ')}`, style: String });
     const damaged = attempts.some(({ result }) => result?.damage);

@@ -6,7 +6,7 @@ const { cleaned } = require('../text.js');
 const { count, sentence } = require('../wording.js');
 
 /** @type {Record<string, string>} */
-const OUTCOMES = { continued: 'went on', 'stopped-again': 'stopped again', 'no-effect': 'did nothing', pending: 'is still at work' };
+const OUTCOMES = { continued: 'continued', 'stopped-again': 'stopped again', 'no-effect': 'did nothing', pending: 'is still running' };
 
 /**
  * @param {import('../../../src/ffi/types.js').RunReport} report
@@ -16,7 +16,7 @@ function runLines(report, colours) {
   const { session, insteadOf, attempt, why, phase } = cleaned(report);
   const result = attempt?.run?.result ?? null;
   const lines = [`${colours.bold(session)} ${OUTCOMES[attempt?.outcome ?? 'pending']}${phase === 'recovered' ? ': its task is finished or waits for you' : ''}.`];
-  if (insteadOf !== null) lines.push(`  a new session that goes on with the work of ${insteadOf}`);
+  if (insteadOf !== null) lines.push(`  a new session that continues the work of ${insteadOf}`);
   if (result === null) return [...lines, sentence(why)];
   if (result.denied > 0) lines.push(`  ${colours.yellow(`${result.denied} of ${count(result.calls, 'tool call')} denied${result.deniedCalls.length === 0 ? '' : `: ${result.deniedCalls.join(', ')}`}`)}`);
   lines.push(`  ${count(result.answers, 'answer')}, ${count(result.calls, 'tool call')}, ${result.tokens} tokens; its process ${result.ended}`);

@@ -119,7 +119,7 @@ function showLines(report, { width, colours }, now) {
   function remainsLines() {
     const { remains } = session;
     if (remains === null) return [];
-    const why = remains.why === 'empty-file' ? 'its transcript is empty (0 bytes)' : 'its transcript holds no conversation';
+    const why = remains.why === 'empty-file' ? 'its transcript is empty (0 bytes)' : 'its transcript contains no conversation';
     return [
       `${why}; if there was one, it is lost here, and Claude Code refuses to resume it`,
       ...remains.left.map((one) => `- ${remainingWords(one.kind, one.count)}, ${sizeWords(one.bytes)}: ${homely(one.path)}`),

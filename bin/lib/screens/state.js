@@ -25,7 +25,7 @@ function printState(report, action, io) {
   const { text, states, chosen, foreign } = report;
   io.lines((text ?? '').trimEnd().split('\n').map((line) => clean(line, '\t')));
   const edited = states.some(({ name, sound }) => name === chosen && !sound);
-  if (edited || (chosen === null && foreign)) io.error('\nThis is not as it was saved: somebody has edited it, or it came with the project. No model is given it.');
+  if (edited || (chosen === null && foreign)) io.error('\nThis file was edited after it was saved, or came with the project. It is not passed to the model.');
   return undefined;
 }
 
@@ -40,7 +40,7 @@ function listLines(report, { width, colours }) {
   const place = `  ${colours.dim(truncatedPath(homely(directory ?? project), Math.max(room - 2, 1)))}`;
   const told = states.length === 0 ? 'No state is saved in this project.' : `${count(states.length, 'saved state')}, the newest first:`;
   const lines = [...wrapped(told, room).map(colours.bold), place];
-  if (foreign) lines.push('', ...wrapped('The file of the last state holds none that was saved: somebody has edited it, or it came with the project. No model is given it.', room).map(colours.yellow));
+  if (foreign) lines.push('', ...wrapped('The file of the last state was edited after it was saved, or came with the project. It is not passed to the model.', room).map(colours.yellow));
   if (states.length > 0) lines.push('', ...table());
   if (!enabled) lines.push('', ...wrapped('Recovery is not set up in this project, so none is saved. To set it up:', room), `  ${colours.cyan(`${ownName()} init`)}`);
   return lines;

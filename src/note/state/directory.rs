@@ -133,7 +133,7 @@ fn real_directory(path: &Path, project: &Path) -> Result<Option<PathBuf>> {
     };
     let meta = std::fs::symlink_metadata(&real).doing("read", path)?;
     if !meta.is_dir() {
-        return refused("is no directory");
+        return refused("is not a directory");
     }
     if owner(&meta) != own_uid() {
         return refused("belongs to another user");

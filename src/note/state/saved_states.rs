@@ -177,7 +177,7 @@ impl SavedStateStore<'_> {
     pub fn restorable(&self, place: &StatesDirectory, book: &SavedStateIndex, name: &str) -> Result<String> {
         let entry =
             book.states.iter().find(|entry| entry.name == name && !entry.retired).ok_or_else(|| {
-                Error::new(Code::StateNotFound, format!("no saved state is called {name:?}"))
+                Error::new(Code::StateNotFound, format!("no saved state is named {name:?}"))
                     .at(place.dir())
                     .hint("`cc-session-recover state list` shows all")
             })?;
@@ -187,12 +187,9 @@ impl SavedStateStore<'_> {
         let path = place.archived(name);
         let text = StatesDirectory::read(&path).filter(|text| sha256_hex(text.as_bytes()) == entry.sha256);
         text.ok_or_else(|| {
-            Error::new(
-                Code::VerificationFailed,
-                "is not as it was saved: somebody has edited it or taken it away",
-            )
-            .at(path)
-            .hint("`cc-session-recover state show` prints what is there")
+            Error::new(Code::VerificationFailed, "was edited or removed since it was saved")
+                .at(path)
+                .hint("`cc-session-recover state show` prints what is there")
         })
     }
 

@@ -184,7 +184,7 @@ fn directory(setup: SetupContext<'_>, state: &StateDir, to: Option<&Path>) -> Re
         Err(Error::new(Code::PathRefused, why).at(&wanted).hint(hint))
     };
     if !wanted.is_absolute() {
-        return refused("is no absolute path");
+        return refused("is not an absolute path");
     }
     if std::fs::symlink_metadata(&wanted).is_ok() && !wanted.is_dir() {
         return refused("is not a directory");
@@ -269,9 +269,9 @@ fn written(ground: &PluginPlanning, options: &PluginOptions) -> Result<(Vec<File
         if ours {
             files.push(step(path, before, text.clone(), why));
         } else if *spare {
-            warnings.push(format!("{} is not as it was written and stays as it is", path.display()));
+            warnings.push(format!("{} was edited and is left unchanged", path.display()));
         } else {
-            return Err(Error::new(Code::PathRefused, "is not ours, or was edited, and is not written over")
+            return Err(Error::new(Code::PathRefused, "is not ours or was edited, and would be overwritten")
                 .at(path)
                 .hint("move it away, or name another directory with --to"));
         }
@@ -328,7 +328,7 @@ fn taken_away(ground: &PluginPlanning) -> Result<(Vec<FileStep>, Vec<String>)> {
     warnings.extend(told);
     let flags = flags(&ground.directory);
     if flags.exist() {
-        files.push(removal(flags.dir(), None, "warnings that nobody has seen yet"));
+        files.push(removal(flags.dir(), None, "warnings that were not shown yet"));
     }
     if ground.record.places.contains_key(&ground.directory) {
         let action = if ground.record.places.len() > 1 { FileAction::Replace } else { FileAction::Remove };

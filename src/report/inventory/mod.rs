@@ -260,8 +260,7 @@ impl<'a> Inventory<'a> {
         }
         let home = store_with(path, &self.homes);
         let found = home.and_then(|home| found_at(path, home)).ok_or_else(|| {
-            Error::new(Code::SessionNotFound, "is not in a configuration directory that is looked at")
-                .at(path)
+            Error::new(Code::SessionNotFound, "is not in a known configuration directory").at(path)
         })?;
         let summary = thorough(path, Liveness::Gone)?;
         Ok(self.copy.get_or_init(|| Box::new(InventoryRow { found, summary: Box::new(summary) })))

@@ -115,8 +115,8 @@ pub fn refusal(suspect: &Suspect, caller: &KillCaller) -> Option<Error> {
     };
     if suspect.is_gone() {
         return refuse(
-            format!("process {pid} is not the one that was meant any more"),
-            "look again: `cc-session-recover list`",
+            format!("process id {pid} now belongs to another process"),
+            "list the sessions again: `cc-session-recover list`",
         );
     }
     if pid == caller.pid {
@@ -127,7 +127,9 @@ pub fn refusal(suspect: &Suspect, caller: &KillCaller) -> Option<Error> {
         (Some(_), Some(_)) => {
             return refuse(format!("process {pid} belongs to another user"), "that user can end it");
         }
-        _ => return refuse(format!("whose process {pid} is cannot be told"), "end it by hand"),
+        _ => {
+            return refuse(format!("cannot determine which user process {pid} belongs to"), "end it by hand");
+        }
     }
     // A spare that has become a worker keeps the command line of a spare (2.1.329).
     let worker = suspect.background && suspect.role == Role::Spare;
@@ -261,16 +263,16 @@ mod tests {
             let why = why(change).unwrap_or_default();
             assert!(why.contains(part), "{why}");
         };
-        said(&|one| one.token = Some("8".into()), "not the one that was meant");
-        said(&|one| one.token = None, "not the one that was meant");
+        said(&|one| one.token = Some("8".into()), "now belongs to another process");
+        said(&|one| one.token = None, "now belongs to another process");
         said(&|one| one.owner = Some(1001), "another user");
         said(&|one| one.owner = Some(0), "another user");
-        said(&|one| one.owner = None, "cannot be told");
+        said(&|one| one.owner = None, "cannot determine");
         said(&|one| one.role = Role::Daemon, "daemon");
         said(&|one| one.role = Role::PtyHost, "terminal host");
         said(&|one| one.role = Role::Spare, "spare");
         said(&|one| one.role = Role::Errand, "no session");
-        said(&|one| one.role = Role::Other, "no client");
+        said(&|one| one.role = Role::Other, "not a client");
         assert_eq!(
             why(&|one| (one.role, one.background) = (Role::Spare, true)),
             None,
@@ -282,7 +284,7 @@ mod tests {
         let root = KillCaller { owner: Some(0), ..caller.clone() };
         assert!(refusal(&suspect(), &root).unwrap().message.contains("another user"));
         let unknown = KillCaller { owner: None, ..caller.clone() };
-        assert!(refusal(&suspect(), &unknown).unwrap().message.contains("cannot be told"));
+        assert!(refusal(&suspect(), &unknown).unwrap().message.contains("cannot determine"));
         let beside = KillCaller { terminal: Some("pts/1".into()), ..caller.clone() };
         assert!(refusal(&suspect(), &beside).unwrap().message.contains("in this terminal"));
         let neither = Suspect { terminal: None, ..suspect() };

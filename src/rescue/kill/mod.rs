@@ -204,7 +204,7 @@ pub fn kill(
     progress: &Progress,
 ) -> Result<KillReport> {
     if options.target.trim().is_empty() {
-        return Err(Error::new(Code::Usage, "nothing is named")
+        return Err(Error::new(Code::Usage, "no target given")
             .hint("name a session, a terminal or a process that `cc-session-recover list` shows"));
     }
     let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
@@ -248,10 +248,9 @@ impl Kill<'_> {
         }
         let processes = self.world.processes;
         let pid = self.client.pid;
-        let held = self
-            .hands
-            .hold(pid, &self.client.token, processes)
-            .map_err(|why| Error::new(Code::KillRefused, format!("process {pid} cannot be held: {why}")))?;
+        let held = self.hands.hold(pid, &self.client.token, processes).map_err(|why| {
+            Error::new(Code::KillRefused, format!("cannot open a handle to process {pid}: {why}"))
+        })?;
         let Some(held) = held else { return Ok(self.finish(report, KillOutcome::Gone)) };
         // Held before anything is sent, because a tool's process id may be reused later.
         let tools = if self.options.tree { self.hold_tools(&report.children) } else { Vec::new() };
@@ -284,9 +283,12 @@ impl Kill<'_> {
         {
             return Err(Error::new(
                 Code::ChangedMeanwhile,
-                format!("process {} with {} is not what was shown", client.pid, client.session),
+                format!(
+                    "process {} with session {} is not the one that was shown",
+                    client.pid, client.session
+                ),
             )
-            .hint("look again, and run the command once more"));
+            .hint("run the command again and check what it shows"));
         }
         if let Some(error) = refusal(&self.look(), &self.caller) {
             return Err(error);
@@ -300,7 +302,7 @@ impl Kill<'_> {
         if way == KillWay::Stop && client.job.is_none() {
             return Err(Error::new(
                 Code::KillRefused,
-                format!("process {} works in the background, under a job that is not told", client.pid),
+                format!("process {} is a background session whose job id is unknown", client.pid),
             )
             .hint("end it with `claude agents`"));
         }
@@ -358,7 +360,7 @@ impl Kill<'_> {
         if let Some(problem) = unread {
             return Err(Error {
                 message: format!("its transcript cannot be read, so it cannot be saved: {}", problem.message),
-                hint: Some("mend that, or say --no-export".to_owned()),
+                hint: Some("fix that, or add --no-export".to_owned()),
                 ..problem.clone()
             });
         }
@@ -369,7 +371,7 @@ impl Kill<'_> {
             Code::KillRefused,
             format!("nothing of {} is on disk, so it cannot be saved", self.client.session),
         )
-        .hint("say --no-export to end it all the same: all of it is lost then"))
+        .hint("add --no-export to end it anyway; all of it is then lost"))
     }
 
     fn children(&self, table: &[Process]) -> Vec<KillChild> {
@@ -445,7 +447,7 @@ impl Kill<'_> {
         let more = error.hint.map_or_else(String::new, |hint| format!("{hint}; or "));
         Error {
             message: format!("it could not be saved, so it was not ended: {}", error.message),
-            hint: Some(format!("{more}say --no-export to end it without")),
+            hint: Some(format!("{more}add --no-export to end it without an export")),
             ..error
         }
     }
@@ -455,9 +457,12 @@ impl Kill<'_> {
         if let Some(now) = self.session_now().filter(|now| *now != self.client.session) {
             let error = Error::new(
                 Code::ChangedMeanwhile,
-                format!("process {} holds {now} by now, which was not shown", self.client.pid),
+                format!(
+                    "process {} has since switched to session {now}, which was not shown",
+                    self.client.pid
+                ),
             );
-            return (Err(error.hint("look again, and run the command once more")), Vec::new());
+            return (Err(error.hint("run the command again and check what it shows")), Vec::new());
         }
         let mut note = |pid: u32, signal| {
             let fields = json!({"session": self.client.session, "pid": pid, "startToken": self.client.token, "signal": signal});
@@ -655,14 +660,14 @@ fn risks(
                 risks.push("It is in the middle of a turn, and shows no sign of work.".to_owned());
             } else if busy {
                 risks.push(
-                    "It is in the middle of a turn: the answer that is being made, and what a tool has not told yet, are lost."
+                    "It is in the middle of a turn: the current answer, and results that tools have not returned yet, are lost."
                         .to_owned(),
                 );
             }
             if session.activity == Some(Activity::Waiting) {
                 let what = session.live.as_ref().and_then(|live| live.waiting_for.as_deref());
                 let what = what.map_or_else(String::new, |what| format!(" ({})", one_line(what, 60)));
-                risks.push(format!("It waits for a person{what}: the question has to be asked again."));
+                risks.push(format!("It is waiting for you{what}: the question has to be asked again."));
             }
         }
     }
@@ -672,7 +677,7 @@ fn risks(
         risks.push(if options.tree {
             format!("{tools} below it, and would be ended too.")
         } else {
-            format!("{tools} below it, and may go on without it; --tree ends them too.")
+            format!("{tools} below it, and may continue without it; --tree ends them too.")
         });
     }
     if !options.export && session.is_some() {
@@ -686,12 +691,12 @@ fn notes(session: Option<&Session>, client: &KillableClient) -> Vec<String> {
     let mut notes = Vec::new();
     let Some(session) = session else { return notes };
     if matches!(session.next.action, Action::Wake | Action::Client) {
-        notes.push("left alone, it would be continued by itself".to_owned());
+        notes.push("if left alone, it would continue by itself".to_owned());
     }
     if session.incident.as_ref().is_some_and(|incident| incident.phase.is_active()) {
         let id = &session.id[..8.min(session.id.len())];
         notes.push(format!(
-            "its stop is looked after: where unattended runs are agreed to, it may be resumed; `cc-session-recover cancel {id}` prevents that"
+            "recovery is pending: if unattended runs are allowed, the session may be resumed; `cc-session-recover cancel {id}` prevents that"
         ));
     }
     if let Some(live) = session.live.as_ref().filter(|live| live.pid != client.pid) {

@@ -95,7 +95,7 @@ pub fn meant(
                 Code::SessionAmbiguous,
                 format!("{name} is a process, and the beginning of another session's id"),
             )
-            .hint("give more characters of the id of the one that is meant")),
+            .hint("give more characters of the session id")),
             Some(client) => Ok(client.clone()),
             None if session => of_session(name, inventory, clients),
             None => Err(no_client(pid, table, processes)),
@@ -190,7 +190,7 @@ fn one_of(clients: &[&KillableClient]) -> Result<KillableClient> {
         [client] => Ok((*client).clone()),
         several => Err(Error::new(
             Code::SessionAmbiguous,
-            format!("{} clients are meant: {}", several.len(), named(several)),
+            format!("{} clients match: {}", several.len(), named(several)),
         )
         .hint("give the process id of the one to end")),
     }
@@ -203,7 +203,7 @@ fn no_client(pid: u32, table: &[Process], processes: &dyn Processes) -> Error {
         Some(process) => {
             let role = role_of(process, processes);
             let what = if role == crate::claude::role::Role::Client {
-                "a client of Claude Code that no registry we know of tells of: its configuration directory is not known".to_owned()
+                "a client of Claude Code that is in no known registry, so its configuration directory is unknown".to_owned()
             } else {
                 role.words().to_owned()
             };

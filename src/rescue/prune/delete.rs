@@ -93,12 +93,9 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
 /// Deletes the files of a record, and its directory if that is empty afterwards.
 fn delete_record(state: &StateDir, one: &PrunedCopy) -> Result<()> {
     if record_size(state, &one.session).is_some_and(|(_, at)| at != one.made_at) {
-        return Err(Error::new(
-            Code::ChangedMeanwhile,
-            "something was noted about its session since it was looked at",
-        )
-        .at(&one.path)
-        .hint("run it again"));
+        return Err(Error::new(Code::ChangedMeanwhile, "the record of its session changed since the check")
+            .at(&one.path)
+            .hint("run it again"));
     }
     for path in record_files(state, &one.session) {
         if std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {

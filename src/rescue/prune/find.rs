@@ -32,7 +32,7 @@ fn listed(dir: &Path) -> Result<Vec<(String, PathBuf, std::fs::Metadata)>> {
                 "is no directory of ours: nothing behind a link is deleted",
             )
             .at(dir)
-            .hint("look there yourself"));
+            .hint("check it yourself"));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io("read", dir, &error)),

@@ -157,7 +157,7 @@ pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
     let mut ground = ReportContext::read(world, None)?;
     // With an invalid configuration, the user's retention settings are unknown.
     if let Some(problem) = ground.problem.take() {
-        return Err(Error { hint: Some("mend the configuration; nothing was deleted".into()), ..problem });
+        return Err(Error { hint: Some("fix the configuration; nothing was deleted".into()), ..problem });
     }
     let rules = rules(&ground.config.retention, options)?;
     let now = world.clock.now();

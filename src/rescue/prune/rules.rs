@@ -107,7 +107,7 @@ pub(super) fn sorted_out(
         } else if !held && old {
             removed.push(thing.goes(&format!("is older than {days} days")));
         } else if !held && !record && rules.most.is_some_and(|most| *before > most) {
-            removed.push(thing.goes("there are more of this session"));
+            removed.push(thing.goes("exceeds the number allowed per session"));
         } else {
             // Records are small; deleting them would not free any space.
             kept.push((thing, held || record));
@@ -124,7 +124,7 @@ pub(super) fn sorted_out(
             if !kept[at].1 {
                 let (thing, _) = kept.remove(at);
                 total -= thing.bytes;
-                removed.push(thing.goes("all together take too much room"));
+                removed.push(thing.goes("exceeds the total size limit"));
             }
         }
     }

@@ -238,9 +238,9 @@ impl<'r, P: Page> Conversation<'r, P> {
         let read = seen.bytes;
         self.progress.add(read.saturating_sub(told));
         if read < meta.len() {
-            return Err(Error::new(Code::VerificationFailed, "was cut while it was read")
-                .at(path)
-                .hint("something else changes it; end that, or try again when it has ended"));
+            return Err(Error::new(Code::VerificationFailed, "was cut while it was read").at(path).hint(
+                "another program is changing it; stop that program, or try again after it has finished",
+            ));
         }
         Ok(read)
     }
@@ -462,7 +462,7 @@ impl<'r, P: Page> Conversation<'r, P> {
             Author::Client(ClientText::CompactSummary) => client("Summary of the conversation so far", said),
             Author::Client(ClientText::Interruption) => {
                 thread.paused = Some("A person had interrupted it");
-                event(EventKind::Interrupted, "Interrupted by a person", String::new(), at)
+                event(EventKind::Interrupted, "Interrupted by the user", String::new(), at)
             }
             Author::Client(ClientText::Command) => {
                 let part = |tag| inside(trimmed, tag).unwrap_or_default().trim();
@@ -709,7 +709,7 @@ fn system(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
             let metadata = decoded(record.compact_metadata).unwrap_or_default();
             let tokens = |key: &str| metadata.get(key).and_then(Value::as_u64);
             let by = match metadata.get("trigger").and_then(Value::as_str) {
-                Some("manual") => " by a person",
+                Some("manual") => " by the user",
                 Some("auto") => " by the client",
                 _ => "",
             };

@@ -368,18 +368,18 @@ impl Target {
             return Ok(Self { dir: to.clone(), name: None });
         }
         if options.to_directory || !named {
-            return Err(Error::new(Code::PathRefused, "is no directory").at(to));
+            return Err(Error::new(Code::PathRefused, "is not a directory").at(to));
         }
         let Some(name) = to.file_name().and_then(|name| name.to_str()) else {
-            return Err(Error::new(Code::PathRefused, "is no name for a page").at(to));
+            return Err(Error::new(Code::PathRefused, "is not a valid name for a page").at(to));
         };
         if found.is_some_and(|meta| !meta.is_file()) {
-            return Err(Error::new(Code::PathRefused, "is no regular file").at(to));
+            return Err(Error::new(Code::PathRefused, "is not a regular file").at(to));
         }
         if there && !options.force {
-            return Err(Error::new(Code::PathRefused, "is there already and is not overwritten")
+            return Err(Error::new(Code::PathRefused, "exists already and is not overwritten")
                 .at(to)
-                .hint("choose another name, or give --force"));
+                .hint("choose another name, or add --force"));
         }
         let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Ok(Self { dir: dir.to_path_buf(), name: Some(name.to_owned()) })

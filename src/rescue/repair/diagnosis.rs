@@ -652,7 +652,7 @@ impl Survey {
                 .records()
                 .any(|text| text.contains('\u{fffd}'))
                 .then(|| "the characters they stand for".into());
-            at(DamageClass::NulBytes, what, passes, Some("they are taken out"), lost)
+            at(DamageClass::NulBytes, what, passes, Some("they are removed"), lost)
         };
         self.found.edits.entry(line.offset).or_default();
         self.add(finding);
@@ -1207,14 +1207,14 @@ fn fault_finding(fault: Fault, line: &FileLine<'_>) -> Finding {
             DamageClass::UnsignedThinking,
             "thinking without a signature".to_owned(),
             "sends it, is refused, and then sends the whole conversation without any thinking",
-            "it is taken out",
+            "it is removed",
             Some("that thinking".to_owned()),
         ),
         Fault::Input => (
             DamageClass::MalformedInput,
             "the arguments of a tool call are no object".into(),
             "sends it, and every request is refused",
-            "they become a member of one",
+            "they are wrapped in an object",
             None,
         ),
         Fault::Result(bytes) => (
@@ -1494,7 +1494,7 @@ fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
         ),
         Broken::Compacted => (
             DamageClass::LostCompaction,
-            "what goes on after a second compaction follows a record from before the first",
+            "the continuation after a second compaction follows a record from before the first",
             "sends what was compacted first, and nothing of what was said and summed up since",
             "it follows the record in front of it",
         ),
@@ -1512,9 +1512,9 @@ fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
 
 fn fork_finding(at_once: bool, joins: bool, offset: u64) -> Finding {
     let what = if at_once {
-        "two clients went on from the same record at once"
+        "two clients continued from the same record at once"
     } else {
-        "the conversation goes on from an earlier record, as when a person goes back"
+        "the conversation continues from an earlier record, as after a rewind"
     };
     let mend = joins.then(|| "the later branch follows the earlier one".to_owned());
     Finding {

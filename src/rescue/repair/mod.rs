@@ -575,7 +575,7 @@ fn roll_back(world: World<'_>, state: &StateDir, found: &Found) -> Result<restor
     let present = prefix_sha256(&found.path, meta.len())?;
     let as_it_was = diagnosis.bytes == meta.len() && prefix_sha256(&path, diagnosis.bytes)? == present;
     if !as_it_was && (made.bytes != meta.len() || hex(&made.hasher.finalize()) != present) {
-        return Err(Error::new(Code::ChangedMeanwhile, "the session went on since it was repaired")
+        return Err(Error::new(Code::ChangedMeanwhile, "the session continued after it was repaired")
             .at(&found.path)
             .hint(format!("`cc-session-recover restore {} --from {name}` puts the old bytes back all the same; what is there now is kept", found.id())));
     }

@@ -106,7 +106,7 @@ fn unreadable(error: &regex_syntax::Error) -> Error {
     };
     let place = span.map(|span| format!(", at character {}", span.start.column)).unwrap_or_default();
     Error::new(Code::Usage, format!("the regular expression is not valid: {what}{place}"))
-        .hint("put a backslash before a character that is meant as it is, or search for plain text")
+        .hint("escape special characters with a backslash, or search for plain text")
 }
 
 /// Text that every match must contain, in all its written forms.
