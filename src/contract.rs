@@ -194,7 +194,7 @@ fn contract() -> String {
     all.options::<uninstall::UninstallOptions>(&["project"]);
     all.options::<plugin::PluginOptions>(&["packageRoot"]);
     all.options::<service::plan::ServiceOptions>(&["wanted"]);
-    all.options::<service::status::StatusOptions>(&[]);
+    all.options::<service::status::ServiceStatusOptions>(&[]);
     all.options::<session::InspectOptions>(&["transcript"]);
     all.options::<supervise::WatchOptions>(&[]);
     all.options::<preview::PreviewOptions>(&[]);

@@ -227,7 +227,7 @@ struct Git<'a> {
     until: Instant,
 }
 
-struct Answer {
+struct GitOutput {
     code: Option<i32>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
@@ -288,7 +288,7 @@ impl<'a> Git<'a> {
         Ok(off)
     }
 
-    fn run(&self, settings: &[String], arguments: &[&str]) -> Result<Answer, String> {
+    fn run(&self, settings: &[String], arguments: &[&str]) -> Result<GitOutput, String> {
         let mut command = Command::new(&self.program);
         command.arg("--no-pager").arg("--no-optional-locks");
         for setting in [
@@ -332,7 +332,7 @@ impl<'a> Git<'a> {
         answer
     }
 
-    fn collect(&self, child: &mut Child) -> Result<Answer, String> {
+    fn collect(&self, child: &mut Child) -> Result<GitOutput, String> {
         let stdout = child.stdout.take().map(|pipe| reader(pipe, MOST_OUTPUT));
         let stderr = child.stderr.take().map(|pipe| reader(pipe, 4096));
         let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
@@ -343,7 +343,7 @@ impl<'a> Git<'a> {
         let (stderr, _) = self.within(&stderr).ok_or_else(late)?;
         loop {
             match child.try_wait() {
-                Ok(Some(status)) => return Ok(Answer { code: status.code(), stdout, stderr, more }),
+                Ok(Some(status)) => return Ok(GitOutput { code: status.code(), stdout, stderr, more }),
                 Ok(None) if Instant::now() < self.until => std::thread::sleep(BETWEEN_LOOKS),
                 Ok(None) => return Err(late()),
                 Err(error) => return Err(format!("git could not be waited for: {error}")),

@@ -6,8 +6,8 @@
 
 use super::outline::{Outline, decoded, once};
 use super::record::{
-    Assistant, Body, FailureKeys, Head, Meta, Record, System, ToolCall, ToolResult, User, failure,
-    is_background, parse_line, trim,
+    Assistant, Body, FailureKeys, MetadataRecord, Record, RecordHead, System, ToolCall, ToolResult, User,
+    failure, is_background, parse_line, trim,
 };
 use super::wording::is_compact_summary;
 use crate::clock::parse_rfc3339;
@@ -23,11 +23,11 @@ const SHARED_KEYS: usize = 700;
 
 /// Kind of a line, as determined by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum GlanceKind {
     /// Request logs, attachments and subagent records, which never affect a verdict.
     Nothing,
     /// A session metadata record that does not affect a verdict by itself.
-    Mark(Mark),
+    Mark(MetadataMark),
     /// A title, a name, the newest prompt, or a permission mode.
     Meta,
     /// A system record that does not affect a verdict, such as the duration of a turn.
@@ -43,7 +43,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl GlanceKind {
     /// Returns whether it may be part of the conversation: a prompt, a result, an answer, or a system record
     /// that affects a verdict.
     #[must_use]
@@ -54,16 +54,16 @@ impl Kind {
 
 /// Metadata that is counted but not parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum MetadataMark {
     /// Written when a process exits gracefully.
     CostState,
     Other,
 }
 
 #[must_use]
-pub fn kind_of(line: &[u8]) -> Kind {
+pub fn kind_of(line: &[u8]) -> GlanceKind {
     let kind = kind_of_first(line);
-    if kind != Kind::Unknown && is_glued(line) { Kind::Unknown } else { kind }
+    if kind != GlanceKind::Unknown && is_glued(line) { GlanceKind::Unknown } else { kind }
 }
 
 /// Returns whether a line may hold further records after the first one. A quote inside a string would be
@@ -75,35 +75,35 @@ pub fn is_glued(line: &[u8]) -> bool {
 
 /// Returns the kind of a line's first record, usually its only one.
 #[must_use]
-pub fn kind_of_first(line: &[u8]) -> Kind {
+pub fn kind_of_first(line: &[u8]) -> GlanceKind {
     if let Some(rest) = line.strip_prefix(b"{\"type\":\"") {
         let name = &rest[..memchr::memchr(b'"', rest).unwrap_or(0)];
         return match name {
             b"last-prompt" | b"custom-title" | b"agent-name" | b"ai-title" | b"permission-mode"
-            | b"summary" | b"continued-in" => Kind::Meta,
-            b"cost-state" => Kind::Mark(Mark::CostState),
-            b"user" => Kind::User,
-            b"assistant" => Kind::Answer,
-            b"system" => Kind::Message,
-            b"" => Kind::Unknown,
-            _ if name.starts_with(b"api-request") || name == b"attachment" => Kind::Nothing,
-            _ => Kind::Mark(Mark::Other),
+            | b"summary" | b"continued-in" => GlanceKind::Meta,
+            b"cost-state" => GlanceKind::Mark(MetadataMark::CostState),
+            b"user" => GlanceKind::User,
+            b"assistant" => GlanceKind::Answer,
+            b"system" => GlanceKind::Message,
+            b"" => GlanceKind::Unknown,
+            _ if name.starts_with(b"api-request") || name == b"attachment" => GlanceKind::Nothing,
+            _ => GlanceKind::Mark(MetadataMark::Other),
         };
     }
-    let Some(rest) = line.strip_prefix(b"{\"parentUuid\":") else { return Kind::Unknown };
+    let Some(rest) = line.strip_prefix(b"{\"parentUuid\":") else { return GlanceKind::Unknown };
     let rest = match rest.strip_prefix(b"null") {
         Some(rest) => rest,
         None => match rest.strip_prefix(b"\"").and_then(|rest| rest.get(36..)?.strip_prefix(b"\"")) {
             Some(rest) => rest,
-            None => return Kind::Unknown,
+            None => return GlanceKind::Unknown,
         },
     };
     if rest.starts_with(b",\"isSidechain\":true,") {
-        return Kind::Nothing;
+        return GlanceKind::Nothing;
     }
-    let Some(rest) = rest.strip_prefix(b",\"isSidechain\":false,") else { return Kind::Unknown };
+    let Some(rest) = rest.strip_prefix(b",\"isSidechain\":false,") else { return GlanceKind::Unknown };
     if rest.starts_with(b"\"attachment\":") {
-        return Kind::Nothing;
+        return GlanceKind::Nothing;
     }
     if let Some(rest) = rest.strip_prefix(b"\"type\":\"user\"") {
         return user_kind(rest);
@@ -116,21 +116,21 @@ pub fn kind_of_first(line: &[u8]) -> Kind {
     }
     match rest.strip_prefix(b"\"type\":\"system\",\"subtype\":\"") {
         Some(subtype) if !(subtype.starts_with(b"informational") || subtype.starts_with(b"compact_")) => {
-            Kind::Note
+            GlanceKind::Note
         }
-        Some(_) => Kind::Message,
-        None if rest.starts_with(b"\"type\":\"assistant\"") || is_answer(rest) => Kind::Answer,
-        None if rest.starts_with(b"\"message\":") => Kind::Message,
-        None => Kind::Unknown,
+        Some(_) => GlanceKind::Message,
+        None if rest.starts_with(b"\"type\":\"assistant\"") || is_answer(rest) => GlanceKind::Answer,
+        None if rest.starts_with(b"\"message\":") => GlanceKind::Message,
+        None => GlanceKind::Unknown,
     }
 }
 
-fn user_kind(rest: &[u8]) -> Kind {
+fn user_kind(rest: &[u8]) -> GlanceKind {
     let block = rest.strip_prefix(b",\"message\":{\"role\":\"user\",\"content\":[{");
     let is_result = |block: &[u8]| {
         block.starts_with(b"\"tool_use_id\":\"") || block.starts_with(b"\"type\":\"tool_result\",")
     };
-    if block.is_some_and(is_result) { Kind::Result } else { Kind::User }
+    if block.is_some_and(is_result) { GlanceKind::Result } else { GlanceKind::User }
 }
 
 /// Returns whether these are the first keys of a model's answer.
@@ -163,14 +163,14 @@ pub fn text_after<'a>(bytes: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
 
 /// Returns the metadata of a line whose keys are in the client's order and whose value has no escapes.
 #[must_use]
-pub fn plain_meta(line: &[u8]) -> Option<Meta> {
-    type Wrap = fn(&str) -> Meta;
+pub fn plain_meta(line: &[u8]) -> Option<MetadataRecord> {
+    type Wrap = fn(&str) -> MetadataRecord;
     const KEYS: [(&[u8], Wrap); 5] = [
-        (b"last-prompt\",\"lastPrompt\":\"", |text| Meta::LastPrompt(text.to_owned())),
-        (b"permission-mode\",\"permissionMode\":\"", |text| Meta::PermissionMode(text.into())),
-        (b"custom-title\",\"customTitle\":\"", |text| Meta::CustomTitle(text.to_owned())),
-        (b"agent-name\",\"agentName\":\"", |text| Meta::AgentName(text.to_owned())),
-        (b"ai-title\",\"aiTitle\":\"", |text| Meta::AiTitle(text.to_owned())),
+        (b"last-prompt\",\"lastPrompt\":\"", |text| MetadataRecord::LastPrompt(text.to_owned())),
+        (b"permission-mode\",\"permissionMode\":\"", |text| MetadataRecord::PermissionMode(text.into())),
+        (b"custom-title\",\"customTitle\":\"", |text| MetadataRecord::CustomTitle(text.to_owned())),
+        (b"agent-name\",\"agentName\":\"", |text| MetadataRecord::AgentName(text.to_owned())),
+        (b"ai-title\",\"aiTitle\":\"", |text| MetadataRecord::AiTitle(text.to_owned())),
     ];
     let rest = line.strip_prefix(b"{\"type\":\"")?;
     let (text, wrap) = KEYS.iter().find_map(|(key, wrap)| Some((rest.strip_prefix(*key)?, wrap)))?;
@@ -184,7 +184,7 @@ pub fn plain_meta(line: &[u8]) -> Option<Meta> {
 #[must_use]
 pub fn glance(offset: u64, line: &[u8]) -> impl DoubleEndedIterator<Item = Record> + use<> {
     let line = trim(line);
-    let mut parsed = Line::default();
+    let mut parsed = GlanceLine::default();
     let (one, several) = match parsed.read(line).and_then(|()| record(offset, &mut parsed)) {
         Some(record) => (Some(record), Vec::new()),
         // Concatenated records, unpaired surrogates and unexpected shapes need the full parser.
@@ -195,7 +195,7 @@ pub fn glance(offset: u64, line: &[u8]) -> impl DoubleEndedIterator<Item = Recor
 
 /// A partly parsed line: values that most lines do not need stay raw.
 #[derive(Default)]
-struct Line<'a> {
+struct GlanceLine<'a> {
     kind: Text<'a>,
     subtype: Text<'a>,
     uuid: Text<'a>,
@@ -206,7 +206,7 @@ struct Line<'a> {
     git_branch: Text<'a>,
     entrypoint: Text<'a>,
     session_kind: Text<'a>,
-    message: Option<Message<'a>>,
+    message: Option<GlanceMessage<'a>>,
     content: Raw<'a>,
     is_meta: Option<bool>,
     origin: Raw<'a>,
@@ -237,15 +237,15 @@ type Text<'a> = Option<Cow<'a, str>>;
 type Raw<'a> = Option<&'a str>;
 
 #[derive(Default)]
-struct Message<'a> {
+struct GlanceMessage<'a> {
     model: Text<'a>,
-    content: Option<Content<'a>>,
+    content: Option<GlanceContent<'a>>,
     stop_reason: Text<'a>,
-    usage: Option<Usage>,
+    usage: Option<GlanceUsage>,
 }
 
 #[derive(Default)]
-struct Usage {
+struct GlanceUsage {
     input: Option<u64>,
     cache_creation: Option<u64>,
     cache_read: Option<u64>,
@@ -253,15 +253,15 @@ struct Usage {
 
 /// Message content: text, or blocks of which only some fields are parsed.
 #[derive(Default)]
-enum Content<'a> {
+enum GlanceContent<'a> {
     #[default]
     None,
     Text(Cow<'a, str>),
-    Blocks(Vec<Block<'a>>),
+    Blocks(Vec<GlanceBlock<'a>>),
 }
 
 #[derive(Default)]
-struct Block<'a> {
+struct GlanceBlock<'a> {
     kind: Text<'a>,
     id: Text<'a>,
     name: Text<'a>,
@@ -270,7 +270,7 @@ struct Block<'a> {
     text: Raw<'a>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> GlanceLine<'a> {
     fn read(&mut self, bytes: &'a [u8]) -> Option<()> {
         let mut outline = Outline::of(bytes)?;
         outline.object(|key, rest| match key {
@@ -315,8 +315,8 @@ impl<'a> Line<'a> {
     }
 }
 
-fn message<'a>(rest: &mut Outline<'a>) -> Option<Message<'a>> {
-    let mut message = Message::default();
+fn message<'a>(rest: &mut Outline<'a>) -> Option<GlanceMessage<'a>> {
+    let mut message = GlanceMessage::default();
     rest.object(|key, rest| match key {
         "model" => rest.text(&mut message.model),
         "content" => once(&mut message.content, content(rest)?),
@@ -328,8 +328,8 @@ fn message<'a>(rest: &mut Outline<'a>) -> Option<Message<'a>> {
     Some(message)
 }
 
-fn usage(rest: &mut Outline<'_>) -> Option<Usage> {
-    let mut usage = Usage::default();
+fn usage(rest: &mut Outline<'_>) -> Option<GlanceUsage> {
+    let mut usage = GlanceUsage::default();
     rest.object(|key, rest| match key {
         "input_tokens" => rest.count(&mut usage.input),
         "cache_creation_input_tokens" => rest.count(&mut usage.cache_creation),
@@ -339,12 +339,12 @@ fn usage(rest: &mut Outline<'_>) -> Option<Usage> {
     Some(usage)
 }
 
-fn content<'a>(rest: &mut Outline<'a>) -> Option<Content<'a>> {
+fn content<'a>(rest: &mut Outline<'a>) -> Option<GlanceContent<'a>> {
     match rest.peek()? {
         b'"' => {
             let mut text = None;
             rest.text(&mut text)?;
-            text.map(Content::Text)
+            text.map(GlanceContent::Text)
         }
         b'[' => {
             let mut blocks = Vec::new();
@@ -352,14 +352,14 @@ fn content<'a>(rest: &mut Outline<'a>) -> Option<Content<'a>> {
                 blocks.push(block(rest)?);
                 Some(())
             })?;
-            Some(Content::Blocks(blocks))
+            Some(GlanceContent::Blocks(blocks))
         }
-        _ => rest.pass().map(|()| Content::None),
+        _ => rest.pass().map(|()| GlanceContent::None),
     }
 }
 
-fn block<'a>(rest: &mut Outline<'a>) -> Option<Block<'a>> {
-    let mut block = Block::default();
+fn block<'a>(rest: &mut Outline<'a>) -> Option<GlanceBlock<'a>> {
+    let mut block = GlanceBlock::default();
     rest.object(|key, rest| match key {
         "type" => rest.text(&mut block.kind),
         "id" => rest.text(&mut block.id),
@@ -372,8 +372,8 @@ fn block<'a>(rest: &mut Outline<'a>) -> Option<Block<'a>> {
     Some(block)
 }
 
-impl Content<'_> {
-    fn blocks(&self) -> &[Block<'_>] {
+impl GlanceContent<'_> {
+    fn blocks(&self) -> &[GlanceBlock<'_>] {
         match self {
             Self::Blocks(blocks) => blocks,
             _ => &[],
@@ -423,11 +423,11 @@ fn value(raw: Raw<'_>) -> serde_json::Result<Option<Value>> {
 }
 
 /// Returns `None` if a value holds something that a strict parser rejects, such as an unpaired surrogate.
-fn record(offset: u64, line: &mut Line<'_>) -> Option<Record> {
+fn record(offset: u64, line: &mut GlanceLine<'_>) -> Option<Record> {
     Some(Record {
         offset,
         body: body(line)?,
-        head: Head {
+        head: RecordHead {
             uuid: owned(&mut line.uuid),
             sidechain: line.is_sidechain.unwrap_or_default(),
             at: line.timestamp.as_deref().and_then(parse_rfc3339),
@@ -436,13 +436,13 @@ fn record(offset: u64, line: &mut Line<'_>) -> Option<Record> {
             branch: short(&mut line.git_branch),
             background: is_background(line.session_kind.as_deref()),
             entrypoint: short(&mut line.entrypoint),
-            ..Head::default()
+            ..RecordHead::default()
         },
     })
 }
 
-fn body(line: &mut Line<'_>) -> Option<Body> {
-    let meta = |value: &mut Text<'_>, wrap: fn(String) -> Meta| {
+fn body(line: &mut GlanceLine<'_>) -> Option<Body> {
+    let meta = |value: &mut Text<'_>, wrap: fn(String) -> MetadataRecord| {
         owned(value).map_or(Body::Other, |text| Body::Meta(wrap(text)))
     };
     Some(match line.kind.as_deref().unwrap_or_default() {
@@ -455,26 +455,26 @@ fn body(line: &mut Line<'_>) -> Option<Body> {
                 .ok()?
                 .and_then(|metadata| metadata.get("postTokens").and_then(Value::as_u64)),
         }),
-        "last-prompt" => meta(&mut line.last_prompt, Meta::LastPrompt),
-        "custom-title" => meta(&mut line.custom_title, Meta::CustomTitle),
-        "agent-name" => meta(&mut line.agent_name, Meta::AgentName),
-        "ai-title" => meta(&mut line.ai_title, Meta::AiTitle),
+        "last-prompt" => meta(&mut line.last_prompt, MetadataRecord::LastPrompt),
+        "custom-title" => meta(&mut line.custom_title, MetadataRecord::CustomTitle),
+        "agent-name" => meta(&mut line.agent_name, MetadataRecord::AgentName),
+        "ai-title" => meta(&mut line.ai_title, MetadataRecord::AiTitle),
         "summary" => {
             let leaf = text(line.leaf_uuid).ok()?.map(Cow::into_owned);
             text(line.summary)
                 .ok()?
-                .map_or(Body::Other, |text| Body::Meta(Meta::Summary(text.into_owned(), leaf)))
+                .map_or(Body::Other, |text| Body::Meta(MetadataRecord::Summary(text.into_owned(), leaf)))
         }
         "permission-mode" => short(&mut line.permission_mode)
-            .map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode))),
-        "cost-state" => Body::Meta(Meta::CostState),
+            .map_or(Body::Other, |mode| Body::Meta(MetadataRecord::PermissionMode(mode))),
+        "cost-state" => Body::Meta(MetadataRecord::CostState),
         // Rare, so left to the full parser.
         "continued-in" => return None,
         _ => Body::Other,
     })
 }
 
-fn user(line: &mut Line<'_>) -> Option<User> {
+fn user(line: &mut GlanceLine<'_>) -> Option<User> {
     let mut content = line.message.take().and_then(|message| message.content).unwrap_or_default();
     let mut user = User {
         text: content.text()?,
@@ -503,7 +503,7 @@ fn user(line: &mut Line<'_>) -> Option<User> {
     Some(user)
 }
 
-fn assistant(line: &mut Line<'_>) -> Option<Assistant> {
+fn assistant(line: &mut GlanceLine<'_>) -> Option<Assistant> {
     let Some(mut message) = line.message.take() else { return Some(Assistant::default()) };
     let mut content = message.content.take().unwrap_or_default();
     let mut assistant = Assistant {
@@ -606,22 +606,24 @@ mod tests {
         for line in &recorded_lines() {
             let Some(record) = parse_line(0, line).pop() else { continue };
             let agrees = match kind_of(line) {
-                Kind::Nothing => matches!(record.body, Body::Other) || record.head.sidechain,
-                Kind::Mark(Mark::CostState) => matches!(record.body, Body::Meta(Meta::CostState)),
-                Kind::Mark(Mark::Other) => matches!(record.body, Body::Other),
+                GlanceKind::Nothing => matches!(record.body, Body::Other) || record.head.sidechain,
+                GlanceKind::Mark(MetadataMark::CostState) => {
+                    matches!(record.body, Body::Meta(MetadataRecord::CostState))
+                }
+                GlanceKind::Mark(MetadataMark::Other) => matches!(record.body, Body::Other),
                 // Some `last-prompt` records have no prompt.
-                Kind::Meta => matches!(record.body, Body::Meta(_) | Body::Other),
-                Kind::Note => matches!(record.body, Body::System(_)),
-                Kind::User => matches!(record.body, Body::User(_)),
-                Kind::Result => matches!(&record.body, Body::User(user) if !user.results.is_empty()),
-                Kind::Answer => matches!(record.body, Body::Assistant(_)),
-                Kind::Message | Kind::Unknown => true,
+                GlanceKind::Meta => matches!(record.body, Body::Meta(_) | Body::Other),
+                GlanceKind::Note => matches!(record.body, Body::System(_)),
+                GlanceKind::User => matches!(record.body, Body::User(_)),
+                GlanceKind::Result => matches!(&record.body, Body::User(user) if !user.results.is_empty()),
+                GlanceKind::Answer => matches!(record.body, Body::Assistant(_)),
+                GlanceKind::Message | GlanceKind::Unknown => true,
             };
             if let (Some(plain), Body::Meta(meta)) = (plain_meta(line), &record.body) {
                 assert_eq!(format!("{plain:?}"), format!("{meta:?}"));
             }
             assert!(agrees, "{}", String::from_utf8_lossy(line));
-            if kind_of(line) == Kind::Note {
+            if kind_of(line) == GlanceKind::Note {
                 assert_eq!(timestamp_of(line), record.head.at);
             }
             if matches!(record.body, Body::User(_) | Body::Assistant(_)) {
@@ -654,7 +656,7 @@ mod tests {
             assert_eq!(agreed(line.as_bytes()), 1, "{line}");
         }
         let prompt = br#"{"parentUuid":null,"isSidechain":false,"message":{"id":"msg_1","role":"user","content":"hi"},"type":"user"}"#;
-        assert_eq!(kind_of(prompt), Kind::Message);
+        assert_eq!(kind_of(prompt), GlanceKind::Message);
     }
 
     #[test]

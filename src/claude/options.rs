@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Number of values that an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Takes {
+enum OptionArity {
     Nothing,
     One,
     /// One value, unless the next word begins with a dash.
@@ -19,9 +19,9 @@ enum Takes {
 
 /// How a resumed run treats an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum OptionHandling {
     /// The run gets the option too.
-    Carried(Names),
+    Carried(OptionReference),
     /// The run does not need it, or sets it itself: input and output formats, the session, the permission
     /// mode.
     Dropped,
@@ -31,7 +31,7 @@ enum Fate {
 
 /// What the values of an option refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Names {
+enum OptionReference {
     /// Plain text that refers to no file.
     Text,
     /// A file, or inline JSON.
@@ -44,41 +44,41 @@ enum Names {
     Effort,
 }
 
-use Fate::{Carried, Dropped, Lost};
-use Takes::{Many, Nothing, One, Perhaps};
+use OptionArity::{Many, Nothing, One, Perhaps};
+use OptionHandling::{Carried, Dropped, Lost};
 
 /// Options of 2.1.332, and of older clients where they differ. The run gets the first name of each entry.
-const OPTIONS: &[(&[&str], Takes, Fate)] = &[
-    (&["--add-dir"], Many, Carried(Names::Directory)),
-    (&["--agent"], One, Carried(Names::Text)),
-    (&["--agents"], One, Carried(Names::FileOrJson)),
-    (&["--allowedTools", "--allowed-tools"], Many, Carried(Names::Text)),
-    (&["--append-system-prompt"], One, Carried(Names::Text)),
-    (&["--append-system-prompt-file"], One, Carried(Names::Path)),
-    (&["--autocompact"], One, Carried(Names::Text)),
-    (&["--betas"], Many, Carried(Names::Text)),
-    (&["--bare"], Nothing, Carried(Names::Text)),
-    (&["--disable-slash-commands"], Nothing, Carried(Names::Text)),
-    (&["--disallowedTools", "--disallowed-tools"], Many, Carried(Names::Text)),
-    (&["--effort"], One, Carried(Names::Effort)),
-    (&["--exclude-dynamic-system-prompt-sections"], Nothing, Carried(Names::Text)),
-    (&["--fallback-model"], One, Carried(Names::Text)),
-    (&["--json-schema"], One, Carried(Names::Text)),
-    (&["--max-budget-usd"], One, Carried(Names::Text)),
-    (&["--max-thinking-tokens"], One, Carried(Names::Text)),
-    (&["--max-turns"], One, Carried(Names::Text)),
-    (&["--mcp-config"], Many, Carried(Names::FileOrJson)),
-    (&["--model"], One, Carried(Names::Model)),
-    (&["--plugin-dir"], One, Carried(Names::Path)),
-    (&["--restricted"], Nothing, Carried(Names::Text)),
-    (&["--safe-mode"], Nothing, Carried(Names::Text)),
-    (&["--setting-sources"], One, Carried(Names::Text)),
-    (&["--settings"], One, Carried(Names::FileOrJson)),
-    (&["--strict-mcp-config"], Nothing, Carried(Names::Text)),
-    (&["--system-prompt"], One, Carried(Names::Text)),
-    (&["--system-prompt-file"], One, Carried(Names::Path)),
-    (&["--system-prompt-snapshot"], One, Carried(Names::Text)),
-    (&["--tools"], Many, Carried(Names::Text)),
+const OPTIONS: &[(&[&str], OptionArity, OptionHandling)] = &[
+    (&["--add-dir"], Many, Carried(OptionReference::Directory)),
+    (&["--agent"], One, Carried(OptionReference::Text)),
+    (&["--agents"], One, Carried(OptionReference::FileOrJson)),
+    (&["--allowedTools", "--allowed-tools"], Many, Carried(OptionReference::Text)),
+    (&["--append-system-prompt"], One, Carried(OptionReference::Text)),
+    (&["--append-system-prompt-file"], One, Carried(OptionReference::Path)),
+    (&["--autocompact"], One, Carried(OptionReference::Text)),
+    (&["--betas"], Many, Carried(OptionReference::Text)),
+    (&["--bare"], Nothing, Carried(OptionReference::Text)),
+    (&["--disable-slash-commands"], Nothing, Carried(OptionReference::Text)),
+    (&["--disallowedTools", "--disallowed-tools"], Many, Carried(OptionReference::Text)),
+    (&["--effort"], One, Carried(OptionReference::Effort)),
+    (&["--exclude-dynamic-system-prompt-sections"], Nothing, Carried(OptionReference::Text)),
+    (&["--fallback-model"], One, Carried(OptionReference::Text)),
+    (&["--json-schema"], One, Carried(OptionReference::Text)),
+    (&["--max-budget-usd"], One, Carried(OptionReference::Text)),
+    (&["--max-thinking-tokens"], One, Carried(OptionReference::Text)),
+    (&["--max-turns"], One, Carried(OptionReference::Text)),
+    (&["--mcp-config"], Many, Carried(OptionReference::FileOrJson)),
+    (&["--model"], One, Carried(OptionReference::Model)),
+    (&["--plugin-dir"], One, Carried(OptionReference::Path)),
+    (&["--restricted"], Nothing, Carried(OptionReference::Text)),
+    (&["--safe-mode"], Nothing, Carried(OptionReference::Text)),
+    (&["--setting-sources"], One, Carried(OptionReference::Text)),
+    (&["--settings"], One, Carried(OptionReference::FileOrJson)),
+    (&["--strict-mcp-config"], Nothing, Carried(OptionReference::Text)),
+    (&["--system-prompt"], One, Carried(OptionReference::Text)),
+    (&["--system-prompt-file"], One, Carried(OptionReference::Path)),
+    (&["--system-prompt-snapshot"], One, Carried(OptionReference::Text)),
+    (&["--tools"], Many, Carried(OptionReference::Text)),
     (&["--permission-prompt-tool"], One, Lost),
     (&["--plugin-url"], One, Lost),
     (&["--file"], Many, Lost),
@@ -192,21 +192,21 @@ impl ClientOptions {
             match fate {
                 Dropped => {}
                 Lost => options.lost.push(name.to_owned()),
-                Carried(Names::Model) => options.model = values.pop(),
-                Carried(Names::Effort) => options.effort = values.pop(),
+                Carried(OptionReference::Model) => options.model = values.pop(),
+                Carried(OptionReference::Effort) => options.effort = values.pop(),
                 Carried(kind) => options.carry(names[0], *kind, values, cwd),
             }
         }
         options
     }
 
-    fn carry(&mut self, name: &'static str, kind: Names, values: Vec<String>, cwd: Option<&Path>) {
+    fn carry(&mut self, name: &'static str, kind: OptionReference, values: Vec<String>, cwd: Option<&Path>) {
         let mut option = ClientOption { name, values: Vec::new(), contents: Vec::new() };
         for value in values {
-            let json = kind == Names::FileOrJson && value.trim_start().starts_with(['{', '[']);
+            let json = kind == OptionReference::FileOrJson && value.trim_start().starts_with(['{', '[']);
             let path = match kind {
-                Names::FileOrJson if !json => true,
-                Names::Path | Names::Directory => true,
+                OptionReference::FileOrJson if !json => true,
+                OptionReference::Path | OptionReference::Directory => true,
                 _ => false,
             };
             if !path {
@@ -218,7 +218,7 @@ impl ClientOptions {
                 return;
             };
             option.values.push(path.to_string_lossy().into_owned());
-            if kind != Names::Directory {
+            if kind != OptionReference::Directory {
                 option.contents.push(path);
             }
         }

@@ -5,7 +5,7 @@
 //!
 //! Short strings are stored inline, because a scan reads tens of thousands of records.
 
-use super::wording::{self, Author, ClientText, Marks};
+use super::wording::{self, Author, AuthorMarks, ClientText};
 use crate::clock::{from_epoch_seconds, parse_rfc3339};
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
@@ -16,13 +16,13 @@ use serde_json::Value;
 pub struct Record {
     /// Byte offset of the line in the file.
     pub offset: u64,
-    pub head: Head,
+    pub head: RecordHead,
     pub body: Body,
 }
 
 /// Keys shared by user, assistant, system and attachment records.
 #[derive(Debug, Clone, Default)]
-pub struct Head {
+pub struct RecordHead {
     pub uuid: Option<String>,
     /// Id of the record it follows in the conversation.
     pub parent: Option<String>,
@@ -49,7 +49,7 @@ pub enum Body {
     /// A message that the client adds to the conversation.
     System(System),
     /// Session metadata; the last record of each kind applies.
-    Meta(Meta),
+    Meta(MetadataRecord),
     Other,
 }
 
@@ -88,7 +88,7 @@ pub struct User {
 impl User {
     #[must_use]
     pub fn author(&self) -> Author {
-        let marks = Marks {
+        let marks = AuthorMarks {
             meta: self.meta,
             compact_summary: self.compact_summary,
             plugin_prompt: self.plugin_prompt,
@@ -156,7 +156,7 @@ pub struct Assistant {
     /// Input tokens of the request: input, cache creation and cache reads together.
     pub context_tokens: u64,
     /// Present when the record is an API error.
-    pub failure: Option<Failure>,
+    pub failure: Option<ApiFailure>,
 }
 
 impl Assistant {
@@ -177,7 +177,7 @@ pub struct ToolCall {
 
 /// The error fields of an assistant record with `isApiErrorMessage`.
 #[derive(Debug, Clone, Default)]
-pub struct Failure {
+pub struct ApiFailure {
     pub error: Option<CompactString>,
     /// `usage_limit_reached`, `connection_failed`, ... (from 2.1.300)
     pub api_error: Option<CompactString>,
@@ -209,7 +209,7 @@ pub struct System {
 }
 
 #[derive(Debug, Clone)]
-pub enum Meta {
+pub enum MetadataRecord {
     LastPrompt(String),
     /// Title set by the user.
     CustomTitle(String),
@@ -236,7 +236,7 @@ pub(super) fn is_background(kind: Option<&str>) -> bool {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "the client's own keys")]
-struct Line {
+struct RecordLine {
     #[serde(rename = "type", default)]
     kind: String,
     subtype: Option<Value>,
@@ -309,7 +309,7 @@ pub fn parse_line(offset: u64, line: &[u8]) -> Vec<Record> {
     if line.is_empty() {
         return Vec::new();
     }
-    if let Ok(parsed) = serde_json::from_slice::<Line>(line) {
+    if let Ok(parsed) = serde_json::from_slice::<RecordLine>(line) {
         return vec![record(offset, parsed)];
     }
     if let Some(mended) = with_whole_characters(line) {
@@ -317,7 +317,7 @@ pub fn parse_line(offset: u64, line: &[u8]) -> Vec<Record> {
     }
     // A crash between an object and its newline can leave two objects on one line (observed).
     serde_json::Deserializer::from_slice(line)
-        .into_iter::<Line>()
+        .into_iter::<RecordLine>()
         .map_while(Result::ok)
         .map(|parsed| record(offset, parsed))
         .collect()
@@ -372,11 +372,11 @@ pub fn trim(line: &[u8]) -> &[u8] {
     &line[start..end]
 }
 
-fn record(offset: u64, mut line: Line) -> Record {
+fn record(offset: u64, mut line: RecordLine) -> Record {
     let body = body(&mut line);
     Record {
         offset,
-        head: Head {
+        head: RecordHead {
             uuid: line.uuid,
             parent: line.parent_uuid,
             sidechain: line.is_sidechain,
@@ -392,7 +392,7 @@ fn record(offset: u64, mut line: Line) -> Record {
     }
 }
 
-fn body(line: &mut Line) -> Body {
+fn body(line: &mut RecordLine) -> Body {
     match line.kind.as_str() {
         "user" => {
             let tool_use_result = line.tool_use_result.take();
@@ -408,25 +408,27 @@ fn body(line: &mut Line) -> Body {
                 .and_then(|metadata| metadata.get("postTokens"))
                 .and_then(Value::as_u64),
         }),
-        "last-prompt" => meta(line.last_prompt.as_ref(), Meta::LastPrompt),
-        "custom-title" => meta(line.custom_title.as_ref(), Meta::CustomTitle),
-        "agent-name" => meta(line.agent_name.as_ref(), Meta::AgentName),
-        "ai-title" => meta(line.ai_title.as_ref(), Meta::AiTitle),
-        "summary" => owned(line.summary.as_ref())
-            .map_or(Body::Other, |text| Body::Meta(Meta::Summary(text, owned(line.leaf_uuid.as_ref())))),
-        "permission-mode" => {
-            line.permission_mode.take().map_or(Body::Other, |mode| Body::Meta(Meta::PermissionMode(mode)))
-        }
-        "cost-state" => Body::Meta(Meta::CostState),
+        "last-prompt" => meta(line.last_prompt.as_ref(), MetadataRecord::LastPrompt),
+        "custom-title" => meta(line.custom_title.as_ref(), MetadataRecord::CustomTitle),
+        "agent-name" => meta(line.agent_name.as_ref(), MetadataRecord::AgentName),
+        "ai-title" => meta(line.ai_title.as_ref(), MetadataRecord::AiTitle),
+        "summary" => owned(line.summary.as_ref()).map_or(Body::Other, |text| {
+            Body::Meta(MetadataRecord::Summary(text, owned(line.leaf_uuid.as_ref())))
+        }),
+        "permission-mode" => line
+            .permission_mode
+            .take()
+            .map_or(Body::Other, |mode| Body::Meta(MetadataRecord::PermissionMode(mode))),
+        "cost-state" => Body::Meta(MetadataRecord::CostState),
         "continued-in" => line
             .continued_in_session_id
             .take()
-            .map_or(Body::Other, |session| Body::Meta(Meta::ContinuedIn(session))),
+            .map_or(Body::Other, |session| Body::Meta(MetadataRecord::ContinuedIn(session))),
         _ => Body::Other,
     }
 }
 
-fn meta(value: Option<&String>, wrap: impl Fn(String) -> Meta) -> Body {
+fn meta(value: Option<&String>, wrap: impl Fn(String) -> MetadataRecord) -> Body {
     value.map_or(Body::Other, |text| Body::Meta(wrap(text.clone())))
 }
 
@@ -438,7 +440,7 @@ fn word(value: Option<&Value>) -> Option<CompactString> {
     value.and_then(Value::as_str).map(CompactString::from)
 }
 
-fn user(line: &Line) -> User {
+fn user(line: &RecordLine) -> User {
     let content = line.message.as_ref().and_then(|message| message.content.as_ref());
     let mut user = User {
         text: text_of(content),
@@ -468,7 +470,7 @@ fn user(line: &Line) -> User {
     user
 }
 
-fn assistant(line: &Line) -> Assistant {
+fn assistant(line: &RecordLine) -> Assistant {
     let Some(message) = &line.message else { return Assistant::default() };
     let usage = message.usage.as_ref();
     let tokens = |pick: fn(&Usage) -> Option<u64>| usage.and_then(pick).unwrap_or(0);
@@ -514,8 +516,8 @@ pub(super) struct FailureKeys<'a> {
     pub quota_limits: Option<&'a Value>,
 }
 
-pub(super) fn failure(keys: FailureKeys<'_>) -> Failure {
-    Failure {
+pub(super) fn failure(keys: FailureKeys<'_>) -> ApiFailure {
+    ApiFailure {
         error: keys.error.map(CompactString::from),
         api_error: keys.api_error.map(CompactString::from),
         status: keys.api_error_status,

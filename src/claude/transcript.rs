@@ -330,7 +330,7 @@ fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Body, Meta};
+    use super::super::record::{Body, MetadataRecord};
     use super::*;
     use proptest::prelude::*;
 
@@ -342,7 +342,7 @@ mod tests {
             .unwrap()
             .newest_first()
             .filter_map(|record| match record.body {
-                Body::Meta(Meta::LastPrompt(text)) => Some(text),
+                Body::Meta(MetadataRecord::LastPrompt(text)) => Some(text),
                 _ => None,
             })
             .collect()

@@ -70,7 +70,7 @@ pub enum Author {
 
 /// Fields that identify the author of a message. A field that the client did not write is `None` or `false`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Marks<'a> {
+pub struct AuthorMarks<'a> {
     pub meta: bool,
     pub compact_summary: bool,
     pub plugin_prompt: bool,
@@ -214,7 +214,7 @@ pub fn client_text(text: &str) -> Option<ClientText> {
 
 /// Determines the author of a message in the user's role, given its fields and its text.
 #[must_use]
-pub fn author(marks: Marks<'_>, text: &str) -> Author {
+pub fn author(marks: AuthorMarks<'_>, text: &str) -> Author {
     use ClientText as T;
     let foreign_origin = marks.origin.filter(|kind| *kind != "human");
     let foreign_turn = marks.turn_origin.filter(|turn| !matches!(*turn, "human" | "sdk" | "unknown"));

@@ -6,7 +6,7 @@ use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::service::plan::{ServiceOptions, ServicePlan, apply, plan};
-use crate::service::status::{StatusOptions, status};
+use crate::service::status::{ServiceStatusOptions, status};
 use crate::world::World;
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
@@ -46,7 +46,7 @@ pub fn apply_service(plan: Value) -> AsyncTask<CoreTask> {
 )]
 #[must_use]
 pub fn service_status(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: StatusOptions| {
+    task(options, |options: ServiceStatusOptions| {
         let env = Environment::of_process();
         status(World { env: &env, clock: &SystemClock, processes: &SystemProcesses }, &options)
     })

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::options::read_options;
 use crate::project::{init, plugin, uninstall, user_config};
 use crate::report::find::SessionOptions;
-use crate::report::session::{Alive, InspectOptions, inspect as inspect_transcript};
+use crate::report::session::{InspectOptions, ProcessLiveness, inspect as inspect_transcript};
 use crate::report::{
     account, cancel, config, doctor, handoff, list, recall, resume, search, show, state, status,
 };
@@ -348,9 +348,9 @@ pub fn apply_plugin(plan: Value) -> AsyncTask<CoreTask> {
 pub fn inspect(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: InspectOptions| {
         let alive = match options.alive {
-            Some(true) => Alive::Said(options.status.as_deref()),
-            Some(false) => Alive::Gone,
-            None => Alive::Unknown,
+            Some(true) => ProcessLiveness::Said(options.status.as_deref()),
+            Some(false) => ProcessLiveness::Gone,
+            None => ProcessLiveness::Unknown,
         };
         inspect_transcript(&options.transcript, alive)
     })

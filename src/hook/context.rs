@@ -10,7 +10,7 @@ use crate::session::summary::Summary;
 use crate::store::journal;
 use crate::store::lock::Lock;
 use crate::store::snapshot;
-use crate::watch::context::{Passed, look};
+use crate::watch::context::{Passed, check_context_size};
 use crate::watch::weight::{Advice, ContextSize};
 use serde_json::json;
 
@@ -26,7 +26,9 @@ impl Hook<'_> {
         }
         let Ok(transcript) = Transcript::open(&self.payload.transcript) else { return };
         let config = self.config();
-        let Some((context, summary)) = look(&transcript, &config.context, self.state) else { return };
+        let Some((context, summary)) = check_context_size(&transcript, &config.context, self.state) else {
+            return;
+        };
         let Some(advice) = context.advice.filter(|advice| *advice != Advice::Healthy) else { return };
         if let Err(error) = self.pass(advice, &context, &summary, config) {
             self.failed(&error);

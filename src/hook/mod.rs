@@ -21,7 +21,7 @@ pub use start::Registration;
 
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::config::{Config, in_force};
-use crate::note::state::Moment;
+use crate::note::state::SaveMoment;
 use crate::project::hooks::MARKER;
 use crate::project::plugin;
 use crate::recovery::ledger::Ledger;
@@ -142,7 +142,7 @@ pub fn run(world: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -
         _ if task != Task::Handle => HookReply::silent(),
         HookEvent::StopFailure => hook.stop_failure(),
         HookEvent::Stop => {
-            let outcome = hook.saving(Moment::TurnEnded, Hook::turn_ended);
+            let outcome = hook.saving(SaveMoment::TurnEnded, Hook::turn_ended);
             hook.note_wrap_up();
             hook.keep_files();
             hook.watch_context();
@@ -152,7 +152,7 @@ pub fn run(world: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -
         }
         HookEvent::SessionEnd => {
             hook.forget_warning();
-            let outcome = hook.saving(Moment::SessionEnded, Hook::session_ended);
+            let outcome = hook.saving(SaveMoment::SessionEnded, Hook::session_ended);
             hook.keep_files();
             outcome
         }
@@ -164,13 +164,13 @@ pub fn run(world: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -
         }
         HookEvent::Notification => hook.notified(),
         HookEvent::SubagentStop => {
-            let outcome = hook.saving(Moment::SubagentEnded, |_| HookReply::silent());
+            let outcome = hook.saving(SaveMoment::SubagentEnded, |_| HookReply::silent());
             hook.keep_files();
             outcome
         }
         HookEvent::PreCompact => {
             // Saved first: the compacted session receives it, and copying a long transcript takes time.
-            hook.save_state(Moment::Compacting);
+            hook.save_state(SaveMoment::Compacting);
             hook.before_compaction();
             HookReply::silent()
         }
@@ -198,7 +198,7 @@ impl Hook<'_> {
     }
 
     /// Runs `work`, then saves the session's state.
-    fn saving(&self, moment: Moment, work: impl FnOnce(&Self) -> HookReply) -> HookReply {
+    fn saving(&self, moment: SaveMoment, work: impl FnOnce(&Self) -> HookReply) -> HookReply {
         let outcome = work(self);
         self.save_state(moment);
         outcome

@@ -193,7 +193,7 @@ impl Hook<'_> {
         }
         self.note_question(&ledger, request)?;
         let homes = self.homes(config);
-        let on_hold = |incident: &Incident| self.tell_hold(incident, config);
+        let on_hold = |incident: &Incident| self.report_hold(incident, config);
         let heartbeat = self.heartbeat(ledger, &homes, &on_hold);
         let claims = matches!(request.ask, ModuleAsk::Claim | ModuleAsk::ClaimNow);
         let checked = heartbeat.check(session, CheckRequest { claims, gap: request.gap })?;

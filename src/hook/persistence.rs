@@ -18,8 +18,8 @@ use crate::store::flag::Flags;
 use crate::store::journal;
 use crate::store::lock::Lock;
 use crate::store::stored::{load, peek};
-use crate::watch::saving::{Marker, Miss, Unsaved, Why, look};
-use crate::watch::shadow::{self, ShadowEntry, Who};
+use crate::watch::saving::{Marker, MissedAnswer, Unsaved, UnsavedReason, check_answer_saved};
+use crate::watch::shadow::{self, ShadowEntry, ShadowSpeaker};
 use crate::world::World;
 use chrono::TimeDelta;
 use serde_json::json;
@@ -42,7 +42,7 @@ impl Hook<'_> {
         let Some(said) = said.filter(|_| !self.world.env.in_attempt() && !self.payload.subagent) else {
             return;
         };
-        let watched = match look(&self.payload.transcript, said, self.world.clock.now()) {
+        let watched = match check_answer_saved(&self.payload.transcript, said, self.world.clock.now()) {
             Ok(()) => self.is_saved(),
             Err(why) => self.wait_for(said, why),
         };
@@ -62,7 +62,7 @@ impl Hook<'_> {
     }
 
     /// Waits for an answer that the transcript does not contain yet, and reports it if it never arrives.
-    fn wait_for(&self, said: &str, why: Why) -> Result<()> {
+    fn wait_for(&self, said: &str, why: UnsavedReason) -> Result<()> {
         let config = self.config();
         if !config.saving.watch {
             return Ok(());
@@ -71,7 +71,7 @@ impl Hook<'_> {
         let ended_at = world.clock.now();
         let markers = self.markers();
         // A client that declares itself unsaved and has no transcript gets no wait.
-        let patience = if why == Why::NoTranscript && !markers.is_empty() {
+        let patience = if why == UnsavedReason::NoTranscript && !markers.is_empty() {
             Duration::ZERO
         } else {
             Duration::from_secs_f64(config.saving.wait_seconds)
@@ -85,12 +85,12 @@ impl Hook<'_> {
             }
             world.clock.sleep(step.min(left));
             step = (step * 2).min(LONGEST_STEP);
-            match look(&payload.transcript, said, ended_at) {
+            match check_answer_saved(&payload.transcript, said, ended_at) {
                 Ok(()) => return self.is_saved(),
                 Err(now) => why = now,
             }
         }
-        let miss = Miss {
+        let miss = MissedAnswer {
             session: &payload.session,
             transcript: &payload.transcript,
             project: self.project_dir(),
@@ -101,7 +101,7 @@ impl Hook<'_> {
         self.missed(said, miss, config)
     }
 
-    fn missed(&self, said: &str, miss: Miss<'_>, config: &Config) -> Result<()> {
+    fn missed(&self, said: &str, miss: MissedAnswer<'_>, config: &Config) -> Result<()> {
         let Hook { world, state, payload, .. } = self;
         let lease = Lock::wait(&state.watch_lease(&payload.session), PATIENCE)?;
         let at = miss.at;
@@ -114,9 +114,10 @@ impl Hook<'_> {
         // The user turned saving off on purpose, so the shadow log keeps nothing either.
         if config.saving.shadow_log && !unsaved.is_deliberate() {
             let typed = typed(self.home, &payload.session).into_iter();
-            let mut fresh: Vec<ShadowEntry> =
-                typed.map(|prompt| ShadowEntry::new(Who::Person, &prompt.text, prompt.at)).collect();
-            fresh.push(ShadowEntry::new(Who::Claude, said, Some(at)));
+            let mut fresh: Vec<ShadowEntry> = typed
+                .map(|prompt| ShadowEntry::new(ShadowSpeaker::Person, &prompt.text, prompt.at))
+                .collect();
+            fresh.push(ShadowEntry::new(ShadowSpeaker::Claude, said, Some(at)));
             shadow::append_to_shadow_log(state, &payload.session, fresh)?;
         }
         if !report {
@@ -153,7 +154,7 @@ impl Hook<'_> {
 
     /// Flag directory that the shell lines of these hooks test.
     pub(super) fn flags(&self) -> Option<Flags> {
-        self.launcher.as_deref().map(Flags::beside)
+        self.launcher.as_deref().map(Flags::of_launcher)
     }
 
     /// `UserPromptSubmit`: prints the warning once if the session's flag is up. It waits for a prompt that
@@ -167,7 +168,7 @@ impl Hook<'_> {
             return HookReply::silent();
         }
         let known = peek::<Unsaved>(&state.saving(&payload.session)).ok().flatten();
-        let Some(unsaved) = known.filter(Unsaved::stands) else { return HookReply::silent() };
+        let Some(unsaved) = known.filter(Unsaved::is_still_unsaved) else { return HookReply::silent() };
         let fields = json!({"session": payload.session, "kind": NoticeKind::NotSaved, "way": "prompt", "why": Option::<&str>::None});
         journal::append(state, world.clock, "notified", fields);
         let message = json!({"systemMessage": warning(&unsaved)});

@@ -13,14 +13,14 @@ use crate::claude::transcript::Transcript;
 use crate::clock::rfc3339;
 use crate::config::Config;
 use crate::error::Result;
-use crate::note::compose::{Form, Situation, WorkStatus, compose_as};
-use crate::note::gather::{Gathered, gather, gather_newest};
+use crate::note::compose::{NoteForm, Situation, WorkStatus, compose_as};
+use crate::note::gather::{GatheredWork, gather, gather_newest};
 use crate::note::state::{
-    DIRECTORY, LAST, Moment, SaveOutcome, SavedStateEntry, SavedStateIndex, SavedStateStore, StateToSave,
+    DIRECTORY, LAST, SaveMoment, SaveOutcome, SavedStateEntry, SavedStateIndex, SavedStateStore, StateToSave,
     StatesDirectory,
 };
 use crate::recovery::incident::Incident;
-use crate::recovery::note::{recorded_plan, says_nothing, situation};
+use crate::recovery::note::{is_without_work, recorded_plan, situation};
 use crate::recovery::plan::resume_command;
 use crate::session::ending::{Liveness, ending};
 use crate::session::message::ClientMessage;
@@ -67,7 +67,7 @@ impl Stored for Given {
     const VERSION: u32 = 1;
 }
 
-struct State {
+struct GivableState {
     text: String,
     as_of: Option<DateTime<Utc>>,
     how: &'static str,
@@ -75,7 +75,7 @@ struct State {
 
 impl Hook<'_> {
     /// Saves what the session is doing. A failure never fails the hook, and its reason is recorded once.
-    pub(super) fn save_state(&self, moment: Moment) {
+    pub(super) fn save_state(&self, moment: SaveMoment) {
         let config = self.config();
         let Some(project) = self.project_dir().filter(|_| config.state.save) else { return };
         let states = self.shelf(&project, config);
@@ -105,13 +105,13 @@ impl Hook<'_> {
     fn saved_state(
         &self,
         states: &SavedStateStore<'_>,
-        moment: Moment,
+        moment: SaveMoment,
         config: &Config,
     ) -> Result<Option<SaveOutcome>> {
-        let liveness = if moment == Moment::SessionEnded { Liveness::Gone } else { Liveness::Live(None) };
+        let liveness = if moment == SaveMoment::SessionEnded { Liveness::Gone } else { Liveness::Live(None) };
         // There is nothing to wait for from a client that writes no transcript.
         let comes = || self.payload.transcript.exists() || !self.saves_nothing();
-        let turn = (moment == Moment::TurnEnded && comes()).then(|| self.payload.turn());
+        let turn = (moment == SaveMoment::TurnEnded && comes()).then(|| self.payload.turn());
         // A session without messages has no transcript.
         let Some((transcript, stop)) = at_rest(&self.payload.transcript, turn, liveness, self.world.clock)
         else {
@@ -123,17 +123,17 @@ impl Hook<'_> {
             return Ok(Some(SaveOutcome::Same));
         }
         let gathered = gather(&transcript, self.world.env, states.project);
-        if says_nothing(&gathered) {
+        if is_without_work(&gathered) {
             return Ok(None);
         }
         let situation = self.standing(&stop, &gathered, config);
-        let text = compose_as(Form::State, &situation, &gathered).text;
-        let cleared = moment == Moment::SessionEnded && self.payload.reason.as_deref() == Some("clear");
+        let text = compose_as(NoteForm::State, &situation, &gathered).text;
+        let cleared = moment == SaveMoment::SessionEnded && self.payload.reason.as_deref() == Some("clear");
         let entry = SavedStateEntry { moment, cleared, ..self.entry(&stop, &situation, &gathered) };
         states.put(StateToSave { entry, text: &text, patience: patience(moment) }).map(Some)
     }
 
-    fn entry(&self, stop: &Stop, situation: &Situation, gathered: &Gathered) -> SavedStateEntry {
+    fn entry(&self, stop: &Stop, situation: &Situation, gathered: &GatheredWork) -> SavedStateEntry {
         let done = gathered.todos.iter().filter(|todo| todo.status == "completed").count();
         let open = gathered.todos.len() - done;
         let agents = gathered.agents.iter().filter(|agent| agent.end.is_unfinished()).count();
@@ -141,7 +141,7 @@ impl Hook<'_> {
             name: String::new(),
             session: self.payload.session.clone(),
             saved_at: self.world.clock.now(),
-            moment: Moment::TurnEnded,
+            moment: SaveMoment::TurnEnded,
             as_of: gathered.last_at,
             bytes: gathered.bytes,
             sha256: String::new(),
@@ -159,7 +159,7 @@ impl Hook<'_> {
     }
 
     /// Describes why the session has stopped, from its incident or else from its transcript.
-    fn standing(&self, stop: &Stop, gathered: &Gathered, config: &Config) -> Situation {
+    fn standing(&self, stop: &Stop, gathered: &GatheredWork, config: &Config) -> Situation {
         let incident = self.ledger(config, None).read(&self.payload.session).ok().flatten();
         if let Some(incident) = incident.filter(|incident| !incident.phase.is_over()) {
             let plan = recorded_plan(&incident, None);
@@ -194,7 +194,7 @@ impl Hook<'_> {
             _ => return None,
         };
         let project = self.project_dir()?;
-        let State { text, as_of, how } = self.state_now(&project, source, config)?;
+        let GivableState { text, as_of, how } = self.state_now(&project, source, config)?;
         let content = sha256_hex(text.as_bytes());
         let path = self.state.given(&self.payload.session);
         let mut given = peek::<Given>(&path).ok().flatten().unwrap_or_default();
@@ -224,7 +224,7 @@ impl Hook<'_> {
 
     /// Returns the saved state if it is up to date and unmodified. Otherwise makes one from the transcript,
     /// without running git, which may take long.
-    fn state_now(&self, project: &Path, source: &str, config: &Config) -> Option<State> {
+    fn state_now(&self, project: &Path, source: &str, config: &Config) -> Option<GivableState> {
         let transcript = Transcript::open(&self.payload.transcript).ok()?;
         let now = self.world.clock.now();
         let (place, book) = self
@@ -233,16 +233,18 @@ impl Hook<'_> {
             .unwrap_or((None, SavedStateIndex::peek(self.state, project).ok()?));
         let saved = place.as_ref().zip(book.newest_of(&self.payload.session)).filter(|(_, entry)| {
             if source == "compact" {
-                entry.moment == Moment::Compacting && now - entry.saved_at < COMPACTION
+                entry.moment == SaveMoment::Compacting && now - entry.saved_at < COMPACTION
             } else {
                 entry.as_of >= last_message(&transcript)
             }
         });
-        if let Some(State { text, as_of, how }) = saved.and_then(|(place, entry)| as_saved(place, entry)) {
-            return Some(State { text, as_of, how });
+        if let Some(GivableState { text, as_of, how }) =
+            saved.and_then(|(place, entry)| as_saved(place, entry))
+        {
+            return Some(GivableState { text, as_of, how });
         }
         let mut gathered = gather_newest(&transcript, WAITED_FOR);
-        if says_nothing(&gathered) {
+        if is_without_work(&gathered) {
             return None;
         }
         if source == "compact" {
@@ -252,8 +254,8 @@ impl Hook<'_> {
         // The previous owner process of the session is gone.
         let stop = ending(transcript.newest_first(), Liveness::Gone);
         let situation = self.standing(&stop, &gathered, config);
-        let text = compose_as(Form::State, &situation, &gathered).text;
-        Some(State { text, as_of: gathered.last_at, how: "read from its transcript" })
+        let text = compose_as(NoteForm::State, &situation, &gathered).text;
+        Some(GivableState { text, as_of: gathered.last_at, how: "read from its transcript" })
     }
 
     /// Composes what a new session is told: which work of earlier sessions in this project is unfinished, by
@@ -323,8 +325,8 @@ impl Hook<'_> {
 
 /// How long saving may wait for the states of other sessions. The client kills the hook at a session's end
 /// after 5 s, and that hook may still have to start a supervisor; the other events block nothing.
-const fn patience(moment: Moment) -> Duration {
-    if matches!(moment, Moment::SessionEnded) { Duration::from_secs(1) } else { Duration::from_secs(20) }
+const fn patience(moment: SaveMoment) -> Duration {
+    if matches!(moment, SaveMoment::SessionEnded) { Duration::from_secs(1) } else { Duration::from_secs(20) }
 }
 
 fn last_message(transcript: &Transcript) -> Option<DateTime<Utc>> {
@@ -335,17 +337,17 @@ fn last_message(transcript: &Transcript) -> Option<DateTime<Utc>> {
 }
 
 /// Reads a saved state as the text to give.
-fn as_saved(place: &StatesDirectory, entry: &SavedStateEntry) -> Option<State> {
+fn as_saved(place: &StatesDirectory, entry: &SavedStateEntry) -> Option<GivableState> {
     let (_, text) = SavedStateStore::sound(place, entry)?;
     // Skips the line with the name and the line with the time of saving.
     let text = text.splitn(3, "\n\n").nth(2)?.to_owned();
     let how = match entry.moment {
-        Moment::TurnEnded | Moment::SubagentEnded => "saved when its last turn or subagent ended",
-        Moment::Compacting => "saved before it was compacted",
-        Moment::Stopped => "saved when it stopped",
-        Moment::SessionEnded => "saved when its client ended",
+        SaveMoment::TurnEnded | SaveMoment::SubagentEnded => "saved when its last turn or subagent ended",
+        SaveMoment::Compacting => "saved before it was compacted",
+        SaveMoment::Stopped => "saved when it stopped",
+        SaveMoment::SessionEnded => "saved when its client ended",
     };
-    Some(State { text, as_of: entry.as_of, how })
+    Some(GivableState { text, as_of: entry.as_of, how })
 }
 
 /// Describes a session's unfinished work by times and counts, without any text of its transcript.

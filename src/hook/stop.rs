@@ -8,7 +8,7 @@ use crate::claude::role::is_one_shot;
 use crate::claude::transcript::Transcript;
 use crate::config::{Config, in_force};
 use crate::error::{Code, Result};
-use crate::note::state::Moment;
+use crate::note::state::SaveMoment;
 use crate::notify::{Notice, NoticeKind, send};
 use crate::recovery::heartbeat::{Heartbeat, WaitEnd, may_continue_by_itself, notified_at};
 use crate::recovery::incident::{AttemptAction, AttemptOutcome, Incident, Obstacle, Phase, StopReport};
@@ -85,7 +85,7 @@ impl Hook<'_> {
             Err(error) => return self.failed(&error),
         };
         let homes = self.homes(config);
-        let on_hold = |incident: &Incident| self.tell_hold(incident, config);
+        let on_hold = |incident: &Incident| self.report_hold(incident, config);
         let heartbeat = self.heartbeat(ledger, &homes, &on_hold);
         let alive = || heartbeat.is_alive(&incident);
         let established = match self.again_while(alive, || heartbeat.establish(&incident)) {
@@ -94,7 +94,7 @@ impl Hook<'_> {
             Err(error) => return self.failed(&error),
         };
         self.write_note(&established, config);
-        self.save_state(Moment::Stopped);
+        self.save_state(SaveMoment::Stopped);
         if established.plan.action == Action::Wake {
             if self.leave_to_module(&heartbeat.ledger) {
                 return HookReply::silent();
@@ -115,7 +115,7 @@ impl Hook<'_> {
         let config = self.config();
         let default_home = self.default_home();
         let homes = self.homes(config);
-        let on_hold = |incident: &Incident| self.tell_hold(incident, config);
+        let on_hold = |incident: &Incident| self.report_hold(incident, config);
         let ledger = self.ledger(config, default_home.as_deref());
         self.wait_for_plan(&self.heartbeat(ledger, &homes, &on_hold))
     }
@@ -214,7 +214,7 @@ impl Hook<'_> {
         let default_home = self.default_home();
         let ledger = self.ledger(config, default_home.as_deref());
         let homes = self.homes(config);
-        let on_hold = |incident: &Incident| self.tell_hold(incident, config);
+        let on_hold = |incident: &Incident| self.report_hold(incident, config);
         let heartbeat = self.heartbeat(ledger, &homes, &on_hold);
         let processes = self.world.processes;
         let Some(pid) = client_pid(self.world.env.claude_pid(), self.home, session, processes) else {
@@ -281,7 +281,7 @@ impl Hook<'_> {
 
     /// Updates the note when an obstacle starts or stops holding back a waiting session, and notifies the
     /// user if only they can remove it.
-    pub(super) fn tell_hold(&self, incident: &Incident, config: &Config) {
+    pub(super) fn report_hold(&self, incident: &Incident, config: &Config) {
         let held = incident.held_back.as_ref().map(|held| held.reason);
         let config_now = in_force(self.world.env, incident.project.as_deref()).config;
         // The policy decides whether the client then continues by itself.

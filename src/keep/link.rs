@@ -448,7 +448,7 @@ fn sync_parent(place: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::keep::{Loss, kept_of, loss_of, restore_companions, whole_transcript};
+    use crate::keep::{LossKind, kept_of, loss_of, restore_companions, whole_transcript};
     use std::path::PathBuf;
 
     const SESSION: &str = "00000001-0000-4000-8000-00000000000a";
@@ -500,7 +500,7 @@ mod tests {
                 .collect()
         }
 
-        fn loss(&self) -> Option<Loss> {
+        fn loss(&self) -> Option<LossKind> {
             loss_of(&self.transcript, kept_of(&self.state, SESSION).unwrap().as_ref())
         }
     }
@@ -523,7 +523,7 @@ mod tests {
         assert_eq!(scene.loss(), None);
         std::fs::remove_file(&scene.transcript).unwrap();
         std::fs::remove_dir_all(scene.transcript.with_extension("")).unwrap();
-        assert_eq!(scene.loss(), Some(Loss::Gone));
+        assert_eq!(scene.loss(), Some(LossKind::Gone));
         assert_eq!(scene.kept_bytes(), whole);
         let kept = kept_of(&scene.state, SESSION).unwrap().unwrap();
         assert_eq!(restore_companions(&scene.state, &kept).unwrap(), 1);
@@ -540,7 +540,7 @@ mod tests {
         Scene::append(&scene.transcript, &turn(Some("a"), "b"));
         let outcome = scene.keep();
         assert!(outcome.replaced && outcome.added == 1, "{outcome:?}");
-        assert_eq!(scene.loss(), Some(Loss::Headless));
+        assert_eq!(scene.loss(), Some(LossKind::Headless));
         assert_eq!(scene.kept_bytes(), format!("{}{}", turn(None, "a"), turn(Some("a"), "b")).as_bytes());
         // A replacement that has its own beginning is complete on its own.
         std::fs::remove_file(&scene.transcript).unwrap();
@@ -556,7 +556,7 @@ mod tests {
         Scene::append(&scene.transcript, &turn(Some("a"), "b"));
         scene.keep();
         std::fs::OpenOptions::new().write(true).open(&scene.transcript).unwrap().set_len(40).unwrap();
-        assert_eq!(scene.loss(), Some(Loss::Shorter));
+        assert_eq!(scene.loss(), Some(LossKind::Shorter));
         assert!(scene.keep().shorter);
     }
 

@@ -17,7 +17,7 @@ const FIRST: u64 = 16 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TranscriptLossKind"))]
-pub enum Loss {
+pub enum LossKind {
     Gone,
     /// The same file is shorter than when a hook last saw it.
     Shorter,
@@ -31,19 +31,19 @@ pub enum Loss {
 /// writes its next turn into a new file of the same name, whose first record names a parent that does not
 /// exist (measured with 2.1.250 and 2.1.332).
 #[must_use]
-pub fn loss_of(transcript: &Path, kept: Option<&KeptSession>) -> Option<Loss> {
+pub fn loss_of(transcript: &Path, kept: Option<&KeptSession>) -> Option<LossKind> {
     let (file, meta) = match open_regular_with_metadata(transcript) {
         Ok(opened) => opened,
-        Err(_) if !transcript.exists() => return Some(Loss::Gone),
+        Err(_) if !transcript.exists() => return Some(LossKind::Gone),
         Err(_) => return None,
     };
     if let Some(newest) = kept.and_then(|kept| kept.transcripts().last().copied()) {
         let same = newest.source.is_some() && newest.source == identity(&meta);
         if same && meta.len() < newest.bytes {
-            return Some(Loss::Shorter);
+            return Some(LossKind::Shorter);
         }
     }
-    is_headless(file)?.then_some(Loss::Headless)
+    is_headless(file)?.then_some(LossKind::Headless)
 }
 
 /// Returns whether the first message of a transcript answers a record that is not in it; `None` if it cannot

@@ -21,7 +21,7 @@ mod stored;
 
 pub use dictionary::DictionaryName;
 pub use link::{KeepOutcome, KeepSource, KeptMany, keep, keep_sessions};
-pub use loss::{Loss, loss_of};
+pub use loss::{LossKind, loss_of};
 pub use opened::{OpenedSession, UnpackDirectory};
 pub use packing::{Packed, pack, remove_kept};
 pub use register::{KeptEntry, kept_register};

@@ -115,12 +115,12 @@ impl KeptEntry {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Register {
+struct KeptRegister {
     version: u32,
     sessions: Vec<KeptEntry>,
 }
 
-impl Stored for Register {
+impl Stored for KeptRegister {
     const VERSION: u32 = 1;
 }
 
@@ -128,7 +128,7 @@ impl Stored for Register {
 pub fn kept_register(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptEntry> {
     let path = state.kept_register();
     let mut known =
-        peek::<Register>(&path).ok().flatten().map(|register| register.sessions).unwrap_or_default();
+        peek::<KeptRegister>(&path).ok().flatten().map(|register| register.sessions).unwrap_or_default();
     known.sort_unstable_by(|one, other| one.session.cmp(&other.session));
     let mut ids: Vec<String> = entries(&state.all_kept(), problems)
         .filter_map(|entry| entry.file_name().into_string().ok())
@@ -161,7 +161,7 @@ pub fn kept_register(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptEnt
     }
     if fresh >= STALE || known.len() >= sessions.len() + STALE {
         // Only a cache: if the write fails, the next reader rebuilds it.
-        let register = Register { version: Register::VERSION, sessions };
+        let register = KeptRegister { version: KeptRegister::VERSION, sessions };
         let _ = save_unsynced(&path, &register);
         return register.sessions;
     }

@@ -97,7 +97,7 @@ pub fn would_change(
     max_blocks: usize,
     state: &StateDir,
 ) -> Result<bool> {
-    let before = Content::read(&path(project))?;
+    let before = NoteFile::read(&path(project))?;
     let old = before.as_ref().map(|content| content.text.as_str());
     Ok(old != Some(&with_note(old, session, block, max_blocks, state)))
 }
@@ -153,7 +153,7 @@ fn change(
     let path = path(project);
     let _held = Lock::wait(&state.project_lock(&project_key(project)), LOCK_WAIT)?;
     for _ in 0..TRIES {
-        let before = Content::read(&path)?;
+        let before = NoteFile::read(&path)?;
         let old = before.as_ref().map(|content| content.text.as_str());
         let Some(text) = new_text(old) else { return Ok(Written::default()) };
         if old == Some(text.as_str()) {
@@ -162,7 +162,7 @@ fn change(
         let kept = keep_aside(state, old.unwrap_or_default(), &text)?;
         // Editors and the model do not use this lock. A write between this check and the rename would be
         // lost; the window is as short as possible.
-        if Content::read(&path)? == before {
+        if NoteFile::read(&path)? == before {
             let mode = before.as_ref().map_or(NEW_FILE, |content| content.mode);
             sweep(project);
             replace::replace(&path, text.as_bytes(), mode)?;
@@ -215,13 +215,13 @@ fn is_running(_pid: u32) -> bool {
 
 /// Contents of the file at one moment.
 #[derive(PartialEq)]
-struct Content {
+struct NoteFile {
     text: String,
     mode: u32,
     identity: Option<(u64, u64)>,
 }
 
-impl Content {
+impl NoteFile {
     fn read(path: &Path) -> Result<Option<Self>> {
         let refused = |why: &str| {
             Err(Error::new(Code::PathRefused, why)

@@ -8,9 +8,9 @@
 
 use super::beside::SessionPaths;
 use super::text::{block, line};
-use super::walk::{Prompts, Walk};
+use super::walk::{NoteWalk, Prompts};
 use super::workflow::WorkflowRun;
-use crate::claude::glance::{Kind, Mark, kind_of, plain_meta, timestamp_of};
+use crate::claude::glance::{GlanceKind, MetadataMark, kind_of, plain_meta, timestamp_of};
 use crate::claude::record::{Body, parse_line};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::env::Environment;
@@ -30,7 +30,7 @@ pub(super) const SHORT_LINE: usize = 240;
 
 /// What is known about unfinished work. Texts are sanitized, redacted and bounded.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Gathered {
+pub struct GatheredWork {
     pub transcript: PathBuf,
     /// Length of the transcript in bytes when it was read.
     pub bytes: u64,
@@ -225,7 +225,7 @@ pub struct RecordedDecision {
 ///
 /// Reads at most about [`BUDGET`] bytes and waits at most 2 s for git; has no side effects.
 #[must_use]
-pub fn gather(transcript: &Transcript, env: &Environment, project: &Path) -> Gathered {
+pub fn gather(transcript: &Transcript, env: &Environment, project: &Path) -> GatheredWork {
     std::thread::scope(|scope| {
         let tree = scope.spawn(|| git::read(env, project));
         let mut found = gather_conversation(transcript);
@@ -238,15 +238,15 @@ pub fn gather(transcript: &Transcript, env: &Environment, project: &Path) -> Gat
 
 /// Gathers facts from the transcript and the files next to it, without git.
 #[must_use]
-pub fn gather_conversation(transcript: &Transcript) -> Gathered {
+pub fn gather_conversation(transcript: &Transcript) -> GatheredWork {
     gather_newest(transcript, BUDGET)
 }
 
 /// Gathers from at most `budget` of the newest bytes, for callers that must answer quickly.
 #[must_use]
-pub fn gather_newest(transcript: &Transcript, budget: u64) -> Gathered {
+pub fn gather_newest(transcript: &Transcript, budget: u64) -> GatheredWork {
     let floor = transcript.bytes().saturating_sub(budget);
-    let mut walk = Walk::new();
+    let mut walk = NoteWalk::new();
     let replayed = replayed(transcript, floor);
     let mut lines = Backwards::default();
     lines.begin(transcript.bytes());
@@ -256,10 +256,10 @@ pub fn gather_newest(transcript: &Transcript, budget: u64) -> Gathered {
         }
         match kind_of(bytes) {
             _ if replayed.contains(&offset) => {}
-            Kind::Nothing | Kind::Mark(Mark::Other) => walk.queue.see(bytes),
-            Kind::Mark(Mark::CostState) => {}
-            Kind::Note => walk.note(timestamp_of(bytes)),
-            kind => match plain_meta(bytes).filter(|_| kind == Kind::Meta) {
+            GlanceKind::Nothing | GlanceKind::Mark(MetadataMark::Other) => walk.queue.see(bytes),
+            GlanceKind::Mark(MetadataMark::CostState) => {}
+            GlanceKind::Note => walk.note(timestamp_of(bytes)),
+            kind => match plain_meta(bytes).filter(|_| kind == GlanceKind::Meta) {
                 Some(meta) => walk.meta(&meta),
                 // Concatenated records come oldest first.
                 None => parse_line(offset, bytes).into_iter().rev().for_each(|record| walk.record(&record)),
@@ -279,7 +279,7 @@ pub fn gather_newest(transcript: &Transcript, budget: u64) -> Gathered {
 }
 
 /// Adds facts that only the beginning of a long transcript contains.
-fn beginning(transcript: &Transcript, found: &mut Gathered) {
+fn beginning(transcript: &Transcript, found: &mut GatheredWork) {
     let mut first = Prompts::default();
     let mut cwd = None;
     for record in transcript.head(HEAD_BUDGET).iter().rev().filter(|record| !record.head.sidechain) {
@@ -302,12 +302,12 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    fn fixture(name: &str) -> Gathered {
+    fn fixture(name: &str) -> GatheredWork {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts").join(name);
         gather_conversation(&Transcript::open(&path).unwrap())
     }
 
-    fn written(lines: &[Value]) -> Gathered {
+    fn written(lines: &[Value]) -> GatheredWork {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.jsonl");
         let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n";
@@ -334,11 +334,11 @@ mod tests {
         said.iter().map(|said| said.text.as_str()).collect()
     }
 
-    fn first(found: &Gathered) -> Option<&str> {
+    fn first(found: &GatheredWork) -> Option<&str> {
         found.first_prompt.as_ref().map(|said| said.text.as_str())
     }
 
-    fn words(found: &Gathered) -> Option<&str> {
+    fn words(found: &GatheredWork) -> Option<&str> {
         found.last_words.as_ref().map(|said| said.text.as_str())
     }
 

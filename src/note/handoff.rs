@@ -139,14 +139,14 @@ pub fn defuse(text: &str) -> Cow<'_, str> {
     if text.contains(MARKER) { Cow::Owned(text.replace(MARKER, DEFUSED)) } else { Cow::Borrowed(text) }
 }
 
-struct Known<'a> {
+struct KnownBlock<'a> {
     session: &'a str,
     /// From the begin marker to the line ending after the end marker.
     bytes: Range<usize>,
 }
 
 #[derive(PartialEq, Eq)]
-enum Line<'a> {
+enum MarkerLine<'a> {
     Begin(&'a str),
     End(&'a str),
     Conflict,
@@ -155,7 +155,7 @@ enum Line<'a> {
 
 /// Finds pairs of markers that have no suspicious line between them and are not nested in another pair, so
 /// that removing one can never turn other text into a block.
-fn complete_blocks(text: &str) -> Vec<Known<'_>> {
+fn complete_blocks(text: &str) -> Vec<KnownBlock<'_>> {
     /// A begin marker without an end marker so far.
     struct Open<'a> {
         session: &'a str,
@@ -163,25 +163,25 @@ fn complete_blocks(text: &str) -> Vec<Known<'_>> {
         /// Number of suspicious lines seen so far.
         noise: usize,
     }
-    let mut found: Vec<Known<'_>> = Vec::new();
+    let mut found: Vec<KnownBlock<'_>> = Vec::new();
     let mut open: Vec<Open<'_>> = Vec::new();
     let (mut at, mut noise) = (0, 0);
     for line in text.split_inclusive('\n') {
         let start = at;
         at += line.len();
         match read_line(line) {
-            Line::Other => {}
-            Line::Conflict => noise += 1,
-            Line::Begin(session) => {
+            MarkerLine::Other => {}
+            MarkerLine::Conflict => noise += 1,
+            MarkerLine::Begin(session) => {
                 noise += 1;
                 open.push(Open { session, start, noise });
             }
-            Line::End(session) => {
+            MarkerLine::End(session) => {
                 if let Some(index) = open.iter().rposition(|begun| begun.session == session) {
                     let begun = open.swap_remove(index);
                     open.truncate(index);
                     if begun.noise == noise {
-                        found.push(Known { session, bytes: begun.start..at });
+                        found.push(KnownBlock { session, bytes: begun.start..at });
                     } else {
                         found.retain(|inner| inner.bytes.start < begun.start);
                     }
@@ -193,19 +193,19 @@ fn complete_blocks(text: &str) -> Vec<Known<'_>> {
     found
 }
 
-fn read_line(line: &str) -> Line<'_> {
+fn read_line(line: &str) -> MarkerLine<'_> {
     let line = line.trim_end();
     if line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>") || line == "=======" {
-        return Line::Conflict;
+        return MarkerLine::Conflict;
     }
     let Some(inner) = line.strip_prefix(MARKER).and_then(|rest| rest.strip_suffix(" -->")) else {
-        return Line::Other;
+        return MarkerLine::Other;
     };
     let valid = |id: &str| !id.is_empty() && id.bytes().all(id_byte);
     match inner.split_once(' ') {
-        Some(("begin", session)) if valid(session) => Line::Begin(session),
-        Some(("end", session)) if valid(session) => Line::End(session),
-        _ => Line::Other,
+        Some(("begin", session)) if valid(session) => MarkerLine::Begin(session),
+        Some(("end", session)) if valid(session) => MarkerLine::End(session),
+        _ => MarkerLine::Other,
     }
 }
 
@@ -224,7 +224,7 @@ fn rendered(text: &str, session: &str, block: &str) -> String {
     let defused = defuse(block);
     for line in defused.trim_end().lines().map(str::trim_end) {
         // A conflict line would make the block undetectable, so it is indented.
-        let conflict = read_line(line) == Line::Conflict;
+        let conflict = read_line(line) == MarkerLine::Conflict;
         body.push(if conflict { Cow::Owned(format!(" {line}")) } else { Cow::Borrowed(line) });
     }
     let body = body.join("\n");

@@ -3,13 +3,15 @@
 
 use super::beside::{LastRecord, SessionPaths};
 use super::gather::{
-    AgentEnd, ChangedFile, CommandEnd, FailedCheck, Gathered, LONG_TEXT, NoteToolCall, PlanModePlan,
+    AgentEnd, ChangedFile, CommandEnd, FailedCheck, GatheredWork, LONG_TEXT, NoteToolCall, PlanModePlan,
     RecordedDecision, SHORT_LINE, ShellCommand, SubagentWork, TimedText, Todo, said,
 };
 use super::phrases;
 use super::queue::Queue;
 use super::text::{block, line};
-use crate::claude::record::{Assistant, Body, Head, Meta, Record, ToolCall, ToolResult, User};
+use crate::claude::record::{
+    Assistant, Body, MetadataRecord, Record, RecordHead, ToolCall, ToolResult, User,
+};
 use crate::claude::wording::{Author, CUT_AGENT, ClientText, is_interruption_by_user, own_words};
 use crate::text::head as first_bytes;
 use chrono::{DateTime, Utc};
@@ -36,8 +38,8 @@ const AGENT_WORDS: usize = 800;
 
 /// Accumulated state of the walk.
 #[derive(Default)]
-pub(super) struct Walk {
-    found: Gathered,
+pub(super) struct NoteWalk {
+    found: GatheredWork,
     prompts: Prompts,
     pub(super) queue: Queue,
     /// Arguments of calls that started a workflow, by run id.
@@ -90,7 +92,7 @@ enum TodoChange {
     Updated { id: String, status: Option<String>, text: Option<String> },
 }
 
-impl Walk {
+impl NoteWalk {
     pub(super) fn new() -> Self {
         Self::default()
     }
@@ -115,7 +117,7 @@ impl Walk {
         }
     }
 
-    fn head(&mut self, head: &Head) {
+    fn head(&mut self, head: &RecordHead) {
         self.note(head.at);
         let found = &mut self.found;
         if let Some(cwd) = &head.cwd {
@@ -123,29 +125,34 @@ impl Walk {
             if found.first_cwd.as_ref() != Some(cwd) {
                 found.first_cwd = Some(cwd.clone());
             }
-            keep(&mut found.cwd, cwd);
+            set_if_missing(&mut found.cwd, cwd);
         }
         if let Some(branch) = &head.branch {
-            keep(&mut found.branch, branch);
+            set_if_missing(&mut found.branch, branch);
         }
         if let Some(version) = &head.version {
-            keep(&mut found.client, version);
+            set_if_missing(&mut found.client, version);
         }
     }
 
-    pub(super) fn meta(&mut self, meta: &Meta) {
+    pub(super) fn meta(&mut self, meta: &MetadataRecord) {
         let found = &mut self.found;
         match meta {
-            Meta::CustomTitle(text) | Meta::AgentName(text) => keep(&mut found.name, text),
-            Meta::AiTitle(text) => keep(&mut found.title, text),
-            Meta::PermissionMode(mode) => keep(&mut found.permission_mode, mode),
-            Meta::LastPrompt(_) | Meta::Summary(..) | Meta::CostState | Meta::ContinuedIn(_) => {}
+            MetadataRecord::CustomTitle(text) | MetadataRecord::AgentName(text) => {
+                set_if_missing(&mut found.name, text)
+            }
+            MetadataRecord::AiTitle(text) => set_if_missing(&mut found.title, text),
+            MetadataRecord::PermissionMode(mode) => set_if_missing(&mut found.permission_mode, mode),
+            MetadataRecord::LastPrompt(_)
+            | MetadataRecord::Summary(..)
+            | MetadataRecord::CostState
+            | MetadataRecord::ContinuedIn(_) => {}
         }
     }
 
-    fn user(&mut self, head: &Head, user: &User) {
+    fn user(&mut self, head: &RecordHead, user: &User) {
         if let Some(mode) = &user.permission_mode {
-            keep(&mut self.found.permission_mode, mode);
+            set_if_missing(&mut self.found.permission_mode, mode);
         }
         for result in &user.results {
             let structured = if user.results.len() == 1 { user.tool_use_result.as_ref() } else { None };
@@ -218,10 +225,10 @@ impl Walk {
         }
     }
 
-    fn assistant(&mut self, head: &Head, assistant: &Assistant) {
+    fn assistant(&mut self, head: &RecordHead, assistant: &Assistant) {
         let synthetic = assistant.synthetic();
         if !synthetic && let Some(model) = &assistant.model {
-            keep(&mut self.found.model, model);
+            set_if_missing(&mut self.found.model, model);
         }
         if !synthetic && assistant.failure.is_none() {
             self.prompts.answered();
@@ -232,7 +239,7 @@ impl Walk {
         }
     }
 
-    fn words(&mut self, head: &Head, text: &str) {
+    fn words(&mut self, head: &RecordHead, text: &str) {
         if text.trim().is_empty() {
             return;
         }
@@ -254,7 +261,7 @@ impl Walk {
         }
     }
 
-    fn call(&mut self, head: &Head, call: &ToolCall) {
+    fn call(&mut self, head: &RecordHead, call: &ToolCall) {
         let outcome = self.results.get(&call.id);
         let answered = outcome.is_some();
         let failed = outcome.is_some_and(|outcome| outcome.error);
@@ -309,7 +316,7 @@ impl Walk {
         }
     }
 
-    fn command(&mut self, head: &Head, call: &ToolCall, background: bool) {
+    fn command(&mut self, head: &RecordHead, call: &ToolCall, background: bool) {
         let outcome = self.results.get(&call.id);
         let raw = text_at(&call.input, "command").unwrap_or_default();
         let known = first_bytes(raw, KEPT_OUTPUT);
@@ -413,7 +420,7 @@ impl Walk {
         });
     }
 
-    pub(super) fn finish(mut self, whole: bool, beside: Option<&SessionPaths>) -> Gathered {
+    pub(super) fn finish(mut self, whole: bool, beside: Option<&SessionPaths>) -> GatheredWork {
         self.found.in_flight.reverse();
         // A plan file is listed as the plan, not as a changed file.
         if let Some(plans) =
@@ -506,7 +513,7 @@ impl Walk {
 }
 
 /// Stores a value if the slot is empty: the newest value comes first.
-fn keep(slot: &mut Option<String>, value: &str) {
+fn set_if_missing(slot: &mut Option<String>, value: &str) {
     if slot.is_none() {
         *slot = Some(line(value, SHORT_LINE)).filter(|text| !text.is_empty());
     }
@@ -526,7 +533,7 @@ pub(super) struct Prompts {
 }
 
 impl Prompts {
-    pub(super) fn see(&mut self, head: &Head, user: &User) {
+    pub(super) fn see(&mut self, head: &RecordHead, user: &User) {
         let text = user.text.trim_start();
         if is_interruption_by_user(text) {
             if let Some(following) = self.following.take() {
@@ -701,7 +708,7 @@ fn purpose(call: &ToolCall) -> Option<String> {
 }
 
 /// Describes a call by the argument that is most useful to the user.
-fn described(head: &Head, call: &ToolCall) -> NoteToolCall {
+fn described(head: &RecordHead, call: &ToolCall) -> NoteToolCall {
     const KEYS: &[&str] = &[
         "command",
         "file_path",

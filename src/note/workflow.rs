@@ -7,7 +7,7 @@
 //! `<session>/workflows/scripts/<name>-<run>.js`. The client's own resume reads nothing but the journal.
 
 use super::text::line;
-use crate::claude::record::{Body, Failure};
+use crate::claude::record::{ApiFailure, Body};
 use crate::claude::transcript::Transcript;
 use crate::fs::{keep_newest, read_small};
 use serde::Deserialize;
@@ -157,7 +157,7 @@ fn agent(dir: &Path, attempt: Attempt) -> WorkflowAgent {
 
 /// Returns the error at the end of a transcript, if there is one.
 #[must_use]
-pub(super) fn last_failure(path: &Path) -> Option<Failure> {
+pub(super) fn last_failure(path: &Path) -> Option<ApiFailure> {
     let transcript = Transcript::open(path).ok()?;
     let floor = transcript.bytes().saturating_sub(AGENT_TAIL);
     let mut newest = transcript.newest_first().take_while(|record| record.offset >= floor);

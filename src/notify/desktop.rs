@@ -14,12 +14,12 @@ const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(crate) fn show(env: &Environment, notice: &Notice) -> Delivery {
     match command(env, notice) {
-        Ok(command) => told(command),
+        Ok(command) => deliver_with(command),
         Err(why) => Delivery::NoPlace(why),
     }
 }
 
-fn told(mut command: Command) -> Delivery {
+fn deliver_with(mut command: Command) -> Delivery {
     match run(&mut command, DEADLINE) {
         Ok(ProgramEnd { code: Some(0), .. }) => Delivery::Done,
         Ok(ProgramEnd { code, complaint }) => {

@@ -25,7 +25,7 @@ const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"
 
 /// Exit status of `post.js`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Posted {
+enum PostOutcome {
     Taken,
     /// The response was not a success; its status is on standard error.
     Refused,
@@ -35,7 +35,7 @@ enum Posted {
     Broken,
 }
 
-impl Posted {
+impl PostOutcome {
     const fn from_exit(code: Option<i32>) -> Self {
         match code {
             Some(0) => Self::Taken,
@@ -81,15 +81,15 @@ fn post_within(world: World<'_>, url: &str, notice: &Notice, limit: Duration) ->
 fn delivery(end: &ProgramEnd, limit: Duration) -> Delivery {
     let code: String =
         end.complaint.chars().take(60).filter(|it| it.is_ascii_alphanumeric() || *it == '_').collect();
-    match Posted::from_exit(end.code) {
-        Posted::Taken => Delivery::Done,
-        Posted::Refused => Delivery::Failed(format!("the webhook answered {code}")),
-        Posted::Late => {
+    match PostOutcome::from_exit(end.code) {
+        PostOutcome::Taken => Delivery::Done,
+        PostOutcome::Refused => Delivery::Failed(format!("the webhook answered {code}")),
+        PostOutcome::Late => {
             Delivery::TimedOut(format!("the webhook did not answer within {} s", limit.as_secs_f64()))
         }
-        Posted::NotReached if code.is_empty() => Delivery::Failed("the webhook was not reached".into()),
-        Posted::NotReached => Delivery::Failed(format!("the webhook was not reached: {code}")),
-        Posted::Broken => Delivery::Failed("Node.js failed before it posted to the webhook".into()),
+        PostOutcome::NotReached if code.is_empty() => Delivery::Failed("the webhook was not reached".into()),
+        PostOutcome::NotReached => Delivery::Failed(format!("the webhook was not reached: {code}")),
+        PostOutcome::Broken => Delivery::Failed("Node.js failed before it posted to the webhook".into()),
     }
 }
 

@@ -94,7 +94,7 @@ fn entries_of(find: &str) -> Vec<HookEntry> {
             json!({"async": true, "timeout": 60}),
         ),
         entry("SessionEnd", None, json!({"timeout": 5})),
-        HookEntry { event: "UserPromptSubmit".into(), matcher: None, hook: told(find) },
+        HookEntry { event: "UserPromptSubmit".into(), matcher: None, hook: prompt_hook(find) },
     ]
 }
 
@@ -124,7 +124,7 @@ pub fn ours(settings: &Value) -> Vec<HookEntry> {
 /// flag, which is rarely up, and starts nothing without it. Clients that do not pass the session id to their
 /// hooks (2.1.120; 2.1.200 does) test for the flag of any session; the started process then checks whose it
 /// is.
-fn told(find: &str) -> Value {
+fn prompt_hook(find: &str) -> Value {
     let flags = format!("set -- \"${{ccsr_js%hook.js}}{UNSAVED}\"/${{CLAUDE_CODE_SESSION_ID:-*}}");
     let command = format!("{find}; {flags}; [ -f \"$1\" ] || exit 0; {RUN}; exit 0");
     json!({"type": "command", "command": command, "timeout": 5})

@@ -23,7 +23,7 @@ use crate::fs::{PRIVATE, canonical, identity, own_uid, owner};
 use crate::git;
 use crate::keep::{KeptMany, keep_sessions};
 use crate::note::handoff::{FILE_NAME, is_untouched, template, template_with_instruction};
-use crate::recovery::launch::{may, permission_mode};
+use crate::recovery::launch::{permission_mode, permitted_actions};
 use crate::store::lock::Lock;
 use crate::store::stored::{load, peek, save, sha256_hex};
 use crate::store::{StateDir, journal};
@@ -171,7 +171,7 @@ pub struct SetupContext<'a> {
 }
 
 /// The paths of one project and scope.
-pub(super) struct Places {
+pub(super) struct ProjectPaths {
     pub state: StateDir,
     pub project: PathBuf,
     pub settings: PathBuf,
@@ -197,7 +197,7 @@ pub(super) struct Places {
     pub lock: PathBuf,
 }
 
-impl Places {
+impl ProjectPaths {
     pub(super) fn of(setup: SetupContext<'_>, project: &Path, scope: HookScope) -> Result<Self> {
         let missing = |path: &Path| {
             Error::new(Code::ProjectNotFound, "is not a directory")
@@ -337,7 +337,7 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
         return Err(Error::new(Code::Usage, "unattended runs are allowed per project")
             .hint("run init --unattended in the project, without --user"));
     }
-    let places = Places::of(setup, &options.project, scope)?;
+    let places = ProjectPaths::of(setup, &options.project, scope)?;
     if scope != HookScope::User && is_directory_of_user(setup.env, &places.project) {
         let why = "is the home of Claude Code's own settings: .claude/settings.json in it applies to all your projects";
         return Err(Error::new(Code::HomeDirectory, why).at(&places.project).hint(
@@ -464,7 +464,12 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
 /// Whether hooks go into `settings.local.json` as well as `settings.json`, so that sessions in subdirectories
 /// and worktrees run them. Not needed where that file or the user's own settings already have our hooks,
 /// which reach such sessions.
-fn is_cover(setup: SetupContext<'_>, places: &Places, scope: HookScope, known: Option<&Enabled>) -> bool {
+fn is_cover(
+    setup: SetupContext<'_>,
+    places: &ProjectPaths,
+    scope: HookScope,
+    known: Option<&Enabled>,
+) -> bool {
     let own =
         known.and_then(|enabled| enabled.settings.get(&HookScope::Local)).is_some_and(|image| image.hooks);
     let user = setup.env.claude_config_dir().and_then(|dir| find_user(&places.state, &dir));
@@ -506,7 +511,7 @@ pub(super) fn step(path: &Path, before: Option<String>, after: String, why: &str
 }
 
 /// Plans the lines for git's exclude file, which is not part of the repository.
-fn exclude_step(env: &Environment, places: &Places, names: &[String]) -> Result<Option<FileStep>> {
+fn exclude_step(env: &Environment, places: &ProjectPaths, names: &[String]) -> Result<Option<FileStep>> {
     let project = &places.project;
     let Some(path) = git::exclude_file(env, project) else { return Ok(None) };
     let before = places.read_text(&path, EXCLUDE_LIMIT).map_err(|error| {
@@ -551,7 +556,7 @@ fn excluded_lines(project: &Path, names: &[String]) -> Vec<String> {
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`] if a file has changed since the plan was made.
 pub fn apply(setup: SetupContext<'_>, planned: &InitPlan) -> Result<ProjectReport> {
-    let places = Places::of(setup, &planned.options.project, planned.scope)?;
+    let places = ProjectPaths::of(setup, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
     let plan = plan(setup, planned.options.clone())?;
     if plan.files != planned.files {
@@ -621,7 +626,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &InitPlan) -> Result<ProjectRepor
 /// that cannot be retained causes a warning, and `doctor` reports it.
 fn keep_existing(
     setup: SetupContext<'_>,
-    places: &Places,
+    places: &ProjectPaths,
     scope: HookScope,
     warnings: &mut Vec<String>,
 ) -> usize {
@@ -650,7 +655,7 @@ fn unattended_warnings(env: &Environment, project: &Path) -> Vec<String> {
     let mode = permission_mode(Some("bypassPermissions"), &ceiling);
     let mut warnings = vec![format!(
         "an unattended run gets the permission mode of its session, at most {mode}: {}; a session that had more (bypassPermissions) is lowered to it",
-        may(mode)
+        permitted_actions(mode)
     )];
     if let Some(config_dir) = env.claude_config_dir() {
         let place = SettingsPlace { config_dir: &config_dir, project: Some(project), flag: None };
@@ -663,7 +668,7 @@ fn unattended_warnings(env: &Environment, project: &Path) -> Vec<String> {
 }
 
 /// Directories that `init` will create, outermost first.
-fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
+fn missing_dirs(plan: &InitPlan, places: &ProjectPaths) -> Vec<PathBuf> {
     let files = plan
         .files
         .iter()
@@ -674,7 +679,7 @@ fn missing_dirs(plan: &InitPlan, places: &Places) -> Vec<PathBuf> {
 
 fn enabled_record(
     setup: SetupContext<'_>,
-    places: &Places,
+    places: &ProjectPaths,
     plan: &InitPlan,
     created: Vec<PathBuf>,
 ) -> Result<Enabled> {

@@ -66,13 +66,13 @@ const SCOPE: &str = "__SCOPE__";
 
 /// Owner of the hooks that a launcher runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
+pub enum LauncherOwner {
     Project,
     User,
     Plugin,
 }
 
-impl From<HookScope> for Whose {
+impl From<HookScope> for LauncherOwner {
     fn from(scope: HookScope) -> Self {
         match scope {
             HookScope::Project | HookScope::Local => Self::Project,
@@ -169,14 +169,14 @@ impl Runtime {
         env: &Environment,
         root: &Path,
         template: &str,
-        whose: impl Into<Whose>,
+        whose: impl Into<LauncherOwner>,
     ) -> Result<String> {
         let path = root.join(template);
         let text = std::fs::read_to_string(&path).doing("read", &path)?;
         let whose = match whose.into() {
-            Whose::Project => "project",
-            Whose::User => "user",
-            Whose::Plugin => "plugin",
+            LauncherOwner::Project => "project",
+            LauncherOwner::User => "user",
+            LauncherOwner::Plugin => "plugin",
         };
         let runtime = serde_json::to_string(&text_of(&self.dir.join(ADDON))?).unwrap_or_default();
         let program = match (&self.program, self.program_path()) {

@@ -3,7 +3,7 @@
 
 use super::commands::removals;
 use super::hooks::MARKER;
-use super::init::{Places, ProjectReport, SHARED, SHARED_DIRECTORY, SetupContext};
+use super::init::{ProjectPaths, ProjectReport, SHARED, SHARED_DIRECTORY, SetupContext};
 use super::plugin;
 use super::runtime::LAUNCHERS_ARE_COMMONJS;
 use super::settings::{SettingsTarget, read};
@@ -90,7 +90,7 @@ struct SettingsRemoval {
 /// [`Code::ProjectNotFound`], [`Code::PathRefused`], [`Code::Io`].
 pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<UninstallPlan> {
     let scope = options.scope;
-    let places = Places::of(setup, &options.project, scope)?;
+    let places = ProjectPaths::of(setup, &options.project, scope)?;
     places.check()?;
     let enabled = load_enabled(&places)?;
     let target = read(&places.settings, scope, &places.within, Vec::new(), None)?;
@@ -136,7 +136,7 @@ pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<Uninst
         if package.as_deref() == Some(LAUNCHERS_ARE_COMMONJS) {
             files.push(removal(&places.launchers_package, package, "kept the launchers working"));
         }
-        let flags = Flags::beside(&places.launcher);
+        let flags = Flags::of_launcher(&places.launcher);
         if flags.exist() {
             files.push(removal(flags.dir(), None, "warnings that were not shown yet"));
         }
@@ -205,7 +205,7 @@ impl SettingsRemoval {
 
 /// Whether a settings file has our status line, or hooks that extend those of `settings.json` to
 /// subdirectories and worktrees, but not our main hooks.
-fn goes_with_the_hooks(places: &Places, image: Option<&SettingsImage>, path: &Path) -> bool {
+fn goes_with_the_hooks(places: &ProjectPaths, image: Option<&SettingsImage>, path: &Path) -> bool {
     match image {
         Some(image) => (image.status_line || image.cover) && !image.hooks,
         // The record of this file may be missing.
@@ -218,11 +218,11 @@ fn goes_with_the_hooks(places: &Places, image: Option<&SettingsImage>, path: &Pa
 }
 
 /// Saved states of the project.
-fn states(places: &Places) -> SavedStateStore<'_> {
+fn states(places: &ProjectPaths) -> SavedStateStore<'_> {
     SavedStateStore { state: &places.state, project: &places.project, archives: 0, ignored: false }
 }
 
-fn load_enabled(places: &Places) -> Result<Option<Enabled>> {
+fn load_enabled(places: &ProjectPaths) -> Result<Option<Enabled>> {
     Ok(load::<Enabled>(&places.state, &places.record)?.found())
 }
 
@@ -231,7 +231,7 @@ pub(super) fn removal(path: &Path, before: Option<String>, why: &str) -> FileSte
 }
 
 /// Removes exactly the lines that were added to git's exclude file.
-fn unexclude(places: &Places, path: &Path, lines: &[String]) -> Option<FileStep> {
+fn unexclude(places: &ProjectPaths, path: &Path, lines: &[String]) -> Option<FileStep> {
     let before = places.read_text(path, LIMIT).ok()??;
     let after: String = before
         .split_inclusive('\n')
@@ -251,7 +251,7 @@ fn unexclude(places: &Places, path: &Path, lines: &[String]) -> Option<FileStep>
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`] if a file has changed since the plan was made.
 pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<ProjectReport> {
-    let places = Places::of(setup, &planned.options.project, planned.scope)?;
+    let places = ProjectPaths::of(setup, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
     let plan = plan(setup, planned.options.clone())?;
     if plan.files != planned.files {
@@ -268,7 +268,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<Project
         }
     }
     let done = [&places.settings, &places.status_line.1];
-    let flags = Flags::beside(&places.launcher);
+    let flags = Flags::of_launcher(&places.launcher);
     for step in plan.files.iter().filter(|step| step.changes() && !done.contains(&&step.path)) {
         match &step.after {
             Some(text) => {
@@ -306,7 +306,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<Project
     })
 }
 
-fn forget(places: &Places, plan: &UninstallPlan, mut enabled: Enabled) -> Result<()> {
+fn forget(places: &ProjectPaths, plan: &UninstallPlan, mut enabled: Enabled) -> Result<()> {
     enabled.settings.remove(&plan.scope);
     for removal in &plan.edits {
         enabled.settings.remove(&removal.scope);

@@ -337,7 +337,7 @@ pub struct RunResult {
 }
 
 impl RunResult {
-    pub fn set_hollow(&mut self, hollow: &Hollow) {
+    pub fn set_hollow(&mut self, hollow: &HollowRun) {
         self.hollow_reason = Some(hollow.reason());
         self.hollow = Some(hollow.to_string());
     }
@@ -369,7 +369,7 @@ pub enum HollowReason {
 
 /// A [`HollowReason`] with the data of its sentence. Only [`std::fmt::Display`] produces the sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hollow {
+pub enum HollowRun {
     ClientAnswered,
     NothingAdded,
     NoAnswer,
@@ -378,7 +378,7 @@ pub enum Hollow {
     Unverified { error: String },
 }
 
-impl Hollow {
+impl HollowRun {
     #[must_use]
     pub const fn reason(&self) -> HollowReason {
         match self {
@@ -392,7 +392,7 @@ impl Hollow {
     }
 }
 
-impl std::fmt::Display for Hollow {
+impl std::fmt::Display for HollowRun {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::ClientAnswered => {

@@ -151,7 +151,7 @@ pub fn launch(incident: &Incident, means: &LaunchInputs<'_>, nonce: &str) -> Lau
         unset,
         transport: means.transport,
         permission_mode: mode.to_owned(),
-        may: may(mode),
+        may: permitted_actions(mode),
         lowered_from: lowered_from(incident.permission_mode.as_deref(), mode),
         deadline_seconds: means.deadline_seconds,
     }
@@ -199,7 +199,7 @@ pub fn lowered_from(recorded: Option<&str>, mode: &str) -> Option<String> {
 
 /// Describes what an unattended run may do in a permission mode, with no one to answer a question.
 #[must_use]
-pub fn may(mode: &str) -> &'static str {
+pub fn permitted_actions(mode: &str) -> &'static str {
     match mode {
         "plan" => "it may read and plan, and changes nothing",
         "acceptEdits" => {

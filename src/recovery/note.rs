@@ -6,7 +6,7 @@ use crate::env::Environment;
 use crate::error::Result;
 use crate::note::compose::{Situation, WorkStatus, compose};
 use crate::note::file::{Written, remove_block, write_block};
-use crate::note::gather::{Gathered, gather};
+use crate::note::gather::{GatheredWork, gather};
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::plan::{Action, RecoveryPlan, resume_command};
 use crate::recovery::reason::{PlanReason, Reason};
@@ -40,7 +40,7 @@ impl NoteWriter<'_> {
             return remove_block(self.project, &incident.session, self.state);
         }
         let gathered = gather(&Transcript::open(&incident.transcript)?, self.env, self.project);
-        if says_nothing(&gathered) {
+        if is_without_work(&gathered) {
             return Ok(Written::default());
         }
         let open_in = self.open_in.as_deref();
@@ -52,7 +52,7 @@ impl NoteWriter<'_> {
 
 /// Whether there is no conversation, and so no work to note.
 #[must_use]
-pub fn says_nothing(gathered: &Gathered) -> bool {
+pub fn is_without_work(gathered: &GatheredWork) -> bool {
     gathered.first_prompt.is_none() && gathered.prompts.is_empty() && gathered.last_words.is_none()
 }
 

@@ -56,7 +56,7 @@ impl RecoveryPlan {
     /// Creates a plan without a command.
     #[must_use]
     pub fn new(action: Action, at: Option<DateTime<Utc>>, reason: Reason<'_>) -> Self {
-        let (reason, why) = reason.told();
+        let (reason, why) = reason.code_and_sentence();
         Self { action, at, reason, why, argv: None }
     }
 
@@ -107,7 +107,7 @@ impl RecoveryPlan {
 
     /// Replaces the reason and its sentence.
     pub fn explain(&mut self, reason: Reason<'_>) {
-        (self.reason, self.why) = reason.told();
+        (self.reason, self.why) = reason.code_and_sentence();
     }
 }
 

@@ -4,7 +4,7 @@
 use super::incident::{Attempt, AttemptOutcome, Phase};
 use super::native::NativeContinuation;
 use super::plan::{Action, RecoveryPlan, resume_command};
-use super::reason::{GoesFirst, Reason};
+use super::reason::{EarlierContinuation, Reason};
 use crate::claude::version::ClientVersion;
 use crate::config::{Config, Disposition};
 use crate::session::failure::RequestCure;
@@ -348,15 +348,15 @@ impl PolicySituation<'_> {
             return Reason::AwaitingRetry { kind, attempt: self.attempts.len() + 1 };
         };
         let first = match self.native {
-            _ if self.limit_menu => GoesFirst::Menu,
-            NativeContinuation::Expected { .. } => GoesFirst::Client(self.after_reset()),
-            NativeContinuation::Cancelled => GoesFirst::Nothing,
+            _ if self.limit_menu => EarlierContinuation::Menu,
+            NativeContinuation::Expected { .. } => EarlierContinuation::Client(self.after_reset()),
+            NativeContinuation::Cancelled => EarlierContinuation::Nothing,
             NativeContinuation::NotOffered if self.entrypoint != Some("cli") => {
-                GoesFirst::Client(self.after_reset())
+                EarlierContinuation::Client(self.after_reset())
             }
-            NativeContinuation::NotOffered if self.stop.wrapped_up => GoesFirst::Nothing,
+            NativeContinuation::NotOffered if self.stop.wrapped_up => EarlierContinuation::Nothing,
             NativeContinuation::NotOffered | NativeContinuation::SwitchedOff | NativeContinuation::Capped => {
-                GoesFirst::Menu
+                EarlierContinuation::Menu
             }
         };
         if let Some(since) = self.early {

@@ -25,7 +25,7 @@ use crate::session::summary::{Summary, summarize};
 use crate::store::StateDir;
 use crate::store::stored::peek;
 use crate::trust::account::{
-    AccountDifference, AccountFit, Provenance, Salt, SettingsPlace, fit_unrecorded, told,
+    AccountDifference, AccountFit, Provenance, Salt, SettingsPlace, describe_differences, fit_unrecorded,
 };
 use crate::trust::enabled::{agreed_fingerprint, unattended};
 use crate::trust::fingerprint::{Fingerprint, config_dir_of};
@@ -54,18 +54,18 @@ pub fn quiet(config: &Config) -> Duration {
 pub enum ReadinessVerdict {
     Ready,
     /// The session may not be resumed now, but perhaps later.
-    NotYet(NotYet),
+    NotYet(DelayReason),
     /// The session may not be resumed before the user has acted.
-    Hold(Hold),
+    Hold(HoldReason),
     /// The session has continued without us.
-    Over(Over),
+    Over(ContinuedWithoutUs),
     /// The session has stopped again since; the newer stop decides.
     StoppedAgain,
 }
 
 /// Why a session is not resumed now. Only [`fmt::Display`] produces its sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotYet {
+pub enum DelayReason {
     /// A client has the session open.
     Open {
         pid: u32,
@@ -96,7 +96,7 @@ pub enum NotYet {
     RunUnderWay,
 }
 
-impl fmt::Display for NotYet {
+impl fmt::Display for DelayReason {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open { pid, tty } => to.write_str(&has_it_open(*pid, tty.as_deref())),
@@ -121,7 +121,7 @@ impl fmt::Display for NotYet {
 
 /// Why a session is left to the user. Only [`fmt::Display`] produces its sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hold {
+pub enum HoldReason {
     /// A worker of Claude Code's daemon has the session open and will not close it.
     InBackground { pid: u32, job: String },
     /// A client in another process-id space may have it open.
@@ -152,7 +152,7 @@ pub enum Hold {
     OriginUnknown,
 }
 
-impl Hold {
+impl HoldReason {
     /// Returns the reason for the plan; `sentence` is its text.
     #[must_use]
     pub fn reason<'a>(&'a self, sentence: &'a str) -> Reason<'a> {
@@ -164,7 +164,7 @@ impl Hold {
     }
 }
 
-impl fmt::Display for Hold {
+impl fmt::Display for HoldReason {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InBackground { pid, job } => write!(
@@ -192,7 +192,7 @@ impl fmt::Display for Hold {
             ),
             Self::NoProgram { why } => to.write_str(why),
             Self::DirectoryGone { dir } => {
-                to.write_str(&Reason::DirectoryGone(dir.as_deref()).told().1)
+                to.write_str(&Reason::DirectoryGone(dir.as_deref()).code_and_sentence().1)
             }
             Self::OptionsLost { names } => {
                 write!(to, "a run cannot use all options of its client: {}", names.join(", "))
@@ -201,7 +201,7 @@ impl fmt::Display for Hold {
                 let named = files.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
                 write!(to, "a file named on its client's command line has changed: {named}")
             }
-            Self::OtherAccount { differences } => to.write_str(&told(differences)),
+            Self::OtherAccount { differences } => to.write_str(&describe_differences(differences)),
             Self::OriginUnknown => {
                 to.write_str("its original directory is not recorded, so only a print run can find it")
             }
@@ -211,7 +211,7 @@ impl fmt::Display for Hold {
 
 /// How the work of a session continued without us. Only [`fmt::Display`] produces its sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Over {
+pub enum ContinuedWithoutUs {
     ContinuedByClient,
     MovedOn,
     /// A later one-shot session in the same directory was given the same prompt.
@@ -220,7 +220,7 @@ pub enum Over {
     },
 }
 
-impl Over {
+impl ContinuedWithoutUs {
     /// Phase that the incident enters.
     #[must_use]
     pub const fn phase(&self) -> Phase {
@@ -241,7 +241,7 @@ impl Over {
     }
 }
 
-impl fmt::Display for Over {
+impl fmt::Display for ContinuedWithoutUs {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ContinuedByClient => to.write_str("Claude Code continued by itself"),
@@ -522,79 +522,81 @@ pub fn judge(
     if let Some(owner) = facts.owners.first() {
         return match (owner.kind, &owner.job) {
             (ClientMode::Background, Some(job)) => {
-                Verdict::Hold(Hold::InBackground { pid: owner.pid, job: job.clone() })
+                Verdict::Hold(HoldReason::InBackground { pid: owner.pid, job: job.clone() })
             }
-            _ => Verdict::NotYet(NotYet::Open { pid: owner.pid, tty: owner.tty.clone() }),
+            _ => Verdict::NotYet(DelayReason::Open { pid: owner.pid, tty: owner.tty.clone() }),
         };
     }
     if let Some(pid) = facts.opened {
-        return Verdict::NotYet(NotYet::Open { pid, tty: None });
+        return Verdict::NotYet(DelayReason::Open { pid, tty: None });
     }
     if let Some(pid) = facts.owners.started.first() {
-        return Verdict::NotYet(NotYet::BeingResumed { pid: *pid });
+        return Verdict::NotYet(DelayReason::BeingResumed { pid: *pid });
     }
     if !facts.owners.elsewhere.is_empty() {
-        return Verdict::Hold(Hold::Elsewhere);
+        return Verdict::Hold(HoldReason::Elsewhere);
     }
     match facts.seen {
         TranscriptChange::Same | TranscriptChange::Escaped => {}
         TranscriptChange::StoppedAgain => return Verdict::StoppedAgain,
-        TranscriptChange::ContinuedByClient => return Verdict::Over(Over::ContinuedByClient),
-        TranscriptChange::MovedOn => return Verdict::Over(Over::MovedOn),
-        TranscriptChange::Lost => return Verdict::Hold(Hold::TranscriptLost),
+        TranscriptChange::ContinuedByClient => return Verdict::Over(ContinuedWithoutUs::ContinuedByClient),
+        TranscriptChange::MovedOn => return Verdict::Over(ContinuedWithoutUs::MovedOn),
+        TranscriptChange::Lost => return Verdict::Hold(HoldReason::TranscriptLost),
     }
     if let Some(session) = facts.summary.as_ref().and_then(|summary| summary.continued_in.clone()) {
-        return Verdict::Hold(Hold::ContinuedIn { session: session.into() });
+        return Verdict::Hold(HoldReason::ContinuedIn { session: session.into() });
     }
     if let Some(session) = &facts.repeated_by {
-        return Verdict::Over(Over::PromptRepeated { session: session.clone() });
+        return Verdict::Over(ContinuedWithoutUs::PromptRepeated { session: session.clone() });
     }
     if facts.paused {
-        return Verdict::NotYet(NotYet::Paused);
+        return Verdict::NotYet(DelayReason::Paused);
     }
     if !facts.enabled {
-        return Verdict::NotYet(NotYet::SwitchedOff);
+        return Verdict::NotYet(DelayReason::SwitchedOff);
     }
     if !facts.unattended {
-        return Verdict::Hold(Hold::NotAllowed);
+        return Verdict::Hold(HoldReason::NotAllowed);
     }
     match &facts.changes {
-        None => return Verdict::Hold(Hold::NoFingerprint),
+        None => return Verdict::Hold(HoldReason::NoFingerprint),
         Some(changes) if !changes.is_empty() => {
-            return Verdict::Hold(Hold::ProjectChanged { changes: changes.clone() });
+            return Verdict::Hold(HoldReason::ProjectChanged { changes: changes.clone() });
         }
         Some(_) => {}
     }
     if let Some(session) = &facts.worked_on_since {
-        return Verdict::Hold(Hold::WorkedOnSince { session: session.clone() });
+        return Verdict::Hold(HoldReason::WorkedOnSince { session: session.clone() });
     }
     if let Some(names) =
         facts.started_with.as_ref().map(|started| &started.lost).filter(|lost| !lost.is_empty())
     {
-        return ReadinessVerdict::Hold(Hold::OptionsLost { names: names.clone() });
+        return ReadinessVerdict::Hold(HoldReason::OptionsLost { names: names.clone() });
     }
     if !facts.changed_files.is_empty() {
-        return ReadinessVerdict::Hold(Hold::FilesChanged { files: facts.changed_files.clone() });
+        return ReadinessVerdict::Hold(HoldReason::FilesChanged { files: facts.changed_files.clone() });
     }
     if let AccountFit::Differs(differences) = &facts.account {
-        return ReadinessVerdict::Hold(Hold::OtherAccount { differences: differences.clone() });
+        return ReadinessVerdict::Hold(HoldReason::OtherAccount { differences: differences.clone() });
     }
     if let Err(why) = &facts.program {
-        return Verdict::Hold(Hold::NoProgram { why: why.clone() });
+        return Verdict::Hold(HoldReason::NoProgram { why: why.clone() });
     }
     match &facts.directory {
-        None => return Verdict::Hold(Hold::DirectoryGone { dir: facts.gone.clone() }),
-        Some((_, false)) if transport == Transport::Background => return Verdict::Hold(Hold::OriginUnknown),
+        None => return Verdict::Hold(HoldReason::DirectoryGone { dir: facts.gone.clone() }),
+        Some((_, false)) if transport == Transport::Background => {
+            return Verdict::Hold(HoldReason::OriginUnknown);
+        }
         Some(_) => {}
     }
     if facts.offline {
-        return Verdict::NotYet(NotYet::NoRoute);
+        return Verdict::NotYet(DelayReason::NoRoute);
     }
     if let Some(pid) = facts.tree_busy {
-        return Verdict::NotYet(NotYet::TreeBusy { pid });
+        return Verdict::NotYet(DelayReason::TreeBusy { pid });
     }
     if facts.modified.is_none_or(|at| (now - at).abs() < quiet) {
-        return Verdict::NotYet(NotYet::WrittenLately);
+        return Verdict::NotYet(DelayReason::WrittenLately);
     }
     Verdict::Ready
 }
@@ -727,32 +729,32 @@ mod tests {
             (
                 "a terminal has it open",
                 |facts| facts.owners.live = vec![owner(7, ClientMode::Interactive, None)],
-                not_yet(NotYet::Open { pid: 7, tty: None }),
+                not_yet(DelayReason::Open { pid: 7, tty: None }),
             ),
             (
                 "a background worker without a job name has it open",
                 |facts| facts.owners.live = vec![owner(7, ClientMode::Background, None)],
-                not_yet(NotYet::Open { pid: 7, tty: None }),
+                not_yet(DelayReason::Open { pid: 7, tty: None }),
             ),
             (
                 "a background job has it open",
                 |facts| facts.owners.live = vec![owner(7, ClientMode::Background, Some("0a1b2c3d"))],
-                hold(Hold::InBackground { pid: 7, job: "0a1b2c3d".into() }),
+                hold(HoldReason::InBackground { pid: 7, job: "0a1b2c3d".into() }),
             ),
             (
                 "the user opened it",
                 |facts| facts.opened = Some(8),
-                not_yet(NotYet::Open { pid: 8, tty: None }),
+                not_yet(DelayReason::Open { pid: 8, tty: None }),
             ),
             (
                 "a process names it",
                 |facts| facts.owners.started = vec![9],
-                not_yet(NotYet::BeingResumed { pid: 9 }),
+                not_yet(DelayReason::BeingResumed { pid: 9 }),
             ),
             (
                 "a container may have it open",
                 |facts| facts.owners.elsewhere = vec![record()],
-                hold(Hold::Elsewhere),
+                hold(HoldReason::Elsewhere),
             ),
             (
                 "it stopped again",
@@ -762,42 +764,50 @@ mod tests {
             (
                 "the client continued it",
                 |facts| facts.seen = TranscriptChange::ContinuedByClient,
-                ReadinessVerdict::Over(Over::ContinuedByClient),
+                ReadinessVerdict::Over(ContinuedWithoutUs::ContinuedByClient),
             ),
             (
                 "somebody continued it",
                 |facts| facts.seen = TranscriptChange::MovedOn,
-                ReadinessVerdict::Over(Over::MovedOn),
+                ReadinessVerdict::Over(ContinuedWithoutUs::MovedOn),
             ),
-            ("it cannot be read", |facts| facts.seen = TranscriptChange::Lost, hold(Hold::TranscriptLost)),
+            (
+                "it cannot be read",
+                |facts| facts.seen = TranscriptChange::Lost,
+                hold(HoldReason::TranscriptLost),
+            ),
             (
                 "it continued in another session",
                 |facts| facts.summary = Some(summary(Some(SESSION))),
-                hold(Hold::ContinuedIn { session: SESSION.into() }),
+                hold(HoldReason::ContinuedIn { session: SESSION.into() }),
             ),
             (
                 "a later session was given its prompt",
                 |facts| facts.repeated_by = Some(SESSION.into()),
-                ReadinessVerdict::Over(Over::PromptRepeated { session: SESSION.into() }),
+                ReadinessVerdict::Over(ContinuedWithoutUs::PromptRepeated { session: SESSION.into() }),
             ),
-            ("it is paused", |facts| facts.paused = true, not_yet(NotYet::Paused)),
-            ("recovery is switched off", |facts| facts.enabled = false, not_yet(NotYet::SwitchedOff)),
-            ("unattended runs are not allowed", |facts| facts.unattended = false, hold(Hold::NotAllowed)),
-            ("no fingerprint was recorded", |facts| facts.changes = None, hold(Hold::NoFingerprint)),
+            ("it is paused", |facts| facts.paused = true, not_yet(DelayReason::Paused)),
+            ("recovery is switched off", |facts| facts.enabled = false, not_yet(DelayReason::SwitchedOff)),
+            (
+                "unattended runs are not allowed",
+                |facts| facts.unattended = false,
+                hold(HoldReason::NotAllowed),
+            ),
+            ("no fingerprint was recorded", |facts| facts.changes = None, hold(HoldReason::NoFingerprint)),
             (
                 "the project changed",
                 |facts| facts.changes = Some(vec![".mcp.json".into()]),
-                hold(Hold::ProjectChanged { changes: vec![".mcp.json".into()] }),
+                hold(HoldReason::ProjectChanged { changes: vec![".mcp.json".into()] }),
             ),
             (
                 "another session worked there since",
                 |facts| facts.worked_on_since = Some(SESSION.into()),
-                hold(Hold::WorkedOnSince { session: SESSION.into() }),
+                hold(HoldReason::WorkedOnSince { session: SESSION.into() }),
             ),
             (
                 "there is no program",
                 |facts| facts.program = Err("claude was not found".into()),
-                hold(Hold::NoProgram { why: "claude was not found".into() }),
+                hold(HoldReason::NoProgram { why: "claude was not found".into() }),
             ),
             (
                 "an option of its client cannot be given",
@@ -805,42 +815,42 @@ mod tests {
                     let lost = vec!["--plugin-url".into()];
                     facts.started_with = Some(StartedWith { lost, ..StartedWith::default() });
                 },
-                hold(Hold::OptionsLost { names: vec!["--plugin-url".into()] }),
+                hold(HoldReason::OptionsLost { names: vec!["--plugin-url".into()] }),
             ),
             (
                 "a file of its client's command line changed",
                 |facts| facts.changed_files = vec!["/s.json of --settings was changed".into()],
-                hold(Hold::FilesChanged { files: vec!["/s.json of --settings was changed".into()] }),
+                hold(HoldReason::FilesChanged { files: vec!["/s.json of --settings was changed".into()] }),
             ),
             (
                 "another account is logged in",
                 |facts| facts.account = AccountFit::Differs(vec![AccountDifference::OtherLogin]),
-                hold(Hold::OtherAccount { differences: vec![AccountDifference::OtherLogin] }),
+                hold(HoldReason::OtherAccount { differences: vec![AccountDifference::OtherLogin] }),
             ),
             (
                 "its directory is gone",
                 |facts| (facts.directory, facts.gone) = (None, Some(PathBuf::from("/w"))),
-                hold(Hold::DirectoryGone { dir: Some(PathBuf::from("/w")) }),
+                hold(HoldReason::DirectoryGone { dir: Some(PathBuf::from("/w")) }),
             ),
             (
                 "another session works in the tree",
                 |facts| facts.tree_busy = Some(11),
-                not_yet(NotYet::TreeBusy { pid: 11 }),
+                not_yet(DelayReason::TreeBusy { pid: 11 }),
             ),
             (
                 "it was written to just within the quiet time",
                 |facts| facts.modified = Some(now() - quiet_time() + Duration::milliseconds(1)),
-                not_yet(NotYet::WrittenLately),
+                not_yet(DelayReason::WrittenLately),
             ),
             (
                 "it was written to in the future, as after a jump of the clock",
                 |facts| facts.modified = Some(now() + quiet_time() - Duration::milliseconds(1)),
-                not_yet(NotYet::WrittenLately),
+                not_yet(DelayReason::WrittenLately),
             ),
             (
                 "when it was written to is unknown",
                 |facts| facts.modified = None,
-                not_yet(NotYet::WrittenLately),
+                not_yet(DelayReason::WrittenLately),
             ),
         ];
         for (case, change, expected) in cases {
@@ -855,7 +865,7 @@ mod tests {
         for (transport, expected) in [
             (Transport::Print, ReadinessVerdict::Ready),
             (Transport::Terminal, ReadinessVerdict::Ready),
-            (Transport::Background, ReadinessVerdict::Hold(Hold::OriginUnknown)),
+            (Transport::Background, ReadinessVerdict::Hold(HoldReason::OriginUnknown)),
         ] {
             assert_eq!(judge(&facts, transport, quiet_time(), now()), expected, "{transport:?}");
         }
@@ -909,22 +919,22 @@ mod tests {
         assert_eq!(
             told,
             [
-                not_yet(NotYet::Open { pid: 7, tty: None }),
-                not_yet(NotYet::Open { pid: 8, tty: None }),
-                not_yet(NotYet::BeingResumed { pid: 9 }),
-                hold(Hold::Elsewhere),
-                hold(Hold::TranscriptLost),
-                hold(Hold::ContinuedIn { session: SESSION.into() }),
-                ReadinessVerdict::Over(Over::PromptRepeated { session: SESSION.into() }),
-                not_yet(NotYet::Paused),
-                not_yet(NotYet::SwitchedOff),
-                hold(Hold::NotAllowed),
-                hold(Hold::NoFingerprint),
-                hold(Hold::WorkedOnSince { session: SESSION.into() }),
-                hold(Hold::NoProgram { why: "none".into() }),
-                hold(Hold::DirectoryGone { dir: None }),
-                not_yet(NotYet::TreeBusy { pid: 11 }),
-                not_yet(NotYet::WrittenLately),
+                not_yet(DelayReason::Open { pid: 7, tty: None }),
+                not_yet(DelayReason::Open { pid: 8, tty: None }),
+                not_yet(DelayReason::BeingResumed { pid: 9 }),
+                hold(HoldReason::Elsewhere),
+                hold(HoldReason::TranscriptLost),
+                hold(HoldReason::ContinuedIn { session: SESSION.into() }),
+                ReadinessVerdict::Over(ContinuedWithoutUs::PromptRepeated { session: SESSION.into() }),
+                not_yet(DelayReason::Paused),
+                not_yet(DelayReason::SwitchedOff),
+                hold(HoldReason::NotAllowed),
+                hold(HoldReason::NoFingerprint),
+                hold(HoldReason::WorkedOnSince { session: SESSION.into() }),
+                hold(HoldReason::NoProgram { why: "none".into() }),
+                hold(HoldReason::DirectoryGone { dir: None }),
+                not_yet(DelayReason::TreeBusy { pid: 11 }),
+                not_yet(DelayReason::WrittenLately),
             ]
         );
     }

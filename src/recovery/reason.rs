@@ -1,7 +1,7 @@
 //! Reasons for plans. Decisions compare the stable [`PlanReason`]; the sentence beside it is only for
 //! display.
 //!
-//! [`Reason`] carries the data of a sentence, and [`Reason::told`] is the only function that turns it into a
+//! [`Reason`] carries the data of a sentence, and [`Reason::code_and_sentence`] is the only function that turns it into a
 //! code and a sentence. A new reason does not compile until it has both.
 
 use super::incident::Obstacle;
@@ -174,8 +174,8 @@ pub enum Reason<'a> {
     ClientClosed,
     ContextTooLarge { tokens: u64, most: u64 },
     Overdue { hours: i64 },
-    AwaitingReset { kind: StopKind, reset: DateTime<Utc>, guessed: bool, first: GoesFirst },
-    ResetEarly { kind: StopKind, since: DateTime<Utc>, reset: DateTime<Utc>, first: GoesFirst },
+    AwaitingReset { kind: StopKind, reset: DateTime<Utc>, guessed: bool, first: EarlierContinuation },
+    ResetEarly { kind: StopKind, since: DateTime<Utc>, reset: DateTime<Utc>, first: EarlierContinuation },
     AwaitingRetry { kind: StopKind, attempt: usize },
     UnattendedRun { kind: StopKind, attempt: usize, reset_known: bool, tokens: Option<u64> },
     WrappedUp { kind: StopKind, at: Option<DateTime<Utc>>, place: &'a str },
@@ -200,7 +200,7 @@ pub enum Reason<'a> {
 
 /// What continues an open session before our wake does.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum GoesFirst {
+pub enum EarlierContinuation {
     /// Claude Code's own continuation, for this many seconds after the reset.
     Client(f64),
     /// The limit menu: nothing runs in the session until the user closes it.
@@ -209,7 +209,7 @@ pub enum GoesFirst {
     Nothing,
 }
 
-impl GoesFirst {
+impl EarlierContinuation {
     fn words(self) -> String {
         match self {
             Self::Client(seconds) => format!("Claude Code's own continuation goes first for {seconds} s"),
@@ -223,7 +223,7 @@ impl Reason<'_> {
     /// Returns the code and the sentence.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "one arm for each reason")]
-    pub fn told(&self) -> (PlanReason, String) {
+    pub fn code_and_sentence(&self) -> (PlanReason, String) {
         use PlanReason as Code;
         let fixed = |code: PlanReason, text: &str| (code, text.to_owned());
         match *self {

@@ -7,7 +7,7 @@
 
 use super::heartbeat::{TranscriptChange, adopt};
 use super::incident::{
-    Attempt, AttemptAction, AttemptOutcome, Hollow, Incident, Phase, Run, RunResult, StartedProcess,
+    Attempt, AttemptAction, AttemptOutcome, HollowRun, Incident, Phase, Run, RunResult, StartedProcess,
 };
 use super::launch::{Launch, LaunchInputs, launch};
 use super::ledger::Ledger;
@@ -15,7 +15,8 @@ use super::paused::Paused;
 use super::plan::Action;
 use super::policy::{Terminal, user_needed};
 use super::readiness::{
-    Hold, NotYet, Orphan, Over, ReadinessFacts, ReadinessReader, ReadinessVerdict, judge, orphan, quiet,
+    ContinuedWithoutUs, DelayReason, HoldReason, Orphan, ReadinessFacts, ReadinessReader, ReadinessVerdict,
+    judge, orphan, quiet,
 };
 use super::reason::Reason;
 use super::verify::verify;
@@ -76,7 +77,7 @@ const TASK: usize = 2000;
 /// Outcome of one attempt to resume a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResumeOutcome {
-    NotYet(NotYet),
+    NotYet(DelayReason),
     /// Nothing was done: an earlier run of the session still works and uses the account.
     UnderWay,
     /// The incident was changed instead of starting a run.
@@ -87,8 +88,8 @@ pub enum ResumeOutcome {
 /// Result of an attempt that started no run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InsteadOfRun {
-    Held(Hold),
-    Over(Over),
+    Held(HoldReason),
+    Over(ContinuedWithoutUs),
     StoppedAgain,
 }
 
@@ -146,7 +147,7 @@ impl EndRequest {
 enum ProcessStart {
     Child(std::process::Child),
     /// Nothing was started, and the intent is withdrawn.
-    Refused(NotYet),
+    Refused(DelayReason),
 }
 
 /// How the process ended, or why it could not be started.
@@ -180,21 +181,21 @@ impl Resumer<'_> {
     /// Those of the ledger and of the snapshot; nothing was started then.
     pub fn resume(&self, session: &str) -> Result<ResumeOutcome> {
         let Some(_lease) = Lock::try_take(&self.ledger().state.run_lease(session))? else {
-            return Ok(ResumeOutcome::NotYet(NotYet::LeaseHeld));
+            return Ok(ResumeOutcome::NotYet(DelayReason::LeaseHeld));
         };
         let Some(incident) = self.ledger().read(session)? else {
-            return Ok(ResumeOutcome::NotYet(NotYet::NoIncident));
+            return Ok(ResumeOutcome::NotYet(DelayReason::NoIncident));
         };
         if let Some(ended) = self.settle_orphan(&incident)? {
             return Ok(ended);
         }
         let due = self.now || incident.plan.at.is_some_and(|at| at <= self.clock_now());
         if incident.plan.action != Action::Run && !self.now || incident.phase == Phase::Attempting || !due {
-            return Ok(ResumeOutcome::NotYet(NotYet::NotDue));
+            return Ok(ResumeOutcome::NotYet(DelayReason::NotDue));
         }
         let key = account_key(&incident);
         let Some(_account) = Lock::try_take(&self.ledger().state.account_lease(&key))? else {
-            return Ok(ResumeOutcome::NotYet(NotYet::AccountBusy));
+            return Ok(ResumeOutcome::NotYet(DelayReason::AccountBusy));
         };
         let mut facts = ReadinessFacts::read(&self.reading, &incident);
         if self.now {
@@ -222,7 +223,7 @@ impl Resumer<'_> {
                 InsteadOfRun::Held(hold) => {
                     let sentence = hold.to_string();
                     self.ledger().hold(incident, Source::Process, hold.reason(&sentence));
-                    if let Hold::OtherAccount { differences } = hold {
+                    if let HoldReason::OtherAccount { differences } = hold {
                         incident.other_account.clone_from(differences);
                     }
                 }
@@ -264,7 +265,10 @@ impl Resumer<'_> {
     pub fn plan(&self, incident: &Incident, facts: &ReadinessFacts, nonce: &str) -> Result<Launch> {
         let program = facts.program.as_ref().map_err(|why| Error::new(Code::ClientNotFound, why.clone()))?;
         let (cwd, by_id) = facts.directory.as_ref().ok_or_else(|| {
-            Error::new(Code::ProjectNotFound, Reason::DirectoryGone(facts.gone.as_deref()).told().1)
+            Error::new(
+                Code::ProjectNotFound,
+                Reason::DirectoryGone(facts.gone.as_deref()).code_and_sentence().1,
+            )
         })?;
         let config = self.ledger().config;
         // After a run that did nothing, the prompt repeats the task.
@@ -310,11 +314,11 @@ impl Resumer<'_> {
     /// Those of [`Self::resume`].
     pub fn begin(&self, incident: &Incident, facts: &ReadinessFacts, text: &str) -> Result<ResumeOutcome> {
         let Some(_lease) = Lock::try_take(&self.ledger().state.run_lease(&incident.session))? else {
-            return Ok(ResumeOutcome::NotYet(NotYet::LeaseHeld));
+            return Ok(ResumeOutcome::NotYet(DelayReason::LeaseHeld));
         };
         let Some(_account) = Lock::try_take(&self.ledger().state.account_lease(&account_key(incident)))?
         else {
-            return Ok(ResumeOutcome::NotYet(NotYet::AccountBusy));
+            return Ok(ResumeOutcome::NotYet(DelayReason::AccountBusy));
         };
         let nonce = self.nonce(incident);
         let mut plan = self.plan(incident, facts, &nonce)?;
@@ -387,7 +391,7 @@ impl Resumer<'_> {
             result: None,
         };
         // The intent is on disk before anything is started.
-        let mut refused = Some(NotYet::Changed);
+        let mut refused = Some(DelayReason::Changed);
         let generation = incident.generation;
         let opened = incident.opened.clone();
         self.ledger().change(&incident.session, |slot| {
@@ -475,7 +479,7 @@ impl Resumer<'_> {
         } else {
             changed?;
         }
-        let outcome = outcome.unwrap_or(Ok(ProcessStart::Refused(NotYet::Changed)))?;
+        let outcome = outcome.unwrap_or(Ok(ProcessStart::Refused(DelayReason::Changed)))?;
         if let ProcessStart::Child(child) = &outcome {
             self.note_event("run-started", incident, json!({"nonce": run.nonce, "pid": child.id()}));
         }
@@ -483,34 +487,35 @@ impl Resumer<'_> {
     }
 
     /// Returns why the run with this nonce must not be started, from the current state on disk.
-    fn refused(&self, incident: Option<&Incident>, nonce: &str) -> Option<NotYet> {
+    fn refused(&self, incident: Option<&Incident>, nonce: &str) -> Option<DelayReason> {
         let state = self.ledger().state;
-        let Some(incident) = incident else { return Some(NotYet::NoIncident) };
+        let Some(incident) = incident else { return Some(DelayReason::NoIncident) };
         match EndRequest::of(incident, nonce) {
             Some(EndRequest::TakenOver) => {
                 let client = incident.opened.as_ref().and_then(|opened| opened.client.as_ref());
-                return Some(
-                    client.map_or(NotYet::Changed, |client| NotYet::Open { pid: client.pid, tty: None }),
-                );
+                return Some(client.map_or(DelayReason::Changed, |client| DelayReason::Open {
+                    pid: client.pid,
+                    tty: None,
+                }));
             }
-            Some(EndRequest::Cancelled | EndRequest::Deadline) => return Some(NotYet::Changed),
+            Some(EndRequest::Cancelled | EndRequest::Deadline) => return Some(DelayReason::Changed),
             None => {}
         }
         if Paused::read(state).holds(&incident.session) {
-            return Some(NotYet::Paused);
+            return Some(DelayReason::Paused);
         }
         if self.now {
             return None;
         }
         let project = incident.project.as_deref();
         if !in_force(self.reading.env, project).config.heartbeat.enabled {
-            return Some(NotYet::SwitchedOff);
+            return Some(DelayReason::SwitchedOff);
         }
-        (!project.is_some_and(|project| unattended(state, project))).then_some(NotYet::Changed)
+        (!project.is_some_and(|project| unattended(state, project))).then_some(DelayReason::Changed)
     }
 
     /// Removes an intent whose process was never started; it does not count as an attempt.
-    fn withdraw(&self, incident: &Incident, run: &Run, why: &NotYet) -> Result<()> {
+    fn withdraw(&self, incident: &Incident, run: &Run, why: &DelayReason) -> Result<()> {
         self.ledger().change(&incident.session, |slot| {
             let Some(incident) = slot else { return };
             let made = |attempt: &Attempt| attempt.run.as_ref().is_some_and(|other| other.nonce == run.nonce);
@@ -615,12 +620,12 @@ impl Resumer<'_> {
         };
         let mut result = verify(&incident.transcript, run, &ended).unwrap_or_else(|error| {
             let mut result = RunResult { ended: ended.clone(), ..RunResult::default() };
-            result.set_hollow(&Hollow::Unverified { error: error.to_string() });
+            result.set_hollow(&HollowRun::Unverified { error: error.to_string() });
             result
         });
         result.ended_at = Some(self.clock_now());
         if let Some(error) = failed {
-            result.set_hollow(&Hollow::NotStarted { error: error.to_string() });
+            result.set_hollow(&HollowRun::NotStarted { error: error.to_string() });
         } else if let Some(hollow) = &mut result.hollow
             && let Some(said) = said(&run.log)
         {
@@ -845,7 +850,8 @@ fn conclude(
     if let Some(summary) = own {
         incident.attempts[at].outcome = AttemptOutcome::NoEffect;
         left_at(incident, Some(summary));
-        let advice = user_needed(summary.stop.kind).map(|reason| reason.told().1).unwrap_or_default();
+        let advice =
+            user_needed(summary.stop.kind).map(|reason| reason.code_and_sentence().1).unwrap_or_default();
         hold(incident, Reason::RunFailed { kind: summary.stop.kind, advice: &advice });
         return;
     }
@@ -1103,7 +1109,7 @@ mod tests {
 
     fn hollow() -> RunResult {
         let mut result = RunResult::default();
-        result.set_hollow(&Hollow::NoAnswer);
+        result.set_hollow(&HollowRun::NoAnswer);
         result
     }
 

@@ -4,7 +4,7 @@
 //! one that only said "No response requested." (measured with 2.1.329). A session has continued if a real
 //! answer from a model was added.
 
-use super::incident::{DamageReason, Hollow, Run, RunResult};
+use super::incident::{DamageReason, HollowRun, Run, RunResult};
 use crate::claude::glance::text_after;
 use crate::claude::record::{Body, Record, ToolCall, parse_line};
 use crate::claude::transcript::{LONGEST_LINE, Transcript};
@@ -39,12 +39,12 @@ pub fn verify(transcript: &Path, run: &Run, ended: &str) -> Result<RunResult> {
         Err(error) if error.code == Code::Io => return Err(error),
         Err(_) => {
             result.set_damage(DamageReason::Shortened);
-            result.set_hollow(&Hollow::NothingAdded);
+            result.set_hollow(&HollowRun::NothingAdded);
             return Ok(result);
         }
     }
     let opened = Transcript::open(transcript)?;
-    let mut added = Added::default();
+    let mut added = AddedRecords::default();
     let mut branches = Branches::after(parents_in_tail(&opened, run.bytes_before));
     let mut file = opened.file();
     file.seek(SeekFrom::Start(run.bytes_before)).map_err(|error| Error::io("read", transcript, &error))?;
@@ -67,7 +67,7 @@ pub fn verify(transcript: &Path, run: &Run, ended: &str) -> Result<RunResult> {
     if branches.forked() {
         result.set_damage(DamageReason::Forked);
     }
-    added.tell(&mut result);
+    added.write_to_result(&mut result);
     Ok(result)
 }
 
@@ -100,13 +100,13 @@ fn parent_of(line: &[u8]) -> Option<String> {
 struct Branches {
     /// Records from before the run that already have a successor.
     taken: HashSet<String>,
-    links: HashMap<String, Link>,
+    links: HashMap<String, AddedLink>,
     /// Ids in file order.
     order: Vec<String>,
     forked: bool,
 }
 
-struct Link {
+struct AddedLink {
     parent: Option<String>,
     kind: LinkKind,
 }
@@ -143,7 +143,7 @@ impl Branches {
             Body::System(_) | Body::Meta(_) | Body::Other => LinkKind::Note,
         };
         self.order.push(id.clone());
-        self.links.insert(id.clone(), Link { parent: record.head.parent.clone(), kind });
+        self.links.insert(id.clone(), AddedLink { parent: record.head.parent.clone(), kind });
     }
 
     fn forked(mut self) -> bool {
@@ -196,7 +196,7 @@ impl Branches {
 }
 
 #[derive(Default)]
-struct Added {
+struct AddedRecords {
     answers: usize,
     no_response: bool,
     calls: usize,
@@ -212,7 +212,7 @@ struct Added {
     records: usize,
 }
 
-impl Added {
+impl AddedRecords {
     fn see(&mut self, record: &Record, line: &[u8]) {
         match &record.body {
             Body::Assistant(answer) if answer.failure.is_some() => self.records += 1,
@@ -273,7 +273,7 @@ impl Added {
         }
     }
 
-    fn tell(self, result: &mut RunResult) {
+    fn write_to_result(self, result: &mut RunResult) {
         result.answers = self.answers;
         result.calls = self.calls;
         result.denied = self.denied;
@@ -286,11 +286,11 @@ impl Added {
         });
         result.denied_calls = self.denied_calls;
         let hollow = match (self.answers, self.records) {
-            (0, _) if self.no_response => Some(Hollow::ClientAnswered),
-            (0, 0) => Some(Hollow::NothingAdded),
-            (0, _) => Some(Hollow::NoAnswer),
+            (0, _) if self.no_response => Some(HollowRun::ClientAnswered),
+            (0, 0) => Some(HollowRun::NothingAdded),
+            (0, _) => Some(HollowRun::NoAnswer),
             _ if self.calls > 0 && self.results > 0 && self.denied == self.results => {
-                Some(Hollow::AllCallsDenied { calls: self.denied })
+                Some(HollowRun::AllCallsDenied { calls: self.denied })
             }
             _ => None,
         };

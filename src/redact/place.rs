@@ -246,7 +246,7 @@ fn query(text: &[u8], start: usize) -> Option<Found> {
 
 /// Content of a command's option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holds {
+enum CredentialOption {
     /// A user name and password in the form `name:password`.
     User,
     Cookie,
@@ -258,7 +258,7 @@ struct Command {
     names: &'static [&'static [u8]],
     /// The options count only after this word.
     only_after: Option<&'static [u8]>,
-    options: &'static [(&'static [u8], Holds)],
+    options: &'static [(&'static [u8], CredentialOption)],
 }
 
 const COMMANDS: [Command; 8] = [
@@ -266,39 +266,43 @@ const COMMANDS: [Command; 8] = [
         names: &[b"curl"],
         only_after: None,
         options: &[
-            (b"--user ", Holds::User),
-            (b"--user=", Holds::User),
-            (b"--proxy-user ", Holds::User),
-            (b"-u", Holds::User),
-            (b"--cookie ", Holds::Cookie),
-            (b"--cookie=", Holds::Cookie),
-            (b"-b ", Holds::Cookie),
+            (b"--user ", CredentialOption::User),
+            (b"--user=", CredentialOption::User),
+            (b"--proxy-user ", CredentialOption::User),
+            (b"-u", CredentialOption::User),
+            (b"--cookie ", CredentialOption::Cookie),
+            (b"--cookie=", CredentialOption::Cookie),
+            (b"-b ", CredentialOption::Cookie),
         ],
     },
     // Followed by a space, `-p` prompts for the password, so no value follows.
     Command {
         names: &[b"mysql", b"mysqldump", b"mysqladmin"],
         only_after: None,
-        options: &[(b"-p", Holds::Password)],
+        options: &[(b"-p", CredentialOption::Password)],
     },
-    Command { names: &[b"sshpass"], only_after: None, options: &[(b"-p", Holds::Password)] },
+    Command { names: &[b"sshpass"], only_after: None, options: &[(b"-p", CredentialOption::Password)] },
     Command {
         names: &[b"docker", b"podman", b"nerdctl", b"helm", b"oras", b"skopeo"],
         only_after: Some(b"login"),
-        options: &[(b"-p ", Holds::Password), (b"-p=", Holds::Password)],
+        options: &[(b"-p ", CredentialOption::Password), (b"-p=", CredentialOption::Password)],
     },
-    Command { names: &[b"redis-cli"], only_after: None, options: &[(b"-a ", Holds::Password)] },
+    Command { names: &[b"redis-cli"], only_after: None, options: &[(b"-a ", CredentialOption::Password)] },
     Command {
         names: &[b"mongo", b"mongosh", b"mongodump", b"mongorestore"],
         only_after: None,
-        options: &[(b"-p ", Holds::Password)],
+        options: &[(b"-p ", CredentialOption::Password)],
     },
     Command {
         names: &[b"ldapsearch", b"ldapmodify", b"ldapadd"],
         only_after: None,
-        options: &[(b"-w ", Holds::Password)],
+        options: &[(b"-w ", CredentialOption::Password)],
     },
-    Command { names: &[b"sqlcmd", b"bcp", b"zip"], only_after: None, options: &[(b"-P ", Holds::Password)] },
+    Command {
+        names: &[b"sqlcmd", b"bcp", b"zip"],
+        only_after: None,
+        options: &[(b"-P ", CredentialOption::Password)],
+    },
 ];
 
 /// Finds the value of `auth` in the configuration of a container client: name and password, encoded.
@@ -312,7 +316,7 @@ fn login_of_registry(text: &[u8], at: usize) -> Option<Found> {
 
 /// Returns whether a cell of a table column named for a password contains one.
 pub fn is_password(cell: &[u8]) -> bool {
-    std::str::from_utf8(cell).is_ok_and(|cell| fits(cell, Trust::Password, Stands::Loose))
+    std::str::from_utf8(cell).is_ok_and(|cell| fits(cell, Trust::Password, ValueContext::Loose))
 }
 
 /// Reads the short options of a command. Returns where reading ended, and a secret if one was found.
@@ -357,7 +361,7 @@ fn command(text: &[u8], at: usize, command: &Command) -> (usize, Option<Found>) 
         let Some(value) = value.usable() else { continue };
         let Ok(shown) = std::str::from_utf8(&value.joined) else { continue };
         match holds {
-            Holds::User => {
+            CredentialOption::User => {
                 if let Some((_, password)) = shown.split_once(':')
                     && !worth::stands_for_something(password)
                     && password.len() >= 3
@@ -371,12 +375,12 @@ fn command(text: &[u8], at: usize, command: &Command) -> (usize, Option<Found>) 
                     );
                 }
             }
-            Holds::Cookie => {
+            CredentialOption::Cookie => {
                 if shown.contains('=') && shown.len() >= 8 && !shown.contains("${") {
                     return (end, Some(value.found("cookie")));
                 }
             }
-            Holds::Password => {
+            CredentialOption::Password => {
                 if !worth::stands_for_something(shown) && shown.len() >= 3 && !worth::code(shown) {
                     return (end, Some(value.found("password")));
                 }
@@ -559,10 +563,10 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
     let value = value.usable()?;
     let shown = std::str::from_utf8(&value.joined).ok()?;
     let stands = match () {
-        () if value.quoted => Stands::Quoted,
-        () if environment || element => Stands::Environment,
-        () if loose || option || in_address => Stands::Given,
-        () => Stands::Loose,
+        () if value.quoted => ValueContext::Quoted,
+        () if environment || element => ValueContext::Environment,
+        () if loose || option || in_address => ValueContext::Given,
+        () => ValueContext::Loose,
     };
     (fits(shown, trust, stands) && !in_marker(text, begin) && !no_secret(&name, after))
         .then(|| value.found(kind))
@@ -738,7 +742,7 @@ fn cut(text: &[u8], mut value: Value) -> Value {
 
 /// Syntactic position of a value after its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stands {
+enum ValueContext {
     Quoted,
     /// After a name in capitals and an equals sign, or in `.netrc`.
     Environment,
@@ -747,7 +751,7 @@ enum Stands {
     Loose,
 }
 
-fn fits(value: &str, trust: Trust, stands: Stands) -> bool {
+fn fits(value: &str, trust: Trust, stands: ValueContext) -> bool {
     let length = value.len();
     if length < 4 || worth::stands_for_something(value) || value.contains("[removed") {
         return false;
@@ -762,17 +766,17 @@ fn fits(value: &str, trust: Trust, stands: Stands) -> bool {
         return false;
     }
     match trust {
-        Trust::Password if matches!(stands, Stands::Quoted | Stands::Environment) => {
+        Trust::Password if matches!(stands, ValueContext::Quoted | ValueContext::Environment) => {
             !worth::code(value) && !worth::name(value) && (digit || mark) && (letter || length >= 6)
                 || worth::random(bytes) && length >= 8
         }
         Trust::Password => {
             length >= 6 && !worth::code(value) && !worth::name(value) && letter && (digit || mark)
-                || stands == Stands::Given && length >= 8 && worth::random(bytes) && !worth::code(value)
+                || stands == ValueContext::Given && length >= 8 && worth::random(bytes) && !worth::code(value)
         }
         Trust::Secret => {
             let plain = bytes.iter().all(u8::is_ascii_graphic) && !worth::code(value);
-            let enough = if stands == Stands::Loose { 10 } else { 8 };
+            let enough = if stands == ValueContext::Loose { 10 } else { 8 };
             plain && length >= enough && worth::random(bytes) && !worth::name(value)
         }
         Trust::Key => {

@@ -6,7 +6,7 @@
 
 use super::inventory::{Inventory, ReportContext};
 use super::session::{Commands, Project, SessionGroup};
-use super::status::{Asked, asked};
+use super::status::{StatusProject, asked};
 use crate::clock::{parse_rfc3339, since};
 use crate::error::Result;
 use crate::fs::{lossy, lossy_or_null};
@@ -59,7 +59,7 @@ pub enum AccountSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TriedAttempt"))]
-pub struct Tried {
+pub struct ReportedAttempt {
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// What was done: `wake` or `resume`.
@@ -76,7 +76,7 @@ pub struct Tried {
     nonce: Option<String>,
 }
 
-impl From<&Attempt> for Tried {
+impl From<&Attempt> for ReportedAttempt {
     fn from(attempt: &Attempt) -> Self {
         let run = attempt.run.as_deref();
         Self {
@@ -105,7 +105,7 @@ pub struct WorkDone {
 }
 
 impl WorkDone {
-    fn of(attempts: &[Tried]) -> Self {
+    fn of(attempts: &[ReportedAttempt]) -> Self {
         let mut work = Self::default();
         for result in attempts.iter().filter_map(|tried| tried.result.as_ref()) {
             work.answers += result.answers;
@@ -182,7 +182,7 @@ pub struct IncidentAccount {
     #[serde(serialize_with = "time_or_null")]
     pub resets_at: Option<DateTime<Utc>>,
     /// Attempts to continue, oldest first.
-    pub attempts: Vec<Tried>,
+    pub attempts: Vec<ReportedAttempt>,
     /// What its runs did, together.
     pub work: WorkDone,
     /// Phase of the incident now.
@@ -219,7 +219,7 @@ pub struct AccountReport {
     #[serde(serialize_with = "time")]
     pub since: DateTime<Utc>,
     /// The project asked about, or `null` for all.
-    pub project: Option<Asked>,
+    pub project: Option<StatusProject>,
     /// Outcome of each stop, latest first.
     pub incidents: Vec<IncidentAccount>,
     /// Older stops that still need a person; `status` shows them.
@@ -244,7 +244,7 @@ pub fn account(world: World<'_>, options: &AccountOptions) -> Result<AccountRepo
     let known: BTreeMap<&str, &Incident> = inventory
         .incidents
         .values()
-        .filter(|incident| project.as_deref().is_none_or(|project| belongs(incident, project)))
+        .filter(|incident| project.as_deref().is_none_or(|project| is_of_project(incident, project)))
         .map(|incident| (incident.session.as_str(), incident))
         .collect();
     let (recent, older): (Vec<&Incident>, Vec<&Incident>) = known.values().copied().partition(|incident| {
@@ -279,14 +279,14 @@ pub fn account(world: World<'_>, options: &AccountOptions) -> Result<AccountRepo
 
 /// Returns whether an incident belongs to a session of the project.
 #[must_use]
-pub fn belongs(incident: &Incident, project: &Path) -> bool {
+pub fn is_of_project(incident: &Incident, project: &Path) -> bool {
     incident.project.as_deref() == Some(project)
         || incident.cwd.as_deref().is_some_and(|cwd| Path::new(cwd).starts_with(project))
 }
 
 fn of_incident(inventory: &Inventory<'_>, incident: &Incident) -> IncidentAccount {
     let session = inventory.report_of(incident);
-    let attempts: Vec<Tried> = incident.attempts.iter().map(Tried::from).collect();
+    let attempts: Vec<ReportedAttempt> = incident.attempts.iter().map(ReportedAttempt::from).collect();
     let fact = incident.evidence.last().map(|evidence| evidence.fact.to_string());
     let group = AccountGroup::of(session.group, incident.phase);
     IncidentAccount {
@@ -312,7 +312,7 @@ fn of_incident(inventory: &Inventory<'_>, incident: &Incident) -> IncidentAccoun
     }
 }
 
-fn of_past(inventory: &Inventory<'_>, past: Past, newest: Option<&Incident>) -> IncidentAccount {
+fn of_past(inventory: &Inventory<'_>, past: JournaledIncident, newest: Option<&Incident>) -> IncidentAccount {
     let path = newest.map(|incident| incident.transcript.clone());
     let row = inventory.rows.iter().find(|row| match &path {
         Some(path) => &row.found.path == path,
@@ -346,7 +346,7 @@ fn of_past(inventory: &Inventory<'_>, past: Past, newest: Option<&Incident>) -> 
 
 /// An incident reconstructed from the journal.
 #[derive(Debug)]
-struct Past {
+struct JournaledIncident {
     session: String,
     /// Generations of its first and last stop.
     generations: std::ops::RangeInclusive<u64>,
@@ -355,10 +355,10 @@ struct Past {
     last: DateTime<Utc>,
     phase: Phase,
     why: String,
-    attempts: Vec<Tried>,
+    attempts: Vec<ReportedAttempt>,
 }
 
-impl Past {
+impl JournaledIncident {
     /// Settles the outcome of the last attempt, by the rules of [`Incident`].
     fn conclude(&mut self, otherwise: AttemptOutcome) {
         if let Some(tried) = self.attempts.last_mut().filter(|tried| tried.outcome == AttemptOutcome::Pending)
@@ -379,8 +379,8 @@ fn field<T: DeserializeOwned>(entry: &Value, name: &str) -> Option<T> {
 }
 
 /// Returns every incident in the journal, in the order in which they began.
-fn past(state: &StateDir) -> Vec<Past> {
-    let mut all: Vec<Past> = Vec::new();
+fn past(state: &StateDir) -> Vec<JournaledIncident> {
+    let mut all: Vec<JournaledIncident> = Vec::new();
     // Index of the current incident of each session.
     let mut open: BTreeMap<String, usize> = BTreeMap::new();
     for entry in journal::entries(state, &["incident", "run-begun", "run-ended"]) {
@@ -416,7 +416,7 @@ fn past(state: &StateDir) -> Vec<Past> {
 
 /// Applies one incident change. Returns the index of the incident that it belongs to.
 fn enter(
-    all: &mut Vec<Past>,
+    all: &mut Vec<JournaledIncident>,
     entry: &Value,
     session: &str,
     (at, known): (DateTime<Utc>, Option<usize>),
@@ -433,7 +433,7 @@ fn enter(
     });
     let index = known.filter(|_| !anew).unwrap_or(all.len());
     if index == all.len() {
-        all.push(Past {
+        all.push(JournaledIncident {
             session: session.to_owned(),
             generations: generation..=generation,
             stop,
@@ -457,7 +457,7 @@ fn enter(
     past.why = fact.filter(|_| phase.is_over()).or(plan.map(|plan| plan.why)).unwrap_or_default();
     match phase {
         // The entry of the run, if there is one, replaces these values.
-        Phase::Attempting => past.attempts.push(Tried {
+        Phase::Attempting => past.attempts.push(ReportedAttempt {
             at,
             action: AttemptAction::Wake,
             outcome: AttemptOutcome::Pending,
@@ -479,7 +479,7 @@ mod tests {
 
     const SESSION: &str = "00000001-0000-4000-8000-000000000001";
 
-    fn told(lines: &[Value]) -> Vec<Past> {
+    fn told(lines: &[Value]) -> Vec<JournaledIncident> {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let text: Vec<String> = lines.iter().map(Value::to_string).collect();

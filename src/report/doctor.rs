@@ -23,7 +23,7 @@ use crate::project::plugin::{self, ModuleOff};
 use crate::project::runtime::recorded_nodes;
 use crate::project::{FileAction, HookScope};
 use crate::recovery::incident::Incident;
-use crate::service::status::{StatusOptions, status as service_status};
+use crate::service::status::{ServiceStatusOptions, status as service_status};
 use crate::session::files::project_directories;
 use crate::session::owners::version_of;
 use crate::session::scan::{self, Found};
@@ -183,7 +183,7 @@ pub struct DoctorReport {
 }
 
 /// Input shared by the checks.
-struct Patient<'a> {
+struct DoctorContext<'a> {
     world: World<'a>,
     options: &'a DoctorOptions,
     state: StateDir,
@@ -222,7 +222,8 @@ fn examine(world: World<'_>, options: &DoctorOptions, managed: &Path) -> Result<
         home.as_ref().map(|home| Settings::read(home, Some(&project), managed)).unwrap_or_default();
     let config = in_force(env, Some(&project));
     let managed = managed.to_path_buf();
-    let patient = Patient { world, options, state, home, asked, project, enabled, settings, managed, config };
+    let patient =
+        DoctorContext { world, options, state, home, asked, project, enabled, settings, managed, config };
     let checks = patient.checks();
     Ok(DoctorReport {
         schema: SCHEMA,
@@ -233,7 +234,7 @@ fn examine(world: World<'_>, options: &DoctorOptions, managed: &Path) -> Result<
     })
 }
 
-impl Patient<'_> {
+impl DoctorContext<'_> {
     fn checks(&self) -> Vec<DoctorCheck> {
         let mut checks = vec![self.node(), self.client()];
         checks.extend(self.set_up());
@@ -653,7 +654,7 @@ impl Patient<'_> {
         let now = self.world.clock.now();
         let seen: Vec<Unsaved> = Unsaved::all(&self.state)
             .into_iter()
-            .filter(Unsaved::stands)
+            .filter(Unsaved::is_still_unsaved)
             .filter(|unsaved| now - unsaved.seen_at < RECENT)
             .filter(|unsaved| unsaved.project.as_deref().is_none_or(|project| project == self.project))
             .collect();
@@ -1038,7 +1039,7 @@ impl Patient<'_> {
     }
 
     fn supervisor(&self) -> DoctorCheck {
-        let options = StatusOptions {
+        let options = ServiceStatusOptions {
             node: self.options.node.clone(),
             package_root: Some(self.options.package_root.clone()),
         };

@@ -8,11 +8,11 @@ use super::status::asked;
 use crate::claude::transcript::Transcript;
 use crate::error::{Code, Error, Result};
 use crate::fs::lossy_or_null;
-use crate::note::compose::{Composed, Form, Situation, WorkStatus, compose_as};
+use crate::note::compose::{Composed, NoteForm, Situation, WorkStatus, compose_as};
 use crate::note::file::{self, Written, would_change, write_block};
-use crate::note::gather::{Gathered, gather};
+use crate::note::gather::{GatheredWork, gather};
 use crate::problem::Problem;
-use crate::recovery::note::{next_text, says_nothing, situation};
+use crate::recovery::note::{is_without_work, next_text, situation};
 use crate::session::message::ClientMessage;
 use crate::session::stop::time;
 use crate::session::{ResetSource, StopKind};
@@ -38,7 +38,7 @@ pub struct HandoffOptions {
     /// Directory of the project to look in; when neither it nor a session is named, the working directory.
     pub project: Option<PathBuf>,
     /// What the text is for; `note` when absent.
-    pub form: Form,
+    pub form: NoteForm,
     /// Put it into the project's HANDOFF.md; only with `note`.
     pub write: bool,
     /// Only report what would be written.
@@ -59,7 +59,7 @@ pub struct HandoffReport {
     /// The session that it is about.
     pub session: Session,
     /// Form of the text, depending on its recipient.
-    pub form: Form,
+    pub form: NoteForm,
     /// The text: Markdown, secrets of known patterns taken out.
     pub text: String,
     /// Its length in characters.
@@ -89,7 +89,7 @@ pub struct HandoffReport {
 /// Those of [`find_readable`]; [`Code::ProjectNotFound`] when there is no directory to write to;
 /// [`Code::NothingToDo`] for a session without a conversation; those of [`write_block`].
 pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffReport> {
-    if options.write && options.form != Form::Note {
+    if options.write && options.form != NoteForm::Note {
         return Err(Error::new(Code::Usage, "only the note itself is written to HANDOFF.md")
             .hint("leave --write out, and send the text to a file"));
     }
@@ -109,7 +109,7 @@ pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffRepo
     let transcript = Transcript::open(&row.found.path)?;
     let tree = project.as_deref().or(session.project.cwd.as_deref().map(Path::new));
     let mut gathered = gather(&transcript, world.env, tree.unwrap_or(Path::new("/nonexistent")));
-    if says_nothing(&gathered) {
+    if is_without_work(&gathered) {
         return Err(Error::new(Code::NothingToDo, "nothing was said in this session").at(&row.found.path));
     }
     if let Some(opened) = inventory.opened(&row.found) {
@@ -192,7 +192,7 @@ fn project_of(session: &Session) -> Option<PathBuf> {
 }
 
 /// Describes why the session stopped, and what happens next.
-fn of_session(session: &Session, gathered: &Gathered) -> Situation {
+fn of_session(session: &Session, gathered: &GatheredWork) -> Situation {
     if let Some(incident) = session.incident.as_ref().filter(|incident| !incident.phase.is_over()) {
         let place = session.live.as_ref().map(|live| live.place.as_str());
         return situation(incident, &session.next, gathered.name.clone(), place);
@@ -217,7 +217,7 @@ fn of_session(session: &Session, gathered: &Gathered) -> Situation {
     }
 }
 
-fn sources(gathered: &Gathered) -> Vec<String> {
+fn sources(gathered: &GatheredWork) -> Vec<String> {
     let read = std::iter::once(&gathered.transcript).chain(&gathered.beside);
     read.map(|path| path.to_string_lossy().into_owned()).collect()
 }

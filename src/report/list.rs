@@ -84,7 +84,7 @@ pub struct ListReport {
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// The project asked about, or `null` for all.
-    pub project: Option<super::status::Asked>,
+    pub project: Option<super::status::StatusProject>,
     /// The newest word of each account about its limits, where `init --statusline` lets us hear it.
     pub accounts: Vec<Account>,
     /// The sessions that match, sorted.
@@ -228,7 +228,7 @@ pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
 pub fn list_of(
     inventory: &Inventory<'_>,
     ground: &ReportContext<'_>,
-    asked: Option<super::status::Asked>,
+    asked: Option<super::status::StatusProject>,
 ) -> ListReport {
     let mut rows: Vec<(&InventoryRow, Option<State>)> =
         inventory.rows.iter().map(|row| (row, None)).collect();

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::fs::lossy;
 use crate::session::stop::{time, time_or_null};
 use crate::store::StateDir;
-use crate::store::journal::{self, Chain};
+use crate::store::journal::{self, JournalChain};
 use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ pub struct LogReport {
     /// Number of matching entries, including those beyond the limit.
     pub total: usize,
     /// Whether the chain holds; `null` unless that was asked.
-    pub chain: Option<Chain>,
+    pub chain: Option<JournalChain>,
 }
 
 /// Reads the journal.

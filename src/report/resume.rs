@@ -14,7 +14,7 @@ use super::show::whole;
 use crate::claude::program::{launcher, locate};
 use crate::error::{Code, Error, Result};
 use crate::fs::lossy_or_null;
-use crate::note::compose::Form;
+use crate::note::compose::NoteForm;
 use crate::problem::Problem;
 use crate::recovery::launch::{ATTEMPT, OF_A_CHILD};
 use crate::recovery::plan::Action;
@@ -308,7 +308,7 @@ pub(super) fn continued_in(other: &str) -> (String, String) {
 fn begin_with_note(world: World<'_>, plan: &mut ResumePlan) -> Result<()> {
     let asked = HandoffOptions {
         session: Some(plan.session.id.clone()),
-        form: Form::Resume,
+        form: NoteForm::Resume,
         ..HandoffOptions::default()
     };
     let text = handoff(world, &asked)?.text;

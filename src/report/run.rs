@@ -7,11 +7,11 @@ use super::resume::continued_in;
 use crate::claude::program::launcher;
 use crate::config::{Config, Transport, Unattended, in_force};
 use crate::error::{Code, Error, Result};
-use crate::note::compose::Form;
+use crate::note::compose::NoteForm;
 use crate::recovery::incident::{Attempt, Incident, Phase, StopReport};
 use crate::recovery::ledger::{IncidentEvent, Ledger};
 use crate::recovery::policy::Terminal;
-use crate::recovery::readiness::NotYet;
+use crate::recovery::readiness::DelayReason;
 use crate::recovery::readiness::{ReadinessFacts, ReadinessReader};
 use crate::recovery::resume::{ResumeOutcome, Resumer};
 use crate::session::stop::time;
@@ -188,7 +188,7 @@ fn begin(
     };
     let asked = HandoffOptions {
         session: Some(row.found.id().to_owned()),
-        form: Form::Resume,
+        form: NoteForm::Resume,
         ..HandoffOptions::default()
     };
     let text = handoff(world, &asked)?.text;
@@ -229,7 +229,7 @@ fn begin(
 fn not_run(outcome: &ResumeOutcome, transcript: &Path) -> Error {
     let why = match outcome {
         ResumeOutcome::NotYet(why) => why.to_string(),
-        ResumeOutcome::UnderWay | ResumeOutcome::Ran => NotYet::RunUnderWay.to_string(),
+        ResumeOutcome::UnderWay | ResumeOutcome::Ran => DelayReason::RunUnderWay.to_string(),
         ResumeOutcome::Left(left) => left.to_string(),
     };
     Error::new(Code::RunRefused, why).at(transcript)

@@ -7,7 +7,9 @@ use crate::config::in_force;
 use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{Directory, PRIVATE, canonical};
-use crate::keep::{KeptAs, KeptFile, KeptSession, Loss, UnpackDirectory, kept_of, kept_register, loss_of};
+use crate::keep::{
+    KeptAs, KeptFile, KeptSession, LossKind, UnpackDirectory, kept_of, kept_register, loss_of,
+};
 use crate::problem::Problem;
 use crate::session::belongings::SessionFileKind;
 use crate::session::files::{
@@ -273,7 +275,7 @@ impl KeptPlaces {
                 }
             };
             if is_present {
-                if loss_of(&kept.transcript, None) != Some(Loss::Headless) {
+                if loss_of(&kept.transcript, None) != Some(LossKind::Headless) {
                     continue;
                 }
                 // The part that the transcript lost is in its earlier generations.

@@ -11,7 +11,7 @@ use crate::claude::transcript::{Backwards, Transcript};
 use crate::config::ContextConfig;
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, lossy_or_null};
-use crate::keep::Loss;
+use crate::keep::LossKind;
 use crate::note::gather::gather_conversation;
 use crate::note::text::line;
 use crate::note::workflow::{self, WorkflowAgentEnd, WorkflowRun};
@@ -270,7 +270,7 @@ pub struct Commands {
 pub struct TranscriptLoss {
     /// `gone`: the file; `shorter`: its end; `headless`: its beginning, because the file was deleted while the
     /// session was open.
-    pub lost: Loss,
+    pub lost: LossKind,
     /// Whether `restore` can bring back the missing part.
     pub restorable: bool,
 }
@@ -280,9 +280,9 @@ impl TranscriptLoss {
     #[must_use]
     pub const fn fact(self) -> &'static str {
         match self.lost {
-            Loss::Gone => "Claude Code deleted its transcript",
-            Loss::Shorter => "its transcript is shorter than it was",
-            Loss::Headless => {
+            LossKind::Gone => "Claude Code deleted its transcript",
+            LossKind::Shorter => "its transcript is shorter than it was",
+            LossKind::Headless => {
                 "the beginning of its transcript is gone: Claude Code deleted the file while the session was open"
             }
         }
@@ -591,13 +591,13 @@ impl Session {
     /// Returns whether Claude Code deleted its transcript, so that the report is based on the kept copy.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
-        self.loss.is_some_and(|loss| loss.lost == Loss::Gone)
+        self.loss.is_some_and(|loss| loss.lost == LossKind::Gone)
     }
 
     /// Marks a session read from its kept copy: no client can open it before it is restored, and no sweep
     /// deletes it.
     pub fn mark_deleted(&mut self) {
-        self.loss = Some(TranscriptLoss { lost: Loss::Gone, restorable: true });
+        self.loss = Some(TranscriptLoss { lost: LossKind::Gone, restorable: true });
         (self.retention, self.deleted_after) = (None, None);
         self.commands.resume = None;
         if self.next.argv.is_some() {
@@ -695,7 +695,7 @@ pub struct InspectOptions {
 
 /// Knowledge about the owner process of a session.
 #[derive(Debug, Clone, Copy)]
-pub enum Alive<'a> {
+pub enum ProcessLiveness<'a> {
     /// A process with this status has it open; nothing else is known.
     Said(Option<&'a str>),
     Gone,
@@ -707,18 +707,18 @@ pub enum Alive<'a> {
 /// # Errors
 ///
 /// [`Code::TranscriptUnreadable`] when the file name is not that of a session; those of opening the file.
-pub fn inspect(path: &Path, alive: Alive<'_>) -> Result<Session> {
+pub fn inspect(path: &Path, alive: ProcessLiveness<'_>) -> Result<Session> {
     let found = found_at(path, 0).or_else(|| Found::named(path, 0));
     let found =
         found.ok_or_else(|| Error::new(Code::TranscriptUnreadable, "has no readable name").at(path))?;
     let liveness = match alive {
-        Alive::Said(status) => Liveness::Live(status),
-        Alive::Gone => Liveness::Gone,
-        Alive::Unknown => Liveness::Unknown,
+        ProcessLiveness::Said(status) => Liveness::Live(status),
+        ProcessLiveness::Gone => Liveness::Gone,
+        ProcessLiveness::Unknown => Liveness::Unknown,
     };
     let summary = super::inventory::thorough(path, liveness)?;
     let mut verdict = without_owner(&summary.stop);
-    if let Alive::Said(status) = alive {
+    if let ProcessLiveness::Said(status) = alive {
         verdict.state = State::Active;
         verdict.evidence.clear();
         verdict.activity = match status {

@@ -7,7 +7,7 @@ use crate::config::in_force;
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, lossy_or_null};
 use crate::note::state::{
-    DIRECTORY, LAST, Moment, SavedStateEntry, SavedStateIndex, SavedStateStore, StatesDirectory,
+    DIRECTORY, LAST, SaveMoment, SavedStateEntry, SavedStateIndex, SavedStateStore, StatesDirectory,
 };
 use crate::session::StopKind;
 use crate::session::stop::{time, time_or_null};
@@ -62,7 +62,7 @@ pub struct SavedState {
     #[serde(serialize_with = "time")]
     pub saved_at: DateTime<Utc>,
     /// At which moment: a turn or a subagent ended, before a compaction, a stop, the end of the session.
-    pub moment: Moment,
+    pub moment: SaveMoment,
     /// Time of the transcript's newest record when the state was saved.
     #[serde(serialize_with = "time_or_null")]
     pub as_of: Option<DateTime<Utc>>,

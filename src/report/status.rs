@@ -1,6 +1,6 @@
 //! The status: which sessions are stopped, waiting or running, and what each needs next.
 
-use super::account::belongs;
+use super::account::is_of_project;
 use super::find_project::project_named;
 use super::inventory::{Inventory, InventoryRow, ReportContext};
 use super::session::{Session, SessionGroup, TranscriptLoss};
@@ -50,7 +50,7 @@ pub struct StatusOptions {
 /// The project that a report covers.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "AskedProject"))]
-pub struct Asked {
+pub struct StatusProject {
     /// Directory of the project.
     #[serde(serialize_with = "lossy")]
     pub dir: PathBuf,
@@ -69,7 +69,7 @@ pub struct StatusReport {
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// The project asked about, or `null` for all.
-    pub project: Option<Asked>,
+    pub project: Option<StatusProject>,
     /// Whether recovery is on here, and how far it goes. Printed by `status` only.
     pub recovery: RecoveryOverview,
     /// The newest word of each account about its limits, where `init --statusline` lets us hear it.
@@ -201,7 +201,7 @@ pub fn status(world: World<'_>, options: &StatusOptions) -> Result<StatusReport>
 pub fn status_of(
     inventory: &Inventory<'_>,
     ground: &ReportContext<'_>,
-    asked: Option<Asked>,
+    asked: Option<StatusProject>,
 ) -> StatusReport {
     let world = ground.world;
     let mut rows: Vec<&InventoryRow> = inventory.rows.iter().filter(|row| inventory.matters(row)).collect();
@@ -255,7 +255,7 @@ fn needs_repair(session: &Session) -> bool {
 fn overview(
     inventory: &Inventory<'_>,
     ground: &ReportContext<'_>,
-    asked: Option<&Asked>,
+    asked: Option<&StatusProject>,
     sessions: &[Session],
 ) -> RecoveryOverview {
     let ReportContext { world, state, config, .. } = ground;
@@ -285,7 +285,7 @@ fn overview(
 
 fn last_recovered(inventory: &Inventory<'_>, project: Option<&Path>) -> Option<LastRecovered> {
     let recovered = inventory.incidents.values().filter(|incident| {
-        incident.phase == Phase::Recovered && project.is_none_or(|project| belongs(incident, project))
+        incident.phase == Phase::Recovered && project.is_none_or(|project| is_of_project(incident, project))
     });
     let last = recovered.max_by_key(|incident| incident.updated_at)?;
     let row = inventory.rows.iter().find(|row| row.found.id() == last.session);
@@ -343,12 +343,12 @@ fn without_credential(world: World<'_>, state: &StateDir, sessions: &[Session]) 
 /// # Errors
 ///
 /// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
-pub fn asked(world: World<'_>, dir: &Path) -> Result<Asked> {
+pub fn asked(world: World<'_>, dir: &Path) -> Result<StatusProject> {
     let state = StateDir::new(world.env.state_dir()?);
     let dir = project_named(world, dir)?;
     // A directory within a set-up project stands for that project.
     let dir = enclosing(&state, world.env, &dir).unwrap_or(dir);
     let enabled = [None, Some(dir.as_path())].into_iter().any(|dir| find(&state, world.env, dir).is_some())
         || plugin::is_on(&state, world.env.claude_config_dir().as_deref(), Some(&dir));
-    Ok(Asked { dir, enabled })
+    Ok(StatusProject { dir, enabled })
 }

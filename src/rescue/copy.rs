@@ -127,7 +127,7 @@ pub fn copy(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<C
 /// [`Code::PathRefused`] if it is not a regular file, [`Code::Io`].
 pub fn digest(path: &Path, hash: Hash, progress: &Progress) -> Result<(String, u64)> {
     let (file, meta) = open_regular_with_metadata(path)?;
-    let mut told = Told::new(hash);
+    let mut told = CopyDigest::new(hash);
     let length = side_by_side(meta.len(), &mut told, |belt| {
         let mut at = 0;
         loop {
@@ -153,9 +153,9 @@ fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) ->
     let idle = age.is_some_and(|age| age > RACY);
     let bytes = settled_length(&source, before.len(), idle).doing("read", from)?;
     let (reread, _) = open_regular_with_metadata(to)?;
-    let mut told = Told::new(hash);
+    let mut told = CopyDigest::new(hash);
     let (whole, held) = side_by_side(bytes, &mut told, |hashed| {
-        let mut checked = Checked { copy: &reread, at: 0, held: Ok(true), hashed };
+        let mut checked = ReadBackVerifier { copy: &reread, at: 0, held: Ok(true), hashed };
         let whole = write(&source, copy, from, to, bytes, &mut checked, progress);
         (whole, checked.held.map(|held| held && checked.at == bytes))
     });
@@ -238,7 +238,7 @@ fn write(
     from: &Path,
     to: &Path,
     bytes: u64,
-    checked: &mut Checked<'_, '_>,
+    checked: &mut ReadBackVerifier<'_, '_>,
     progress: &Progress,
 ) -> Result<bool> {
     let written = std::thread::scope(|scope| {
@@ -300,12 +300,12 @@ fn equal(one: &File, other: &File, bytes: u64) -> std::io::Result<bool> {
 }
 
 /// Consumer that sees every block in order.
-trait Eater: Send {
+trait BlockSink: Send {
     fn see(&mut self, block: &[u8]);
 }
 
 /// Hash, number of line breaks and last byte of all blocks.
-struct Told {
+struct CopyDigest {
     hasher: Hasher,
     lines: u64,
     last: u8,
@@ -316,7 +316,7 @@ enum Hasher {
     Xxh3(Box<Xxh3>),
 }
 
-impl Told {
+impl CopyDigest {
     fn new(hash: Hash) -> Self {
         let hasher = match hash {
             Hash::Sha256 => Hasher::Sha256(Sha256::new()),
@@ -334,7 +334,7 @@ impl Told {
     }
 }
 
-impl Eater for Told {
+impl BlockSink for CopyDigest {
     fn see(&mut self, block: &[u8]) {
         match &mut self.hasher {
             Hasher::Sha256(hasher) => hasher.update(block),
@@ -346,15 +346,15 @@ impl Eater for Told {
 }
 
 /// Reads each block back from the copy through a separate handle, compares it, and passes it on to be hashed.
-struct Checked<'b, 'e> {
+struct ReadBackVerifier<'b, 'e> {
     copy: &'b File,
     at: u64,
     /// Whether every block so far matches what was written.
     held: std::io::Result<bool>,
-    hashed: &'b mut Belt<'e, Told>,
+    hashed: &'b mut BlockChannel<'e, CopyDigest>,
 }
 
-impl Eater for Checked<'_, '_> {
+impl BlockSink for ReadBackVerifier<'_, '_> {
     fn see(&mut self, block: &[u8]) {
         if !matches!(self.held, Ok(true)) {
             return;
@@ -368,12 +368,12 @@ impl Eater for Checked<'_, '_> {
 }
 
 /// Passes blocks to a consumer: in another thread, or directly for a small file.
-enum Belt<'e, E> {
+enum BlockChannel<'e, E> {
     Here { eater: &'e mut E, spare: Vec<u8> },
     Beyond { full: SyncSender<(Vec<u8>, usize)>, empty: Receiver<Vec<u8>> },
 }
 
-impl<E: Eater> Belt<'_, E> {
+impl<E: BlockSink> BlockChannel<'_, E> {
     /// Returns a block to fill; waits until the consumer has returned one.
     fn block(&mut self) -> Vec<u8> {
         match self {
@@ -396,10 +396,14 @@ impl<E: Eater> Belt<'_, E> {
 }
 
 /// Runs `produce` in this thread and the consumer in another one.
-fn side_by_side<E: Eater, T>(bytes: u64, eater: &mut E, produce: impl FnOnce(&mut Belt<'_, E>) -> T) -> T {
+fn side_by_side<E: BlockSink, T>(
+    bytes: u64,
+    eater: &mut E,
+    produce: impl FnOnce(&mut BlockChannel<'_, E>) -> T,
+) -> T {
     if bytes <= SMALL {
         let size = usize::try_from(bytes).unwrap_or(BLOCK).clamp(1, BLOCK);
-        return produce(&mut Belt::Here { eater, spare: vec![0; size] });
+        return produce(&mut BlockChannel::Here { eater, spare: vec![0; size] });
     }
     std::thread::scope(|scope| {
         let (full, arrivals) = sync_channel::<(Vec<u8>, usize)>(BLOCKS);
@@ -413,7 +417,7 @@ fn side_by_side<E: Eater, T>(bytes: u64, eater: &mut E, produce: impl FnOnce(&mu
                 let _ = returns.try_send(block);
             }
         });
-        produce(&mut Belt::Beyond { full, empty })
+        produce(&mut BlockChannel::Beyond { full, empty })
     })
 }
 

@@ -192,7 +192,7 @@ pub struct Exported {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportFailure"))]
-pub struct Failure {
+pub struct ExportFailure {
     /// Session id; `null` for a directory that cannot be read and may hold several sessions.
     pub session: Option<String>,
     /// The file it is about.
@@ -206,7 +206,7 @@ pub struct Failure {
     pub exit_code: i32,
 }
 
-impl Failure {
+impl ExportFailure {
     pub(super) fn of(session: &str, error: Error) -> Self {
         Self { session: Some(session.to_owned()), ..Self::of_directory(error) }
     }
@@ -245,7 +245,7 @@ pub struct ExportReport {
     /// What was exported, each verified.
     pub exports: Vec<Exported>,
     /// Sessions that failed, each with its error.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<ExportFailure>,
     /// Total size of all exports, in bytes.
     pub bytes: u64,
     /// The session log that tells it; `null` when nothing was done, or it could not be written.
@@ -284,17 +284,17 @@ pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) ->
         report.failures.extend(unread(&inventory));
     }
     for row in rows {
-        match Plan::of(world, &inventory, row) {
+        match ExportPlan::of(world, &inventory, row) {
             Ok(plan) => plans.push(plan),
             Err(error) if named => return Err(error),
-            Err(error) => report.failures.push(Failure::of(row.found.id(), error)),
+            Err(error) => report.failures.push(ExportFailure::of(row.found.id(), error)),
         }
     }
     let mut bytes: u64 = plans.iter().map(|plan| plan.bytes).sum();
     bytes += kept.iter().map(|entry| entry.conversation().unwrap_or_default()).sum::<u64>();
     progress.begin(bytes);
     if options.dry_run {
-        report.exports = plans.iter().map(|plan| plan.told(&to, options)).collect();
+        report.exports = plans.iter().map(|plan| plan.planned_export(&to, options)).collect();
     } else {
         ensure_dir(&to)?;
         sweep(&to);
@@ -328,7 +328,7 @@ pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) ->
                 }
                 report.exports.push(exported);
             }
-            Err(error) if options.dry_run => report.failures.push(Failure::of(&entry.session, error)),
+            Err(error) if options.dry_run => report.failures.push(ExportFailure::of(&entry.session, error)),
             Err(error) => report.failures.push(failed(world, &ground, &entry.session, error)),
         }
     }
@@ -347,25 +347,30 @@ fn export_kept(
     options: &ExportOptions,
     progress: &Progress,
 ) -> Result<Exported> {
-    let plan = Plan::of(world, inventory, inventory.read_kept_of(session)?)?;
-    if options.dry_run { Ok(plan.told(to, options)) } else { plan.carry_out(world, to, options, progress) }
+    let plan = ExportPlan::of(world, inventory, inventory.read_kept_of(session)?)?;
+    if options.dry_run {
+        Ok(plan.planned_export(to, options))
+    } else {
+        plan.carry_out(world, to, options, progress)
+    }
 }
 
-fn failed(world: World<'_>, ground: &ReportContext<'_>, session: &str, error: Error) -> Failure {
+fn failed(world: World<'_>, ground: &ReportContext<'_>, session: &str, error: Error) -> ExportFailure {
     let fields = json!({"session": session, "code": error.code.as_str(), "message": error.to_string()});
     journal::append(&ground.state, world.clock, "export-failed", fields);
-    Failure::of(session, error)
+    ExportFailure::of(session, error)
 }
 
 /// Returns the sessions of the `--all` selection that cannot be read, and the directories that could not be
 /// listed.
-pub(super) fn unread<'i>(inventory: &'i Inventory<'_>) -> impl Iterator<Item = Failure> + 'i {
+pub(super) fn unread<'i>(inventory: &'i Inventory<'_>) -> impl Iterator<Item = ExportFailure> + 'i {
     let told = |error: &Error| {
         let error = Error { code: Code::TranscriptUnreadable, ..error.clone() };
         error.hint("make it readable for this user, and export it again")
     };
-    let sessions = inventory.unread.iter().map(move |(found, error)| Failure::of(found.id(), told(error)));
-    sessions.chain(inventory.unlisted.iter().map(move |error| Failure::of_directory(told(error))))
+    let sessions =
+        inventory.unread.iter().map(move |(found, error)| ExportFailure::of(found.id(), told(error)));
+    sessions.chain(inventory.unlisted.iter().map(move |error| ExportFailure::of_directory(told(error))))
 }
 
 fn is_current(inventory: &Inventory<'_>, row: &InventoryRow) -> bool {
@@ -406,7 +411,7 @@ fn nearest(path: &Path) -> PathBuf {
 }
 
 /// The export of one session, before any file is copied.
-struct Plan<'r> {
+struct ExportPlan<'r> {
     row: &'r InventoryRow,
     /// Path of the transcript in Claude Code's directory, even if it is gone.
     transcript: PathBuf,
@@ -418,7 +423,7 @@ struct Plan<'r> {
     bytes: u64,
 }
 
-impl<'r> Plan<'r> {
+impl<'r> ExportPlan<'r> {
     fn of(world: World<'_>, inventory: &Inventory<'_>, row: &'r InventoryRow) -> Result<Self> {
         let home = inventory.files_of(row);
         let session = inventory.report(row);
@@ -462,7 +467,7 @@ impl<'r> Plan<'r> {
     }
 
     /// Describes the export before it is carried out.
-    fn told(&self, to: &Path, options: &ExportOptions) -> Exported {
+    fn planned_export(&self, to: &Path, options: &ExportOptions) -> Exported {
         Exported {
             session: self.row.found.id().to_owned(),
             title: self.origin.title.clone(),
@@ -518,7 +523,7 @@ impl<'r> Plan<'r> {
             digest: transcript.map(|entry| entry.digest.clone()),
             grew: transcript.is_some_and(|entry| entry.grew),
             skipped: manifest.skipped,
-            ..self.told(to, options)
+            ..self.planned_export(to, options)
         })
     }
 

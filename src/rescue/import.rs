@@ -115,7 +115,7 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
         Error::io("open", &options.export, &error)
             .hint("name the directory or the archive that `export` has made")
     })?;
-    let source = Source::open(&ground, &given)?;
+    let source = ExportSource::open(&ground, &given)?;
     progress.begin(source.manifest.bytes().saturating_mul(if options.dry_run { 1 } else { 2 }));
     source.manifest.verify(&source.dir, progress)?;
     let id = &source.manifest.session.id;
@@ -148,14 +148,14 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
 }
 
 /// An export that can be read as a directory.
-struct Source {
+struct ExportSource {
     dir: PathBuf,
     manifest: Manifest,
     /// The directory was unpacked for this import and is removed afterwards.
     temporary: bool,
 }
 
-impl Source {
+impl ExportSource {
     fn open(ground: &ReportContext<'_>, given: &Path) -> Result<Self> {
         if given.is_dir() {
             return Ok(Self { manifest: Manifest::read(given)?, dir: given.to_path_buf(), temporary: false });
@@ -176,7 +176,7 @@ impl Source {
     }
 }
 
-impl Drop for Source {
+impl Drop for ExportSource {
     fn drop(&mut self) {
         if self.temporary {
             let _ = std::fs::remove_dir_all(&self.dir);
@@ -200,7 +200,7 @@ fn sweep(root: &Path) {
 /// already.
 fn plan(
     world: World<'_>,
-    source: &Source,
+    source: &ExportSource,
     given: &Path,
     options: &ImportOptions,
 ) -> Result<(ImportReport, Option<PathBuf>)> {
@@ -321,7 +321,7 @@ fn same(path: &Path, entry: &ManifestEntry, hash: Hash) -> bool {
     long && digest(path, hash, &Progress::default()).is_ok_and(|(found, _)| found == entry.digest)
 }
 
-fn put(source: &Source, report: &ImportReport, progress: &Progress) -> Result<()> {
+fn put(source: &ExportSource, report: &ImportReport, progress: &Progress) -> Result<()> {
     let mut made = RelocatedFiles::default();
     let done = put_all(source, report, &mut made, progress);
     if done.is_err() {
@@ -331,7 +331,7 @@ fn put(source: &Source, report: &ImportReport, progress: &Progress) -> Result<()
 }
 
 fn put_all(
-    source: &Source,
+    source: &ExportSource,
     report: &ImportReport,
     made: &mut RelocatedFiles,
     progress: &Progress,

@@ -126,7 +126,7 @@ pub struct RestoreReport {
 
 /// Size, line count and hash of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Content {
+struct TranscriptDigest {
     bytes: u64,
     lines: i64,
     sha256: String,
@@ -286,7 +286,7 @@ fn compare(
     target: &Target,
     incident: Option<&Incident>,
     kept_session: Option<&KeptSession>,
-) -> Result<(Option<Content>, Vec<KeptSnapshot>)> {
+) -> Result<(Option<TranscriptDigest>, Vec<KeptSnapshot>)> {
     let dir = state.snapshots(&target.session);
     let entries = match std::fs::read_dir(&dir) {
         Ok(entries) => Some(entries),
@@ -423,7 +423,7 @@ fn put_back(
             "kept": before.as_ref().map(|_| &name),
         }),
     );
-    tell_incident(ground, target, &chosen.name)?;
+    replan_after_restore(ground, target, &chosen.name)?;
     Ok(before.map(|_| name))
 }
 
@@ -512,7 +512,7 @@ fn unchanged(transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<(
 }
 
 /// Updates the incident: what was planned because the transcript was damaged no longer applies.
-fn tell_incident(ground: &ReportContext<'_>, target: &Target, name: &str) -> Result<()> {
+fn replan_after_restore(ground: &ReportContext<'_>, target: &Target, name: &str) -> Result<()> {
     let changed = ground.ledger().change(&target.session, |slot| {
         let Some(incident) = slot else { return };
         incident.saw(Source::Store, format!("its transcript was put back from snapshot {name}"));
@@ -539,7 +539,10 @@ fn tell_incident(ground: &ReportContext<'_>, target: &Target, name: &str) -> Res
 
 /// Returns the content of each prefix of these lengths (ascending, as far as the file is long enough), and
 /// that of the whole file.
-fn contents(mut from: impl Read, lengths: &[u64]) -> std::io::Result<(Vec<Content>, Content)> {
+fn contents(
+    mut from: impl Read,
+    lengths: &[u64],
+) -> std::io::Result<(Vec<TranscriptDigest>, TranscriptDigest)> {
     let mut hasher = Sha256::new();
     let (mut bytes, mut lines) = (0, 0);
     let mut prefixes = Vec::new();
@@ -547,13 +550,13 @@ fn contents(mut from: impl Read, lengths: &[u64]) -> std::io::Result<(Vec<Conten
     let mut boundaries = lengths.iter().copied().peekable();
     loop {
         while boundaries.next_if_eq(&bytes).is_some() {
-            prefixes.push(Content { bytes, lines, sha256: hex(&hasher.clone().finalize()) });
+            prefixes.push(TranscriptDigest { bytes, lines, sha256: hex(&hasher.clone().finalize()) });
         }
         let room = boundaries.peek().map_or(u64::MAX, |boundary| boundary - bytes);
         let room = usize::try_from(room).unwrap_or(BLOCK).min(BLOCK);
         let count = read_once(&mut from, &mut block[..room])?;
         if count == 0 {
-            return Ok((prefixes, Content { bytes, lines, sha256: hex(&hasher.finalize()) }));
+            return Ok((prefixes, TranscriptDigest { bytes, lines, sha256: hex(&hasher.finalize()) }));
         }
         hasher.update(&block[..count]);
         let ends = memchr::memchr_iter(b'\n', &block[..count]).count();

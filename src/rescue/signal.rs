@@ -26,7 +26,7 @@ pub enum SignalResult {
 }
 
 /// Handle to a single process.
-pub trait Held {
+pub trait ProcessHandle {
     /// Sends a signal to this process and to nothing else.
     fn signal(&self, signal: Signal) -> SignalResult;
     fn is_gone(&self) -> bool;
@@ -44,7 +44,7 @@ pub trait ProcessControl: Send + Sync {
         pid: u32,
         token: &str,
         processes: &'a dyn Processes,
-    ) -> Result<Option<Box<dyn Held + 'a>>, String>;
+    ) -> Result<Option<Box<dyn ProcessHandle + 'a>>, String>;
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,7 +52,7 @@ pub struct SystemProcessControl;
 
 #[cfg(unix)]
 mod system {
-    use super::{Held, ProcessControl, Processes, Signal, SignalResult, SystemProcessControl};
+    use super::{ProcessControl, ProcessHandle, Processes, Signal, SignalResult, SystemProcessControl};
     use rustix::io::Errno;
     use rustix::process::Pid;
 
@@ -85,7 +85,7 @@ mod system {
             pid: u32,
             token: &str,
             processes: &'a dyn Processes,
-        ) -> Result<Option<Box<dyn Held + 'a>>, String> {
+        ) -> Result<Option<Box<dyn ProcessHandle + 'a>>, String> {
             let id = id(pid)?;
             #[cfg(target_os = "linux")]
             match rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty()) {
@@ -96,7 +96,7 @@ mod system {
                 Err(error) => return Err(error.to_string()),
             }
             let held = ByStartTime { id, pid, token: token.to_owned(), processes };
-            Ok((!held.is_gone()).then(|| Box::new(held) as Box<dyn Held>))
+            Ok((!held.is_gone()).then(|| Box::new(held) as Box<dyn ProcessHandle>))
         }
     }
 
@@ -106,7 +106,7 @@ mod system {
     }
 
     #[cfg(target_os = "linux")]
-    impl Held for ByDescriptor {
+    impl ProcessHandle for ByDescriptor {
         fn signal(&self, signal: Signal) -> SignalResult {
             // A zombie process accepts signals, but they have no effect.
             if self.is_gone() {
@@ -132,7 +132,7 @@ mod system {
         processes: &'a dyn Processes,
     }
 
-    impl Held for ByStartTime<'_> {
+    impl ProcessHandle for ByStartTime<'_> {
         fn signal(&self, signal: Signal) -> SignalResult {
             if self.is_gone() {
                 return SignalResult::Gone;
@@ -197,7 +197,7 @@ mod system {
 
 #[cfg(not(unix))]
 mod system {
-    use super::{Held, ProcessControl, Processes, SystemProcessControl};
+    use super::{ProcessControl, ProcessHandle, Processes, SystemProcessControl};
 
     impl ProcessControl for SystemProcessControl {
         fn hold<'a>(
@@ -205,7 +205,7 @@ mod system {
             _pid: u32,
             _token: &str,
             _processes: &'a dyn Processes,
-        ) -> Result<Option<Box<dyn Held + 'a>>, String> {
+        ) -> Result<Option<Box<dyn ProcessHandle + 'a>>, String> {
             Err("this system has no way to ask a program to end: close its window".to_owned())
         }
     }

@@ -171,10 +171,10 @@ pub fn plan(world: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
 }
 
 /// The manager's program, or why it cannot be reached.
-pub(super) type Reach = std::result::Result<PathBuf, String>;
+pub(super) type ManagerProgram = std::result::Result<PathBuf, String>;
 
 /// Finds the manager's program, if it can be reached from here.
-pub(super) fn reach(env: &Environment, manager: Manager) -> Reach {
+pub(super) fn reach(env: &Environment, manager: Manager) -> ManagerProgram {
     if manager != Manager::of_platform() {
         return Err("it belongs to another platform".into());
     }
@@ -210,7 +210,7 @@ pub(super) fn domain() -> String {
     format!("gui/{}", own_uid().unwrap_or(0))
 }
 
-fn command(manager: Manager, reach: &Reach, words: &[&str], why: &str) -> CommandStep {
+fn command(manager: Manager, reach: &ManagerProgram, words: &[&str], why: &str) -> CommandStep {
     let bare = match manager {
         Manager::Systemd => "systemctl",
         Manager::Launchd => "launchctl",
@@ -222,7 +222,7 @@ fn command(manager: Manager, reach: &Reach, words: &[&str], why: &str) -> Comman
     CommandStep { argv, why: why.into(), may_fail: false, done: None, complaint: None }
 }
 
-fn putting_in(manager: Manager, reach: &Reach, action: FileAction, path: &Path) -> Vec<CommandStep> {
+fn putting_in(manager: Manager, reach: &ManagerProgram, action: FileAction, path: &Path) -> Vec<CommandStep> {
     let step = |words: &[&str], why| command(manager, reach, words, why);
     let file = path.to_string_lossy();
     match manager {
@@ -257,7 +257,7 @@ fn putting_in(manager: Manager, reach: &Reach, action: FileAction, path: &Path) 
     }
 }
 
-fn taking_out(manager: Manager, reach: &Reach) -> (Vec<CommandStep>, Vec<CommandStep>) {
+fn taking_out(manager: Manager, reach: &ManagerProgram) -> (Vec<CommandStep>, Vec<CommandStep>) {
     let step = |words: &[&str], why| command(manager, reach, words, why);
     let tolerant = |words: &[&str], why| CommandStep { may_fail: true, ..step(words, why) };
     match manager {

@@ -1,7 +1,7 @@
 //! Status of the service: whether it is installed, enabled and running, and whether any supervisor runs at
 //! all.
 
-use super::plan::{Reach, ServiceChange, ServiceOptions, domain, is_ours, plan, reach};
+use super::plan::{ManagerProgram, ServiceChange, ServiceOptions, domain, is_ours, plan, reach};
 use super::{Manager, ServicePaths, launchd, schtasks, systemd};
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, read_small};
@@ -25,7 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ServiceStatusOptions", optional_fields))]
-pub struct StatusOptions {
+pub struct ServiceStatusOptions {
     pub node: Option<PathBuf>,
     pub package_root: Option<PathBuf>,
 }
@@ -63,7 +63,7 @@ pub struct ServiceStatus {
 ///
 /// # Errors
 /// [`Code::StateDirUnknown`].
-pub fn status(world: World<'_>, options: &StatusOptions) -> Result<ServiceStatus> {
+pub fn status(world: World<'_>, options: &ServiceStatusOptions) -> Result<ServiceStatus> {
     let env = world.env;
     let manager = Manager::of_platform();
     let state = StateDir::new(env.state_dir()?);
@@ -119,7 +119,7 @@ pub(super) fn is_taken(wants: &Path) -> bool {
     std::fs::read_link(wants).is_ok_and(|target| target.file_name().is_some_and(|name| name == systemd::NAME))
 }
 
-pub(super) fn is_enabled(manager: Manager, place: &ServicePaths, reach: &Reach) -> Option<bool> {
+pub(super) fn is_enabled(manager: Manager, place: &ServicePaths, reach: &ManagerProgram) -> Option<bool> {
     match manager {
         Manager::Systemd => Some(is_taken(&wants(place))),
         Manager::Launchd => succeeds(reach, &["print", &format!("{}/{}", domain(), launchd::NAME)]),
@@ -129,14 +129,14 @@ pub(super) fn is_enabled(manager: Manager, place: &ServicePaths, reach: &Reach) 
 
 /// Whether the manager runs the service; `None` for managers other than systemd, which do not report it by
 /// exit code.
-pub(super) fn is_running(manager: Manager, reach: &Reach) -> Option<bool> {
+pub(super) fn is_running(manager: Manager, reach: &ManagerProgram) -> Option<bool> {
     match manager {
         Manager::Systemd => succeeds(reach, &["--user", "is-active", "--quiet", systemd::NAME]),
         Manager::Launchd | Manager::Schtasks => None,
     }
 }
 
-fn succeeds(reach: &Reach, words: &[&str]) -> Option<bool> {
+fn succeeds(reach: &ManagerProgram, words: &[&str]) -> Option<bool> {
     let program = reach.as_ref().ok()?;
     run(Command::new(program).args(words).current_dir("/"), DEADLINE).ok().map(|ended| ended.code == Some(0))
 }

@@ -123,7 +123,7 @@ pub fn with_plan(
     ] {
         below(part, &root, part.directory(session), DEEPEST, &mut found, &mut skipped)?;
     }
-    beside(session_files.agents_beside(), session, &mut found);
+    add_flat_subagents(session_files.agents_beside(), session, &mut found);
     if let Some(slug) = slug {
         let name = format!("{slug}.md");
         let from = home.dir().join("plans").join(&name);
@@ -136,7 +136,7 @@ pub fn with_plan(
 }
 
 /// Adds subagents next to the transcript, at the export path where newer clients write them.
-fn beside(agents: &[PathBuf], session: &str, found: &mut Vec<Belonging>) {
+fn add_flat_subagents(agents: &[PathBuf], session: &str, found: &mut Vec<Belonging>) {
     for from in agents {
         let Some(name) = from.file_name().and_then(OsStr::to_str) else { continue };
         let places = [format!("{session}/subagents/{name}"), format!("{session}/subagents/beside/{name}")];

@@ -6,7 +6,7 @@
 
 use super::failure::stop_of;
 use super::stop::{Source, Stop, StopKind};
-use crate::claude::record::{Assistant, Body, Meta, Record, User};
+use crate::claude::record::{Assistant, Body, MetadataRecord, Record, User};
 use crate::claude::version::ClientVersion;
 use crate::claude::wording::is_interruption_by_user;
 
@@ -27,12 +27,12 @@ const QUESTIONS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
 
 /// Determines how the conversation ends. Reads `newest_first` only as far as needed.
 pub fn ending(newest_first: impl IntoIterator<Item = Record>, liveness: Liveness<'_>) -> Stop {
-    let mut walk = Walk::new(liveness);
+    let mut walk = EndingWalk::new(liveness);
     newest_first.into_iter().find_map(|mut record| walk.see(&mut record)).unwrap_or_else(|| walk.finish())
 }
 
 /// Walks backwards through a conversation, up to the record that determines its ending.
-pub struct Walk<'a> {
+pub struct EndingWalk<'a> {
     liveness: Liveness<'a>,
     /// Whether a `cost-state` follows the current record, that is, a process exited gracefully.
     graceful: bool,
@@ -40,7 +40,7 @@ pub struct Walk<'a> {
     result: Option<Stop>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> EndingWalk<'a> {
     /// Starts at the end of a transcript.
     #[must_use]
     pub const fn new(liveness: Liveness<'a>) -> Self {
@@ -80,7 +80,7 @@ impl<'a> Walk<'a> {
 
     fn step(&mut self, record: &Record) -> Option<Stop> {
         match &record.body {
-            Body::Meta(Meta::CostState) => self.graceful = true,
+            Body::Meta(MetadataRecord::CostState) => self.graceful = true,
             // The client's own records add nothing to what the conversation shows.
             Body::Meta(_) | Body::Other | Body::System(_) => {}
             Body::User(user) => return self.user(user, record),

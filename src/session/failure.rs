@@ -7,13 +7,13 @@
 use super::message::ClientMessage;
 use super::reset::{epoch_in, reset_in};
 use super::stop::{ResetSource, Source, Stop, StopClass, StopKind, UserAction};
-use crate::claude::record::Failure;
+use crate::claude::record::ApiFailure;
 use crate::text::one_line;
 use chrono::{DateTime, Utc};
 
 /// Returns the stop that an error record describes.
 #[must_use]
-pub fn stop_of(failure: &Failure, text: &str, at: Option<DateTime<Utc>>) -> Stop {
+pub fn stop_of(failure: &ApiFailure, text: &str, at: Option<DateTime<Utc>>) -> Stop {
     let quota = failure.quota.as_ref();
     let rejected = quota.is_some_and(|quota| quota.status.as_deref() == Some("rejected"));
     let api_error = failure.api_error.as_deref();
@@ -341,7 +341,7 @@ mod tests {
             kind: Some(window.into()),
             resets_at: parse_rfc3339("2026-11-24T04:00:00Z"),
         });
-        let failure = Failure {
+        let failure = ApiFailure {
             error: Some(error.into()),
             api_error: quota.is_some().then(|| "usage_limit_reached".into()),
             status: Some(status),

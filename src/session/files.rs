@@ -202,7 +202,7 @@ pub fn session_of_subagent(path: &Path) -> Option<String> {
 
 /// Other files of a transcript directory that belong to some of its sessions.
 #[derive(Debug, Default)]
-pub struct Beside {
+pub struct TranscriptSiblings {
     /// Other names of the directory, each with the index of its configuration directory.
     pub aliases: Vec<(usize, PathBuf)>,
     /// Transcripts of subagents of any of its sessions.
@@ -212,7 +212,7 @@ pub struct Beside {
     by_session: OnceLock<BTreeMap<String, Vec<PathBuf>>>,
 }
 
-impl Beside {
+impl TranscriptSiblings {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.aliases.is_empty() && self.agents.is_empty() && self.conflicts.is_empty()
@@ -340,9 +340,9 @@ mod tests {
         );
         let own = write("agent-a.jsonl", &record);
         let marked = write("agent-c.jsonl", &format!("\u{feff}{record}"));
-        let beside = Beside {
+        let beside = TranscriptSiblings {
             agents: vec![marked.clone(), own.clone(), write("agent-b.jsonl", "{}\n")],
-            ..Beside::default()
+            ..TranscriptSiblings::default()
         };
         assert_eq!(beside.agents_of(ID_A), [own, marked]);
         assert!(beside.agents_of("3f2a9c1d-0000-4000-8000-000000000002").is_empty());

@@ -1,7 +1,7 @@
 //! A prompt: what the user asked for, as opposed to what the client wrote in the user's role
 //! ([`crate::claude::wording`]).
 
-use crate::claude::glance::{Kind, is_glued};
+use crate::claude::glance::{GlanceKind, is_glued};
 use crate::claude::record::{Body, Record, User};
 use memchr::memmem::Finder;
 use std::sync::LazyLock;
@@ -14,12 +14,17 @@ static RESULT: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\"type\":\"tool
 /// prompt. A line with a tool result cannot, unless another record is concatenated to it; tool results are
 /// the bulk of a file.
 #[must_use]
-pub fn may_hold_prompt(kind: Kind, line: &[u8]) -> bool {
+pub fn may_hold_prompt(kind: GlanceKind, line: &[u8]) -> bool {
     match kind {
-        Kind::User => !has(&RESULT, line),
-        Kind::Message => has(&USER, line) && !has(&RESULT, line),
-        Kind::Unknown => has(&USER, line) && (!has(&RESULT, line) || is_glued(line)),
-        Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note | Kind::Result | Kind::Answer => false,
+        GlanceKind::User => !has(&RESULT, line),
+        GlanceKind::Message => has(&USER, line) && !has(&RESULT, line),
+        GlanceKind::Unknown => has(&USER, line) && (!has(&RESULT, line) || is_glued(line)),
+        GlanceKind::Nothing
+        | GlanceKind::Mark(_)
+        | GlanceKind::Meta
+        | GlanceKind::Note
+        | GlanceKind::Result
+        | GlanceKind::Answer => false,
     }
 }
 

@@ -6,7 +6,8 @@
 
 use super::ending::Liveness;
 use super::files::{
-    Beside, ProjectDirectory, companion_of, conflict_of, is_subagent, session_named, subagents_in, unlisted,
+    ProjectDirectory, TranscriptSiblings, companion_of, conflict_of, is_subagent, session_named,
+    subagents_in, unlisted,
 };
 use super::summary::{Depth, Reader, Summary};
 use crate::claude::home::is_session_id;
@@ -29,7 +30,7 @@ pub struct Found {
     /// Whether a directory named after the session exists next to it, with subagents and long tool results.
     pub companion: bool,
     /// Other files of its directory that may belong to it; most directories have none.
-    pub beside: Option<Arc<Beside>>,
+    pub beside: Option<Arc<TranscriptSiblings>>,
 }
 
 impl Found {
@@ -101,7 +102,7 @@ impl Found {
 #[derive(Debug, Default)]
 struct Listing {
     found: Vec<Found>,
-    beside: Option<Arc<Beside>>,
+    beside: Option<Arc<TranscriptSiblings>>,
     problem: Option<Error>,
 }
 
@@ -110,7 +111,7 @@ pub struct Scanned {
     /// Transcripts, sorted by directory and name.
     pub found: Vec<Found>,
     /// Other files of the same directories.
-    pub beside: Vec<Arc<Beside>>,
+    pub beside: Vec<Arc<TranscriptSiblings>>,
     /// Errors of directories that cannot be read.
     pub problems: Vec<Error>,
 }
@@ -130,7 +131,7 @@ pub fn find(dirs: &[ProjectDirectory]) -> Scanned {
 fn list_directory(dir: &ProjectDirectory) -> Listing {
     let mut found = Vec::new();
     let mut companions = Vec::new();
-    let mut beside = Beside::default();
+    let mut beside = TranscriptSiblings::default();
     beside.aliases.clone_from(&dir.aliases);
     let listed = names_in(&dir.path, |name, regular| {
         let Some(name) = name.to_str() else { return };

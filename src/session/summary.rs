@@ -5,14 +5,15 @@
 //! without a title proves that there is none; the batches at the end of a process and those of one-shot runs
 //! omit titles (measured with 2.1.329) and prove nothing.
 
-use super::ending::{Liveness, Walk};
+use super::ending::{EndingWalk, Liveness};
 use super::failure::window_in;
 use super::search::pattern::escapes_letters;
 use super::stop::{Evidence, Source, Stop, StopKind};
 use crate::claude::glance::{
-    Kind, Mark, entrypoint_of, glance, is_glued, kind_of, kind_of_first, plain_meta, text_after, timestamp_of,
+    GlanceKind, MetadataMark, entrypoint_of, glance, is_glued, kind_of, kind_of_first, plain_meta,
+    text_after, timestamp_of,
 };
-use crate::claude::record::{Assistant, Body, Head, Meta, Record, System, User};
+use crate::claude::record::{Assistant, Body, MetadataRecord, Record, RecordHead, System, User};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::claude::version::ClientVersion;
 use crate::claude::wording::{Author, ClientText, client_text, is_continuation_cancelled, own_words};
@@ -124,7 +125,7 @@ impl Reader {
     #[must_use]
     pub fn summarize(&mut self, transcript: &Transcript, liveness: Liveness<'_>, depth: Depth) -> Summary {
         let beginning = Beginning { bytes: std::mem::take(&mut self.beginning), ..Beginning::of(transcript) };
-        let mut gathering = Gathering::new(beginning, self.last_cwd.take(), liveness, depth);
+        let mut gathering = SummaryBuilder::new(beginning, self.last_cwd.take(), liveness, depth);
         self.lines.begin(transcript.bytes());
         while let Some((offset, line)) = self.lines.next(transcript.file()) {
             gathering.see(offset, line);
@@ -218,18 +219,21 @@ impl Given {
             let line = &rest[..end.unwrap_or(rest.len())];
             from += line.len() + 1;
             let kind = kind_of(line);
-            if matches!(kind, Kind::User | Kind::Result | Kind::Answer | Kind::Message) {
+            if matches!(
+                kind,
+                GlanceKind::User | GlanceKind::Result | GlanceKind::Answer | GlanceKind::Message
+            ) {
                 // The first bytes of a message are sufficient.
                 found.whole = true;
             }
-            if end.is_none() || !matches!(kind, Kind::Meta | Kind::Unknown) {
+            if end.is_none() || !matches!(kind, GlanceKind::Meta | GlanceKind::Unknown) {
                 continue;
             }
             let mut see = |body| match body {
-                Body::Meta(Meta::CustomTitle(text)) => found.title = Some(kept(text)),
-                Body::Meta(Meta::AgentName(text)) => found.name = Some(kept(text)),
-                Body::Meta(Meta::AiTitle(text)) => client_title = Some(kept(text)),
-                Body::Meta(Meta::Summary(text, leaf)) => found.old_titles.add(text, leaf),
+                Body::Meta(MetadataRecord::CustomTitle(text)) => found.title = Some(kept(text)),
+                Body::Meta(MetadataRecord::AgentName(text)) => found.name = Some(kept(text)),
+                Body::Meta(MetadataRecord::AiTitle(text)) => client_title = Some(kept(text)),
+                Body::Meta(MetadataRecord::Summary(text, leaf)) => found.old_titles.add(text, leaf),
                 Body::Meta(_) | Body::Other | Body::System(_) => {}
                 Body::User(_) | Body::Assistant(_) => found.whole = true,
             };
@@ -365,12 +369,12 @@ struct Batch {
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "what has been seen, one by one")]
-struct Gathering<'a> {
+struct SummaryBuilder<'a> {
     last_cwd: Option<Arc<str>>,
     beginning: Beginning<'a>,
     /// Whether `-p` or an SDK started the session; read on first use.
     begun_by_print: Option<bool>,
-    walk: Walk<'a>,
+    walk: EndingWalk<'a>,
     stop: Option<Stop>,
     found: Summary,
     depth: Depth,
@@ -400,7 +404,7 @@ struct Gathering<'a> {
     wrapping: bool,
 }
 
-impl<'a> Gathering<'a> {
+impl<'a> SummaryBuilder<'a> {
     fn new(
         beginning: Beginning<'a>,
         last_cwd: Option<Arc<str>>,
@@ -410,7 +414,7 @@ impl<'a> Gathering<'a> {
         Self {
             last_cwd,
             begun_by_print: None,
-            walk: Walk::new(liveness),
+            walk: EndingWalk::new(liveness),
             stop: None,
             found: Summary {
                 stop: Stop::of(StopKind::Empty),
@@ -455,12 +459,12 @@ impl<'a> Gathering<'a> {
     fn see(&mut self, offset: u64, line: &[u8]) {
         let kind = kind_of_first(line);
         let wanted = match kind {
-            Kind::User => self.wants_prompts(),
-            Kind::Result => self.wants_results(),
-            Kind::Answer => self.wants_answers(),
-            Kind::Message => self.wants_prompts() || self.wants_answers(),
-            Kind::Unknown => true,
-            Kind::Nothing | Kind::Mark(_) | Kind::Meta | Kind::Note => false,
+            GlanceKind::User => self.wants_prompts(),
+            GlanceKind::Result => self.wants_results(),
+            GlanceKind::Answer => self.wants_answers(),
+            GlanceKind::Message => self.wants_prompts() || self.wants_answers(),
+            GlanceKind::Unknown => true,
+            GlanceKind::Nothing | GlanceKind::Mark(_) | GlanceKind::Meta | GlanceKind::Note => false,
         };
         // Parsing a wanted line reveals records concatenated to it; any other line is searched for them.
         let looked_through = if self.is_known() && !self.counts() {
@@ -473,29 +477,31 @@ impl<'a> Gathering<'a> {
             return glance(offset, line).rev().for_each(|record| self.message(record, line));
         }
         match kind {
-            Kind::Nothing | Kind::Mark(Mark::Other) => {}
-            Kind::Mark(Mark::CostState) => {
+            GlanceKind::Nothing | GlanceKind::Mark(MetadataMark::Other) => {}
+            GlanceKind::Mark(MetadataMark::CostState) => {
                 self.batch.cost_state = true;
                 if self.stop.is_none() {
                     self.walk.see_graceful_end();
                 }
             }
-            Kind::Meta => match plain_meta(line) {
+            GlanceKind::Meta => match plain_meta(line) {
                 Some(meta) => self.meta(meta),
                 None => glance(offset, line).rev().for_each(|record| self.record(record)),
             },
-            Kind::Note => {
+            GlanceKind::Note => {
                 self.end_batch(line);
                 if self.found.last_activity.is_none() {
                     self.found.last_activity = timestamp_of(line);
                 }
             }
-            Kind::Result => {
+            GlanceKind::Result => {
                 self.end_batch(line);
                 self.notes_left = self.notes_left.saturating_sub(usize::from(self.reads_notes()));
             }
             // These records are not needed.
-            Kind::User | Kind::Answer | Kind::Message | Kind::Unknown => self.end_batch(line),
+            GlanceKind::User | GlanceKind::Answer | GlanceKind::Message | GlanceKind::Unknown => {
+                self.end_batch(line)
+            }
         }
     }
 
@@ -569,7 +575,7 @@ impl<'a> Gathering<'a> {
     fn message(&mut self, record: Record, line: &[u8]) {
         match &record.body {
             // Metadata that is not in the client's key order.
-            Body::Meta(Meta::CostState) => {
+            Body::Meta(MetadataRecord::CostState) => {
                 self.batch.cost_state = true;
                 if self.stop.is_none() {
                     self.walk.see_graceful_end();
@@ -605,7 +611,7 @@ impl<'a> Gathering<'a> {
         self.head(record.head);
     }
 
-    fn head(&mut self, head: Head) {
+    fn head(&mut self, head: RecordHead) {
         fill(&mut self.found.last_activity, head.at);
         if self.described {
             return;
@@ -665,27 +671,27 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    fn meta(&mut self, meta: Meta) {
+    fn meta(&mut self, meta: MetadataRecord) {
         match meta {
-            Meta::LastPrompt(text) => {
+            MetadataRecord::LastPrompt(text) => {
                 self.batch.last_prompt = true;
                 if self.found.last_prompt.is_none() && client_text(&text).is_none() {
                     self.found.last_prompt = Some(kept(own(text)));
                 }
             }
-            Meta::CustomTitle(text) => fill(&mut self.found.title, Some(kept(text))),
-            Meta::AgentName(text) => fill(&mut self.found.name, Some(kept(text))),
-            Meta::AiTitle(text) => fill(&mut self.client_title, Some(kept(text))),
-            Meta::Summary(text, leaf) => self.old_titles.add(text, leaf),
-            Meta::PermissionMode(mode) => {
+            MetadataRecord::CustomTitle(text) => fill(&mut self.found.title, Some(kept(text))),
+            MetadataRecord::AgentName(text) => fill(&mut self.found.name, Some(kept(text))),
+            MetadataRecord::AiTitle(text) => fill(&mut self.client_title, Some(kept(text))),
+            MetadataRecord::Summary(text, leaf) => self.old_titles.add(text, leaf),
+            MetadataRecord::PermissionMode(mode) => {
                 self.batch.permission_mode = true;
                 fill(&mut self.found.permission_mode, Some(mode));
             }
             // The walk goes backwards, so a prompt or an answer already seen is newer.
-            Meta::ContinuedIn(session) if !self.prompt_seen && self.found.model.is_none() => {
+            MetadataRecord::ContinuedIn(session) if !self.prompt_seen && self.found.model.is_none() => {
                 fill(&mut self.found.continued_in, Some(session));
             }
-            Meta::ContinuedIn(_) | Meta::CostState => {}
+            MetadataRecord::ContinuedIn(_) | MetadataRecord::CostState => {}
         }
     }
 

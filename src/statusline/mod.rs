@@ -115,7 +115,7 @@ fn own(world: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<String>
 /// file.
 fn is_unsaved(state: &StateDir, session: &str) -> bool {
     let known = peek::<Unsaved>(&state.saving(session)).ok().flatten();
-    known.is_some_and(|known| known.stands())
+    known.is_some_and(|known| known.is_still_unsaved())
 }
 
 /// Counts the waiting sessions of a project. Read-only: an event still in the spool appears at the next

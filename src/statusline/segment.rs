@@ -51,14 +51,14 @@ pub struct SegmentFacts {
 /// Level of detail of each part; each step of [`narrower`] removes something.
 #[derive(Clone, Copy)]
 struct Detail {
-    five_hour: Words,
-    seven_day: Words,
+    five_hour: SegmentVerbosity,
+    seven_day: SegmentVerbosity,
     context: bool,
-    waiting: Words,
+    waiting: SegmentVerbosity,
 }
 
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Words {
+enum SegmentVerbosity {
     None,
     Few,
     Some,
@@ -89,7 +89,7 @@ pub fn segment(scene: &SegmentFacts) -> String {
 }
 
 fn narrower() -> impl Iterator<Item = Detail> {
-    use Words::{All, Few, None, Some};
+    use SegmentVerbosity::{All, Few, None, Some};
     let detail = |five_hour, seven_day, context, waiting| Detail { five_hour, seven_day, context, waiting };
     [
         detail(All, All, true, All),
@@ -112,40 +112,43 @@ fn parts_of(scene: &SegmentFacts, detail: Detail) -> Vec<SegmentPart> {
     // An account without a five-hour window has only the week to show.
     let words = if scene.five_hour.is_some() { detail.seven_day } else { detail.five_hour };
     let seven_day = shown(scene.seven_day)
-        .filter(|window| scene.five_hour.is_none() || notable(&window.used_percent) && words > Words::None)
+        .filter(|window| {
+            scene.five_hour.is_none() || notable(&window.used_percent) && words > SegmentVerbosity::None
+        })
         .map(|window| limit(scene, "week", window, words));
     let context = scene
         .context_percent
         .filter(|percent| detail.context && notable(percent))
         .map(|percent| SegmentPart { text: format!("context {percent:.0}%"), percent });
-    let waiting = (scene.waiting.sessions + scene.waiting.paused > 0 && detail.waiting > Words::None)
+    let waiting = (scene.waiting.sessions + scene.waiting.paused > 0
+        && detail.waiting > SegmentVerbosity::None)
         .then(|| waits(scene, detail.waiting));
     let unsaved = scene.unsaved.then(|| SegmentPart { text: UNSAVED.to_owned(), percent: 100.0 });
     [unsaved, five_hour, seven_day, context, waiting].into_iter().flatten().collect()
 }
 
-fn limit(scene: &SegmentFacts, name: &str, window: Window, words: Words) -> SegmentPart {
+fn limit(scene: &SegmentFacts, name: &str, window: Window, words: SegmentVerbosity) -> SegmentPart {
     // Avoids rounding 99.6 up to 100.
     let percent =
         if window.used_percent < 100.0 { window.used_percent.min(99.0) } else { window.used_percent };
     let mut text = format!("{name} {percent:.0}%");
-    if words >= Words::Some {
+    if words >= SegmentVerbosity::Some {
         text.push_str(" · resets ");
         text.push_str(&clock(scene, window.resets_at));
     }
-    if words == Words::All {
+    if words == SegmentVerbosity::All {
         let _ = write!(text, " ({})", countdown(window.resets_at - scene.now));
     }
     SegmentPart { text, percent: window.used_percent }
 }
 
-fn waits(scene: &SegmentFacts, words: Words) -> SegmentPart {
+fn waits(scene: &SegmentFacts, words: SegmentVerbosity) -> SegmentPart {
     let paused = scene.waiting.paused;
     if scene.waiting.sessions == 0 {
         return SegmentPart { text: format!("{paused} paused"), percent: 0.0 };
     }
     let mut text = format!("{} waiting", scene.waiting.sessions);
-    if let (Some(next), Words::All) = (scene.waiting.next, words) {
+    if let (Some(next), SegmentVerbosity::All) = (scene.waiting.next, words) {
         text.push_str(", next ");
         text.push_str(&if next > scene.now { clock(scene, next) } else { "now".to_owned() });
     }

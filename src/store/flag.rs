@@ -26,7 +26,7 @@ pub struct Flags {
 impl Flags {
     /// Returns the flags next to the launcher with this path.
     #[must_use]
-    pub fn beside(launcher: &Path) -> Self {
+    pub fn of_launcher(launcher: &Path) -> Self {
         Self { launcher: launcher.to_path_buf(), dir: launcher.with_file_name(NAME) }
     }
 
@@ -187,7 +187,7 @@ mod tests {
         let launcher = dir.path().join(".claude/cc-session-recover/hook.js");
         std::fs::create_dir_all(launcher.parent().unwrap()).unwrap();
         std::fs::write(&launcher, "").unwrap();
-        Scene { flags: Flags::beside(&launcher), dir }
+        Scene { flags: Flags::of_launcher(&launcher), dir }
     }
 
     #[test]

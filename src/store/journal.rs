@@ -101,7 +101,7 @@ pub struct Break {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LogChain"))]
-pub struct Chain {
+pub struct JournalChain {
     /// Nothing was changed, taken out or put in.
     pub sound: bool,
     /// Number of lines in the journal.
@@ -120,8 +120,9 @@ pub struct Chain {
 /// # Errors
 ///
 /// As [`all`].
-pub fn verify(state: &StateDir) -> Result<Chain> {
-    let mut chain = Chain { sound: true, lines: 0, chained: 0, unchained: 0, breaks: Vec::new(), head: None };
+pub fn verify(state: &StateDir) -> Result<JournalChain> {
+    let mut chain =
+        JournalChain { sound: true, lines: 0, chained: 0, unchained: 0, breaks: Vec::new(), head: None };
     // Hashes that a line may name: that of the previous line, and those of earlier lines back to the last
     // chained one. A line without a hash is thus reported once, and not again for the line after it.
     let mut possible: Vec<String> = Vec::new();

@@ -154,7 +154,7 @@ impl AccountDifference {
 
 /// Describes all differences in one sentence, with the next step.
 #[must_use]
-pub fn told(differences: &[AccountDifference]) -> String {
+pub fn describe_differences(differences: &[AccountDifference]) -> String {
     let Some(first) = differences.first() else { return String::new() };
     let named: Vec<String> = differences.iter().take(3).map(AccountDifference::words).collect();
     format!("{}: {}", named.join("; "), first.next())

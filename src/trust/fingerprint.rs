@@ -69,7 +69,7 @@ impl Fingerprint {
     #[must_use]
     pub fn of(project: &Path, cwd: Option<&Path>, config_dir: Option<&Path>) -> Self {
         let config_dir = config_dir.and_then(|dir| dir.canonicalize().ok());
-        let mut walk = Walk { project, config_dir, found: Self::default(), left: MOST_BYTES };
+        let mut walk = FingerprintWalk { project, config_dir, found: Self::default(), left: MOST_BYTES };
         let mut dirs = vec![PathBuf::new()];
         match cwd.map(|cwd| (cwd, cwd.strip_prefix(project))) {
             Some((_, Ok(below))) => {
@@ -135,7 +135,7 @@ pub fn config_dir_of(transcript: &Path) -> Option<&Path> {
 }
 
 /// State while the files are read.
-struct Walk<'p> {
+struct FingerprintWalk<'p> {
     project: &'p Path,
     config_dir: Option<PathBuf>,
     found: Fingerprint,
@@ -143,7 +143,7 @@ struct Walk<'p> {
     left: u64,
 }
 
-impl Walk<'_> {
+impl FingerprintWalk<'_> {
     /// Reads a small file; `None` if it is not a file, is too large, or the total limit is exhausted.
     fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
         let bytes = read_small(path, LARGEST.min(self.left)).ok().flatten();

@@ -15,18 +15,18 @@ const DEEPEST: usize = 8;
 #[must_use]
 pub fn contents_hash(path: &Path) -> Option<String> {
     let real = path.canonicalize().ok()?;
-    let mut walk = Walk { text: String::new(), files: 0, left: MOST_BYTES };
+    let mut walk = TreeWalk { text: String::new(), files: 0, left: MOST_BYTES };
     walk.add(&real, "", 0)?;
     Some(sha256_hex(walk.text.as_bytes()))
 }
 
-struct Walk {
+struct TreeWalk {
     text: String,
     files: usize,
     left: u64,
 }
 
-impl Walk {
+impl TreeWalk {
     fn add(&mut self, path: &Path, name: &str, depth: usize) -> Option<()> {
         let meta = std::fs::symlink_metadata(path).ok()?;
         if meta.is_dir() {

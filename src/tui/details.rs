@@ -1,6 +1,6 @@
 //! Details of one session that the preview shows beyond its report.
 
-use crate::note::gather::Gathered;
+use crate::note::gather::GatheredWork;
 use crate::report::gone::GoneSession;
 use crate::report::session::Session;
 use crate::text::{one_line, sanitised, shortened};
@@ -66,7 +66,7 @@ pub struct WorkDetails {
 
 impl WorkDetails {
     #[must_use]
-    pub fn of(gathered: &Gathered) -> Self {
+    pub fn of(gathered: &GatheredWork) -> Self {
         let todos = gathered.todos.iter().take(MOST_TODOS).map(|todo| TodoLine {
             done: todo.status == "completed",
             active: todo.status == "in_progress",

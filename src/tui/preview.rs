@@ -38,12 +38,12 @@ pub struct PreviewLine {
 }
 
 /// Collects lines, wrapped to a width.
-struct Paper {
+struct PreviewBuilder {
     width: usize,
     lines: Vec<PreviewLine>,
 }
 
-impl Paper {
+impl PreviewBuilder {
     fn add(&mut self, style: PreviewStyle, text: &str) {
         self.indented(style, "", text);
     }
@@ -116,7 +116,7 @@ pub fn overview(
     width: u16,
     now: DateTime<Utc>,
 ) -> Vec<PreviewLine> {
-    let mut paper = Paper { width: usize::from(width).max(1), lines: Vec::new() };
+    let mut paper = PreviewBuilder { width: usize::from(width).max(1), lines: Vec::new() };
     // The full report contains details that a list omits.
     let session = details.shown.as_deref().unwrap_or(session);
     paper.add(PreviewStyle::Title, &name_of(session));
@@ -155,7 +155,7 @@ pub fn gone_overview(
     width: u16,
     now: DateTime<Utc>,
 ) -> Vec<PreviewLine> {
-    let mut paper = Paper { width: usize::from(width).max(1), lines: Vec::new() };
+    let mut paper = PreviewBuilder { width: usize::from(width).max(1), lines: Vec::new() };
     let shown = details.shown.as_deref();
     paper.add(PreviewStyle::Title, &shown.map_or_else(|| name_of_gone(gone), name_of));
     paper.add(PreviewStyle::Dim, &gone.id);
@@ -201,7 +201,7 @@ pub fn gone_overview(
 }
 
 /// Adds the facts that are known without reading kept files.
-fn gone_facts(paper: &mut Paper, gone: &GoneSession, now: DateTime<Utc>) {
+fn gone_facts(paper: &mut PreviewBuilder, gone: &GoneSession, now: DateTime<Utc>) {
     paper.heading("Session");
     if let Some(dir) = &gone.project {
         paper.indented(PreviewStyle::Plain, "project   ", &one_line(&dir.to_string_lossy(), QUOTED));
@@ -214,7 +214,7 @@ fn gone_facts(paper: &mut Paper, gone: &GoneSession, now: DateTime<Utc>) {
     }
 }
 
-fn why(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
+fn why(paper: &mut PreviewBuilder, session: &Session, now: DateTime<Utc>) {
     let stop = &session.stop;
     let at = stop.at.map_or_else(String::new, |at| format!(", {}", clock_time(at, now)));
     paper.heading("Why");
@@ -233,7 +233,7 @@ fn why(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
     }
 }
 
-fn next(paper: &mut Paper, session: &Session, acts: bool, now: DateTime<Utc>) {
+fn next(paper: &mut PreviewBuilder, session: &Session, acts: bool, now: DateTime<Utc>) {
     let words = next_words(session, now);
     paper.heading("What happens next");
     if session.paused {
@@ -255,7 +255,7 @@ fn next(paper: &mut Paper, session: &Session, acts: bool, now: DateTime<Utc>) {
     }
 }
 
-fn facts(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
+fn facts(paper: &mut PreviewBuilder, session: &Session, now: DateTime<Utc>) {
     paper.heading("Session");
     let dir = session.project.dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
     let dir = dir.or_else(|| session.project.cwd.clone());
@@ -295,7 +295,7 @@ fn facts(paper: &mut Paper, session: &Session, now: DateTime<Utc>) {
     }
 }
 
-fn work(paper: &mut Paper, details: &SessionDetails) {
+fn work(paper: &mut PreviewBuilder, details: &SessionDetails) {
     let Some(work) = &details.work else {
         if details.problem.is_none() {
             paper.heading("Reading the transcript …");
@@ -340,7 +340,7 @@ fn work(paper: &mut Paper, details: &SessionDetails) {
 /// Builds the conversation, oldest entry first.
 #[must_use]
 pub fn conversation(entries: &[ConversationEntry], width: u16) -> Vec<PreviewLine> {
-    let mut paper = Paper { width: usize::from(width).max(1), lines: Vec::new() };
+    let mut paper = PreviewBuilder { width: usize::from(width).max(1), lines: Vec::new() };
     let mut before = None;
     for entry in entries {
         let (label, style) = match entry.speaker {

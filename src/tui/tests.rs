@@ -18,7 +18,7 @@ use crate::report::gone::{GoneLeft, GoneSession, KeptAmount};
 use crate::report::list::ListReport;
 use crate::report::pages::{SessionPage, read_pages};
 use crate::report::recall::RecalledPrompt;
-use crate::report::session::{Alive, Live, Session, SessionGroup, inspect};
+use crate::report::session::{Live, ProcessLiveness, Session, SessionGroup, inspect};
 use crate::report::status::{Older, RecoveryOverview, RecoverySetup, StatusReport};
 use crate::session::StopKind;
 use crate::session::owners::{ClientMode, HeldBy};
@@ -48,7 +48,7 @@ fn session(number: u8, name: &str, group: SessionGroup) -> Session {
         "message": {"role": "user", "content": name},
     });
     std::fs::write(&path, format!("{prompt}\n")).unwrap();
-    let mut session = inspect(&path, Alive::Unknown).unwrap();
+    let mut session = inspect(&path, ProcessLiveness::Unknown).unwrap();
     session.name = Some(name.to_owned());
     session.group = group;
     session.transcript = PathBuf::from(format!("/t/{number}"));

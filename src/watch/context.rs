@@ -80,7 +80,7 @@ impl Passed {
 /// Reads the context size after the last real turn, with a summary of the transcript's end; `None` if the
 /// size is unknown.
 #[must_use]
-pub fn look(
+pub fn check_context_size(
     transcript: &Transcript,
     limits: &ContextConfig,
     state: &StateDir,

@@ -4,7 +4,7 @@
 //! resumed. A client that was told to save nothing continues as if nothing were wrong (2.1.329 says so in one
 //! line of its terminal, and nothing in a stream), and so does one that fails to write.
 
-use crate::claude::glance::{Kind, kind_of};
+use crate::claude::glance::{GlanceKind, kind_of};
 use crate::claude::process::Processes;
 use crate::claude::record::{Body, parse_line};
 use crate::claude::transcript::{Backwards, Transcript};
@@ -87,7 +87,7 @@ impl Marker {
 /// Reason why an answer is not in a transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Why {
+pub enum UnsavedReason {
     NoTranscript,
     /// The file at its path cannot be read.
     Unreadable,
@@ -95,7 +95,7 @@ pub enum Why {
     NotInIt,
 }
 
-impl Why {
+impl UnsavedReason {
     #[must_use]
     pub const fn fact(self) -> &'static str {
         match self {
@@ -111,13 +111,15 @@ impl Why {
 /// # Errors
 ///
 /// The reason why it is not.
-pub fn look(transcript: &Path, said: &str, now: DateTime<Utc>) -> Result<(), Why> {
+pub fn check_answer_saved(transcript: &Path, said: &str, now: DateTime<Utc>) -> Result<(), UnsavedReason> {
     let file = match Transcript::open(transcript) {
         Ok(file) => file,
-        Err(error) if error.code == Code::Io && !transcript.exists() => return Err(Why::NoTranscript),
-        Err(_) => return Err(Why::Unreadable),
+        Err(error) if error.code == Code::Io && !transcript.exists() => {
+            return Err(UnsavedReason::NoTranscript);
+        }
+        Err(_) => return Err(UnsavedReason::Unreadable),
     };
-    if holds(&file, said, now - FRESH) { Ok(()) } else { Err(Why::NotInIt) }
+    if holds(&file, said, now - FRESH) { Ok(()) } else { Err(UnsavedReason::NotInIt) }
 }
 
 /// Returns whether one of the newest answers, none older than `since`, matches `said` or is part of it: a
@@ -131,7 +133,7 @@ fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
         if offset < floor {
             return false;
         }
-        if !matches!(kind_of(line), Kind::Answer | Kind::Message | Kind::Unknown) {
+        if !matches!(kind_of(line), GlanceKind::Answer | GlanceKind::Message | GlanceKind::Unknown) {
             continue;
         }
         for record in parse_line(offset, line).iter().rev().filter(|record| !record.head.sidechain) {
@@ -165,7 +167,7 @@ pub struct Unsaved {
     pub transcript: PathBuf,
     pub project: Option<PathBuf>,
     /// Result of the last check.
-    pub why: Why,
+    pub why: UnsavedReason,
     /// Reasons why its client saves nothing; empty if none is known.
     pub markers: Vec<Marker>,
     /// Length of the transcript at the last check, in bytes; `None` without a transcript.
@@ -192,12 +194,12 @@ impl Stored for Unsaved {
 
 /// An answer that is missing from the transcript.
 #[derive(Debug, Clone)]
-pub struct Miss<'a> {
+pub struct MissedAnswer<'a> {
     pub session: &'a str,
     /// Expected path of the transcript.
     pub transcript: &'a Path,
     pub project: Option<PathBuf>,
-    pub why: Why,
+    pub why: UnsavedReason,
     /// Reasons why its client saves nothing.
     pub markers: Vec<Marker>,
     pub at: DateTime<Utc>,
@@ -210,7 +212,7 @@ impl Unsaved {
     /// # Errors
     ///
     /// [`Code::StateNewer`], [`Code::Io`].
-    pub fn with(state: &StateDir, miss: Miss<'_>) -> Result<Self> {
+    pub fn with(state: &StateDir, miss: MissedAnswer<'_>) -> Result<Self> {
         let known = load::<Self>(state, &state.saving(miss.session))?.found();
         let bytes = std::fs::symlink_metadata(miss.transcript).ok().map(|meta| meta.len());
         let again = known.as_ref().filter(|known| known.saved_again_at.is_none() && known.bytes == bytes);
@@ -235,12 +237,12 @@ impl Unsaved {
     /// at all.
     #[must_use]
     pub fn is_certain(&self) -> bool {
-        self.why != Why::NotInIt || self.misses >= IN_A_ROW
+        self.why != UnsavedReason::NotInIt || self.misses >= IN_A_ROW
     }
 
     /// Returns whether it was reported and still applies.
     #[must_use]
-    pub fn stands(&self) -> bool {
+    pub fn is_still_unsaved(&self) -> bool {
         self.reported_at.is_some() && self.saved_again_at.is_none()
     }
 
@@ -327,22 +329,25 @@ mod tests {
             "First part.\nWith lines.\nSecond \"part\" \u{1F600}",
             " First part. ",
         ] {
-            assert_eq!(look(&two.path, said, now()), Ok(()), "{said}");
+            assert_eq!(check_answer_saved(&two.path, said, now()), Ok(()), "{said}");
         }
-        assert_eq!(look(&two.path, "Something else", now()), Err(Why::NotInIt));
+        assert_eq!(check_answer_saved(&two.path, "Something else", now()), Err(UnsavedReason::NotInIt));
     }
 
     #[test]
     fn the_same_text_in_an_earlier_turn_does_not_count_as_saved() {
         let old = scene(&[("2026-11-21T01:30:00Z", "Done.")]);
-        assert_eq!(look(&old.path, "Done.", now()), Err(Why::NotInIt));
+        assert_eq!(check_answer_saved(&old.path, "Done.", now()), Err(UnsavedReason::NotInIt));
     }
 
     #[test]
     fn a_missing_transcript_is_distinguished_from_an_unreadable_one() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(look(&dir.path().join("none.jsonl"), "x", now()), Err(Why::NoTranscript));
-        assert_eq!(look(dir.path(), "x", now()), Err(Why::Unreadable));
+        assert_eq!(
+            check_answer_saved(&dir.path().join("none.jsonl"), "x", now()),
+            Err(UnsavedReason::NoTranscript)
+        );
+        assert_eq!(check_answer_saved(dir.path(), "x", now()), Err(UnsavedReason::Unreadable));
     }
 
     #[test]
@@ -352,7 +357,7 @@ mod tests {
         let transcript = dir.path().join("t.jsonl");
         std::fs::write(&transcript, "{}\n").unwrap();
         let miss = |why, markers: &[Marker]| {
-            let miss = Miss {
+            let miss = MissedAnswer {
                 session: ID,
                 transcript: &transcript,
                 project: None,
@@ -364,15 +369,18 @@ mod tests {
             unsaved.save(&state).unwrap();
             unsaved
         };
-        assert!(!miss(Why::NotInIt, &[]).is_certain());
-        let second = miss(Why::NotInIt, &[]);
+        assert!(!miss(UnsavedReason::NotInIt, &[]).is_certain());
+        let second = miss(UnsavedReason::NotInIt, &[]);
         assert!(second.is_certain() && second.misses == 2);
         Unsaved { saved_again_at: Some(now()), ..second }.save(&state).unwrap();
-        assert!(!miss(Why::NotInIt, &[]).is_certain(), "it was saved in between");
+        assert!(!miss(UnsavedReason::NotInIt, &[]).is_certain(), "it was saved in between");
         std::fs::write(&transcript, "{}\n{}\n").unwrap();
-        assert!(!miss(Why::NotInIt, &[Marker::SkipPromptHistory]).is_certain(), "something was added to it");
-        assert!(miss(Why::NotInIt, &[]).is_certain());
-        assert!(miss(Why::NoTranscript, &[]).is_certain());
+        assert!(
+            !miss(UnsavedReason::NotInIt, &[Marker::SkipPromptHistory]).is_certain(),
+            "something was added to it"
+        );
+        assert!(miss(UnsavedReason::NotInIt, &[]).is_certain());
+        assert!(miss(UnsavedReason::NoTranscript, &[]).is_certain());
         assert_eq!(Unsaved::all(&state).len(), 1);
     }
 }

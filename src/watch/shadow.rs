@@ -20,7 +20,7 @@ const MOST: usize = 256 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Who {
+pub enum ShadowSpeaker {
     Person,
     Claude,
 }
@@ -30,7 +30,7 @@ pub enum Who {
 pub struct ShadowEntry {
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    pub who: Who,
+    pub who: ShadowSpeaker,
     /// Text without known patterns of secrets.
     pub text: String,
 }
@@ -39,7 +39,7 @@ impl ShadowEntry {
     /// Creates an entry. Secrets are redacted before the text is cut, because a partial secret is not
     /// recognised.
     #[must_use]
-    pub fn new(who: Who, text: &str, at: Option<DateTime<Utc>>) -> Self {
+    pub fn new(who: ShadowSpeaker, text: &str, at: Option<DateTime<Utc>>) -> Self {
         Self { at, who, text: head(&redact(text), LONGEST).to_owned() }
     }
 }
@@ -63,7 +63,7 @@ impl Stored for Shadow {
 /// # Errors
 ///
 /// [`crate::error::Code::StateNewer`], [`crate::error::Code::Io`].
-pub fn keep(state: &StateDir, session: &str, fresh: Vec<ShadowEntry>) -> Result<()> {
+pub fn append_to_shadow_log(state: &StateDir, session: &str, fresh: Vec<ShadowEntry>) -> Result<()> {
     let path = state.shadow(session);
     let known = load::<Shadow>(state, &path)?.found();
     let mut shadow = known.unwrap_or_else(|| Shadow {
@@ -105,9 +105,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path());
         let at = from_epoch_seconds;
-        let prompt = ShadowEntry::new(Who::Person, "use ghp_0123456789abcdefghijABCDEFGHIJ0123", at(1));
-        keep(&state, "s", vec![ShadowEntry::new(Who::Claude, "Yes.", at(2)), prompt.clone()]).unwrap();
-        keep(&state, "s", vec![prompt, ShadowEntry::new(Who::Claude, "Yes.", at(3))]).unwrap();
+        let prompt =
+            ShadowEntry::new(ShadowSpeaker::Person, "use ghp_0123456789abcdefghijABCDEFGHIJ0123", at(1));
+        append_to_shadow_log(
+            &state,
+            "s",
+            vec![ShadowEntry::new(ShadowSpeaker::Claude, "Yes.", at(2)), prompt.clone()],
+        )
+        .unwrap();
+        append_to_shadow_log(
+            &state,
+            "s",
+            vec![prompt, ShadowEntry::new(ShadowSpeaker::Claude, "Yes.", at(3))],
+        )
+        .unwrap();
         let said = shadow(&state).said;
         assert_eq!(said.iter().map(|said| said.at).collect::<Vec<_>>(), [at(1), at(2), at(3)]);
         assert!(said[0].text.starts_with("use [removed: "), "{}", said[0].text);
@@ -119,7 +130,12 @@ mod tests {
         let state = StateDir::new(dir.path());
         for index in 0..100 {
             let text = format!("{index} {}", "word ".repeat(8_000));
-            keep(&state, "s", vec![ShadowEntry::new(Who::Claude, &text, from_epoch_seconds(index))]).unwrap();
+            append_to_shadow_log(
+                &state,
+                "s",
+                vec![ShadowEntry::new(ShadowSpeaker::Claude, &text, from_epoch_seconds(index))],
+            )
+            .unwrap();
         }
         let kept = shadow(&state);
         assert_eq!((kept.said.len(), kept.forgotten), (8, 92));
@@ -132,7 +148,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::new(dir.path().join("state"));
-        keep(&state, "s", vec![ShadowEntry::new(Who::Claude, "Yes.", None)]).unwrap();
+        append_to_shadow_log(&state, "s", vec![ShadowEntry::new(ShadowSpeaker::Claude, "Yes.", None)])
+            .unwrap();
         let mode = std::fs::metadata(state.shadow("s")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SaveMoment"))]
-pub enum Moment {
+pub enum SaveMoment {
     TurnEnded,
     SubagentEnded,
     /// The conversation was about to be compacted.
@@ -25,7 +25,7 @@ pub enum Moment {
     SessionEnded,
 }
 
-impl Moment {
+impl SaveMoment {
     /// Describes the event, to follow the word "saved".
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -53,7 +53,7 @@ pub struct SavedStateEntry {
     pub session: String,
     #[serde(serialize_with = "time")]
     pub saved_at: DateTime<Utc>,
-    pub moment: Moment,
+    pub moment: SaveMoment,
     /// Time of the newest record in the transcript when the state was saved.
     #[serde(serialize_with = "time_or_null")]
     pub as_of: Option<DateTime<Utc>>,
@@ -209,7 +209,7 @@ pub(super) mod tests {
     use super::*;
     use crate::clock::parse_rfc3339;
 
-    pub fn entry(session: &str, second: usize, moment: Moment) -> SavedStateEntry {
+    pub fn entry(session: &str, second: usize, moment: SaveMoment) -> SavedStateEntry {
         let at = parse_rfc3339(&format!("2026-03-02T03:{:02}:{:02}Z", second / 60, second % 60)).unwrap();
         SavedStateEntry {
             name: format!("{second:04}-{session}"),
@@ -240,10 +240,10 @@ pub(super) mod tests {
     fn a_turn_state_is_replaced_by_the_next_of_its_session_and_others_stay() {
         let mut book = SavedStateIndex::empty(Path::new("/p"));
         book.states = vec![
-            entry("a", 1, Moment::TurnEnded),
-            entry("a", 2, Moment::Compacting),
-            entry("b", 3, Moment::TurnEnded),
-            entry("a", 4, Moment::SessionEnded),
+            entry("a", 1, SaveMoment::TurnEnded),
+            entry("a", 2, SaveMoment::Compacting),
+            entry("b", 3, SaveMoment::TurnEnded),
+            entry("a", 4, SaveMoment::SessionEnded),
         ];
         let at = book.states[3].as_of;
         book.supersede("a", at);
@@ -253,8 +253,8 @@ pub(super) mod tests {
     #[test]
     fn rotation_removes_older_states_of_a_session_before_the_only_one_of_another() {
         let mut book = SavedStateIndex::empty(Path::new("/p"));
-        book.states = vec![entry("b", 1, Moment::TurnEnded)];
-        book.states.extend((2..8).map(|second| entry("a", second, Moment::Compacting)));
+        book.states = vec![entry("b", 1, SaveMoment::TurnEnded)];
+        book.states.extend((2..8).map(|second| entry("a", second, SaveMoment::Compacting)));
         book.rotate("0007-a", 3);
         assert_eq!(left(&book), ["0001-b", "0005-a", "0006-a", "0007-a"]);
         book.rotate("0007-a", 0);

@@ -12,5 +12,5 @@ mod index;
 mod saved_states;
 
 pub use directory::{DIRECTORY, LAST, StatesDirectory};
-pub use index::{Moment, SavedStateEntry, SavedStateIndex};
+pub use index::{SaveMoment, SavedStateEntry, SavedStateIndex};
 pub use saved_states::{SaveOutcome, SavedStateStore, StateToSave, forget_states, states_of};

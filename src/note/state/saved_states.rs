@@ -6,7 +6,7 @@
 //! the one before it; [`settle`] corrects both.
 
 use super::directory::{LARGEST, StatesDirectory, sweep};
-use super::index::{Moment, SavedStateEntry, SavedStateIndex};
+use super::index::{SaveMoment, SavedStateEntry, SavedStateIndex};
 use crate::error::{Code, Error, Result};
 use crate::fs::{PRIVATE, read_small};
 use crate::store::StateDir;
@@ -345,7 +345,7 @@ fn free_name(book: &SavedStateIndex, entry: &SavedStateEntry) -> String {
 /// Formats the file: a line with the name of the state, the time of saving, and the text.
 fn file_text(entry: &SavedStateEntry, text: &str) -> String {
     let at = entry.saved_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    let moment: Moment = entry.moment;
+    let moment: SaveMoment = entry.moment;
     format!("<!-- cc-session-recover:state {} -->\n\nSaved {at}, {}.\n\n{text}", entry.name, moment.words())
 }
 
@@ -373,7 +373,7 @@ mod tests {
             SavedStateStore { state: &self.state, project: &self.project, archives, ignored: false }
         }
 
-        fn put(&self, session: &str, second: usize, moment: Moment) -> String {
+        fn put(&self, session: &str, second: usize, moment: SaveMoment) -> String {
             let text = format!("{session} at {second}\n");
             match self
                 .rack(10)
@@ -397,7 +397,7 @@ mod tests {
         }
     }
 
-    const ENDED: Moment = Moment::TurnEnded;
+    const ENDED: SaveMoment = SaveMoment::TurnEnded;
 
     #[test]
     fn a_process_killed_before_it_wrote_the_file_loses_no_state() {
@@ -470,7 +470,7 @@ mod tests {
     #[test]
     fn without_archives_only_the_last_state_is_retained() {
         let ground = Ground::new();
-        ground.put("a", 1, Moment::Compacting);
+        ground.put("a", 1, SaveMoment::Compacting);
         let rack = ground.rack(0);
         rack.put(StateToSave { entry: entry("b", 2, ENDED), text: "b\n", patience: LOCK_WAIT }).unwrap();
         assert_eq!(ground.whole(), ["b"]);

@@ -2,7 +2,9 @@
 //! come last.
 
 use super::super::hooks::{MARKER, plugin_entries};
-use super::super::runtime::{HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, RUN_NAME, Runtime, Whose};
+use super::super::runtime::{
+    HOOK, LAUNCHERS_ARE_COMMONJS, LAUNCHERS_PACKAGE, LauncherOwner, RUN_NAME, Runtime,
+};
 use super::{HOOKS, NAME};
 use crate::env::Environment;
 use crate::error::{IoContext, Result};
@@ -52,7 +54,7 @@ takes this directory away again, but what you edited in it. Notes, and what is k
 what the hooks ran, which hooks in settings may use too.
 ";
 
-pub(super) struct Content {
+pub(super) struct PluginFile {
     pub path: PathBuf,
     pub text: String,
     pub why: &'static str,
@@ -75,12 +77,12 @@ pub(super) fn contents(
     package: &Path,
     runtime: &Runtime,
     version: &str,
-) -> Result<Vec<Content>> {
+) -> Result<Vec<PluginFile>> {
     let plugin = directory.join(NAME);
     let launcher = plugin.join(HOOKS).join(MARKER);
     let licence = package.join("LICENSE");
     let module = package.join("plugin").join(MODULE);
-    let content = |path: PathBuf, text: String, why, spare| Content { path, text, why, spare };
+    let content = |path: PathBuf, text: String, why, spare| PluginFile { path, text, why, spare };
     let named = |path: &str| directory.join(path).join(".claude-plugin");
     Ok(vec![
         content(
@@ -97,7 +99,7 @@ pub(super) fn contents(
         ),
         content(
             launcher,
-            runtime.launcher(env, package, HOOK, Whose::Plugin)?,
+            runtime.launcher(env, package, HOOK, LauncherOwner::Plugin)?,
             "starts what the hooks run",
             false,
         ),

@@ -84,7 +84,7 @@ impl PluginRecord {
     ///
     /// # Errors
     /// [`Code::StateNewer`].
-    fn look(state: &StateDir) -> Result<Self> {
+    fn peek_record(state: &StateDir) -> Result<Self> {
         match peek(&Self::path(state)) {
             Err(error) if error.code == Code::StateNewer => Err(error),
             other => Ok(other.ok().flatten().unwrap_or_default()),
@@ -95,7 +95,7 @@ impl PluginRecord {
     ///
     /// # Errors
     /// [`Code::Io`].
-    fn keep(&self, state: &StateDir) -> Result<()> {
+    fn save_record(&self, state: &StateDir) -> Result<()> {
         let path = Self::path(state);
         if self.places.is_empty() { remove(&path) } else { save(&path, self) }
     }
@@ -103,7 +103,7 @@ impl PluginRecord {
 
 #[must_use]
 pub fn written(state: &StateDir) -> Vec<PathBuf> {
-    PluginRecord::look(state).map(|record| record.places.into_keys().collect()).unwrap_or_default()
+    PluginRecord::peek_record(state).map(|record| record.places.into_keys().collect()).unwrap_or_default()
 }
 
 /// Returns the record under which the plugin's hooks work for a session: the project's own if there is one,
@@ -118,7 +118,7 @@ pub fn in_charge(
     processes: &dyn Processes,
     event: Option<(&str, &str)>,
 ) -> Option<Enabled> {
-    let at = PluginRecord::look(state).ok()?.places.values().map(|place| place.at).min()?;
+    let at = PluginRecord::peek_record(state).ok()?.places.values().map(|place| place.at).min()?;
     let project = env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
     // A project's hooks reach sessions below it only if they are in its local settings too.
     let project = project.and_then(|dir| {
@@ -242,7 +242,7 @@ pub fn standing(
     config_dir: Option<&Path>,
     project: Option<&Path>,
 ) -> Option<InstalledPlugin> {
-    let record = PluginRecord::look(state).ok()?;
+    let record = PluginRecord::peek_record(state).ok()?;
     let known = ClientPluginSettings::of(config_dir, project);
     if let Some(directory) = known.marketplace.map(|dir| canonical(&dir).unwrap_or(dir)) {
         let recorded = record.places.contains_key(&directory);

@@ -3,7 +3,7 @@
 //!
 //! A file under one of its names that is not ours is left as it is.
 
-use super::contents::{Content, commands, contents};
+use super::contents::{PluginFile, commands, contents};
 use super::{ClientPluginSettings, HOOKS, ID, NAME, PluginDirectory, PluginRecord};
 use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Result};
@@ -93,7 +93,7 @@ struct PluginPlanning {
     directory: PathBuf,
     record: PluginRecord,
     runtime: Runtime,
-    contents: Vec<Content>,
+    contents: Vec<PluginFile>,
     icon: PluginIcon,
 }
 
@@ -146,7 +146,7 @@ impl PluginPlanning {
     fn read(setup: SetupContext<'_>, options: &PluginOptions) -> Result<Self> {
         let state = StateDir::new(setup.env.state_dir()?);
         let directory = directory(setup, &state, options.to.as_deref())?;
-        let record = PluginRecord::look(&state)?;
+        let record = PluginRecord::peek_record(&state)?;
         let PluginOptions { package_root, addon, .. } = options;
         let runtime = Runtime::of_package(package_root, addon.as_deref(), &state, setup.version)?;
         let contents = contents(setup.env, &state, &directory, package_root, &runtime, setup.version)?;
@@ -263,7 +263,7 @@ fn written(ground: &PluginPlanning, options: &PluginOptions) -> Result<(Vec<File
         });
     }
     files.extend(ground.icon.step(&known));
-    for Content { path, text, why, spare } in &ground.contents {
+    for PluginFile { path, text, why, spare } in &ground.contents {
         let before = read_text(&fence, path, LIMIT)?;
         let ours = before.as_ref().is_none_or(|before| before == text || was_written(path, before, &known));
         if ours {
@@ -300,7 +300,7 @@ fn taken_away(ground: &PluginPlanning) -> Result<(Vec<FileStep>, Vec<String>)> {
     let mut files = Vec::new();
     let mut warnings = Vec::new();
     // The files by which Claude Code finds the plugin are removed first.
-    for Content { path, text, .. } in ground.contents.iter().rev() {
+    for PluginFile { path, text, .. } in ground.contents.iter().rev() {
         fence.check(path)?;
         match read_text(&fence, path, LIMIT) {
             Ok(Some(before)) if before == *text || was_written(path, &before, &known) => {
@@ -343,7 +343,7 @@ fn taken_away(ground: &PluginPlanning) -> Result<(Vec<FileStep>, Vec<String>)> {
 }
 
 fn flags(directory: &Path) -> Flags {
-    Flags::beside(&directory.join(NAME).join(HOOKS).join(MARKER))
+    Flags::of_launcher(&directory.join(NAME).join(HOOKS).join(MARKER))
 }
 
 /// Carries out a plan: all of it, or nothing.
@@ -390,7 +390,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
     let changed = plan.files.iter().any(FileStep::changes);
     if changed && !plan.remove {
         announce(&mut record, &plan, &missing, setup.clock);
-        record.keep(&state)?;
+        record.save_record(&state)?;
     }
     settle(&mut record, &plan);
     if writes_icon && let Some(place) = record.places.get_mut(&plan.directory) {
@@ -400,11 +400,11 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
         if writes_icon {
             ground.fence().replace(&ground.icon.path, &ground.icon.bytes, PRIVATE, PRIVATE_DIRECTORY)?;
         }
-        if changed { record.keep(&state) } else { Ok(()) }
+        if changed { record.save_record(&state) } else { Ok(()) }
     };
     let done = carry_out(&ground.fence(), &steps, &missing, last);
     if let Err(error) = done {
-        let _ = before.keep(&state);
+        let _ = before.save_record(&state);
         return Err(error);
     }
     if plan.remove {

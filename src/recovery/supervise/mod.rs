@@ -167,7 +167,8 @@ impl Supervisor {
             let over = incident.phase.is_over();
             let incident = if leads || over { incident } else { self.claim(&incident).unwrap_or(incident) };
             let serves = self.serves(&incident, leads);
-            let incident = if serves && !over { self.keep(&incident).unwrap_or(incident) } else { incident };
+            let incident =
+                if serves && !over { self.refresh_plan(&incident).unwrap_or(incident) } else { incident };
             let incident =
                 if serves && !over { self.plan_early(&incident).unwrap_or(incident) } else { incident };
             if serves {
@@ -177,7 +178,7 @@ impl Supervisor {
                 looked_after.push(incident);
             }
         }
-        self.tell_person(notices, &config);
+        self.send_notices(notices, &config);
         align_resets(&mut looked_after);
         let off = in_force.problem.is_some();
         let served: Vec<Incident> =
@@ -189,7 +190,7 @@ impl Supervisor {
             self.tend_kept(&config);
         }
         self.serves_any = served.iter().any(is_owed);
-        Ok(self.tell(&looked_after, problems, &config, leads))
+        Ok(self.watch_report(&looked_after, problems, &config, leads))
     }
 
     /// Notifications that call for a pass before it is due.

@@ -56,7 +56,7 @@ impl Supervisor {
     }
 
     /// Delivers the notices in a separate thread, because an unresponsive desktop must not delay anything.
-    pub(super) fn tell_person(&mut self, notices: Vec<Notice>, config: &Config) {
+    pub(super) fn send_notices(&mut self, notices: Vec<Notice>, config: &Config) {
         self.telling.retain(|thread| !thread.is_finished());
         if notices.is_empty() {
             return;

@@ -90,7 +90,7 @@ pub(super) fn is_owed(incident: &Incident) -> bool {
 }
 
 impl Supervisor {
-    pub(super) fn tell(
+    pub(super) fn watch_report(
         &self,
         incidents: &[Incident],
         problems: Vec<Error>,

@@ -13,7 +13,7 @@ use crate::session::Source;
 use crate::session::ending::Liveness;
 use crate::session::summary::summarize;
 use crate::store::lock::Lock;
-use crate::trust::account::told;
+use crate::trust::account::describe_differences;
 use crate::trust::enabled::unattended;
 use chrono::{DateTime, Duration, Utc};
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ pub(super) fn align_resets(incidents: &mut [Incident]) {
 
 impl Supervisor {
     /// Updates one incident to the current facts.
-    pub(super) fn keep(&self, incident: &Incident) -> Option<Incident> {
+    pub(super) fn refresh_plan(&self, incident: &Incident) -> Option<Incident> {
         let config = in_force(&self.ground.env, incident.project.as_deref()).config;
         let default_home = self.default_home();
         let ledger = self.ledger(&config, default_home.as_deref());
@@ -118,7 +118,11 @@ impl Supervisor {
                     }
                     ledger.plan(incident, Terminal::Closed);
                     if incident.plan.action == Action::Run && !differences.is_empty() {
-                        ledger.hold(incident, Source::Process, Reason::OtherAccount(&told(&differences)));
+                        ledger.hold(
+                            incident,
+                            Source::Process,
+                            Reason::OtherAccount(&describe_differences(&differences)),
+                        );
                         incident.other_account.clone_from(&differences);
                     }
                 }

@@ -7,7 +7,7 @@ use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::paused::Paused;
 use crate::recovery::plan::Action;
-use crate::recovery::readiness::{NotYet, ReadinessReader};
+use crate::recovery::readiness::{DelayReason, ReadinessReader};
 use crate::recovery::resume::{ResumeOutcome, Resumer, account_key};
 use crate::store::StateDir;
 use crate::store::stored::peek;
@@ -67,7 +67,7 @@ impl Supervisor {
             ready.retain(|one| {
                 let open_run = under_way(one);
                 if !open_run {
-                    waits.insert(one.session.clone(), NotYet::NightlyCap.to_string());
+                    waits.insert(one.session.clone(), DelayReason::NightlyCap.to_string());
                 }
                 open_run
             });
@@ -104,7 +104,7 @@ impl Supervisor {
                 let (told, next) = match resumed(&ground, &state, default_home.as_deref(), session) {
                     Ok(ResumeOutcome::NotYet(why)) => (Some(why.to_string()), true),
                     Ok(ResumeOutcome::Left(left)) => (Some(left.to_string()), true),
-                    Ok(ResumeOutcome::UnderWay) => (Some(NotYet::RunUnderWay.to_string()), false),
+                    Ok(ResumeOutcome::UnderWay) => (Some(DelayReason::RunUnderWay.to_string()), false),
                     Ok(ResumeOutcome::Ran) => (None, false),
                     Err(error) => (Some(error.to_string()), true),
                 };

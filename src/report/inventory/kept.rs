@@ -3,7 +3,7 @@
 use super::{Inventory, InventoryRow, thorough};
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, Result};
-use crate::keep::{KeptAs, KeptEntry, KeptSession, Loss, OpenedSession, kept_of, kept_register, loss_of};
+use crate::keep::{KeptAs, KeptEntry, KeptSession, LossKind, OpenedSession, kept_of, kept_register, loss_of};
 use crate::report::session::TranscriptLoss;
 use crate::session::ending::Liveness;
 use crate::session::files::project_directories;
@@ -93,14 +93,14 @@ impl Inventory<'_> {
     #[must_use]
     pub fn loss(&self, found: &Found) -> Option<TranscriptLoss> {
         if self.opened(found).is_some() {
-            return Some(TranscriptLoss { lost: Loss::Gone, restorable: true });
+            return Some(TranscriptLoss { lost: LossKind::Gone, restorable: true });
         }
         let kept = kept_of(&self.ground.state, found.id()).ok().flatten();
         let lost = loss_of(&found.path, kept.as_ref())?;
         // A link becomes shorter together with the client's file.
         let restorable = kept.is_some_and(|kept| {
             let newest = kept.transcripts().last().map(|file| file.kept_as);
-            kept.transcript == found.path && (lost != Loss::Shorter || newest == Some(KeptAs::Frames))
+            kept.transcript == found.path && (lost != LossKind::Shorter || newest == Some(KeptAs::Frames))
         });
         Some(TranscriptLoss { lost, restorable })
     }

@@ -22,7 +22,7 @@ use crate::recovery::incident::Incident;
 use crate::recovery::ledger::Ledger;
 use crate::recovery::paused::Paused;
 use crate::session::ending::Liveness;
-use crate::session::files::{Beside, project_directories};
+use crate::session::files::{TranscriptSiblings, project_directories};
 use crate::session::moves::Moves;
 use crate::session::owners::Owners;
 use crate::session::scan::{self, Found, Scanned, found_at};
@@ -106,7 +106,7 @@ pub struct Inventory<'a> {
     /// Errors of unreadable transcript directories, which are in `problems`, too.
     pub unlisted: Vec<Error>,
     /// Other files in the transcript directories.
-    pub beside: Vec<Arc<Beside>>,
+    pub beside: Vec<Arc<TranscriptSiblings>>,
     /// Incidents whose transcript can no longer be read.
     pub lost: Vec<Incident>,
     pub problems: Vec<Error>,

@@ -1,9 +1,9 @@
 //! Ends a process: checks it once more, asks it to end, waits, and kills it only if the caller allows force.
 
-use super::guard::{KillCaller, Suspect, refusal};
+use super::guard::{KillCaller, KillCandidate, refusal};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
-use crate::rescue::signal::{Held, Signal, SignalResult};
+use crate::rescue::signal::{ProcessHandle, Signal, SignalResult};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::time::Duration;
@@ -72,8 +72,8 @@ impl KillContext<'_> {
     /// up to then are in `sent`.
     pub fn end(
         &mut self,
-        held: &dyn Held,
-        look: &dyn Fn() -> Suspect,
+        held: &dyn ProcessHandle,
+        look: &dyn Fn() -> KillCandidate,
         stopped: bool,
         means: KillForce,
         patience: Duration,
@@ -104,7 +104,7 @@ impl KillContext<'_> {
     }
 
     /// Returns the process id if the process is alive and may be ended.
-    fn check(&self, held: &dyn Held, look: &dyn Fn() -> Suspect) -> Result<Option<u32>> {
+    fn check(&self, held: &dyn ProcessHandle, look: &dyn Fn() -> KillCandidate) -> Result<Option<u32>> {
         let suspect = look();
         // The handle and the state belong to the same process only while that process is alive.
         if held.is_gone() || suspect.is_gone() {
@@ -113,7 +113,7 @@ impl KillContext<'_> {
         refusal(&suspect, self.caller).map_or(Ok(Some(suspect.pid)), Err)
     }
 
-    fn send(&mut self, held: &dyn Held, pid: u32, signal: Signal) -> Result<bool> {
+    fn send(&mut self, held: &dyn ProcessHandle, pid: u32, signal: Signal) -> Result<bool> {
         (self.note)(pid, signal);
         let at = self.clock.now();
         match held.signal(signal) {
@@ -130,7 +130,7 @@ impl KillContext<'_> {
     }
 
     /// Returns whether the process ended within `limit`.
-    pub fn wait(&self, held: &dyn Held, limit: Duration) -> bool {
+    pub fn wait(&self, held: &dyn ProcessHandle, limit: Duration) -> bool {
         let began = self.clock.since_boot();
         loop {
             if held.is_gone() {

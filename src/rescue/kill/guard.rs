@@ -56,7 +56,7 @@ fn parents(table: &[Process], pid: u32) -> Vec<u32> {
 
 /// Process that is a candidate for being ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suspect {
+pub struct KillCandidate {
     pub pid: u32,
     /// Start token of the intended process.
     pub meant: String,
@@ -72,10 +72,10 @@ pub struct Suspect {
     pub background: bool,
 }
 
-impl Suspect {
+impl KillCandidate {
     /// Reads the current state of a process.
     #[must_use]
-    pub fn look(
+    pub fn inspect_process(
         pid: u32,
         meant: &str,
         session: Option<&str>,
@@ -107,7 +107,7 @@ impl Suspect {
 
 /// Returns why this process may not be ended; `None` if it may be.
 #[must_use]
-pub fn refusal(suspect: &Suspect, caller: &KillCaller) -> Option<Error> {
+pub fn refusal(suspect: &KillCandidate, caller: &KillCaller) -> Option<Error> {
     let pid = suspect.pid;
     let refuse = |why: String, hint: &str| {
         let error = Error::new(Code::KillRefused, why);
@@ -174,8 +174,8 @@ mod tests {
         pairs.iter().map(|&(pid, parent)| Process { pid, parent, ..Process::default() }).collect()
     }
 
-    fn suspect() -> Suspect {
-        Suspect {
+    fn suspect() -> KillCandidate {
+        KillCandidate {
             pid: CLIENT,
             meant: "7".into(),
             token: Some("7".into()),
@@ -253,13 +253,13 @@ mod tests {
     #[test]
     fn a_replaced_foreign_or_non_client_target_is_refused_with_the_reason() {
         let caller = KillCaller { pid: 200, owner: Some(1000), ..KillCaller::default() };
-        let why = |change: &dyn Fn(&mut Suspect)| {
+        let why = |change: &dyn Fn(&mut KillCandidate)| {
             let mut suspect = suspect();
             change(&mut suspect);
             refusal(&suspect, &caller).map(|error| error.message)
         };
         assert_eq!(why(&|_| {}), None);
-        let said = |change: &dyn Fn(&mut Suspect), part: &str| {
+        let said = |change: &dyn Fn(&mut KillCandidate), part: &str| {
             let why = why(change).unwrap_or_default();
             assert!(why.contains(part), "{why}");
         };
@@ -287,7 +287,7 @@ mod tests {
         assert!(refusal(&suspect(), &unknown).unwrap().message.contains("cannot determine"));
         let beside = KillCaller { terminal: Some("pts/1".into()), ..caller.clone() };
         assert!(refusal(&suspect(), &beside).unwrap().message.contains("in this terminal"));
-        let neither = Suspect { terminal: None, ..suspect() };
+        let neither = KillCandidate { terminal: None, ..suspect() };
         assert!(refusal(&neither, &caller).is_none(), "without a terminal is no terminal in common");
     }
 }

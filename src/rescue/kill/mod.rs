@@ -13,7 +13,7 @@ use super::copy::Progress;
 use super::export::{ExportOptions, Exported, Selection, export};
 use super::manifest::Manifest;
 use super::session_log;
-use super::signal::{Held, ProcessControl};
+use super::signal::{ProcessControl, ProcessHandle};
 use crate::claude::process::{Process, below};
 use crate::claude::registry::read_record;
 use crate::claude::role::{Role, role_of};
@@ -32,13 +32,13 @@ use crate::text::one_line;
 use crate::world::World;
 use chrono::{DateTime, Utc};
 use ending::{KillContext, KillForce, KillOutcome, PATIENCE, SentSignal, TOOL_PATIENCE};
-use guard::{KillCaller, Suspect, refusal};
+use guard::{KillCaller, KillCandidate, refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use target::{KillableClient, clients, meant};
+use target::{KillableClient, clients, matching_client};
 
 const SCHEMA: &str = "cc-session-recover/kill@1";
 /// Time limit for `claude stop`.
@@ -194,7 +194,7 @@ pub struct KillReport {
 ///
 /// # Errors
 ///
-/// Those of [`meant`]; [`Code::KillRefused`] if the process may not be ended; [`Code::ChangedMeanwhile`] if
+/// Those of [`matching_client`]; [`Code::KillRefused`] if the process may not be ended; [`Code::ChangedMeanwhile`] if
 /// it is no longer the process that was shown; those of [`export`], in which case no signal was sent;
 /// [`Code::ClientNotFound`] if there is no `claude` to stop a background session with.
 pub fn kill(
@@ -216,7 +216,7 @@ pub fn kill(
     let table = world.processes.table();
     let clients = clients(&inventory, world.processes);
     let named = narrowed.as_ref().unwrap_or(&inventory);
-    let client = meant(&options.target, named, &clients, &table, world.processes)?;
+    let client = matching_client(&options.target, named, &clients, &table, world.processes)?;
     let caller = KillCaller::of(world.env, &table, std::process::id(), own_uid());
     let rows: Vec<&InventoryRow> = inventory
         .rows
@@ -343,11 +343,12 @@ impl Kill<'_> {
     }
 
     /// Reads the current state of the client.
-    fn look(&self) -> Suspect {
+    fn look(&self) -> KillCandidate {
         let table = self.world.processes.table();
         let KillableClient { pid, token, session, background, .. } = self.client;
-        let suspect = Suspect::look(*pid, token, Some(session), &table, self.world.processes);
-        Suspect { background: *background, ..suspect }
+        let suspect =
+            KillCandidate::inspect_process(*pid, token, Some(session), &table, self.world.processes);
+        KillCandidate { background: *background, ..suspect }
     }
 
     /// Checks whether the client may be ended although no transcript was found. It may if the session is
@@ -452,7 +453,7 @@ impl Kill<'_> {
         }
     }
 
-    fn end(&self, held: &dyn Held, stopped: bool) -> (Result<KillOutcome>, Vec<SentSignal>) {
+    fn end(&self, held: &dyn ProcessHandle, stopped: bool) -> (Result<KillOutcome>, Vec<SentSignal>) {
         // With `/clear` and `/resume` a client switches to another session.
         if let Some(now) = self.session_now().filter(|now| *now != self.client.session) {
             let error = Error::new(
@@ -491,7 +492,7 @@ impl Kill<'_> {
     }
 
     /// Has the daemon end the background session.
-    fn stop(&self, ending: &KillContext<'_>, held: &dyn Held) -> Result<KillOutcome> {
+    fn stop(&self, ending: &KillContext<'_>, held: &dyn ProcessHandle) -> Result<KillOutcome> {
         let suspect = self.look();
         if held.is_gone() || suspect.is_gone() {
             return Ok(KillOutcome::Gone);
@@ -527,7 +528,7 @@ impl Kill<'_> {
         Err(Error::new(Code::Io, format!("`claude stop {job}` did not end it: {}", ended.complaint)))
     }
 
-    fn hold_tools(&self, children: &[KillChild]) -> Vec<(u32, Box<dyn Held + '_>)> {
+    fn hold_tools(&self, children: &[KillChild]) -> Vec<(u32, Box<dyn ProcessHandle + '_>)> {
         let wanted = children.iter().filter(|child| child.fate == ChildFate::Running);
         let processes = self.world.processes;
         wanted
@@ -542,10 +543,10 @@ impl Kill<'_> {
     }
 
     /// Ends the held tool processes and records the fate of each child.
-    fn end_tools(&self, report: &mut KillReport, tools: &[(u32, Box<dyn Held + '_>)]) {
+    fn end_tools(&self, report: &mut KillReport, tools: &[(u32, Box<dyn ProcessHandle + '_>)]) {
         use super::signal::{Signal, SignalResult};
         let clock = self.world.clock;
-        let mut send = |pid: u32, held: &dyn Held, signal: Signal| {
+        let mut send = |pid: u32, held: &dyn ProcessHandle, signal: Signal| {
             let fields = json!({"session": self.client.session, "pid": pid, "signal": signal, "tool": true});
             journal::append(&self.ground.state, clock, "kill-signal", fields);
             if held.signal(signal) == SignalResult::Delivered {
@@ -575,7 +576,7 @@ impl Kill<'_> {
         }
     }
 
-    fn wait_for_all(&self, tools: &[(u32, Box<dyn Held + '_>)]) {
+    fn wait_for_all(&self, tools: &[(u32, Box<dyn ProcessHandle + '_>)]) {
         let clock = self.world.clock;
         let began = clock.since_boot();
         while tools.iter().any(|(_, held)| !held.is_gone())

@@ -75,7 +75,7 @@ pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<Kill
 ///
 /// [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::NothingToDo`] for a session that no process
 /// has open, [`Code::KillRefused`] for a process that is not a client, and those of [`find`].
-pub fn meant(
+pub fn matching_client(
     name: &str,
     inventory: &Inventory<'_>,
     clients: &[KillableClient],

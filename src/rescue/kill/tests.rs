@@ -147,7 +147,7 @@ struct Descriptor {
     serial: u64,
 }
 
-impl Held for Descriptor {
+impl ProcessHandle for Descriptor {
     fn signal(&self, signal: Signal) -> SignalResult {
         let mut state = self.machine.look();
         if state.running.get(&self.pid).is_none_or(|one| one.serial != self.serial) {
@@ -167,9 +167,11 @@ impl ProcessControl for Machine {
         pid: u32,
         _token: &str,
         _processes: &'a dyn Processes,
-    ) -> std::result::Result<Option<Box<dyn Held + 'a>>, String> {
+    ) -> std::result::Result<Option<Box<dyn ProcessHandle + 'a>>, String> {
         let serial = self.one(pid, |one| one.serial);
-        Ok(serial.map(|serial| Box::new(Descriptor { machine: self.clone(), pid, serial }) as Box<dyn Held>))
+        Ok(serial.map(|serial| {
+            Box::new(Descriptor { machine: self.clone(), pid, serial }) as Box<dyn ProcessHandle>
+        }))
     }
 }
 

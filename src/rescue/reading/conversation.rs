@@ -6,14 +6,14 @@
 
 use super::PageFacts;
 use super::entry::{
-    Agent, By, Entry, EventKind, Hunk, PageEvent, PagePrompt, PageToolCall, PageToolResult, Picture,
+    Agent, Entry, EventKind, Hunk, PageEvent, PagePrompt, PageToolCall, PageToolResult, Picture, PromptAuthor,
 };
 use super::redacted::redact_entry;
 use super::shown::{count, grouped, size};
 use super::tool::file_change;
 use crate::claude::record::{Body, parse_line, trim};
 use crate::claude::wording::{
-    AUTOMATED, Author, ClientText, Marks, STATUS_REPORT, author, client_text, own_words,
+    AUTOMATED, Author, AuthorMarks, ClientText, STATUS_REPORT, author, client_text, own_words,
 };
 use crate::clock::{parse_rfc3339, rfc3339};
 use crate::error::{Code, Error, IoContext, Result};
@@ -21,7 +21,7 @@ use crate::fs::open_regular_with_metadata;
 use crate::measure::duration_words;
 use crate::rescue::copy::Progress;
 use crate::session::failure::stop_of;
-use crate::session::search::lines::{Line, Lines};
+use crate::session::search::lines::{Lines, SearchLine};
 use crate::session::search::said::mended;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
@@ -218,11 +218,11 @@ impl<'r, P: Page> Conversation<'r, P> {
         loop {
             match lines.next_line().doing("read", path)? {
                 None => break,
-                Some(Line::TooLong { number }) => {
+                Some(SearchLine::TooLong { number }) => {
                     let detail = format!("it has more than {}", size(LONGEST as u64));
                     self.damaged(&mut thread, number, &detail);
                 }
-                Some(Line::Whole { number, bytes, .. }) => {
+                Some(SearchLine::Whole { number, bytes, .. }) => {
                     self.line(&mut thread, number, bytes);
                     told += bytes.len() as u64 + 1;
                     self.progress.add(bytes.len() as u64 + 1);
@@ -232,7 +232,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         }
         let queued = std::mem::take(&mut thread.queued);
         for (text, at) in queued.into_iter().filter(|(text, _)| !text.is_empty()) {
-            thread.push(prompt(By::Unsent, text, Vec::new(), at), 0);
+            thread.push(prompt(PromptAuthor::Unsent, text, Vec::new(), at), 0);
         }
         self.pass_on(&mut thread, true)?;
         let read = seen.bytes;
@@ -316,7 +316,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         for record in serde_json::Deserializer::from_slice(line).into_iter::<&RawValue>() {
             let Ok(raw) = record else { return Found { whole: false, ..found } };
             if found.records >= known {
-                let Ok(record) = serde_json::from_str::<Record<'_>>(raw.get()) else {
+                let Ok(record) = serde_json::from_str::<PageRecord<'_>>(raw.get()) else {
                     return Found { whole: false, ..found };
                 };
                 if self.record(thread, raw.get(), &record).is_none() {
@@ -335,7 +335,7 @@ impl<'r, P: Page> Conversation<'r, P> {
     }
 
     /// Processes one record; `None` if it cannot be decoded.
-    fn record(&mut self, thread: &mut Thread, raw: &str, record: &Record<'_>) -> Option<()> {
+    fn record(&mut self, thread: &mut Thread, raw: &str, record: &PageRecord<'_>) -> Option<()> {
         let weight = raw.len();
         let at = text(record.timestamp).and_then(|at| parse_rfc3339(&at));
         let side = truth(record.is_sidechain);
@@ -388,7 +388,7 @@ impl<'r, P: Page> Conversation<'r, P> {
     fn moved(
         &mut self,
         thread: &mut Thread,
-        record: &Record<'_>,
+        record: &PageRecord<'_>,
         at: Option<DateTime<Utc>>,
         side: bool,
         failed: bool,
@@ -430,7 +430,7 @@ impl<'r, P: Page> Conversation<'r, P> {
     fn user(
         &mut self,
         thread: &mut Thread,
-        record: &Record<'_>,
+        record: &PageRecord<'_>,
         message: Value,
         at: Option<DateTime<Utc>>,
         weight: usize,
@@ -442,13 +442,13 @@ impl<'r, P: Page> Conversation<'r, P> {
         let mut pictures = Vec::new();
         for block in blocks(message) {
             match block {
-                Block::Text(text) => texts.push(text),
-                Block::Picture(picture) => pictures.push(picture),
-                Block::Result(mut outcome) => {
+                MessageBlock::Text(text) => texts.push(text),
+                MessageBlock::Picture(picture) => pictures.push(picture),
+                MessageBlock::Result(mut outcome) => {
                     outcome.patch = patch(record);
                     thread.outcome(outcome, weight);
                 }
-                Block::Thinking(_) | Block::Call(_) | Block::Other(_) => {}
+                MessageBlock::Thinking(_) | MessageBlock::Call(_) | MessageBlock::Other(_) => {}
             }
         }
         let said = texts.join("\n");
@@ -483,9 +483,9 @@ impl<'r, P: Page> Conversation<'r, P> {
                     format!("{}{}", part("bash-stdout"), part("bash-stderr")),
                 )
             }
-            Author::Client(ClientText::Recovery) => prompt(By::Recovery, said, pictures, at),
-            Author::Client(_) if is_ours(record) => prompt(By::Recovery, said, pictures, at),
-            Author::Client(ClientText::AutoContinuation) => prompt(By::Client, said, pictures, at),
+            Author::Client(ClientText::Recovery) => prompt(PromptAuthor::Recovery, said, pictures, at),
+            Author::Client(_) if is_ours(record) => prompt(PromptAuthor::Recovery, said, pictures, at),
+            Author::Client(ClientText::AutoContinuation) => prompt(PromptAuthor::Client, said, pictures, at),
             Author::Client(ClientText::PluginPrompt) => {
                 let (name, text) = plugin_prompt(record);
                 client(&format!("Prompt of the plugin {name}"), text.unwrap_or(said))
@@ -501,7 +501,9 @@ impl<'r, P: Page> Conversation<'r, P> {
                 | ClientText::CommandCaveat
                 | ClientText::Other,
             ) => client("Note of the client", said),
-            Author::User if thread.depth > 0 || thread.side => prompt(By::Model, said, pictures, at),
+            Author::User if thread.depth > 0 || thread.side => {
+                prompt(PromptAuthor::Model, said, pictures, at)
+            }
             Author::User => {
                 if thread.meanwhile.take().is_some_and(|before| before == said) {
                     return;
@@ -519,13 +521,13 @@ impl<'r, P: Page> Conversation<'r, P> {
                 if thread.depth == 0 {
                     self.totals.turns += 1;
                 }
-                prompt(By::Person, words.to_owned(), pictures, at)
+                prompt(PromptAuthor::Person, words.to_owned(), pictures, at)
             }
         };
         thread.push(entry, weight);
     }
 
-    fn attachment(&mut self, thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
+    fn attachment(&mut self, thread: &mut Thread, record: &PageRecord<'_>, at: Option<DateTime<Utc>>) {
         let Some(attachment) = decoded(record.attachment) else { return };
         if attachment.get("type").and_then(Value::as_str) != Some("queued_command") {
             return;
@@ -533,7 +535,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         let content = attachment.get("prompt").cloned().unwrap_or(Value::Null);
         let mut said = Vec::new();
         for block in of_content(content) {
-            if let Block::Text(text) = block {
+            if let MessageBlock::Text(text) = block {
                 said.push(text);
             }
         }
@@ -541,10 +543,10 @@ impl<'r, P: Page> Conversation<'r, P> {
         if said.trim().is_empty() {
             return;
         }
-        let marks = Marks {
+        let marks = AuthorMarks {
             meta: attachment.get("isMeta").and_then(Value::as_bool) == Some(true),
             origin: attachment.pointer("/origin/kind").and_then(Value::as_str),
-            ..Marks::default()
+            ..AuthorMarks::default()
         };
         let entry = match author(marks, &said) {
             Author::Client(_) => Entry::Client { label: "Note of the client".into(), text: said },
@@ -554,7 +556,7 @@ impl<'r, P: Page> Conversation<'r, P> {
                 }
                 thread.queued.retain(|(text, _)| text.trim() != said.trim());
                 thread.meanwhile = Some(said.clone());
-                prompt(By::Meanwhile, said, Vec::new(), at)
+                prompt(PromptAuthor::Meanwhile, said, Vec::new(), at)
             }
         };
         thread.push(entry, 0);
@@ -563,7 +565,7 @@ impl<'r, P: Page> Conversation<'r, P> {
     fn assistant(
         &mut self,
         thread: &mut Thread,
-        record: &Record<'_>,
+        record: &PageRecord<'_>,
         raw: &str,
         message: Value,
         at: Option<DateTime<Utc>>,
@@ -578,22 +580,22 @@ impl<'r, P: Page> Conversation<'r, P> {
         let synthetic = message.get("model").and_then(Value::as_str) == Some("<synthetic>");
         for block in blocks(message) {
             match block {
-                Block::Text(text) if text.trim().is_empty() => {}
-                Block::Text(text) if synthetic => {
+                MessageBlock::Text(text) if text.trim().is_empty() => {}
+                MessageBlock::Text(text) if synthetic => {
                     thread.push(Entry::Client { label: "Note of the client".into(), text }, weight);
                 }
-                Block::Text(text) => thread.push(Entry::Answer { text, at }, weight),
-                Block::Thinking(text) => thread.push(Entry::Thinking(text), weight),
-                Block::Call(call) => {
+                MessageBlock::Text(text) => thread.push(Entry::Answer { text, at }, weight),
+                MessageBlock::Thinking(text) => thread.push(Entry::Thinking(text), weight),
+                MessageBlock::Call(call) => {
                     self.totals.calls += 1;
                     thread.push(Entry::Call(call), weight);
                 }
-                Block::Result(outcome) => thread.outcome(outcome, weight),
-                Block::Picture(picture) => {
+                MessageBlock::Result(outcome) => thread.outcome(outcome, weight),
+                MessageBlock::Picture(picture) => {
                     let detail = format!("{}, {}", picture.media, size(picture.bytes()));
                     thread.push(event(EventKind::Notice, "A picture", detail, at), 0);
                 }
-                Block::Other(kind) => {
+                MessageBlock::Other(kind) => {
                     let title = format!("A part of the answer is not shown: {kind}");
                     thread.push(event(EventKind::Damage, &title, String::new(), at), 0);
                 }
@@ -676,7 +678,7 @@ fn event(kind: EventKind, title: &str, detail: String, at: Option<DateTime<Utc>>
     Entry::Event(PageEvent { kind, title: title.to_owned(), detail, at })
 }
 
-fn note_chain(thread: &mut Thread, record: &Record<'_>) {
+fn note_chain(thread: &mut Thread, record: &PageRecord<'_>) {
     // Records of a subagent inside the main transcript form a chain of their own.
     let aside = thread.depth == 0 && truth(record.is_sidechain);
     if let Some(uuid) = text(record.uuid).filter(|_| !aside) {
@@ -684,7 +686,7 @@ fn note_chain(thread: &mut Thread, record: &Record<'_>) {
     }
 }
 
-fn system(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
+fn system(thread: &mut Thread, record: &PageRecord<'_>, at: Option<DateTime<Utc>>) {
     let content = text(record.content).unwrap_or_default();
     let number = |raw: Option<&RawValue>| raw.and_then(|raw| raw.get().parse::<f64>().ok());
     match text(record.subtype).as_deref().unwrap_or_default() {
@@ -755,7 +757,7 @@ fn system(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
 /// Undecoded fields of a record, so that an unknown form of one field does not affect the others.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record<'a> {
+struct PageRecord<'a> {
     #[serde(rename = "type", borrow)]
     kind: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -819,7 +821,7 @@ fn decoded(raw: Option<&RawValue>) -> Option<Value> {
     raw.map_or(Some(Value::Null), |raw| serde_json::from_str(raw.get()).ok())
 }
 
-fn text_of_origin(record: &Record<'_>) -> Option<String> {
+fn text_of_origin(record: &PageRecord<'_>) -> Option<String> {
     #[derive(Deserialize)]
     struct Origin {
         kind: Option<String>,
@@ -828,10 +830,10 @@ fn text_of_origin(record: &Record<'_>) -> Option<String> {
 }
 
 /// Returns who wrote a record with the user role and this text.
-fn author_of(record: &Record<'_>, said: &str) -> Author {
+fn author_of(record: &PageRecord<'_>, said: &str) -> Author {
     let origin = text_of_origin(record);
     let (source, turn) = (text(record.prompt_source), text(record.turn_origin));
-    let marks = Marks {
+    let marks = AuthorMarks {
         meta: truth(record.is_meta),
         compact_summary: truth(record.is_compact_summary),
         plugin_prompt: record.plugin_prompt.is_some(),
@@ -843,7 +845,7 @@ fn author_of(record: &Record<'_>, said: &str) -> Author {
 }
 
 /// Returns the name of the plugin that submitted a prompt, and the plugin's text.
-fn plugin_prompt(record: &Record<'_>) -> (String, Option<String>) {
+fn plugin_prompt(record: &PageRecord<'_>) -> (String, Option<String>) {
     let value = |raw: Option<&RawValue>, key: &str| {
         let value = decoded(raw)?;
         value.get(key).and_then(Value::as_str).map(str::to_owned)
@@ -853,7 +855,7 @@ fn plugin_prompt(record: &Record<'_>) -> (String, Option<String>) {
 }
 
 /// Tracks the prompts queued during a turn. Those left at the end were never sent.
-fn queue_operation(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime<Utc>>) {
+fn queue_operation(thread: &mut Thread, record: &PageRecord<'_>, at: Option<DateTime<Utc>>) {
     let content = text(record.content).unwrap_or_default();
     match text(record.operation).as_deref() {
         Some("enqueue") => {
@@ -870,17 +872,17 @@ fn queue_operation(thread: &mut Thread, record: &Record<'_>, at: Option<DateTime
     }
 }
 
-fn prompt(by: By, text: String, pictures: Vec<Picture>, at: Option<DateTime<Utc>>) -> Entry {
+fn prompt(by: PromptAuthor, text: String, pictures: Vec<Picture>, at: Option<DateTime<Utc>>) -> Entry {
     Entry::Prompt(PagePrompt { by, text, pictures, at })
 }
 
 /// Returns whether this tool wrote the prompt to continue the session.
-fn is_ours(record: &Record<'_>) -> bool {
+fn is_ours(record: &PageRecord<'_>) -> bool {
     record.message.is_some_and(|raw| [AUTOMATED, STATUS_REPORT].iter().any(|ours| raw.get().contains(ours)))
 }
 
 /// Returns the changes that a tool made to a file.
-fn patch(record: &Record<'_>) -> Option<Vec<Hunk>> {
+fn patch(record: &PageRecord<'_>) -> Option<Vec<Hunk>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Result {
@@ -889,7 +891,7 @@ fn patch(record: &Record<'_>) -> Option<Vec<Hunk>> {
     serde_json::from_str::<Result>(record.tool_use_result?.get()).ok().map(|result| result.structured_patch)
 }
 
-enum Block {
+enum MessageBlock {
     Text(String),
     Thinking(String),
     Picture(Picture),
@@ -898,36 +900,36 @@ enum Block {
     Other(String),
 }
 
-fn blocks(mut message: Value) -> Vec<Block> {
+fn blocks(mut message: Value) -> Vec<MessageBlock> {
     of_content(message.get_mut("content").map(Value::take).unwrap_or_default())
 }
 
-fn of_content(content: Value) -> Vec<Block> {
+fn of_content(content: Value) -> Vec<MessageBlock> {
     match content {
-        Value::String(text) => vec![Block::Text(text)],
+        Value::String(text) => vec![MessageBlock::Text(text)],
         Value::Array(blocks) => blocks.into_iter().filter_map(block).collect(),
         _ => Vec::new(),
     }
 }
 
-fn block(mut block: Value) -> Option<Block> {
+fn block(mut block: Value) -> Option<MessageBlock> {
     let mut take = |key: &str| match block.get_mut(key).map(Value::take) {
         Some(Value::String(text)) => text,
         _ => String::new(),
     };
     let kind = take("type");
     Some(match kind.as_str() {
-        "text" => Block::Text(take("text")),
+        "text" => MessageBlock::Text(take("text")),
         "thinking" => {
             let thinking = take("thinking");
             if thinking.trim().is_empty() {
                 return None;
             }
-            Block::Thinking(thinking)
+            MessageBlock::Thinking(thinking)
         }
-        "redacted_thinking" => Block::Thinking("(kept back by the API)".into()),
-        "image" => Block::Picture(picture(&mut block)),
-        kind if kind.ends_with("tool_use") => Block::Call(PageToolCall {
+        "redacted_thinking" => MessageBlock::Thinking("(kept back by the API)".into()),
+        "image" => MessageBlock::Picture(picture(&mut block)),
+        kind if kind.ends_with("tool_use") => MessageBlock::Call(PageToolCall {
             id: take("id"),
             name: take("name"),
             input: block.get_mut("input").map(Value::take).unwrap_or_default(),
@@ -942,22 +944,22 @@ fn block(mut block: Value) -> Option<Block> {
             let mut texts = Vec::new();
             for inner in of_result(content) {
                 match inner {
-                    Block::Text(text) => texts.push(text),
-                    Block::Picture(picture) => outcome.pictures.push(picture),
-                    Block::Other(kind) => texts.push(format!("({kind})")),
-                    Block::Thinking(_) | Block::Call(_) | Block::Result(_) => {}
+                    MessageBlock::Text(text) => texts.push(text),
+                    MessageBlock::Picture(picture) => outcome.pictures.push(picture),
+                    MessageBlock::Other(kind) => texts.push(format!("({kind})")),
+                    MessageBlock::Thinking(_) | MessageBlock::Call(_) | MessageBlock::Result(_) => {}
                 }
             }
             outcome.text = texts.join("\n");
-            Block::Result(outcome)
+            MessageBlock::Result(outcome)
         }
         "" => return None,
-        _ => Block::Other(kind),
+        _ => MessageBlock::Other(kind),
     })
 }
 
 /// Parses the content of a tool result. A result inside a result is not parsed, which bounds the nesting.
-fn of_result(content: Value) -> Vec<Block> {
+fn of_result(content: Value) -> Vec<MessageBlock> {
     match content {
         Value::Array(blocks) => blocks
             .into_iter()
@@ -970,15 +972,15 @@ fn of_result(content: Value) -> Vec<Block> {
                             .and_then(|text| text.as_str().map(str::to_owned))
                             .unwrap_or_default()
                     };
-                    Some(Block::Text(format!("{} {}", word("title"), word("url"))))
+                    Some(MessageBlock::Text(format!("{} {}", word("title"), word("url"))))
                 }
-                Some(kind) => Some(Block::Other(kind.to_owned())),
+                Some(kind) => Some(MessageBlock::Other(kind.to_owned())),
                 None => None,
             })
             .collect(),
         Value::Null => Vec::new(),
-        Value::String(text) => vec![Block::Text(text)],
-        other => vec![Block::Text(serde_json::to_string_pretty(&other).unwrap_or_default())],
+        Value::String(text) => vec![MessageBlock::Text(text)],
+        other => vec![MessageBlock::Text(serde_json::to_string_pretty(&other).unwrap_or_default())],
     }
 }
 

@@ -26,7 +26,7 @@ pub enum Entry {
 
 #[derive(Debug)]
 pub struct PagePrompt {
-    pub by: By,
+    pub by: PromptAuthor,
     pub text: String,
     pub pictures: Vec<Picture>,
     pub at: Option<DateTime<Utc>>,
@@ -34,7 +34,7 @@ pub struct PagePrompt {
 
 /// Who wrote a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum PromptAuthor {
     /// The user, or a program that the user started.
     Person,
     /// The user, during a turn.
@@ -49,7 +49,7 @@ pub enum By {
     Model,
 }
 
-impl By {
+impl PromptAuthor {
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {

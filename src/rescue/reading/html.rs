@@ -6,7 +6,9 @@
 
 use super::PageFacts;
 use super::conversation::{Page, Totals, clock, machine};
-use super::entry::{Agent, By, Entry, PageEvent, PagePrompt, PageToolCall, PageToolResult, Picture};
+use super::entry::{
+    Agent, Entry, PageEvent, PagePrompt, PageToolCall, PageToolResult, Picture, PromptAuthor,
+};
 use super::prose::{escape, escape_visible, render};
 use super::shown::{ShortenedText, count, grouped, line_of, made_visible, size};
 use super::syntax::Grammar;
@@ -207,14 +209,14 @@ impl<W: Write> Html<W> {
                 "<section class=\"turn\" id=\"t{number}\" aria-labelledby=\"h{number}\"><header><h2 id=\"h{number}\"><a href=\"#t{number}\">Turn {}</a></h2>",
                 grouped(number)
             );
-            let by = if prompt.by == By::Person { "User" } else { prompt.by.words() };
+            let by = if prompt.by == PromptAuthor::Person { "User" } else { prompt.by.words() };
             let _ = write!(self.buffer, "<span>{by}</span>");
             time(prompt.at, &mut self.buffer);
             self.buffer.push_str("</header>");
             let words =
                 if prompt.text.trim().is_empty() { "(a picture)".into() } else { line_of(&prompt.text, 90) };
             let number = grouped(number);
-            self.tell(&format!("t{}", self.turn), "turn", &number, &words, prompt.at);
+            self.add_timeline_entry(&format!("t{}", self.turn), "turn", &number, &words, prompt.at);
         }
         self.buffer.push_str("<div class=\"said\">");
         self.words(&shown);
@@ -438,7 +440,7 @@ impl<W: Write> Html<W> {
     }
 
     /// Line numbers are attributes, so that copying a change copies its text only.
-    fn diff(&mut self, grammar: Option<&Grammar>, lines: &[tool::Line]) {
+    fn diff(&mut self, grammar: Option<&Grammar>, lines: &[tool::DiffLine]) {
         self.buffer.push_str("<pre class=\"diff\">");
         for line in lines {
             let (tag, mark) = match line.kind {
@@ -491,7 +493,7 @@ impl<W: Write> Html<W> {
         self.marks += 1;
         let (mark, kind) = (self.marks, event.kind.as_str());
         if self.depth == 0 && event.kind.is_in_timeline() {
-            self.tell(&format!("e{mark}"), kind, "·", &line_of(&event.title, 90), event.at);
+            self.add_timeline_entry(&format!("e{mark}"), kind, "·", &line_of(&event.title, 90), event.at);
         }
         let _ = write!(self.buffer, "<div class=\"event {kind}\" id=\"e{mark}\"><p><strong>");
         escape(&line_of(&event.title, 600), &mut self.buffer);
@@ -509,7 +511,14 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</div>");
     }
 
-    fn tell(&mut self, id: &str, class: &str, number: &str, words: &str, at: Option<DateTime<Utc>>) {
+    fn add_timeline_entry(
+        &mut self,
+        id: &str,
+        class: &str,
+        number: &str,
+        words: &str,
+        at: Option<DateTime<Utc>>,
+    ) {
         if self.timeline.len() > TIMELINE {
             self.timeline_left += 1;
             return;

@@ -19,7 +19,7 @@ use crate::report::inventory::{Inventory, InventoryRow, ReportContext};
 use crate::report::session::Session;
 use crate::report::words::state_words;
 use crate::rescue::copy::Progress;
-use crate::rescue::export::{Failure, Selection, ensure_elsewhere, unread};
+use crate::rescue::export::{ExportFailure, Selection, ensure_elsewhere, unread};
 use crate::session::belongings::{self, SessionFileKind};
 use crate::session::files::is_subagent;
 use crate::session::state::State;
@@ -218,7 +218,7 @@ pub struct ReadingReport {
     #[serde(serialize_with = "crate::fs::lossy_or_null")]
     pub index: Option<PathBuf>,
     /// Sessions that failed, each with its error.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<ExportFailure>,
     /// Total size of all pages, in bytes.
     pub bytes: u64,
 }
@@ -253,10 +253,10 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
     }
     let mut plans = Vec::new();
     for row in rows {
-        match Plan::of(&inventory, row, options.redact) {
+        match PagePlan::of(&inventory, row, options.redact) {
             Ok(plan) => plans.push(plan),
             Err(error) if named => return Err(error),
-            Err(error) => report.failures.push(Failure::of(row.found.id(), error)),
+            Err(error) => report.failures.push(ExportFailure::of(row.found.id(), error)),
         }
     }
     let of_kept = kept.iter().map(|entry| entry.conversation().unwrap_or_default());
@@ -265,9 +265,9 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
         ensure_dir(&target.dir)?;
         sweep(&target);
     }
-    let write = |plan: &Plan<'_>| {
+    let write = |plan: &PagePlan<'_>| {
         if options.dry_run {
-            return Ok(plan.told(&target, options));
+            return Ok(plan.planned_page(&target, options));
         }
         let written = plan.carry_out(world, &target, options, progress);
         let (event, fields) = match &written {
@@ -294,20 +294,20 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
                 report.pages.push(page);
             }
             Err(error) if named => return Err(error),
-            Err(error) => report.failures.push(Failure::of(plan.row.found.id(), error)),
+            Err(error) => report.failures.push(ExportFailure::of(plan.row.found.id(), error)),
         }
     }
     drop(plans);
     for entry in kept {
         inventory.close_kept();
         let row = inventory.read_kept_of(&entry.session);
-        let plan = row.and_then(|row| Plan::of(&inventory, row, options.redact));
+        let plan = row.and_then(|row| PagePlan::of(&inventory, row, options.redact));
         match plan.and_then(|plan| Ok((write(&plan)?, plan.index_row()))) {
             Ok((page, row)) => {
                 index.push((page.path.clone(), row));
                 report.pages.push(page);
             }
-            Err(error) => report.failures.push(Failure::of(&entry.session, error)),
+            Err(error) => report.failures.push(ExportFailure::of(&entry.session, error)),
         }
     }
     // No index in the state directory: it would retain the titles of sessions that are forgotten later.
@@ -390,7 +390,7 @@ impl Target {
     }
 }
 
-struct Plan<'r> {
+struct PagePlan<'r> {
     row: &'r InventoryRow,
     /// Path of the transcript in Claude Code's directory, even if it is gone.
     transcript: PathBuf,
@@ -403,7 +403,7 @@ struct Plan<'r> {
     bytes: u64,
 }
 
-impl<'r> Plan<'r> {
+impl<'r> PagePlan<'r> {
     fn of(inventory: &Inventory<'_>, row: &'r InventoryRow, redact: bool) -> Result<Self> {
         let home = inventory.files_of(row);
         let (files, _) = belongings::of(home, &row.found, None)?;
@@ -457,7 +457,7 @@ impl<'r> Plan<'r> {
     }
 
     /// Describes the page before it is written.
-    fn told(&self, target: &Target, options: &ReadingOptions) -> PublishedPage {
+    fn planned_page(&self, target: &Target, options: &ReadingOptions) -> PublishedPage {
         let path = target.dir.join(target.name("<time>", self.row.found.id(), options.format));
         PublishedPage {
             session: self.row.found.id().to_owned(),
@@ -492,7 +492,7 @@ impl<'r> Plan<'r> {
         drop(body);
         unfinished.file.sync_all().doing("write", &unfinished.path)?;
         let length = unfinished.file.metadata().doing("read", &unfinished.path)?.len();
-        let told = self.told(target, options);
+        let told = self.planned_page(target, options);
         let path = unfinished.publish(&target.dir, &name, target.name.is_some(), options.force)?;
         Ok(PublishedPage {
             path,

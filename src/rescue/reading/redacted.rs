@@ -129,7 +129,7 @@ mod tests {
             outcome: Some(outcome()),
         };
         let prompt = PagePrompt {
-            by: super::super::entry::By::Person,
+            by: super::super::entry::PromptAuthor::Person,
             text: TOKEN.into(),
             pictures: Vec::new(),
             at: None,

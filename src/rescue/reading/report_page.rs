@@ -324,13 +324,13 @@ fn draw(row: &ReportRow<'_>, from: DateTime<Utc>, to: DateTime<Utc>, page: &mut 
     }
     page.push_str("</svg><ul>");
     for stop in &row.stops {
-        tell(stop, page);
+        write_stop(stop, page);
     }
     page.push_str("</ul></section>\n");
 }
 
 /// Describes one stop in words.
-fn tell(stop: &IncidentAccount, page: &mut String) {
+fn write_stop(stop: &IncidentAccount, page: &mut String) {
     let _ = write!(
         page,
         "<li class=\"{}\"><p>{} <strong>",

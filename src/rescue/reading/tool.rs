@@ -22,7 +22,7 @@ pub enum ToolPart {
         text: ShortenedText,
     },
     Diff {
-        lines: Vec<Line>,
+        lines: Vec<DiffLine>,
         /// Number of lines that are not shown.
         left: usize,
     },
@@ -32,7 +32,7 @@ pub enum ToolPart {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct DiffLine {
     pub kind: LineKind,
     pub text: String,
     /// Line number in the old file, from 1, if the record has it.
@@ -40,7 +40,7 @@ pub struct Line {
     pub new: Option<u64>,
 }
 
-impl Line {
+impl DiffLine {
     fn unnumbered(kind: LineKind, text: &str) -> Self {
         Self { kind, text: text.to_owned(), old: None, new: None }
     }
@@ -227,7 +227,7 @@ fn edits(input: &Map<String, Value>) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Returns the diff between an old and a new text.
-fn replaced(old: &str, new: &str) -> Vec<Line> {
+fn replaced(old: &str, new: &str) -> Vec<DiffLine> {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let before = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
     let after = old[before..]
@@ -236,8 +236,8 @@ fn replaced(old: &str, new: &str) -> Vec<Line> {
         .zip(new[before..].iter().rev())
         .take_while(|(one, other)| one == other)
         .count();
-    let line = |kind: LineKind| move |text: &&str| Line::unnumbered(kind, text);
-    let mut lines: Vec<Line> = old[..before].iter().map(line(LineKind::Same)).collect();
+    let line = |kind: LineKind| move |text: &&str| DiffLine::unnumbered(kind, text);
+    let mut lines: Vec<DiffLine> = old[..before].iter().map(line(LineKind::Same)).collect();
     lines.extend(old[before..old.len() - after].iter().map(line(LineKind::Removed)));
     lines.extend(new[before..new.len() - after].iter().map(line(LineKind::Added)));
     lines.extend(old[old.len() - after..].iter().map(line(LineKind::Same)));
@@ -245,8 +245,9 @@ fn replaced(old: &str, new: &str) -> Vec<Line> {
 }
 
 /// Returns the diff of a new file.
-fn created(content: &str) -> Vec<Line> {
-    let numbered = |(line, number)| Line { new: Some(number), ..Line::unnumbered(LineKind::Added, line) };
+fn created(content: &str) -> Vec<DiffLine> {
+    let numbered =
+        |(line, number)| DiffLine { new: Some(number), ..DiffLine::unnumbered(LineKind::Added, line) };
     content.lines().zip(1..).map(numbered).collect()
 }
 
@@ -264,7 +265,7 @@ fn patched(patch: &[Hunk]) -> ToolPart {
     for hunk in patch {
         let place =
             format!("@@ -{},{} +{},{} @@", hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines);
-        lines.push(Line::unnumbered(LineKind::Place, &place));
+        lines.push(DiffLine::unnumbered(LineKind::Place, &place));
         let (mut old, mut new) = (hunk.old_start, hunk.new_start);
         for line in &hunk.lines {
             let kind = kind_of(line);
@@ -274,13 +275,13 @@ fn patched(patch: &[Hunk]) -> ToolPart {
             // The numbers come from the transcript, so they must not overflow.
             old = old.saturating_add(u64::from(before.is_some()));
             new = new.saturating_add(u64::from(after.is_some()));
-            lines.push(Line { kind, text, old: before, new: after });
+            lines.push(DiffLine { kind, text, old: before, new: after });
         }
     }
     diff(lines)
 }
 
-fn diff(mut lines: Vec<Line>) -> ToolPart {
+fn diff(mut lines: Vec<DiffLine>) -> ToolPart {
     let left = lines.len().saturating_sub(DIFF);
     lines.truncate(DIFF);
     for line in &mut lines {

@@ -59,7 +59,7 @@ pub fn examine(content: &RawValue) -> (Vec<Fault>, Tools) {
     let mut faults = Vec::new();
     let mut tools = Tools::default();
     for block in items(content).unwrap_or_default() {
-        let Some(block) = Block::of(block) else { continue };
+        let Some(block) = RepairBlock::of(block) else { continue };
         match block.kind.as_str() {
             "tool_use" => tools.calls.extend(block.id.and_then(string)),
             "tool_result" => tools.results.extend(block.tool_use_id.and_then(string)),
@@ -77,14 +77,14 @@ pub fn treated(content: &RawValue, treatment: Treatment<'_>) -> Option<String> {
     let mut changed = false;
     let mut kept = Vec::new();
     for raw in items(content)? {
-        let Some(block) = Block::of(raw) else {
+        let Some(block) = RepairBlock::of(raw) else {
             kept.push(raw.get().to_owned());
             continue;
         };
         match block.treated(raw, treatment) {
-            Treated::Same => kept.push(raw.get().to_owned()),
-            Treated::Gone => changed = true,
-            Treated::As(text) => {
+            BlockTreatment::Same => kept.push(raw.get().to_owned()),
+            BlockTreatment::Gone => changed = true,
+            BlockTreatment::As(text) => {
                 changed = true;
                 kept.push(text);
             }
@@ -93,13 +93,13 @@ pub fn treated(content: &RawValue, treatment: Treatment<'_>) -> Option<String> {
     changed.then(|| format!("[{}]", kept.join(",")))
 }
 
-enum Treated {
+enum BlockTreatment {
     Same,
     Gone,
     As(String),
 }
 
-struct Block<'a> {
+struct RepairBlock<'a> {
     kind: String,
     id: Option<&'a RawValue>,
     tool_use_id: Option<&'a RawValue>,
@@ -111,7 +111,7 @@ struct Block<'a> {
     text: Option<&'a RawValue>,
 }
 
-impl<'a> Block<'a> {
+impl<'a> RepairBlock<'a> {
     fn of(raw: &'a RawValue) -> Option<Self> {
         let keys =
             ["type", "id", "tool_use_id", "input", "thinking", "signature", "content", "source", "text"];
@@ -144,7 +144,7 @@ impl<'a> Block<'a> {
                     return;
                 }
                 for part in items(content).unwrap_or_default() {
-                    let Some(part) = Block::of(part) else { continue };
+                    let Some(part) = RepairBlock::of(part) else { continue };
                     faults.extend(part.image());
                     faults.extend(part.text.and_then(too_large).map(Fault::Result));
                 }
@@ -173,7 +173,7 @@ impl<'a> Block<'a> {
     }
 
     fn count_images(&self, (count, size): &mut (u64, u64)) {
-        let mut add = |block: &Block<'_>| {
+        let mut add = |block: &RepairBlock<'_>| {
             if let Some(length) = block.image_size().filter(|length| *length <= LARGEST_IMAGE) {
                 *count += 1;
                 *size += length as u64;
@@ -182,14 +182,14 @@ impl<'a> Block<'a> {
         add(self);
         if let Some(content) = self.content.filter(|_| self.kind == "tool_result") {
             for part in items(content).unwrap_or_default() {
-                if let Some(part) = Block::of(part) {
+                if let Some(part) = RepairBlock::of(part) {
                     add(&part);
                 }
             }
         }
     }
 
-    fn treated(&self, raw: &RawValue, treatment: Treatment<'_>) -> Treated {
+    fn treated(&self, raw: &RawValue, treatment: Treatment<'_>) -> BlockTreatment {
         let mut text = None;
         let renamed = |id: Option<&RawValue>| {
             let id = id.and_then(string)?;
@@ -209,35 +209,36 @@ impl<'a> Block<'a> {
         }
         match text.and_then(|text| RawValue::from_string(text).ok()) {
             None => self.without_faults(raw, treatment),
-            Some(now) => match Block::of(&now).map(|block| block.without_faults(&now, treatment)) {
-                Some(Treated::As(text)) => Treated::As(text),
-                Some(Treated::Gone) => Treated::Gone,
-                Some(Treated::Same) | None => Treated::As(now.get().to_owned()),
+            Some(now) => match RepairBlock::of(&now).map(|block| block.without_faults(&now, treatment)) {
+                Some(BlockTreatment::As(text)) => BlockTreatment::As(text),
+                Some(BlockTreatment::Gone) => BlockTreatment::Gone,
+                Some(BlockTreatment::Same) | None => BlockTreatment::As(now.get().to_owned()),
             },
         }
     }
 
-    fn without_faults(&self, raw: &RawValue, treatment: Treatment<'_>) -> Treated {
+    fn without_faults(&self, raw: &RawValue, treatment: Treatment<'_>) -> BlockTreatment {
         let mut found = Vec::new();
         self.faults(&mut found);
         if self.kind == "tool_result" && treatment.as_text {
-            return Treated::As(self.as_text());
+            return BlockTreatment::As(self.as_text());
         }
         if found.is_empty() || !treatment.faults {
-            return Treated::Same;
+            return BlockTreatment::Same;
         }
         match self.kind.as_str() {
-            "thinking" => Treated::Gone,
-            "image" => Treated::As(image_note(&found)),
+            "thinking" => BlockTreatment::Gone,
+            "image" => BlockTreatment::As(image_note(&found)),
             "tool_use" => {
                 let was = self
                     .input
                     .map_or(Value::Null, |input| serde_json::from_str(input.get()).unwrap_or(Value::Null));
                 replaced(raw.get(), "input", &json!({"input": was}).to_string())
-                    .map_or(Treated::Same, Treated::As)
+                    .map_or(BlockTreatment::Same, BlockTreatment::As)
             }
-            _ => self.content.map_or(Treated::Same, |content| {
-                replaced(raw.get(), "content", &smaller(content)).map_or(Treated::Same, Treated::As)
+            _ => self.content.map_or(BlockTreatment::Same, |content| {
+                replaced(raw.get(), "content", &smaller(content))
+                    .map_or(BlockTreatment::Same, BlockTreatment::As)
             }),
         }
     }
@@ -287,7 +288,7 @@ fn without_images(text: &str) -> Option<String> {
         "tool_result" => {
             let mut any = false;
             let parts = items(content?)?.into_iter().map(|part| {
-                let image = Block::of(part).is_some_and(|part| part.kind == "image");
+                let image = RepairBlock::of(part).is_some_and(|part| part.kind == "image");
                 any |= image;
                 if image { note() } else { part.get().to_owned() }
             });
@@ -304,7 +305,7 @@ fn smaller(content: &RawValue) -> String {
         return cut(content);
     }
     let parts = items(content).unwrap_or_default().into_iter().map(|raw| {
-        let Some(part) = Block::of(raw) else { return raw.get().to_owned() };
+        let Some(part) = RepairBlock::of(raw) else { return raw.get().to_owned() };
         if let Some(fault) = part.image() {
             return image_note(&[fault]);
         }

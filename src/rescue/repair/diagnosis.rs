@@ -7,10 +7,11 @@
 
 use super::content::{Fault, KEPT_RESULT, examine};
 use super::links::{
-    Branch, Broken, Link, LinkRepairPlan, LinkedRecordKind, Lost, Name, Preserved, RepairScope, Talk, plan,
+    Branch, Broken, ConversationRecords, Link, LinkRepairPlan, LinkedRecordKind, LostRecordKind,
+    PreservedRange, RecordIdSource, RepairScope, plan,
 };
 use super::outline::outline_of;
-use super::pieces::{Piece, Pieces, fields, string};
+use super::pieces::{LinePiece, Pieces, fields, string};
 use crate::clock::parse_rfc3339;
 use crate::text::{on_one_line, sanitised};
 use serde::Serialize;
@@ -424,7 +425,7 @@ struct Reuse {
 struct Survey {
     subagent: bool,
     found: Diagnosis,
-    talk: Talk,
+    talk: ConversationRecords,
     /// Index of the record of a call, by hash of its tool id; the last one if there are several.
     called: HashMap<u64, u32>,
     /// Calls that have no result so far.
@@ -464,7 +465,7 @@ impl Survey {
         let mut survey = Self {
             subagent: reading.subagent,
             found: Diagnosis::default(),
-            talk: Talk::default(),
+            talk: ConversationRecords::default(),
             called: HashMap::new(),
             unanswered: HashMap::new(),
             answered: HashSet::new(),
@@ -590,11 +591,11 @@ impl Survey {
         let mut number = 0;
         for piece in &pieces.list {
             match piece {
-                Piece::Record(text) => {
+                LinePiece::Record(text) => {
                     self.record(line, number, text);
                     number = number.saturating_add(1);
                 }
-                Piece::Torn(text) => {
+                LinePiece::Torn(text) => {
                     if let Some(parent) = parent_of_torn(text) {
                         self.talk.torn.entry(self.talk.links.len()).or_default().push(parent);
                     }
@@ -888,7 +889,7 @@ impl Survey {
     }
 
     /// Determines the repairs for the conversation as a whole.
-    fn outlook(&mut self, scope: RepairScope) -> Outlook {
+    fn outlook(&mut self, scope: RepairScope) -> ConversationRepair {
         let called = &self.called;
         self.talk.unpaired.results.retain(|(_, tool)| !called.contains_key(&hash(tool)));
         let mut calls: Vec<(usize, String)> = self.unanswered.drain().map(|(_, call)| call).collect();
@@ -915,7 +916,7 @@ impl Survey {
         }
         let plan = outline;
         let images = self.too_many_images(&plan);
-        Outlook { plan, renames, images }
+        ConversationRepair { plan, renames, images }
     }
 
     /// Returns the calls that need a new id: those that the client sends together with another of the same
@@ -1023,7 +1024,7 @@ impl Survey {
         self.found.harms = plan.harms;
         self.found.foreign = std::mem::take(&mut self.foreign);
         let links = &self.talk.links;
-        let mut place = Placing { links, plan, lines, names: BTreeMap::new() };
+        let mut place = LinkEditPlanner { links, plan, lines, names: BTreeMap::new() };
         let mut findings = place.findings(&mut self.found)?;
         for (reuse, name) in &outlook.renames {
             let reuse = &self.reuses[*reuse];
@@ -1094,7 +1095,8 @@ impl Survey {
         }
         if let Some(leaf) = leaf {
             let session = place.key(leaf, "sessionId")?;
-            self.found.end = Some(EndRecord { leaf: place.name(&Name::Of(leaf), (false, leaf))?, session });
+            self.found.end =
+                Some(EndRecord { leaf: place.name(&RecordIdSource::Of(leaf), (false, leaf))?, session });
             self.found.put_in += 1;
         }
         let mut branches = Vec::new();
@@ -1152,7 +1154,7 @@ impl Survey {
 }
 
 /// Repairs for the conversation as a whole.
-struct Outlook {
+struct ConversationRepair {
     plan: LinkRepairPlan,
     /// Indices of reuses, and their new ids.
     renames: Vec<(usize, String)>,
@@ -1176,11 +1178,11 @@ fn parent_of_torn(text: &str) -> Option<u64> {
 }
 
 /// Reads which records a compaction preserved.
-fn preserved(text: &str, boundary: usize) -> Option<Preserved> {
+fn preserved(text: &str, boundary: usize) -> Option<PreservedRange> {
     let [data] = fields(text, ["compactMetadata"])?;
     let [segment] = fields(data?.get(), ["preservedSegment"])?;
     let [head, tail, anchor] = fields(segment?.get(), ["headUuid", "tailUuid", "anchorUuid"])?;
-    Some(Preserved { boundary, head: hash_of(head), tail: hash_of(tail), anchor: hash_of(anchor) })
+    Some(PreservedRange { boundary, head: hash_of(head), tail: hash_of(tail), anchor: hash_of(anchor) })
 }
 
 fn root(groups: &mut [usize], index: usize) -> usize {
@@ -1260,7 +1262,7 @@ fn line_numbers<R: Read + Seek>(
 }
 
 /// Turns a plan for the links into edits.
-struct Placing<'a, R> {
+struct LinkEditPlanner<'a, R> {
     links: &'a [Link],
     plan: &'a LinkRepairPlan,
     lines: &'a mut TranscriptLines<R>,
@@ -1268,7 +1270,7 @@ struct Placing<'a, R> {
     names: BTreeMap<(bool, usize), String>,
 }
 
-impl<R: Read + Seek> Placing<'_, R> {
+impl<R: Read + Seek> LinkEditPlanner<'_, R> {
     fn findings(&mut self, found: &mut Diagnosis) -> std::io::Result<Vec<Finding>> {
         let mut findings = Vec::new();
         let plan = self.plan;
@@ -1336,7 +1338,7 @@ impl<R: Read + Seek> Placing<'_, R> {
         &mut self,
         before: usize,
         message_of: Option<usize>,
-        lost: &Lost,
+        lost: &LostRecordKind,
     ) -> std::io::Result<(LostRecord, Finding)> {
         let finding = |class, offset, what: &str, client, mend: &str, gone: &str| Finding {
             class,
@@ -1349,7 +1351,7 @@ impl<R: Read + Seek> Placing<'_, R> {
         };
         let left_out = "leaves the call and its result out";
         Ok(match lost {
-            Lost::Start => (
+            LostRecordKind::Start => (
                 LostRecord::Start,
                 finding(
                     DamageClass::LostStart,
@@ -1360,7 +1362,7 @@ impl<R: Read + Seek> Placing<'_, R> {
                     "what was said before",
                 ),
             ),
-            Lost::Calls(result, tools) => {
+            LostRecordKind::Calls(result, tools) => {
                 let message = match message_of {
                     Some(index) => self.message_id(index)?,
                     None => None,
@@ -1377,8 +1379,8 @@ impl<R: Read + Seek> Placing<'_, R> {
                     ),
                 )
             }
-            Lost::Result(call, tool) => (
-                LostRecord::Result(tool.clone(), self.name(&Name::Of(*call), (false, *call))?),
+            LostRecordKind::Result(call, tool) => (
+                LostRecord::Result(tool.clone(), self.name(&RecordIdSource::Of(*call), (false, *call))?),
                 finding(
                     DamageClass::OrphanCall,
                     self.links[*call].offset,
@@ -1392,15 +1394,15 @@ impl<R: Read + Seek> Placing<'_, R> {
     }
 
     /// Resolves a name to an id.
-    fn name(&mut self, name: &Name, own: (bool, usize)) -> std::io::Result<String> {
+    fn name(&mut self, name: &RecordIdSource, own: (bool, usize)) -> std::io::Result<String> {
         Ok(match name {
-            Name::Of(index) => match self.names.get(&(false, *index)) {
+            RecordIdSource::Of(index) => match self.names.get(&(false, *index)) {
                 Some(id) => id.clone(),
                 None => self.key(*index, "uuid")?.unwrap_or_default(),
             },
-            Name::OfInsert(number) => self.names.get(&(true, *number)).cloned().unwrap_or_default(),
-            Name::LostParentOf(index) => self.key(*index, "parentUuid")?.unwrap_or_default(),
-            Name::New => self.made(own),
+            RecordIdSource::OfInsert(number) => self.names.get(&(true, *number)).cloned().unwrap_or_default(),
+            RecordIdSource::LostParentOf(index) => self.key(*index, "parentUuid")?.unwrap_or_default(),
+            RecordIdSource::New => self.made(own),
         })
     }
 
@@ -1421,7 +1423,7 @@ impl<R: Read + Seek> Placing<'_, R> {
 
     fn branch(&mut self, branch: &Branch) -> std::io::Result<FoundBranch> {
         Ok(FoundBranch {
-            id: self.name(&Name::Of(branch.leaf), (false, branch.leaf))?,
+            id: self.name(&RecordIdSource::Of(branch.leaf), (false, branch.leaf))?,
             fork_line: 0,
             first_line: 0,
             turns: branch.turns,

@@ -63,7 +63,7 @@ pub struct Link {
 /// A compaction that preserves the newest messages: the client places those from `head` to `tail` after
 /// `anchor`. Ids are hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Preserved {
+pub struct PreservedRange {
     pub boundary: usize,
     /// First message that is preserved.
     pub head: u64,
@@ -73,11 +73,11 @@ pub struct Preserved {
 
 /// Facts about the records of a conversation.
 #[derive(Debug, Default)]
-pub struct Talk {
+pub struct ConversationRecords {
     /// Links in file order.
     pub links: Vec<Link>,
     /// Preserved segments of compactions, in file order.
-    pub preserved: Vec<Preserved>,
+    pub preserved: Vec<PreservedRange>,
     /// Leaf named by the last `last-prompt` record; 0 for none.
     pub leaf: u64,
     /// The same, ignoring lines that the client does not read.
@@ -92,7 +92,7 @@ pub struct Talk {
     pub unpaired: Unpaired,
 }
 
-impl Talk {
+impl ConversationRecords {
     /// Adds a `last-prompt` after the records so far. `leaf` is 0 if it names no record.
     pub fn checkpoint(&mut self, leaf: u64, unread: bool) {
         self.leaf = leaf;
@@ -117,7 +117,7 @@ pub enum RepairScope {
 
 /// Id for a record that has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Name {
+pub enum RecordIdSource {
     /// The missing id that the record at this index names as its parent.
     LostParentOf(usize),
     /// Id of the record at this index.
@@ -129,19 +129,19 @@ pub enum Name {
 
 /// A record to insert in place of a lost one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Insert {
+pub struct RecordInsert {
     /// Index of the record to insert it before.
     pub before: usize,
-    pub lost: Lost,
-    pub id: Name,
+    pub lost: LostRecordKind,
+    pub id: RecordIdSource,
     /// Parent of the inserted record; `None` for the start.
-    pub parent: Option<Name>,
+    pub parent: Option<RecordIdSource>,
     /// Index of the record whose message the inserted one belongs to.
     pub message_of: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lost {
+pub enum LostRecordKind {
     Start,
     /// The call of these results; the index is that of the first result.
     Calls(usize, Vec<String>),
@@ -177,8 +177,8 @@ pub struct Relink {
     pub index: usize,
     pub why: Broken,
     /// The new parent; `None` to keep the old one.
-    pub parent: Option<Name>,
-    pub id: Option<Name>,
+    pub parent: Option<RecordIdSource>,
+    pub id: Option<RecordIdSource>,
     /// Turns its results into text, because the calls already have a result.
     pub as_text: bool,
 }
@@ -215,7 +215,7 @@ pub struct Branch {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkRepairPlan {
     /// Records to insert, in file order.
-    pub inserts: Vec<Insert>,
+    pub inserts: Vec<RecordInsert>,
     pub relinks: Vec<Relink>,
     pub forks: Vec<Fork>,
     /// Calls without a result at the end, which the client itself reports to the model.
@@ -246,7 +246,7 @@ pub struct Unpaired {
 /// Plans the repair of a conversation. With `beside`, the client also sends the parallel calls and results
 /// that it would forget because of a compaction.
 #[must_use]
-pub fn plan(talk: &Talk, scope: RepairScope, beside: bool) -> LinkRepairPlan {
+pub fn plan(talk: &ConversationRecords, scope: RepairScope, beside: bool) -> LinkRepairPlan {
     if !talk
         .links
         .iter()
@@ -282,7 +282,12 @@ pub fn plan(talk: &Talk, scope: RepairScope, beside: bool) -> LinkRepairPlan {
 }
 
 /// Makes a plan that does not change the links of the records in `held`.
-fn attempt(talk: &Talk, scope: RepairScope, held: &HashSet<usize>, beside: bool) -> LinkRepairPlan {
+fn attempt(
+    talk: &ConversationRecords,
+    scope: RepairScope,
+    held: &HashSet<usize>,
+    beside: bool,
+) -> LinkRepairPlan {
     let mut chain = Chain::of(talk, held);
     let before = [chain.sent_with(false), chain.sent()];
     if scope >= RepairScope::Links {
@@ -323,9 +328,9 @@ fn attempt(talk: &Talk, scope: RepairScope, held: &HashSet<usize>, beside: bool)
     let damaged = after.compaction.segment.is_some() && talk.links.iter().any(|link| link.unread);
     let as_read =
         damaged.then(|| Chain::as_read(talk, held).sent()).filter(|read| read.compaction.segment.is_none());
-    plan.harms = as_read.is_some_and(|read| after.lacks(&read, &left, talk))
-        || after.lacks(&linked, if plan.leaf.is_some() { &left } else { &none }, talk)
-        || after.lacks(&guessed, &left, talk);
+    plan.harms = as_read.is_some_and(|read| after.has_lost_records(&read, &left, talk))
+        || after.has_lost_records(&linked, if plan.leaf.is_some() { &left } else { &none }, talk)
+        || after.has_lost_records(&guessed, &left, talk);
     for branch in &mut plan.branches {
         branch.sent = after.chain.contains(&branch.first);
     }
@@ -360,7 +365,7 @@ struct Compaction {
     segment: Option<KeptSegment>,
 }
 
-/// Indices of the records in a [`Preserved`].
+/// Indices of the records in a [`PreservedRange`].
 #[derive(Debug, Clone, Copy)]
 struct KeptSegment {
     head: usize,
@@ -397,7 +402,7 @@ impl ClientView {
 
     /// Returns whether something is no longer sent that was sent before, is not in `left`, and is not in the
     /// summary of a compaction.
-    fn lacks(&self, before: &Self, left: &HashSet<usize>, talk: &Talk) -> bool {
+    fn has_lost_records(&self, before: &Self, left: &HashSet<usize>, talk: &ConversationRecords) -> bool {
         let links = &talk.links;
         // The client leaves out a result without its call.
         let alone: HashSet<usize> = talk.unpaired.results.iter().map(|(index, _)| *index).collect();
@@ -429,7 +434,7 @@ impl ClientView {
 }
 
 struct Chain<'a> {
-    talk: &'a Talk,
+    talk: &'a ConversationRecords,
     links: &'a [Link],
     /// Parents by index. For a record with copies, the parent of its last copy, as the client reads it.
     parents: Vec<u64>,
@@ -454,7 +459,7 @@ struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    fn of(talk: &'a Talk, held: &'a HashSet<usize>) -> Self {
+    fn of(talk: &'a ConversationRecords, held: &'a HashSet<usize>) -> Self {
         let links = &talk.links;
         let mut by_id: HashMap<u64, u32> = HashMap::with_capacity(links.len());
         let mut parents: Vec<u64> = links.iter().map(|link| link.parent).collect();
@@ -485,7 +490,7 @@ impl<'a> Chain<'a> {
     }
 
     /// Creates a chain without the records that the client does not read.
-    fn as_read(talk: &'a Talk, held: &'a HashSet<usize>) -> Self {
+    fn as_read(talk: &'a ConversationRecords, held: &'a HashSet<usize>) -> Self {
         let mut chain = Self::of(talk, held);
         chain.by_id.retain(|_, index| !talk.links[*index as usize].unread);
         chain.as_read = true;
@@ -511,11 +516,11 @@ impl<'a> Chain<'a> {
     }
 
     /// Returns what precedes a record: the last insert before it, or else the record before it.
-    fn preceding(&self, index: usize) -> Option<Name> {
+    fn preceding(&self, index: usize) -> Option<RecordIdSource> {
         if let Some(last) = self.before.get(&index).and_then(|all| all.last()) {
-            return Some(Name::OfInsert(*last));
+            return Some(RecordIdSource::OfInsert(*last));
         }
-        self.behind_torn(index).or_else(|| self.in_front(index)).map(Name::Of)
+        self.behind_torn(index).or_else(|| self.in_front(index)).map(RecordIdSource::Of)
     }
 
     fn in_front(&self, index: usize) -> Option<usize> {
@@ -530,14 +535,14 @@ impl<'a> Chain<'a> {
         torn.iter().rev().find_map(|parent| self.index(*parent)).filter(|parent| *parent < index)
     }
 
-    fn insert(&mut self, insert: Insert) -> usize {
+    fn insert(&mut self, insert: RecordInsert) -> usize {
         let number = self.plan.inserts.len();
         self.before.entry(insert.before).or_default().push(number);
         self.plan.inserts.push(insert);
         number
     }
 
-    fn change(&mut self, index: usize, why: Broken, parent: Option<Name>) -> &mut Relink {
+    fn change(&mut self, index: usize, why: Broken, parent: Option<RecordIdSource>) -> &mut Relink {
         let number = *self.relinked.entry(index).or_insert_with(|| {
             self.plan.relinks.push(Relink { index, why, parent: None, id: None, as_text: false });
             self.plan.relinks.len() - 1
@@ -561,7 +566,7 @@ impl<'a> Chain<'a> {
                 let lost = self.parents[next];
                 self.by_id.insert(lost, u32::try_from(index).unwrap_or(u32::MAX));
             }
-            let name = if told { Name::LostParentOf(next) } else { Name::New };
+            let name = if told { RecordIdSource::LostParentOf(next) } else { RecordIdSource::New };
             self.change(index, Broken::Unnamed, None).id = Some(name);
         }
     }
@@ -590,12 +595,18 @@ impl<'a> Chain<'a> {
             }
         }
         let told = self.orphaned(0);
-        let id = if told { Name::LostParentOf(0) } else { Name::New };
-        let number = self.insert(Insert { before: 0, lost: Lost::Start, id, parent: None, message_of: None });
+        let id = if told { RecordIdSource::LostParentOf(0) } else { RecordIdSource::New };
+        let number = self.insert(RecordInsert {
+            before: 0,
+            lost: LostRecordKind::Start,
+            id,
+            parent: None,
+            message_of: None,
+        });
         if told {
             self.restored.insert(self.parents[0], number);
         } else {
-            self.change(0, Broken::Inserted, Some(Name::OfInsert(number)));
+            self.change(0, Broken::Inserted, Some(RecordIdSource::OfInsert(number)));
         }
     }
 
@@ -631,8 +642,8 @@ impl<'a> Chain<'a> {
             } else {
                 // The missing parent may be the start that was just inserted.
                 self.index(lost)
-                    .map(Name::Of)
-                    .or_else(|| self.restored.get(&lost).copied().map(Name::OfInsert))
+                    .map(RecordIdSource::Of)
+                    .or_else(|| self.restored.get(&lost).copied().map(RecordIdSource::OfInsert))
             };
             let parent = known.or_else(|| self.preceding(before));
             // The call becomes part of the surrounding message, because the client sends parts off the path
@@ -648,19 +659,19 @@ impl<'a> Chain<'a> {
             let direct = (before != result && self.links[before].kind == LinkedRecordKind::Assistant)
                 .then_some(before);
             let of_message = direct.or(of_message);
-            let number = self.insert(Insert {
+            let number = self.insert(RecordInsert {
                 before,
-                lost: Lost::Calls(result, tools),
-                id: if told { Name::LostParentOf(result) } else { Name::New },
+                lost: LostRecordKind::Calls(result, tools),
+                id: if told { RecordIdSource::LostParentOf(result) } else { RecordIdSource::New },
                 parent,
                 message_of: of_message,
             });
             if told {
                 self.restored.insert(lost, number);
             } else {
-                self.change(result, Broken::Inserted, Some(Name::OfInsert(number)));
+                self.change(result, Broken::Inserted, Some(RecordIdSource::OfInsert(number)));
                 if let Some(beside) = beside {
-                    self.change(beside, Broken::Inserted, Some(Name::OfInsert(number)));
+                    self.change(beside, Broken::Inserted, Some(RecordIdSource::OfInsert(number)));
                 }
             }
         }
@@ -675,7 +686,8 @@ impl<'a> Chain<'a> {
             )
         };
         // An inserted call counts as a message, too.
-        let calls_again = self.plan.inserts.iter().filter(|insert| matches!(insert.lost, Lost::Calls(..)));
+        let calls_again =
+            self.plan.inserts.iter().filter(|insert| matches!(insert.lost, LostRecordKind::Calls(..)));
         let last_again = calls_again.map(|insert| insert.before).max();
         let last = self.links.iter().rposition(said).max(last_again).unwrap_or(0);
         for (place, (call, tool)) in calls.iter().enumerate() {
@@ -697,18 +709,18 @@ impl<'a> Chain<'a> {
             let more = calls[place + 1..]
                 .iter()
                 .any(|(other, _)| self.links[*other].message == self.links[*call].message);
-            let id = if told && !more { Name::LostParentOf(end) } else { Name::New };
-            let number = self.insert(Insert {
+            let id = if told && !more { RecordIdSource::LostParentOf(end) } else { RecordIdSource::New };
+            let number = self.insert(RecordInsert {
                 before: end,
-                lost: Lost::Result(*call, tool.clone()),
+                lost: LostRecordKind::Result(*call, tool.clone()),
                 id,
-                parent: Some(Name::Of(*call)),
+                parent: Some(RecordIdSource::Of(*call)),
                 message_of: None,
             });
             if told && !more {
                 self.restored.insert(self.parents[end], number);
             } else if own {
-                self.change(end, Broken::Inserted, Some(Name::OfInsert(number)));
+                self.change(end, Broken::Inserted, Some(RecordIdSource::OfInsert(number)));
             }
         }
     }
@@ -734,7 +746,7 @@ impl<'a> Chain<'a> {
             .collect();
         // Records with the same missing parent get the same new one, so that the branches of a user who went
         // back stay separate.
-        let mut found: HashMap<u64, Name> = HashMap::new();
+        let mut found: HashMap<u64, RecordIdSource> = HashMap::new();
         for index in 1..self.links.len() {
             let link = &self.links[index];
             if self.repeated(index)
@@ -759,8 +771,8 @@ impl<'a> Chain<'a> {
             let lost = self.parents[index];
             let known = found.get(&lost).filter(|_| why == Broken::Missing).cloned();
             let known = known.filter(|name| match name {
-                Name::Of(parent) => forward.is_empty() || !self.leads_to(Some(*parent), index),
-                Name::OfInsert(_) | Name::LostParentOf(_) | Name::New => true,
+                RecordIdSource::Of(parent) => forward.is_empty() || !self.leads_to(Some(*parent), index),
+                RecordIdSource::OfInsert(_) | RecordIdSource::LostParentOf(_) | RecordIdSource::New => true,
             });
             let inserted = self.before.contains_key(&index);
             // A checkpoint names the missing record, which was therefore before the checkpoint. Everything in
@@ -769,8 +781,8 @@ impl<'a> Chain<'a> {
             let checkpoint =
                 checkpoint.filter(|place| why == Broken::Missing && !inserted && (1..index).contains(place));
             let checkpoint = checkpoint.and_then(|place| self.preceding(place)).filter(|name| match name {
-                Name::Of(parent) => forward.is_empty() || !self.leads_to(Some(*parent), index),
-                Name::OfInsert(_) | Name::LostParentOf(_) | Name::New => true,
+                RecordIdSource::Of(parent) => forward.is_empty() || !self.leads_to(Some(*parent), index),
+                RecordIdSource::OfInsert(_) | RecordIdSource::LostParentOf(_) | RecordIdSource::New => true,
             });
             let known = known.or(checkpoint);
             let parent = if known.is_some() {
@@ -793,16 +805,16 @@ impl<'a> Chain<'a> {
         let mut name = match changed {
             Some(name) => name,
             None => match self.restored.get(&self.parents[index]) {
-                Some(number) => Name::OfInsert(*number),
+                Some(number) => RecordIdSource::OfInsert(*number),
                 None => return self.index(self.parents[index]),
             },
         };
         loop {
             match name {
-                Name::Of(index) => return Some(index),
-                Name::OfInsert(number) => name = self.plan.inserts[number].parent.clone()?,
-                Name::LostParentOf(first) => return self.index(self.links[first].parent),
-                Name::New => return None,
+                RecordIdSource::Of(index) => return Some(index),
+                RecordIdSource::OfInsert(number) => name = self.plan.inserts[number].parent.clone()?,
+                RecordIdSource::LostParentOf(first) => return self.index(self.links[first].parent),
+                RecordIdSource::New => return None,
             }
         }
     }
@@ -826,12 +838,12 @@ impl<'a> Chain<'a> {
     }
 
     /// Returns the nearest earlier record that is not a descendant of this one.
-    fn preceding_ancestor(&self, index: usize) -> Option<Name> {
+    fn preceding_ancestor(&self, index: usize) -> Option<RecordIdSource> {
         (0..index)
             .rev()
             .take(FORKS)
             .find(|before| !self.repeated(*before) && !self.leads_to(Some(*before), index))
-            .map(Name::Of)
+            .map(RecordIdSource::Of)
     }
 
     /// Restores the parent of copies that lost it, from the first one.
@@ -844,7 +856,7 @@ impl<'a> Chain<'a> {
                 let lost = own == 0 || self.index(own).is_none();
                 let known = known && !self.held.contains(&copy);
                 if known && lost && own != parent {
-                    self.change(copy, Broken::Replayed, Some(Name::LostParentOf(first)));
+                    self.change(copy, Broken::Replayed, Some(RecordIdSource::LostParentOf(first)));
                 }
                 self.parents[first] = if lost && parent != 0 { parent } else { own };
                 if lost && !known && parent != 0 && own != parent {
@@ -856,7 +868,7 @@ impl<'a> Chain<'a> {
 
     /// Applies the changes of a record to its copies.
     fn copies(&mut self) {
-        let changed: Vec<(usize, Name)> = self
+        let changed: Vec<(usize, RecordIdSource)> = self
             .later
             .keys()
             .filter_map(|first| {
@@ -866,7 +878,7 @@ impl<'a> Chain<'a> {
             .collect();
         for (first, copy) in std::mem::take(&mut self.lost_copies) {
             if self.restored.contains_key(&self.links[first].parent) && !self.held.contains(&copy) {
-                self.change(copy, Broken::Inserted, Some(Name::LostParentOf(first)));
+                self.change(copy, Broken::Inserted, Some(RecordIdSource::LostParentOf(first)));
             }
         }
         for (first, parent) in changed {
@@ -904,7 +916,7 @@ impl<'a> Chain<'a> {
                     !self.repeated(*index) && !matches!(self.links[*index].kind, LinkedRecordKind::Progress)
                 });
                 if let Some(front) = front.filter(|_| !self.held.contains(&row)) {
-                    self.change(row, Broken::Compacted, Some(Name::Of(front)));
+                    self.change(row, Broken::Compacted, Some(RecordIdSource::Of(front)));
                     continue;
                 }
             }
@@ -933,12 +945,12 @@ impl<'a> Chain<'a> {
                 continue;
             };
             let end = block.iter().copied().filter(|index| *index < next).max().unwrap_or(*compaction);
-            self.change(next, Broken::Compacted, Some(Name::Of(end)));
+            self.change(next, Broken::Compacted, Some(RecordIdSource::Of(end)));
         }
     }
 
     /// Returns whether the client finds the messages that a compaction preserved.
-    fn keeps(&self, kept: &Preserved) -> bool {
+    fn keeps(&self, kept: &PreservedRange) -> bool {
         let Some((head, tail)) = self.index(kept.head).zip(self.index(kept.tail)) else { return false };
         head == tail || self.leads_to(Some(tail), head)
     }
@@ -991,7 +1003,7 @@ impl<'a> Chain<'a> {
         for pair in way.windows(2) {
             let moved = pair.iter().any(|index| beside.binary_search(index).is_ok());
             if moved && self.parent(pair[1]) != Some(pair[0]) && !self.held.contains(&pair[1]) {
-                self.change(pair[1], Broken::Beside, Some(Name::Of(pair[0])));
+                self.change(pair[1], Broken::Beside, Some(RecordIdSource::Of(pair[0])));
             }
         }
     }
@@ -1051,7 +1063,7 @@ impl<'a> Chain<'a> {
                 if joined {
                     joined_any = true;
                     let as_text = self.links[later].kind == LinkedRecordKind::Result;
-                    self.change(later, Broken::Joined, Some(Name::Of(end))).as_text = as_text;
+                    self.change(later, Broken::Joined, Some(RecordIdSource::Of(end))).as_text = as_text;
                     self.joined_end = Some(tree.end(later));
                 }
                 end = tree.end(later);
@@ -1095,12 +1107,12 @@ impl<'a> Chain<'a> {
             Some(leaf) if leaf != sent.newest => {
                 let copy = self.later.contains_key(&sent.newest)
                     && !sent.chain.contains(&last)
-                    && !self.beside(last, &sent)
+                    && !self.is_part_of_sent_message(last, &sent)
                     && self.walk(last, &sent.compaction).contains(&leaf);
                 copy || (self.talk.ends_elsewhere && self.walk(sent.newest, &sent.compaction).contains(&leaf))
             }
             // Only copies and notes follow; a user who goes back always adds a message.
-            Some(_) => !sent.chain.contains(&last) && !self.beside(last, &sent),
+            Some(_) => !sent.chain.contains(&last) && !self.is_part_of_sent_message(last, &sent),
         };
         if astray {
             self.plan.leaf = Some(self.tree().end(last));
@@ -1108,7 +1120,7 @@ impl<'a> Chain<'a> {
     }
 
     /// Returns whether other parts of the record's message are sent.
-    fn beside(&self, index: usize, sent: &ClientView) -> bool {
+    fn is_part_of_sent_message(&self, index: usize, sent: &ClientView) -> bool {
         let message = self.links[index].message;
         message != 0 && sent.chain.iter().any(|other| self.links[*other].message == message)
     }
@@ -1467,7 +1479,7 @@ mod tests {
     /// Id, parent, message and kind of a record. Records are one second apart.
     type Row = (u64, u64, u64, LinkedRecordKind);
 
-    fn talk(rows: &[Row]) -> Talk {
+    fn talk(rows: &[Row]) -> ConversationRecords {
         let link = |(index, (id, parent, message, kind)): (usize, &Row)| Link {
             id: *id,
             parent: *parent,
@@ -1482,7 +1494,10 @@ mod tests {
             length: 100,
             weight: 50,
         };
-        Talk { links: rows.iter().enumerate().map(link).collect(), ..Talk::default() }
+        ConversationRecords {
+            links: rows.iter().enumerate().map(link).collect(),
+            ..ConversationRecords::default()
+        }
     }
 
     const LOST: u64 = 99;
@@ -1529,7 +1544,7 @@ mod tests {
         ] {
             let mut talk = talk(&rows);
             if keeps {
-                talk.preserved.push(Preserved { boundary: 6, head: 1, tail: 6, anchor: 8 });
+                talk.preserved.push(PreservedRange { boundary: 6, head: 1, tail: 6, anchor: 8 });
             }
             let plan = plan(&talk, RepairScope::Joins, false);
             assert!(!plan.harms && plan.refused.is_empty(), "{what}");
@@ -1599,7 +1614,7 @@ mod tests {
         let plan = plan(&talk, RepairScope::Joins, false);
         assert_eq!(plan.inserts.len(), 1);
         let copy = plan.relinks.iter().find(|relink| relink.index == 4);
-        assert_eq!(copy.and_then(|copy| copy.parent.clone()), Some(Name::LostParentOf(1)));
+        assert_eq!(copy.and_then(|copy| copy.parent.clone()), Some(RecordIdSource::LostParentOf(1)));
     }
 
     #[test]
@@ -1655,7 +1670,7 @@ mod tests {
             talk.checkpoints.extend(checkpoint.map(|place| (LOST, place)));
             let plan = plan(&talk, RepairScope::Joins, false);
             assert_eq!(plan.relinks.len(), 1);
-            assert_eq!(plan.relinks[0].parent, Some(Name::Of(follows)), "{checkpoint:?}");
+            assert_eq!(plan.relinks[0].parent, Some(RecordIdSource::Of(follows)), "{checkpoint:?}");
             assert_eq!(plan.sent.contains(&3), follows == 3, "a turn that was left is not sent again");
         }
     }

@@ -3,7 +3,7 @@
 
 use super::content::{Treatment, replaced, treated, with};
 use super::diagnosis::{Diagnosis, Edit, EndRecord, InsertedRecord, LostRecord, RecordRepair};
-use super::pieces::{Piece, Pieces, fields};
+use super::pieces::{LinePiece, Pieces, fields};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 
@@ -83,8 +83,8 @@ fn mended(line: &[u8], edit: &Edit) -> Vec<u8> {
     let mut number = 0;
     for piece in &pieces.list {
         match piece {
-            Piece::Torn(text) => out.extend_from_slice(text.as_bytes()),
-            Piece::Record(text) => {
+            LinePiece::Torn(text) => out.extend_from_slice(text.as_bytes()),
+            LinePiece::Record(text) => {
                 for (_, put) in edit.before.iter().filter(|(before, _)| *before == number) {
                     out.extend_from_slice(record(put, text).as_bytes());
                     out.push(b'\n');

@@ -21,7 +21,7 @@ const BARE: [&str; 2] = ["summary", "file-history-snapshot"];
 const REPLACEMENT: char = '\u{fffd}';
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub enum LinePiece<'a> {
     /// A whole record, as JSON.
     Record(Cow<'a, str>),
     /// Text that is not a record, without NUL bytes, so that it can be kept on a line of its own.
@@ -31,7 +31,7 @@ pub enum Piece<'a> {
 /// A line, split into pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pieces<'a> {
-    pub list: Vec<Piece<'a>>,
+    pub list: Vec<LinePiece<'a>>,
     /// The line is a single record that the client can read.
     pub whole: bool,
     /// Number of NUL bytes in the line.
@@ -52,39 +52,39 @@ impl<'a> Pieces<'a> {
                 Cow::Borrowed(text) => Cow::Borrowed(text.trim_start_matches('\u{feff}').trim()),
                 Cow::Owned(text) => Cow::Owned(text.trim_start_matches('\u{feff}').trim().to_owned()),
             };
-            return Self { list: vec![Piece::Record(text)], whole: true, nul, invalid_text };
+            return Self { list: vec![LinePiece::Record(text)], whole: true, nul, invalid_text };
         }
         let pieces = match text {
             Cow::Borrowed(text) => taken_apart(text),
-            Cow::Owned(text) => taken_apart(&text).into_iter().map(Piece::owned).collect(),
+            Cow::Owned(text) => taken_apart(&text).into_iter().map(LinePiece::owned).collect(),
         };
         Self { list: pieces, whole: false, nul, invalid_text }
     }
 
     pub fn records(&self) -> impl Iterator<Item = &str> {
         self.list.iter().filter_map(|piece| match piece {
-            Piece::Record(text) => Some(text.as_ref()),
-            Piece::Torn(_) => None,
+            LinePiece::Record(text) => Some(text.as_ref()),
+            LinePiece::Torn(_) => None,
         })
     }
 }
 
-impl Piece<'_> {
-    fn owned(self) -> Piece<'static> {
+impl LinePiece<'_> {
+    fn owned(self) -> LinePiece<'static> {
         match self {
-            Self::Record(text) => Piece::Record(Cow::Owned(text.into_owned())),
-            Self::Torn(text) => Piece::Torn(Cow::Owned(text.into_owned())),
+            Self::Record(text) => LinePiece::Record(Cow::Owned(text.into_owned())),
+            Self::Torn(text) => LinePiece::Torn(Cow::Owned(text.into_owned())),
         }
     }
 }
 
-fn taken_apart(text: &str) -> Vec<Piece<'_>> {
+fn taken_apart(text: &str) -> Vec<LinePiece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = trimmed(text);
     let mut tries = TRIES;
     while !rest.is_empty() {
         if let Some((record, length)) = record_at(rest) {
-            pieces.push(Piece::Record(record));
+            pieces.push(LinePiece::Record(record));
             rest = trimmed(&rest[length..]);
             continue;
         }
@@ -98,7 +98,7 @@ fn taken_apart(text: &str) -> Vec<Piece<'_>> {
 
 /// Returns a torn piece. A record damaged only by NUL bytes becomes a record again, with replacement
 /// characters in their place.
-fn torn_piece(torn: &str) -> Option<Piece<'_>> {
+fn torn_piece(torn: &str) -> Option<LinePiece<'_>> {
     if torn.is_empty() {
         return None;
     }
@@ -111,12 +111,12 @@ fn torn_piece(torn: &str) -> Option<Piece<'_>> {
             patched.push_str(part);
         }
         return Some(if is_record(&patched) {
-            Piece::Record(patched.into())
+            LinePiece::Record(patched.into())
         } else {
-            Piece::Torn(patched.into())
+            LinePiece::Torn(patched.into())
         });
     }
-    Some(Piece::Torn(torn.into()))
+    Some(LinePiece::Torn(torn.into()))
 }
 
 /// Returns the record at the start of a text, and its length.
@@ -225,8 +225,8 @@ mod tests {
     fn told(line: &str) -> Vec<String> {
         let pieces = Pieces::of(line.as_bytes());
         let told = pieces.list.iter().map(|piece| match piece {
-            Piece::Record(text) => format!("+{text}"),
-            Piece::Torn(text) => format!("-{text}"),
+            LinePiece::Record(text) => format!("+{text}"),
+            LinePiece::Torn(text) => format!("-{text}"),
         });
         told.collect()
     }

@@ -11,7 +11,7 @@ const ENOUGH: usize = 8 * BLOCK;
 
 /// A line, or a notice that an oversized line was skipped.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line<'a> {
+pub enum SearchLine<'a> {
     /// A line without its newline. The last one may lack a newline.
     Whole {
         number: u64,
@@ -63,7 +63,7 @@ impl<'b, R: Read> Lines<'b, R> {
     /// # Errors
     ///
     /// The error of the reader; no further lines follow.
-    pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub fn next_line(&mut self) -> io::Result<Option<SearchLine<'_>>> {
         let mut seen = self.start;
         let mut too_long = false;
         loop {
@@ -100,12 +100,12 @@ impl<'b, R: Read> Lines<'b, R> {
         }
     }
 
-    fn line(&mut self, from: usize, to: usize, too_long: bool) -> Line<'_> {
+    fn line(&mut self, from: usize, to: usize, too_long: bool) -> SearchLine<'_> {
         self.number += 1;
         if too_long || to - from > self.limit {
-            return Line::TooLong { number: self.number };
+            return SearchLine::TooLong { number: self.number };
         }
-        Line::Whole { number: self.number, bytes: &self.buffer[from..to], before: &self.buffer[..from] }
+        SearchLine::Whole { number: self.number, bytes: &self.buffer[from..to], before: &self.buffer[..from] }
     }
 }
 
@@ -132,8 +132,8 @@ mod tests {
         let mut all = Vec::new();
         while let Some(line) = lines.next_line().unwrap() {
             let (number, kept) = match line {
-                Line::Whole { number, bytes, .. } => (number, Some(bytes.to_vec())),
-                Line::TooLong { number } => (number, None),
+                SearchLine::Whole { number, bytes, .. } => (number, Some(bytes.to_vec())),
+                SearchLine::TooLong { number } => (number, None),
             };
             all.push(kept);
             assert_eq!(number, all.len() as u64);

@@ -6,7 +6,7 @@
 //! `api-request*`), and binary content.
 
 use crate::claude::record::trim;
-use crate::claude::wording::{Author, Marks, author};
+use crate::claude::wording::{Author, AuthorMarks, author};
 use crate::clock::parse_rfc3339;
 use chrono::{DateTime, Utc};
 use serde::de::value::MapAccessDeserializer;
@@ -75,7 +75,7 @@ pub fn records(line: &[u8], mut each: impl FnMut(&Spoken<'_>)) {
 /// Parses records up to the first invalid one, and returns whether the whole line was parsed.
 fn read(line: &[u8]) -> (Vec<Spoken<'_>>, bool) {
     let mut found = Vec::new();
-    for record in serde_json::Deserializer::from_slice(line).into_iter::<Line<'_>>() {
+    for record in serde_json::Deserializer::from_slice(line).into_iter::<SaidLine<'_>>() {
         match record {
             Ok(record) => found.push(record.spoken()),
             Err(_) => return (found, false),
@@ -115,7 +115,7 @@ fn unit(bytes: &[u8]) -> Option<u16> {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct Line<'a> {
+struct SaidLine<'a> {
     #[serde(rename = "type", borrow)]
     kind: Atom<'a>,
     #[serde(borrow)]
@@ -138,9 +138,9 @@ struct Line<'a> {
     turn_origin: Atom<'a>,
     plugin_prompt: Loose<IgnoredObject>,
     #[serde(borrow)]
-    message: Loose<Message<'a>>,
+    message: Loose<SaidMessage<'a>>,
     #[serde(borrow)]
-    content: Content<'a>,
+    content: SaidContent<'a>,
     #[serde(borrow)]
     attachment: Loose<Attachment<'a>>,
     #[serde(borrow)]
@@ -166,11 +166,11 @@ struct Origin<'a> {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Message<'a> {
+struct SaidMessage<'a> {
     #[serde(borrow)]
     model: Atom<'a>,
     #[serde(borrow)]
-    content: Content<'a>,
+    content: SaidContent<'a>,
 }
 
 /// An object of any content, of which only the presence matters.
@@ -184,7 +184,7 @@ struct Attachment<'a> {
     #[serde(rename = "type", borrow)]
     kind: Atom<'a>,
     #[serde(borrow)]
-    prompt: Content<'a>,
+    prompt: SaidContent<'a>,
     #[serde(borrow)]
     is_meta: Atom<'a>,
     #[serde(borrow)]
@@ -193,7 +193,7 @@ struct Attachment<'a> {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Block<'a> {
+struct SaidBlock<'a> {
     #[serde(rename = "type", borrow)]
     kind: Atom<'a>,
     #[serde(borrow)]
@@ -203,17 +203,17 @@ struct Block<'a> {
     #[serde(borrow)]
     input: Texts<'a>,
     #[serde(borrow)]
-    content: Content<'a>,
+    content: SaidContent<'a>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> SaidLine<'a> {
     fn spoken(self) -> Spoken<'a> {
         let at = self.timestamp.text().and_then(parse_rfc3339);
         let sidechain = self.is_sidechain.is_true();
         let mut spoken = Spoken { at, sidechain, ..Spoken::default() };
         match self.kind.text().unwrap_or_default() {
             "user" => {
-                let marks = Marks {
+                let marks = AuthorMarks {
                     meta: self.is_meta.is_true(),
                     compact_summary: self.is_compact_summary.is_true(),
                     plugin_prompt: self.plugin_prompt.0.is_some(),
@@ -221,7 +221,7 @@ impl<'a> Line<'a> {
                     prompt_source: self.prompt_source.text(),
                     turn_origin: self.turn_origin.text(),
                 };
-                let Message { content, .. } = self.message.0.unwrap_or_default();
+                let SaidMessage { content, .. } = self.message.0.unwrap_or_default();
                 content.each(|block| match block {
                     Piece::Text(text) => {
                         let role = match role_of(marks, &text) {
@@ -235,7 +235,7 @@ impl<'a> Line<'a> {
                 });
             }
             "assistant" => {
-                let Message { model, content } = self.message.0.unwrap_or_default();
+                let SaidMessage { model, content } = self.message.0.unwrap_or_default();
                 let role = if model.text() == Some("<synthetic>") {
                     SearchRole::System
                 } else {
@@ -254,16 +254,16 @@ impl<'a> Line<'a> {
             // Written when a prompt is queued; the prompt itself follows if it was ever sent.
             "queue-operation" => self.content.each(|block| {
                 if let Piece::Text(text) = block {
-                    spoken.repeat(role_of(Marks::default(), &text), text);
+                    spoken.repeat(role_of(AuthorMarks::default(), &text), text);
                 }
             }),
             "attachment" => {
                 let attachment = self.attachment.0.unwrap_or_default();
                 if attachment.kind.text() == Some("queued_command") {
-                    let marks = Marks {
+                    let marks = AuthorMarks {
                         meta: attachment.is_meta.is_true(),
                         origin: attachment.origin.kind(),
-                        ..Marks::default()
+                        ..AuthorMarks::default()
                     };
                     attachment.prompt.each(|block| {
                         if let Piece::Text(text) = block {
@@ -305,7 +305,7 @@ impl<'a> Spoken<'a> {
     }
 
     /// Adds the input of a tool or its result; ignores other blocks.
-    fn tool(&mut self, block: Block<'a>) {
+    fn tool(&mut self, block: SaidBlock<'a>) {
         let kind = block.kind.text().unwrap_or_default();
         let mut parts = Vec::new();
         if kind.ends_with("tool_use") {
@@ -325,7 +325,7 @@ impl<'a> Spoken<'a> {
 
 /// Returns the role of a text in a user record: commands and shell commands count as the user's, although the
 /// client wraps them.
-fn role_of(marks: Marks<'_>, text: &str) -> SearchRole {
+fn role_of(marks: AuthorMarks<'_>, text: &str) -> SearchRole {
     match author(marks, text) {
         Author::User => SearchRole::User,
         Author::Client(what) if what.is_typed() && !marks.meta => SearchRole::User,
@@ -374,9 +374,9 @@ impl<T> Default for Loose<T> {
 
 /// Content of a message or a result: a string, or blocks.
 #[derive(Default)]
-enum Content<'a> {
+enum SaidContent<'a> {
     Text(Cow<'a, str>),
-    Blocks(Vec<Loose<Block<'a>>>),
+    Blocks(Vec<Loose<SaidBlock<'a>>>),
     #[default]
     Nothing,
 }
@@ -384,10 +384,10 @@ enum Content<'a> {
 /// A text, or a block without text.
 enum Piece<'a> {
     Text(Cow<'a, str>),
-    Block(Block<'a>),
+    Block(SaidBlock<'a>),
 }
 
-impl<'a> Content<'a> {
+impl<'a> SaidContent<'a> {
     fn each(self, mut piece: impl FnMut(Piece<'a>)) {
         match self {
             Self::Text(text) => piece(Piece::Text(text)),
@@ -498,31 +498,31 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Loose<T> {
 struct ContentVisitor;
 
 impl<'de> Visitor<'de> for ContentVisitor {
-    type Value = Content<'de>;
-    nothing!(Content::Nothing);
+    type Value = SaidContent<'de>;
+    nothing!(SaidContent::Nothing);
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Content<'de>, E> {
-        Ok(Content::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<SaidContent<'de>, E> {
+        Ok(SaidContent::Text(Cow::Borrowed(text)))
     }
-    fn visit_str<E>(self, text: &str) -> Result<Content<'de>, E> {
-        Ok(Content::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<SaidContent<'de>, E> {
+        Ok(SaidContent::Text(Cow::Owned(text.to_owned())))
     }
-    fn visit_bool<E>(self, _: bool) -> Result<Content<'de>, E> {
-        Ok(Content::Nothing)
+    fn visit_bool<E>(self, _: bool) -> Result<SaidContent<'de>, E> {
+        Ok(SaidContent::Nothing)
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Content<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SaidContent<'de>, A::Error> {
         let mut blocks = Vec::new();
         while let Some(block) = seq.next_element()? {
             blocks.push(block);
         }
-        Ok(Content::Blocks(blocks))
+        Ok(SaidContent::Blocks(blocks))
     }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Content<'de>, A::Error> {
-        drained_map(map).map(|()| Content::Nothing)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SaidContent<'de>, A::Error> {
+        drained_map(map).map(|()| SaidContent::Nothing)
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for SaidContent<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ContentVisitor)
     }

@@ -4,13 +4,13 @@
 //! contain one is read line by line, and so is the conversation that it belongs to, which provides the turn
 //! of a hit and the name of the session.
 
-use super::lines::{Line, Lines};
+use super::lines::{Lines, SearchLine};
 use super::pattern::Pattern;
 use super::said::{RecordText, SearchRole, Spoken, mended, records};
 use super::sieve::{Buffer, Candidate, Reread, Sieved};
 use super::snippet::{Span, snippet};
 use super::stored::{NamedAt, StoredResult};
-use crate::claude::glance::{Kind, glance, kind_of};
+use crate::claude::glance::{GlanceKind, glance, kind_of};
 use crate::claude::transcript::{LONGEST_LINE, Transcript};
 use crate::clock::parse_rfc3339;
 use crate::error::{Code, Error};
@@ -132,7 +132,7 @@ pub fn scan(
             Err(error) => findings.problems.push(error),
         }
     }
-    let mut session = Session {
+    let mut session = SessionSearch {
         query,
         in_project,
         findings,
@@ -152,7 +152,7 @@ pub fn scan(
         session.read(&candidate, true, None, &mut buffer.lines);
     }
     session.add_stored();
-    let Session { mut findings, custom_title, old_titles, .. } = session;
+    let SessionSearch { mut findings, custom_title, old_titles, .. } = session;
     findings.title = custom_title.or(findings.title);
     if findings.title.is_none() && !old_titles.is_empty() {
         // The title may come after its message in the file; this shows the same title as a list does.
@@ -164,7 +164,7 @@ pub fn scan(
 }
 
 /// State of a session while its files are read.
-struct Session<'q> {
+struct SessionSearch<'q> {
     query: &'q Query,
     in_project: InProject<'q>,
     findings: Findings,
@@ -198,20 +198,20 @@ impl Ids {
 
 /// Bytes that indicate what a line may be. They cannot occur inside a JSON string, because its quotes would
 /// be escaped.
-struct Marks {
+struct LineMarks {
     names: [Finder<'static>; 3],
     cwd: Finder<'static>,
 }
 
-static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks {
+static MARKS: LazyLock<LineMarks> = LazyLock::new(|| LineMarks {
     names: [Finder::new(b"-title\""), Finder::new(b"\"agent-name\""), Finder::new(b"\"type\":\"summary\"")],
     cwd: Finder::new(b"\"cwd\""),
 });
 
-impl Marks {
+impl LineMarks {
     /// Returns whether a line of this kind can hold a name or title.
-    fn may_hold_name(&self, kind: Kind, line: &[u8]) -> bool {
-        matches!(kind, Kind::Meta | Kind::Unknown)
+    fn may_hold_name(&self, kind: GlanceKind, line: &[u8]) -> bool {
+        matches!(kind, GlanceKind::Meta | GlanceKind::Unknown)
             && line.len() <= LONGEST_META
             && self.names.iter().any(|name| name.find(line).is_some())
     }
@@ -231,7 +231,7 @@ struct Reading {
     texts: HashSet<u64>,
 }
 
-impl Session<'_> {
+impl SessionSearch<'_> {
     /// Reads a file line by line; `seen` is the offset and the content of a block that is already in memory.
     fn read(
         &mut self,
@@ -269,7 +269,7 @@ impl Session<'_> {
             let begins = lines.given();
             let Some(line) = lines.next_line()? else { return Ok(()) };
             match line {
-                Line::Whole { number, bytes, before } => {
+                SearchLine::Whole { number, bytes, before } => {
                     if !reading.subagent {
                         self.note(bytes);
                     }
@@ -285,8 +285,8 @@ impl Session<'_> {
                     }
                 }
                 // The sieve checked the whole file: without a match, nothing is missed.
-                Line::TooLong { .. } if reading.sieved == Sieved::Nothing => {}
-                Line::TooLong { number } => self.findings.problems.push(
+                SearchLine::TooLong { .. } if reading.sieved == Sieved::Nothing => {}
+                SearchLine::TooLong { number } => self.findings.problems.push(
                     Error::new(
                         Code::TranscriptUnreadable,
                         format!(
