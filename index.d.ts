@@ -13,7 +13,7 @@ export interface Account {
   seenAt: string
 }
 
-/** Where `report` puts a stop. */
+/** Group under which `report` lists a stop. */
 export type AccountGroup = 'needs-you' | 'waiting' | 'running' | 'continued' | 'ended'
 
 /** What `report` gives account of. */
@@ -36,28 +36,28 @@ export interface AccountReport {
   since: string
   /** The project asked about, or `null` for all. */
   project: AskedProject | null
-  /** What became of each stop, the latest first. */
+  /** Outcome of each stop, latest first. */
   incidents: IncidentAccount[]
   /** Older stops that still need a person; `status` shows them. */
   older: number
-  /** What could not be read. */
+  /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
 /** Where the account of a stop was read. */
 export type AccountSource = 'ledger' | 'journal'
 
-/** The project that was asked about. */
+/** The project that a report covers. */
 export interface AskedProject {
   /** Directory of the project. */
   dir: string
-  /** Hooks of ours work there. */
+  /** Whether this tool's hooks are active there. */
   enabled: boolean
 }
 
 /** One attempt to continue a session. */
 export interface Attempt {
-  /** When it was made. */
+  /** Time of the attempt. */
   at: string
   /** What was done: `wake` or `resume`. */
   action: string
@@ -69,7 +69,7 @@ export interface Attempt {
   run?: Run
 }
 
-/** How an attempt ended. */
+/** Outcome of an attempt to continue. */
 export type AttemptOutcome = 'pending' | 'continued' | 'stopped-again' | 'no-effect'
 
 /** What `cancel` should cancel. */
@@ -93,9 +93,9 @@ export interface CancelledPlan {
   session: string
   /** Directory of its project. */
   project: string | null
-  /** Where the incident stood. */
+  /** Phase of the incident before it was cancelled. */
   phase: IncidentPhase
-  /** What would have happened. */
+  /** Plan that was cancelled. */
   plan: NextStep
 }
 
@@ -111,16 +111,15 @@ export interface ChildProcess {
   pid: number
   /** Name of its program. */
   command: string
-  /** When it was started. */
+  /** Start time of the process. */
   startedAt: string | null
 }
 
-/** How a client is used. */
+/** How the user runs a client. */
 export type ClientMode = 'interactive' | 'print' | 'background'
 
 /** A command of the service manager. */
 export interface CommandStep {
-  /** The program and its arguments. */
   argv: string[]
   /** What the command does. */
   why: string
@@ -161,7 +160,6 @@ export interface ConfigFile {
 /** Where a value comes from. `invalid`: a file is not valid, which switches recovery off. */
 export type ConfigOrigin = 'default' | 'user' | 'project' | 'invalid'
 
-/** A value in force. */
 export interface ConfigValue {
   /** Path of the value in the user's file, such as `heartbeat.graceSeconds`. */
   key: string
@@ -177,21 +175,21 @@ export interface ConfigValue {
 export interface ConfigurationOptions {
   /** Directory of the project; when absent, the working directory. */
   project?: string
-  /** Write an empty user file where there is none. */
+  /** Write an empty user file if there is none. */
   create?: boolean
 }
 
 /** Answer of `configuration`: `cc-session-recover/configuration@1`. */
 export interface ConfigurationReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/configuration@1'
   /** When it was made. */
   generatedAt: string
   /** Directory of the project. */
   project: string
-  /** Both files are valid; otherwise automatic recovery is off. */
+  /** Whether both files are valid; otherwise automatic recovery is off. */
   valid: boolean
-  /** The user's file first. */
+  /** Configuration files, the user's file first. */
   files: ConfigFile[]
   /** Every value, sorted by its key. */
   values: ConfigValue[]
@@ -207,7 +205,7 @@ export interface ConflictCopy {
   newestAt: string | null
 }
 
-/** What follows from the size of a context. */
+/** Advice that follows from the size of a context. */
 export type ContextAdvice = 'healthy' | 'large' | 'bloated'
 
 /** Tokens of the last real turn. */
@@ -226,19 +224,19 @@ export interface ContextSize {
 
 /** A branch of a conversation, from the record at which it parts from another one to its end. */
 export interface ConversationBranch {
-  /** Id of its last record: what `--branch` takes. */
+  /** Id of its last record, as `--branch` takes it. */
   id: string
   /** Line of the record from which it and another branch grow. */
   forkLine: number
-  /** Line of its first record. */
+  /** Line of the branch's first record. */
   firstLine: number
   /** Number of prompts in it. */
   turns: number
-  /** Bytes of its lines. */
+  /** Total size of its lines, in bytes. */
   bytes: number
   /** The end of what was said last in it; `null`: no text. */
   lastWords: string | null
-  /** The client sends it. */
+  /** The client sends this branch. */
   sent: boolean
 }
 
@@ -288,12 +286,12 @@ export type DamageClass =
   | 'other-session'
 
 /**
- * What is wrong with a transcript after a run: a stable code, which programs may compare. `std::fmt::Display` is the only
- * place where its sentence is made.
+ * Damage to a transcript after a run: a stable code that programs may compare. Only `std::fmt::Display`
+ * produces its sentence.
  */
 export type DamageReason = 'shortened' | 'rewritten' | 'forked'
 
-/** What the user wants done. The dashboard ends, and the command line runs the verb. */
+/** Action requested by the user. The dashboard closes, and the command line runs it. */
 export type DashboardAction =
   | 'resume'
   | 'resume-window'
@@ -340,7 +338,6 @@ export interface DashboardOutcome {
   view: DashboardView
 }
 
-/** What the dashboard is opened for. */
 export type DashboardPurpose = 'act' | 'watch' | 'rescue'
 
 /** Which sessions a dashboard shows. */
@@ -352,11 +349,11 @@ export interface DashboardView {
   scope?: DashboardScope
   /** Fuzzy filter over name, project and newest prompt. */
   filter?: string
-  /** Transcript of the selected session, or the id of one without a transcript. */
+  /** Transcript of the selected session, or the id of a session without a transcript. */
   selected?: string | null
 }
 
-/** One thing that was looked at. */
+/** Result of one check. */
 export interface DoctorCheck {
   /** Its name, which stays; a report may have several of one name. */
   id: 'node' | 'client' | 'setup' | 'hooks' | 'plugin' | 'runtime' | 'launcher' | 'coverage' | 'ran' | 'hooks-allowed' | 'config' | 'saving' | 'retention' | 'kept' | 'note' | 'state' | 'privacy' | 'journal' | 'incidents' | 'spool' | 'quarantine' | 'supervisor' | 'credential'
@@ -364,7 +361,7 @@ export interface DoctorCheck {
   status: CheckStatus
   /** What was found, in one sentence. */
   fact: string
-  /** The file or directory it is about. */
+  /** The file or directory that the check is about. */
   path: string | null
   /** What to do next; `null` when nothing is to be done. */
   next: string | null
@@ -372,9 +369,8 @@ export interface DoctorCheck {
 
 /** What `doctor` looks at. */
 export interface DoctorOptions {
-  /** Directory of the project; the working directory when absent. */
+  /** Project directory; the working directory when absent. */
   project?: string
-  /** Root of the running package. */
   packageRoot: string
   /** File of the loaded addon, when it is not in the package's root. */
   addon?: string
@@ -394,7 +390,7 @@ export interface DoctorReport {
   project: string
   /** `true`: no check failed. */
   ok: boolean
-  /** Everything that was looked at. */
+  /** The result of every check. */
   checks: DoctorCheck[]
 }
 
@@ -402,7 +398,7 @@ export interface DoctorReport {
 export interface Evidence {
   /** `transcript`, `registry`, `hook`, `process`, `store` or `clock`. */
   source: string
-  /** The fact in one sentence. */
+  /** The fact, as one sentence. */
   fact: string
 }
 
@@ -416,7 +412,7 @@ export interface ExportFailure {
   code: string
   /** What went wrong, in one sentence. */
   message: string
-  /** What to do next. */
+  /** The next step for the user. */
   hint: string | null
   /** Exit code of this error. */
   exitCode: number
@@ -459,15 +455,15 @@ export interface ExportReport {
   dryRun: boolean
   /** Directory of the exports. */
   to: string
-  /** One file a session. */
+  /** Whether each session was written as a single `.tar` file. */
   archive: boolean
-  /** By which files are known again. */
+  /** Hash that identifies the files. */
   hash: ExportHash
   /** What was exported, each verified. */
   exports: ExportedSession[]
   /** Sessions that failed, each with its error. */
   failures: ExportFailure[]
-  /** Bytes of all exports. */
+  /** Total size of all exports, in bytes. */
   bytes: number
   /** The session log that tells it; `null` when nothing was done, or it could not be written. */
   log: string | null
@@ -477,7 +473,7 @@ export interface ExportReport {
 export interface ExportedSession {
   /** Id of the session, a UUID. */
   session: string
-  /** Name, title or newest prompt. */
+  /** Name, title or latest prompt. */
   title: string | null
   /** State of the session at that time. */
   state: SessionState
@@ -489,7 +485,7 @@ export interface ExportedSession {
   files: number
   /** Bytes of these files. */
   bytes: number
-  /** Length of the transcript that was copied. */
+  /** Length of the copied transcript, in bytes. */
   transcriptBytes: number
   /** Lines of it; `null` before it is copied. */
   transcriptLines: number | null
@@ -497,9 +493,9 @@ export interface ExportedSession {
   digest: string | null
   /** The transcript has grown since: the export holds its beginning of that length. */
   grew: boolean
-  /** Process that has it open. */
+  /** Id of the process that has the session open. */
   livePid: number | null
-  /** What was left, and why. */
+  /** Files that were not exported, with the reason. */
   skipped: SkippedFile[]
 }
 
@@ -509,7 +505,6 @@ export type FileAction = 'create' | 'replace' | 'append' | 'remove' | 'restore' 
 /** One file that `init` or `uninstall` creates, replaces or removes. */
 export interface FileStep {
   path: string
-  /** What happens to it. */
   action: FileAction
   why: string
   /** Text before and after, for a diff; `null` when the file does not exist or is not text. */
@@ -519,15 +514,15 @@ export interface FileStep {
 
 /** Something that was found in a transcript. */
 export interface Finding {
-  /** What kind of damage. */
+  /** Kind of the damage. */
   class: DamageClass
-  /** Number of its line, from 1. */
+  /** Line number, starting at 1. */
   line: number
-  /** Where its line begins, in bytes. */
+  /** Offset of the line in bytes. */
   offset: number
   /** What is wrong, in one sentence. */
   what: string
-  /** What the client does with it as it is. */
+  /** What the client does with the damage. */
   client: string
   /** What is done about it; `null`: it is left as it is. */
   mend: string | null
@@ -562,7 +557,7 @@ export interface ForgetReport {
    * HANDOFF.md; they are left.
    */
   elsewhere: string[]
-  /** What could not be removed. */
+  /** Files that could not be removed, and why. */
   problems: Problem[]
 }
 
@@ -579,7 +574,6 @@ export interface ForgottenItem {
   bytes: number
 }
 
-/** What a removed file or directory was. */
 export type ForgottenKind =
   | 'kept'
   | 'snapshots'
@@ -595,7 +589,7 @@ export type ForgottenKind =
   | 'entries'
   | 'lock'
 
-/** How much of a session without a transcript can still be read. */
+/** How much of a session without a transcript is still readable. */
 export type GoneLeft = 'conversation' | 'prompts' | 'nothing'
 
 /** A session whose transcript is gone. */
@@ -606,15 +600,15 @@ export interface GoneSession {
   name: string | null
   /** Its title, of a kept session. */
   title: string | null
-  /** Where it was started, or last worked. */
+  /** Directory where it was started or last worked. */
   project: string | null
   /** The first time that something tells of it. */
   firstAt: string | null
   /** The last time that something names it. */
   lastAt: string | null
-  /** Number of prompts that were typed into it, as far as the client's history has them. */
+  /** Number of prompts typed into it that the client's history still contains. */
   typed: number
-  /** The first of them and the latest, the oldest first. */
+  /** The first prompt and the latest ones, oldest first. */
   prompts: RecalledPrompt[]
   /**
    * `kept`: its files are kept; `history`: the client's typed prompts; `directory`: a directory of the client;
@@ -628,7 +622,7 @@ export interface GoneSession {
   left: GoneLeft
   /** What is kept of it; `null`: nothing is left to resume. */
   kept: KeptAmount | null
-  /** Command that brings it back. */
+  /** Command that restores the session. */
   restore: string[] | null
 }
 
@@ -654,7 +648,7 @@ export interface HandoffOptions {
   form?: HandoffForm
   /** Put it into the project's HANDOFF.md; only with `note`. */
   write?: boolean
-  /** Only tell what would be written. */
+  /** Only report what would be written. */
   dryRun?: boolean
 }
 
@@ -666,7 +660,7 @@ export interface HandoffReport {
   generatedAt: string
   /** The session that it is about. */
   session: Session
-  /** What the text is for. */
+  /** Form of the text, depending on its recipient. */
   form: HandoffForm
   /** The text: Markdown, secrets of known patterns taken out. */
   text: string
@@ -686,7 +680,7 @@ export interface HandoffReport {
   written: boolean
   /** Paths where blocks are kept that somebody had edited and that were replaced. */
   kept: string[]
-  /** What could not be read. */
+  /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
@@ -698,10 +692,10 @@ export interface HeldBack {
   why: string
 }
 
-/** Why the waiting hook does not continue an open session at its time. */
+/** Obstacle that keeps the waiting hook from continuing an open session at the planned time. */
 export type HeldBackReason = 'dialog' | 'shared' | 'paused' | 'switched-off' | 'suspended' | 'no-transcript' | 'no-route'
 
-/** Why a run counts as having done nothing: a stable code, which programs may compare. */
+/** Why a run counts as having done nothing: a stable code that programs may compare. */
 export type HollowReason =
   | 'client-answered'
   | 'nothing-added'
@@ -710,12 +704,12 @@ export type HollowReason =
   | 'not-started'
   | 'unverified'
 
-/** Which settings file gets the hooks. */
+/** Settings file that receives the hooks. */
 export type HookScope = 'project' | 'local' | 'user'
 
 /** Which export `importSession` makes a session again, and where. */
 export interface ImportOptions {
-  /** The directory or archive that an export made. */
+  /** Directory or archive made by an export. */
   export: string
   /** Claude Code's configuration directory; the one in force when absent. */
   configDir?: string
@@ -734,21 +728,21 @@ export interface ImportReport {
   dryRun: boolean
   /** Path of the export. */
   export: string
-  /** When that was made. */
+  /** Time of the export. */
   exportedAt: string
   /** Id of the session, a UUID. */
   session: string
-  /** Name, title or prompt it had. */
+  /** Name, title or prompt of the session. */
   title: string | null
-  /** Configuration directory it is in. */
+  /** Configuration directory that receives the session. */
   configDir: string
   /** Working directory from which it is resumed. */
   cwd: string | null
-  /** What is put in place, the transcript last. */
+  /** Imported files, the transcript last. */
   files: PlacedFile[]
   /** Bytes of these files. */
   bytes: number
-  /** What stays in the export, and why. */
+  /** Files that are not imported, with the reason. */
   left: SkippedFile[]
   /** How it is resumed; without a command where `hint` says why. */
   commands: Commands
@@ -778,7 +772,7 @@ export interface Incident {
   permissionMode: string | null
   /** Model at the stop. */
   model: string | null
-  /** Tokens the session's newest answer had to read. */
+  /** Number of tokens that the model read for the session's newest answer. */
   contextTokens: number | null
   /** Working directory at the stop. */
   cwd: string | null
@@ -798,7 +792,7 @@ export interface Incident {
   firstStopAt: string | null
   /** How far it is. */
   phase: IncidentPhase
-  /** Attempts since the session last worked. */
+  /** Attempts since the session last did any work. */
   attempts: Attempt[]
   /** Times of all wakes of the last 24 hours. */
   cycles: string[]
@@ -810,7 +804,7 @@ export interface Incident {
   evidence: Evidence[]
 }
 
-/** What became of one stop. */
+/** The outcome of one stop. */
 export interface IncidentAccount {
   /** Id of the session, a UUID. */
   session: string
@@ -828,11 +822,11 @@ export interface IncidentAccount {
   stop: StopKind
   /** The client's own message, without control characters. */
   message: string | null
-  /** When it stopped first. */
+  /** Time of the first stop. */
   stoppedAt: string
-  /** When the limit ends. */
+  /** Time at which the limit resets. */
   resetsAt: string | null
-  /** What was tried, the oldest first. */
+  /** Attempts to continue, oldest first. */
   attempts: TriedAttempt[]
   /** What its runs did, together. */
   work: WorkDone
@@ -840,7 +834,7 @@ export interface IncidentAccount {
   phase: IncidentPhase
   /** When it came to stand there; `null` while something is still going to happen by itself. */
   endedAt: string | null
-  /** How that is known, or why it stands there. */
+  /** Evidence or reason for the phase. */
   why: string
   /**
    * Where `report` puts it. `needs-you`: nothing continues before the user acts. `waiting`: it continues by
@@ -850,13 +844,13 @@ export interface IncidentAccount {
   group: AccountGroup
   /** The user has to do something: see `next` and `commands`. */
   needsYou: boolean
-  /** What happens next, by what is true now. */
+  /** The next step, based on the current situation. */
   next: NextStep
-  /** What a person can run. */
+  /** Commands that the user can run. */
   commands: Commands
 }
 
-/** Where an incident stands. */
+/** Status of an incident. */
 export type IncidentPhase =
   | 'open'
   | 'waiting'
@@ -870,7 +864,6 @@ export type IncidentPhase =
 
 /** What `planInit` should prepare. */
 export interface InitOptions {
-  /** Directory of the project. */
   project: string
   /** Where the hooks go: `.claude/settings.json`, `.claude/settings.local.json`, or the user's own `settings.json`. */
   scope?: HookScope
@@ -911,13 +904,10 @@ export interface InitOptions {
 /** Everything `init` will do, as a value. Nothing is written before `applyInit`. */
 export interface InitPlan {
   project: string
-  /** Where the hooks go. */
   scope: HookScope
   /** The settings files first. */
   files: FileStep[]
-  /** The copy of the package. */
   runtime: RuntimeStep
-  /** What a person should know. */
   warnings: string[]
   /** The options the plan was made from. */
   options: InitOptions
@@ -926,16 +916,14 @@ export interface InitPlan {
 /** Answer of `init` and `uninstall`: what changed. */
 export interface InitReport {
   project: string
-  /** Where the hooks are. */
   scope: HookScope
   /** `false`: everything was already as it should be. */
   changed: boolean
   files: FileStep[]
-  /** Sessions whose files were kept for the first time. */
+  /** Number of sessions whose files were retained for the first time. */
   kept: number
   /** Claude Code here would load the plugin's module, and does not have the plugin. */
   offersPlugin: boolean
-  /** What a person should know. */
   warnings: string[]
 }
 
@@ -948,27 +936,27 @@ export interface InspectOptions {
   status?: string | null
 }
 
-/** What is kept of a session that Claude Code deleted. */
+/** Size of the kept copy of a session that Claude Code deleted. */
 export interface KeptAmount {
   /** Number of files that are kept. */
   files: number
-  /** Bytes of the conversation. */
+  /** Size of the conversation, in bytes. */
   bytes: number
-  /** Bytes of the disk that all of it takes. */
+  /** Disk space of all kept files, in bytes. */
   diskBytes: number
 }
 
 /** A verified copy of a transcript, taken before something that could change it. */
 export interface KeptSnapshot {
-  /** What it is called. */
+  /** Name of the snapshot. */
   name: string
   /** Path of its file. */
   path: string
-  /** When it was taken. */
+  /** Time of the snapshot. */
   takenAt: string | null
   /** Bytes of the snapshot. */
   bytes: number
-  /** SHA-256 of its bytes as they are now, in hex. */
+  /** SHA-256 of the current content, in hex. */
   sha256: string
   /** Whether these are the bytes it was taken with; `null` when that was not noted. */
   sound: boolean | null
@@ -989,7 +977,7 @@ export interface KillChild {
   startToken: string
   /** Name of its program. */
   command: string
-  /** When it was started. */
+  /** Start time of the process. */
   startedAt: string | null
   /** What became of it. */
   fate: ChildFate
@@ -999,7 +987,7 @@ export interface KillChild {
 export interface KillOptions {
   /** A terminal (`pts/3`), a process id, or a session by id, at least 3 characters of it, name or title. */
   target: string
-  /** Only sessions of this project. */
+  /** Restricts the search to sessions of this project. */
   project?: string
   /** What a person agreed to; anything else is refused. */
   expected?: KillTarget
@@ -1011,9 +999,9 @@ export interface KillOptions {
   to?: string
   /** Directory of the session log; that of the state when absent. */
   log?: string
-  /** By force when it does not end within 10 s. */
+  /** Kill the process if it does not end within 10 s. */
   force?: boolean
-  /** It was asked before: by force, at once. */
+  /** Kill at once, because it was asked before. */
   asked?: boolean
   /** The processes of its tools too. */
   tree?: boolean
@@ -1032,11 +1020,11 @@ export interface KillReport {
   generatedAt: string
   /** `true`: this is the plan, and no signal was sent. */
   dryRun: boolean
-  /** The process that is meant. */
+  /** The process to be ended. */
   expected: KillTarget
   /** Terminal of the process. */
   tty: string | null
-  /** When it was started. */
+  /** Start time of the process. */
   startedAt: string | null
   /** By a signal, or by `claude stop` for a background session. */
   way: KillWay
@@ -1050,13 +1038,13 @@ export interface KillReport {
   outcome: KillOutcome
   /** Signals that were sent, in order. */
   signals: SentSignal[]
-  /** What was saved before. */
+  /** Exports made before the kill. */
   exports: ExportedSession[]
-  /** An export of an earlier try that still holds everything. */
+  /** Export of an earlier attempt that is still complete. */
   exported: string | null
   /** How it is opened again; `null` while it lives, and when nothing of it is on disk. */
   commands: Commands | null
-  /** What else to know. */
+  /** Further facts about the session. */
   notes: string[]
   /** The session log that tells it; `null` when nothing was done, or it could not be written. */
   log: string | null
@@ -1075,14 +1063,13 @@ export interface KillTarget {
   session: string
 }
 
-/** How a client is ended. */
 export type KillWay = 'signal' | 'stop'
 
 /** A stop after which the session continued. */
 export interface LastRecovered {
   /** The session that it is about. */
   session: string
-  /** Its name, title or newest prompt. */
+  /** Name, else title, else newest prompt of the session. */
   name: string | null
   /** The enabled project it is in. */
   project: string | null
@@ -1100,9 +1087,9 @@ export interface Launch {
   argv: string[]
   /** Where it is started. */
   cwd: string
-  /** Variables that are set. */
+  /** Environment variables that are set. */
   env: Record<string, string>
-  /** Variables that are taken out. */
+  /** Variables that are removed from the environment. */
   unset: string[]
   /** Transport that it runs in. */
   transport: Transport
@@ -1130,11 +1117,9 @@ export interface ListOptions {
   name?: string
   /** Transcripts larger than that: bytes, or text such as `50MB`. */
   largerThan?: number | string
-  /** By what to sort. */
   sort?: ListSort
-  /** The other way round. */
+  /** Reverse the sort order. */
   reverse?: boolean
-  /** At most so many. */
   limit?: number
   /** Only sessions with `openAtCrash`. */
   openAtCrash?: boolean
@@ -1158,7 +1143,7 @@ export interface ListReport {
   gone: GoneSession[]
   /** Sessions before `limit`; printed by `list` only. */
   total: number
-  /** What could not be read. */
+  /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
@@ -1171,7 +1156,7 @@ export interface LiveProcess {
   pid: number
   /** `pts/3`, `ttys004`; `null` without a terminal. */
   tty: string | null
-  /** Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
+  /** Where the user finds the session: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
   place: string
   /** Further clients that have the same session open: the conversation forks as soon as two of them continue. */
   others: OtherLiveProcess[]
@@ -1182,7 +1167,7 @@ export interface LiveProcess {
    * registry).
    */
   proof: LiveProof
-  /** When it was started. */
+  /** Start time of the process. */
   startedAt: string | null
   /** The client's own word: `busy`, `idle`, `waiting`; `null` for clients that do not write it. */
   status: string | null
@@ -1196,14 +1181,14 @@ export interface LiveProcess {
   children: ChildProcess[]
 }
 
-/** What proves that a process has a session open. */
+/** Proof that a process has a session open. */
 export type LiveProof = 'registry' | 'processes'
 
 /** A line of the journal that does not fit the one before it. */
 export interface LogBreak {
   /** Path of the file. */
   path: string
-  /** The line in it, from 1. */
+  /** Line number in the file, starting at 1. */
   line: number
   /** What is wrong, in one sentence. */
   why: string
@@ -1215,27 +1200,26 @@ export interface LogChain {
   sound: boolean
   /** Number of lines in the journal. */
   lines: number
-  /** Those that say what came before them. */
+  /** Number of lines with a `prev`. */
   chained: number
   /** Those that do not: of earlier versions at the beginning; later ones are breaks. */
   unchained: number
-  /** Where it does not hold. */
+  /** Lines at which the chain of hashes is broken. */
   breaks: LogBreak[]
-  /** Hash of the last line: whoever keeps it elsewhere can tell whether the journal was cut off since. */
+  /** Hash of the last line. A copy stored elsewhere can show whether the journal was truncated since. */
   head: string | null
 }
 
-/** One line of the journal. */
 export interface LogEntry {
   /** When it was written. */
   at: string | null
-  /** What was decided or done. */
+  /** Kind of the event. */
   event: string
-  /** The session it is about. */
+  /** Id of the session, if the event is about one. */
   session: string | null
-  /** Process that wrote it. */
+  /** Id of the process that wrote it. */
   pid: number | null
-  /** What happened, in one sentence. */
+  /** Description in one sentence. */
   sentence: string
   /** Everything else that was noted, by name. */
   fields: Record<string, unknown>
@@ -1245,13 +1229,13 @@ export interface LogEntry {
 export interface LogOptions {
   /** Only entries since then: RFC 3339, a date, or a length of time such as `90m`, `36h`, `2d`, `1w`. */
   since?: string
-  /** Only of sessions whose id begins with this. */
+  /** Only entries of sessions whose id starts with this. */
   session?: string
   /** Only entries with these events. */
   events?: string[]
-  /** At most so many, the newest. */
+  /** Maximum number of entries; the newest are returned. */
   limit?: number
-  /** Hold every line against the one before it. */
+  /** Verify every line against its predecessor. */
   verify?: boolean
 }
 
@@ -1265,7 +1249,7 @@ export interface LogReport {
   path: string
   /** Entries that fit, the oldest first. */
   entries: LogEntry[]
-  /** Entries that fit, also those beyond the limit. */
+  /** Number of matching entries, including those beyond the limit. */
   total: number
   /** Whether the chain holds; `null` unless that was asked. */
   chain: LogChain | null
@@ -1289,26 +1273,28 @@ export interface NextStep {
   argv: string[] | null
 }
 
-/** Why there is no conversation. */
+/** Reason why there is no conversation. */
 export type NoConversation = 'empty-file' | 'no-messages'
 
 /** Closed sessions that stopped too long ago to be listed one by one. */
 export interface OlderStops {
   /** Number of these sessions. */
   count: number
-  /** What stopped them, for `list --stop`. */
+  /** Their kinds of stop, for `list --stop`. */
   stops: StopKind[]
-  /** Those whose requests the API refuses until `repair` has removed something from the transcript. Time does not help them. */
+  /**
+   * Sessions whose requests the API refuses until `repair` removes something from the transcript. Waiting
+   * does not help.
+   */
   repairable: string[]
 }
 
-/** What is on a page. */
 export interface OnPage {
   /** Number of prompts on the page. */
   turns: number
   /** Number of tool calls on the page. */
   calls: number
-  /** Limits and errors that broke a turn off. */
+  /** Limits and errors that interrupted a turn. */
   stops: number
   /** Subagents with a transcript of their own. */
   subagents: number
@@ -1316,9 +1302,9 @@ export interface OnPage {
   damagedLines: number
   /** Texts that are cut; the page says where. */
   cutTexts: number
-  /** Bytes of them that are left out. */
+  /** Bytes of text that are not shown. */
   leftBytes: number
-  /** Pictures that are left out. */
+  /** Number of pictures left out. */
   leftPictures: number
 }
 
@@ -1326,15 +1312,15 @@ export interface OnPage {
 export interface OpenAtCrash {
   /** `machine`: before the present boot. `client`: the process alone died. */
   died: CrashedPart
-  /** When it was last heard of. */
+  /** Time of its last sign of life. */
   at: string | null
   /** Facts that this rests on. */
   evidence: Evidence[]
 }
 
-/** A further client that has the session open. */
+/** Another client that has the session open. */
 export interface OtherLiveProcess {
-  /** Process id, proved by its start time. */
+  /** Process id, verified by its start time. */
   pid: number
   /** Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
   place: string
@@ -1383,9 +1369,8 @@ export interface PauseOptions {
 export interface PauseReport {
   /** The session; `null` for everything. */
   session: string | null
-  /** Whether it is paused now. */
   paused: boolean
-  /** Whether that is new. */
+  /** Whether this call changed it. */
   changed: boolean
   /** The session stays paused although its own pause was ended, because everything is paused. */
   heldByAll: boolean
@@ -1400,18 +1385,17 @@ export interface PayloadReading {
   subagent: boolean
 }
 
-/** A verb that was given no session, so that the user chooses one. */
+/** A command that was given no session, so that the user picks one. */
 export type PickerVerb = 'show' | 'resume' | 'export' | 'handoff' | 'kill'
 
-/** One file that is put in place. */
 export interface PlacedFile {
-  /** Its path in the export. */
+  /** Path of the file in the export. */
   path: string
   /** Path that it is copied to. */
   to: string
   /** Bytes of the file. */
   bytes: number
-  /** Its hash in hex, of the kind the export has. */
+  /** Hash in hex, with the algorithm of the export. */
   digest: string
 }
 
@@ -1483,7 +1467,7 @@ export type PlannedAction = 'wake' | 'client' | 'run' | 'resume' | 'notify' | 'n
 export interface PluginOptions {
   /** Absolute path of the directory; `plugin` in the state directory when absent. */
   to?: string
-  /** Take it away again. */
+  /** Removes the plugin instead of writing it. */
   remove?: boolean
   /** Root of the running package, from which the runtime is copied. */
   packageRoot: string
@@ -1495,13 +1479,12 @@ export interface PluginOptions {
 
 /** Everything that writing or removing the plugin will do. Nothing is written before `applyPlugin`. */
 export interface PluginPlan {
-  /** The directory: a marketplace with one plugin. */
+  /** Directory of the marketplace with the one plugin. */
   directory: string
-  /** It is taken away. */
+  /** Whether the plugin is removed. */
   remove: boolean
-  /** Files, in the order in which they are done. */
+  /** Files, in the order in which they are processed. */
   files: FileStep[]
-  /** What a person should know. */
   warnings: string[]
   /** Commands of Claude Code that are left to a person, one word each. */
   next: string[][]
@@ -1512,18 +1495,16 @@ export interface PluginPlan {
 /** Answer of `plugin`: what changed. */
 export interface PluginReport {
   directory: string
-  /** It was taken away. */
+  /** Whether the plugin was removed. */
   remove: boolean
   /** `false`: everything was already as it should be. */
   changed: boolean
   files: FileStep[]
-  /** What a person should know. */
   warnings: string[]
   /** Commands of Claude Code that are left to a person, one word each. */
   next: string[][]
 }
 
-/** What would be done for one session. */
 export interface Preview {
   /** Id of the session, a UUID. */
   session: string
@@ -1531,9 +1512,9 @@ export interface Preview {
   project: string | null
   /** Kind of the stop that interrupted it. */
   stop: StopKind
-  /** Where every screen puts the session. */
+  /** Group of the session, as on every other screen. */
   group: SessionGroup
-  /** What happens next, as in every other report. */
+  /** The next step, as in every other report. */
   plan: NextStep
   /** Whether it could be started now. */
   verdict: 'ready' | 'not-yet' | 'hold' | 'over'
@@ -1547,7 +1528,7 @@ export interface Preview {
 
 /** Which sessions `preview` shows. */
 export interface PreviewOptions {
-  /** Session id, an unambiguous prefix of it, or its name or title; every stopped session when missing. */
+  /** Session id, an unambiguous prefix of it, or its name or title; every stopped session when absent. */
   session?: string
 }
 
@@ -1559,7 +1540,7 @@ export interface PreviewReport {
   generatedAt: string
   /** One entry for each session. */
   sessions: Preview[]
-  /** What could not be read. */
+  /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
@@ -1569,7 +1550,7 @@ export interface Problem {
   path: string | null
   /** Stable name, such as `IO`. */
   code: string
-  /** What is wrong with it. */
+  /** What failed, and why. */
   message: string
 }
 
@@ -1597,7 +1578,7 @@ export interface PruneOptions {
   keptMaxTotal?: number
   /** Of every session so many exports, snapshots, pages and outputs stay in any case; 1 when absent. */
   keep?: number
-  /** Of every session at most so many of each. */
+  /** Maximum number of each kind per session. */
   most?: number
   /** All together at most so many bytes: the oldest go first. Records do not count: they are small. */
   maxBytes?: number
@@ -1610,7 +1591,7 @@ export interface PruneOptions {
 export interface PruneReport {
   /** Name and version of this form. */
   schema: 'cc-session-recover/prune@1'
-  /** When it was made. */
+  /** Time of the report. */
   generatedAt: string
   /** `true`: this is the plan, and nothing was deleted. */
   dryRun: boolean
@@ -1635,19 +1616,19 @@ export interface PruneReport {
 
 /** The rules by which copies go. */
 export interface PruneRules {
-  /** Days for which exports are kept. */
+  /** Days for which exports are retained. */
   exportsDays: number
-  /** Days for which snapshots are kept. */
+  /** Days for which snapshots are retained. */
   snapshotsDays: number
-  /** Days for which pages are kept. */
+  /** Days for which pages are retained. */
   pagesDays: number
-  /** Days for which outputs of runs are kept. */
+  /** Days for which outputs of runs are retained. */
   outputsDays: number
-  /** Days for which records of sessions are kept. */
+  /** Days for which session records are retained. */
   recordsDays: number
-  /** Days for which sessions that Claude Code deleted are kept. */
+  /** Retention in days for kept sessions that Claude Code deleted. */
   keptDays: number
-  /** Bytes that sessions which Claude Code deleted may take together. */
+  /** Maximum total size in bytes of kept sessions that Claude Code deleted. */
   keptMaxTotal: number
   /** Of every session so many exports, snapshots, pages and outputs stay in any case. */
   keep: number
@@ -1687,17 +1668,17 @@ export interface PublishedPage {
   state: SessionState
   /** Path of its transcript. */
   transcript: string
-  /** Bytes of it that were read. */
+  /** Number of bytes read from the transcript. */
   transcriptBytes: number
   /** The page. With `dryRun` the time in its name is left open. */
   path: string
-  /** A page that was there is replaced. */
+  /** An existing page was replaced. */
   replaced: boolean
   /** Size of the page; `null` before it is written. */
   bytes: number | null
   /** What is on it; `null` before it is written. */
   shown: OnPage | null
-  /** Process that has the session open. */
+  /** Id of the process that has the session open. */
   livePid: number | null
 }
 
@@ -1740,11 +1721,11 @@ export interface ReadingReport {
   generatedAt: string
   /** `true`: this is the plan, and nothing was written. */
   dryRun: boolean
-  /** What pages are written in. */
+  /** Format of the pages. */
   format: PageFormat
   /** Directory of the pages. */
   to: string
-  /** Secrets that were recognised are replaced. */
+  /** Whether recognized secrets were replaced. */
   redacted: boolean
   /** Pages that were written. */
   pages: PublishedPage[]
@@ -1755,7 +1736,7 @@ export interface ReadingReport {
   index: string | null
   /** Sessions that failed, each with its error. */
   failures: ExportFailure[]
-  /** Bytes of all pages. */
+  /** Total size of all pages, in bytes. */
   bytes: number
 }
 
@@ -1764,7 +1745,7 @@ export interface RecallOptions {
   /** Number of sessions; 20 when absent. */
   recent?: number
   project?: string
-  /** Only what was active since then. */
+  /** Only sessions active since this time. */
   since?: string
 }
 
@@ -1778,11 +1759,10 @@ export interface RecallReport {
   recalled: Recalled[]
   /** Sessions whose transcript is gone and of which something that was typed or said is left, the latest first. */
   gone: GoneSession[]
-  /** What could not be read. */
+  /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
-/** What was worked on in one session. */
 export interface Recalled {
   /** The session that it is about. */
   session: Session
@@ -1790,7 +1770,6 @@ export interface Recalled {
   prompts: RecalledPrompt[]
 }
 
-/** One prompt a person gave. */
 export interface RecalledPrompt {
   /** The prompt, on one line. */
   text: string
@@ -1808,17 +1787,17 @@ export interface RecoveryOverview {
    * tool from continuing them. `not-set-up`: no hooks.
    */
   setup: RecoverySetup
-  /** The hooks of the user or of the plugin work in every project. */
+  /** Whether hooks of the user or of the plugin are active in every project. */
   everywhere: boolean
   /** Projects with hooks of their own; of one project 0 or 1. */
   projects: number
-  /** Those of them whose closed sessions are resumed unattended. */
+  /** Number of those whose closed sessions are resumed unattended. */
   unattended: number
   /** `true`: every session is paused. */
   pausedAll: boolean
-  /** Sessions in the report that are paused. */
+  /** Number of paused sessions in the report. */
   paused: number
-  /** The stop that was recovered last. */
+  /** The most recently recovered stop. */
   lastRecovered: LastRecovered | null
 }
 
@@ -1827,18 +1806,18 @@ export type RecoverySetup = 'on' | 'switched-off' | 'not-set-up'
 
 /** What `relocate` copies, and where to. */
 export interface RelocateOptions {
-  /** Id, beginning of it, name, title or path of the transcript. */
+  /** Session id, id prefix, name, title or transcript path. */
   session?: string
   /** The session that was active last, in `project` when it is given. */
   latest?: boolean
-  /** Only sessions of this project. */
+  /** Restricts the search to sessions of this project. */
   project?: string
   /**
    * A configuration directory of Claude Code (it has `projects` or `settings.json`, or is new with `configDir:
    * true`), or a project directory.
    */
   to: string
-  /** `to` is a configuration directory even though it does not look like one. */
+  /** Treats `to` as a configuration directory even if it does not look like one. */
   configDir?: boolean
   dryRun?: boolean
 }
@@ -1863,7 +1842,7 @@ export interface RelocateReport {
   transcript: string
   /** Which clients see the copy, and which see the original, in sentences. */
   visibility: string[]
-  /** How the copy is resumed. */
+  /** Commands that resume the copy. */
   commands: Commands
 }
 
@@ -1875,7 +1854,7 @@ export interface Remaining {
   count: number
   /** Their size in bytes. */
   bytes: number
-  /** The file, or the directory that holds them. */
+  /** The file itself, or the directory that contains several. */
   path: string
 }
 
@@ -1896,21 +1875,21 @@ export interface Remains {
 
 /** What `removeState` may remove. */
 export interface RemoveStateOptions {
-  /** Remove copies that exist nowhere else too. */
+  /** Also removes copies that exist nowhere else. */
   copies?: boolean
 }
 
 /** Which session `repair` looks at, and what it does. */
 export interface RepairOptions {
-  /** Id, beginning of it, name, title or path of the transcript. */
+  /** Session id, id prefix, name, title or transcript path. */
   session?: string
   /** The session that was active last, in `project` when it is given. */
   latest?: boolean
-  /** Only sessions of this project. */
+  /** Restricts the search to sessions of this project. */
   project?: string
-  /** Mend it; otherwise it is only told what would be done. */
+  /** Repairs the transcript; otherwise only reports what would be done. */
   apply?: boolean
-  /** Put back what was there before the last repair. */
+  /** Restores the transcript from before the last repair. */
   rollback?: boolean
   /** Id of a record: the client is to send the branch that it is in. */
   branch?: string
@@ -1932,11 +1911,11 @@ export interface RepairReport {
   bytes: number
   /** Lines of the transcript before the repair. */
   lines: number
-  /** Its records before, as far as they can be read. */
+  /** Number of readable records before the repair. */
   records: number
-  /** What was found, in the order of the file. */
+  /** Findings in file order. */
   findings: Finding[]
-  /** Findings that are not in the list, because there are too many. */
+  /** Number of findings beyond the limit of the list. */
   more: number
   /** How many findings are mended; 0: there is nothing to repair. */
   mendable: number
@@ -1952,15 +1931,15 @@ export interface RepairReport {
   subagents: SubagentFindings[]
   /** Why it cannot be mended now; `null`: it can. */
   held: string | null
-  /** It was mended, and read and examined again. */
+  /** It was repaired, read back and examined again. */
   repaired: boolean
-  /** What was there before the last repair was put back. */
+  /** The transcript from before the last repair was restored. */
   rolledBack: boolean
-  /** Name of the snapshot of what was there before. */
+  /** Name of the snapshot of the previous transcript. */
   kept: string | null
-  /** The command that undoes it. */
+  /** Command that undoes the repair. */
   undo: string[] | null
-  /** How the session is resumed. */
+  /** Commands that resume the session. */
   commands: Commands
 }
 
@@ -1972,7 +1951,7 @@ export interface ReportPage {
   generatedAt: string
   /** Path of the page. */
   path: string
-  /** Size of the page. */
+  /** Size of the page, in bytes. */
   bytes: number
   /** Number of stops on the page. */
   stops: number
@@ -1990,28 +1969,27 @@ export interface ReportPageOptions {
   since?: string
   /** Path of the file. */
   to: string
-  /** A file that is there already is replaced. */
+  /** Replaces a file that exists already. */
   force?: boolean
 }
 
 /** How far an export or import is. */
 export interface RescueProgress {
-  /** Bytes that are dealt with. */
   done: number
-  /** Bytes in all, as far as it is known. */
+  /** Total bytes, as far as known. */
   total: number
 }
 
-/** How far a reset time can be trusted. */
+/** How reliable a reset time is. */
 export type ResetSource = 'exact' | 'guess'
 
 /** Which snapshot of which session `restore` puts back. */
 export interface RestoreOptions {
-  /** Id, beginning of it, name, title or path of the transcript. */
+  /** Session id, id prefix, name, title or transcript path. */
   session?: string
   /** The session that was active last, in `project` when it is given. */
   latest?: boolean
-  /** Only sessions of this project. */
+  /** Restricts the search to sessions of this project. */
   project?: string
   /** Name of the snapshot, an unambiguous beginning of it, or `latest`; when absent, the only one. */
   from?: string
@@ -2034,18 +2012,18 @@ export interface RestoreReport {
   snapshots: KeptSnapshot[]
   /** Name of the one that is put back; `null` when there are several and none was named. */
   chosen: string | null
-  /** It was put back and read again. */
+  /** The snapshot was restored and read back. */
   restored: boolean
   /**
    * Other files of the session that were missing and came back with it: subagents, tool results, tasks, plan, file
    * history.
    */
   companions: number
-  /** Name of the snapshot of what was there before. */
+  /** Name of the snapshot of the previous transcript. */
   kept: string | null
-  /** The command that undoes it. */
+  /** Command that undoes the restore. */
   undo: string[] | null
-  /** How the session is resumed. */
+  /** Commands that resume the session. */
   commands: Commands
 }
 
@@ -2054,7 +2032,7 @@ export type ResumeAction = 'resume' | 'attach' | 'refused'
 
 /** Which sessions `planResume` plans for. */
 export interface ResumeOptions {
-  /** Id, beginning of it, name or title. */
+  /** Session id, an unambiguous prefix of it, or its name or title. */
   session?: string
   /** Of those that can be resumed, the one that was active last. */
   latest?: boolean
@@ -2064,7 +2042,7 @@ export interface ResumeOptions {
   allCrashed?: boolean
   /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
   with?: string
-  /** Not the session itself: a new one that begins with its note. */
+  /** Start a new session that begins with the note of this one, instead of resuming it. */
   fresh?: boolean
 }
 
@@ -2098,13 +2076,13 @@ export interface ResumeReport {
   generatedAt: string
   /** One entry for each session. */
   plans: ResumePlan[]
-  /** What could not be read. */
+  /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
 /** Claude Code's retention as it applies to one transcript. */
 export interface Retention {
-  /** Days after the last write. */
+  /** Number of days after the last write. */
   days: number
   /**
    * Settings file that sets the limit: the smallest one of any directory in which a client was started; `null`:
@@ -2119,7 +2097,7 @@ export interface Retention {
 
 /** A run that resumes a closed session without a terminal. */
 export interface Run {
-  /** Names the run, in its environment and in the names of its files. */
+  /** Identifies the run in its environment and in its file names. */
   nonce: string
   /** How it was started. */
   transport: Transport
@@ -2131,13 +2109,13 @@ export interface Run {
   bytesBefore: number
   /** SHA-256 of these bytes, in hex. */
   sha256Before: string
-  /** Copy of the transcript from before. */
+  /** Snapshot of the transcript from before the run. */
   snapshot: string
-  /** Output of the process, as long as `prune` has not taken it away. */
+  /** Output of the process, until `prune` removes it. */
   log: string
-  /** HEAD of the working directory before. */
+  /** HEAD of the working directory before the run. */
   commitBefore: string | null
-  /** Longest run in seconds. */
+  /** Time limit of the run, in seconds. */
   deadlineSeconds: number | null
   /** What came of it; `null` while it runs. */
   result: RunResult | null
@@ -2147,13 +2125,13 @@ export interface Run {
 export interface RunOptions {
   /** Session id, an unambiguous prefix of it, or its name or title. */
   session?: string
-  /** The one that was active last. */
+  /** Select the session that was active last. */
   latest?: boolean
   /** Only sessions of this project. */
   project?: string
   /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
   with?: string
-  /** Not the session itself: a new one that begins with its note. */
+  /** Start a new session that begins with the note of this one, instead of resuming it. */
   fresh?: boolean
 }
 
@@ -2161,13 +2139,13 @@ export interface RunOptions {
 export interface RunReport {
   /** Name and version of this form. */
   schema: 'cc-session-recover/run@1'
-  /** When it had ended. */
+  /** Time at which the run had ended. */
   generatedAt: string
   /** Id of the session, a UUID. */
   session: string
   /** The session whose work a new one went on with; `null` when it is the session itself. */
   insteadOf: string | null
-  /** Where its incident stands. */
+  /** Phase of the session's incident. */
   phase: IncidentPhase
   /** The attempt that was made. */
   attempt: Attempt | null
@@ -2177,19 +2155,19 @@ export interface RunReport {
 
 /** What a run did, read from the transcript and from git. */
 export interface RunResult {
-  /** When the process had ended. */
+  /** Time at which the process had ended. */
   endedAt: string | null
   /** How the process ended, in words. Proves nothing by itself. */
   ended: string
   /** Real answers of a model that were added. */
   answers: number
-  /** Tool calls that were made. */
+  /** Number of tool calls that were made. */
   calls: number
-  /** Tool calls that were denied. */
+  /** Number of tool calls that were denied. */
   denied: number
-  /** The denied calls by tool, and what they asked for, at most 5. */
+  /** Denied calls with tool and request, at most 5. */
   deniedCalls: string[]
-  /** No call succeeded after the last one that was denied. */
+  /** Whether no call succeeded after the last denied one. */
   deniedLast: boolean
   /** Files that were edited or written, at most 20. */
   files: string[]
@@ -2197,7 +2175,7 @@ export interface RunResult {
   commits: string[]
   /** Tokens read and written by the model. */
   tokens: number
-  /** The model's last words, cleared of secrets and cut. */
+  /** The model's last message, truncated and with secrets removed. */
   lastWords: string | null
   /** Why it counts as having done nothing, when it does. */
   hollow: string | null
@@ -2209,17 +2187,16 @@ export interface RunResult {
   damageReason: DamageReason | null
 }
 
-/** Where the runtime comes from and goes to. */
+/** Source and destination of the runtime copy. */
 export interface RuntimeStep {
-  /** Root of the running package. */
   from: string
-  /** The copy; `None` when there is none. */
+  /** The copy; `None` if no runtime is needed. */
   to: string | null
   /** Why it is copied, or used where it is. */
   why: string
 }
 
-/** When a state was saved. */
+/** Event at which a state was saved. */
 export type SaveMoment = 'turn-ended' | 'subagent-ended' | 'compacting' | 'stopped' | 'session-ended'
 
 /** What a session was doing at some moment, as it was saved in its project. */
@@ -2228,13 +2205,13 @@ export interface SavedState {
   name: string
   /** Id of the session. */
   session: string
-  /** When it was saved. */
+  /** Time of the save. */
   savedAt: string
   /** At which moment: a turn or a subagent ended, before a compaction, a stop, the end of the session. */
   moment: SaveMoment
-  /** Time of the newest record of the transcript then. */
+  /** Time of the transcript's newest record when the state was saved. */
   asOf: string | null
-  /** How the session stood. */
+  /** Kind of the session's stop. */
   kind: StopKind
   /** Its work was not done: it had stopped, was in the middle of a turn, or had open tasks. */
   unfinished: boolean
@@ -2242,13 +2219,13 @@ export interface SavedState {
   tasksOpen: number
   /** Tasks of its list that were. */
   tasksDone: number
-  /** Calls, subagents and background work without a result. */
+  /** Number of calls, subagents and background tasks without a result. */
   inFlight: number
   /** Checks that failed when they were run last. */
   failing: number
-  /** Files the session had written. */
+  /** Number of files the session had written. */
   files: number
-  /** It is the last state of the project. */
+  /** Whether it is the last state of the project. */
   last: boolean
   /** It is as it was saved. Only then it is handed to a model. */
   sound: boolean
@@ -2256,7 +2233,6 @@ export interface SavedState {
   path: string
 }
 
-/** One place where the text was found. */
 export interface SearchHit {
   /** Id of the session, a UUID. */
   id: string
@@ -2266,7 +2242,7 @@ export interface SearchHit {
   line: number
   /** Author of the message that matches. */
   role: SearchRole
-  /** Number of the prompt it belongs to, from 1; 0 before the first. */
+  /** Number of the prompt it belongs to, from 1; 0 before the first prompt. */
   turn: number
   /** Time of the record. */
   at: string | null
@@ -2274,9 +2250,9 @@ export interface SearchHit {
   snippet: string
   /** Where the match is in `snippet`, in UTF-16 units. */
   match: SearchSpan
-  /** Found in a subagent's transcript. */
+  /** Whether it was found in a subagent's transcript. */
   subagent: boolean
-  /** The session's transcript is gone: found in what is kept of it, or in the client's history of typed prompts. */
+  /** The session's transcript is gone; the match is in its kept copy or in the client's prompt history. */
   gone: boolean
   /** Name of the session. */
   name: string | null
@@ -2290,11 +2266,9 @@ export interface SearchHit {
 export interface SearchOptions {
   /** Literal text, or a regular expression with `regex`. */
   text: string
-  /** `text` is a regular expression. */
   regex?: boolean
-  /** Upper and lower case are the same. */
   ignoreCase?: boolean
-  /** Who said it; everybody when there are none. */
+  /** Roles to search; all when absent or empty. */
   roles?: SearchRole[]
   /** Same form as in `ListOptions`. */
   since?: string
@@ -2302,13 +2276,13 @@ export interface SearchOptions {
   project?: string
   /** Hits that are returned; all are counted. 100 when absent, 0: no limit. */
   limit?: number
-  /** Also look into tool results that the client stored in files of their own. */
+  /** Also search tool results that the client stored in separate files. */
   toolResults?: boolean
 }
 
 /** Answer of `search`: `cc-session-recover/search@1`. */
 export interface SearchReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/search@1'
   /** When it was made. */
   generatedAt: string
@@ -2316,20 +2290,20 @@ export interface SearchReport {
   hits: SearchHit[]
   /** Hits found, also those beyond `limit`. */
   total: number
-  /** Sessions with a hit. */
+  /** Number of sessions with a hit. */
   sessions: number
   /** What was read: number of files, and their bytes. */
   searched: SearchedAmount
   /** Tool results in files of their own that were not searched: number of files, and their bytes. */
   skippedResults: SearchedAmount
-  /** What could not be read. */
+  /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
 /** Who said it: a person, the model, a tool (its input or its result), or the client itself. */
 export type SearchRole = 'user' | 'assistant' | 'tool' | 'system'
 
-/** Where the match is in a snippet, in UTF-16 units. */
+/** Position of the match in a snippet, in UTF-16 units. */
 export interface SearchSpan {
   /** Offset of its first unit. */
   start: number
@@ -2345,7 +2319,6 @@ export interface SearchedAmount {
   bytes: number
 }
 
-/** A signal that was sent. */
 export interface SentSignal {
   /** Id of the process that received it. */
   pid: number
@@ -2364,9 +2337,9 @@ export type ServiceManager = 'systemd' | 'launchd' | 'schtasks'
 /** What `planService` should prepare. */
 export interface ServiceOptions {
   wanted: ServiceChange
-  /** Absolute path of node, to install. */
+  /** Absolute path of node; required to install. */
   node?: string
-  /** Root of the installed package, to install. */
+  /** Root of the installed package; required to install. */
   packageRoot?: string
   /** Another platform's service manager, to see what would be written there; such a plan cannot be applied. */
   manager?: ServiceManager
@@ -2374,7 +2347,6 @@ export interface ServiceOptions {
 
 /** Everything that putting the service in or taking it out will do. */
 export interface ServicePlan {
-  /** Who starts the supervisor. */
   manager: ServiceManager
   wanted: ServiceChange
   file: FileStep
@@ -2387,7 +2359,6 @@ export interface ServicePlan {
    * can be.
    */
   unreachable: string | null
-  /** What a person should know. */
   warnings: string[]
   /** The options the plan was made from. */
   options: ServiceOptions
@@ -2395,19 +2366,17 @@ export interface ServicePlan {
 
 /** What was done about the service. */
 export interface ServiceReport {
-  /** Who starts the supervisor. */
   manager: ServiceManager
   wanted: ServiceChange
   /** `false`: everything was already as it should be. */
   changed: boolean
-  /** `true`: nothing went wrong, and nothing is left to the person. */
+  /** Whether all commands succeeded and none is left to the user. */
   complete: boolean
   file: FileStep
   /** Commands that were run, and those that are left to the person (`done: null`). */
   commands: CommandStep[]
   /** Why the service manager could not be reached. */
   unreachable: string | null
-  /** What a person should know. */
   warnings: string[]
 }
 
@@ -2419,7 +2388,7 @@ export interface ServiceStatus {
   manager: ServiceManager
   /** The service's file, whether it exists or not. */
   file: string
-  /** It is there, and ours. */
+  /** Whether the file exists and is ours. */
   installed: boolean
   /** It is what an installation would write now. */
   current: boolean | null
@@ -2427,7 +2396,7 @@ export interface ServiceStatus {
   enabled: boolean | null
   /** The service manager has it running. */
   running: boolean | null
-  /** A supervisor of this user runs, however it was started. */
+  /** Whether any supervisor of this user runs, however it was started. */
   supervised: boolean
   /** Why the service manager cannot be asked from here; `null`: it can be. */
   unreachable: string | null
@@ -2437,9 +2406,7 @@ export interface ServiceStatus {
 
 /** What `serviceStatus` compares the installed file with. */
 export interface ServiceStatusOptions {
-  /** Absolute path of node. */
   node?: string
-  /** Root of the running package. */
   packageRoot?: string
 }
 
@@ -2463,7 +2430,7 @@ export interface Session {
   bytes: number
   /** Larger than `context.maxSessionMegabytes` of the configuration. */
   oversized: boolean
-  /** Transcripts of its subagents. */
+  /** Transcripts of the subagents. */
   subagents: Subagents
   /** Its runs of workflows; looked for by `show` and `resume` only. */
   workflows: SessionWorkflow[]
@@ -2485,9 +2452,9 @@ export interface Session {
   state: SessionState
   /** What a live session is doing. */
   activity: SessionActivity | null
-  /** Where every screen puts it. */
+  /** Group of the session, the same on every screen. */
   group: SessionGroup
-  /** What every screen calls it. */
+  /** Displayed status, the same on every screen. */
   status: SessionStatus
   /** What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`. */
   evidence: Evidence[]
@@ -2497,7 +2464,7 @@ export interface Session {
   live: LiveProcess | null
   /** Set when it was open as its client or the machine died. */
   openAtCrash: OpenAtCrash | null
-  /** Time of its first record. */
+  /** Time of the first record. */
   startedAt: string | null
   /** Time of its newest record. */
   lastActivityAt: string | null
@@ -2524,7 +2491,7 @@ export interface Session {
   gitBranch: string | null
   /** Version of Claude Code that wrote the newest record. */
   clientVersion: string | null
-  /** The user paused it, or everything. */
+  /** Whether the user paused it, or everything. */
   paused: boolean
   /** The stop that is looked after, if there is one. */
   incident: Incident | null
@@ -2539,7 +2506,6 @@ export interface Session {
   commands: Commands
 }
 
-/** What a live client is doing. */
 export type SessionActivity = 'busy' | 'idle' | 'waiting'
 
 /**
@@ -2552,17 +2518,17 @@ export type SessionGroup = 'needs-you' | 'waiting' | 'hung' | 'running' | 'settl
 
 /** Names one session: an id, a prefix of at least 3 characters, or a name or title; or the one that was active last. */
 export interface SessionOptions {
-  /** Its id, a beginning of it, its name or its title. */
+  /** Session id, an unambiguous prefix of it, or its name or title. */
   session?: string
   /** The session that was active last, in `project` when it is given. */
   latest?: boolean
-  /** Only sessions of this project's directory. */
+  /** Only sessions in the directory of this project. */
   project?: string
 }
 
-/** Where a session belongs. */
+/** Project that a session belongs to. */
 export interface SessionProject {
-  /** The enabled project, if it is in one. */
+  /** The set-up project that contains the session, if any. */
   dir: string | null
   /** Working directory of its newest message. */
   cwd: string | null
@@ -2600,9 +2566,9 @@ export interface SessionWorkflow {
   finished: string[]
   /** Agents that a usage limit refused or cut off. */
   refused: string[]
-  /** Agents that began and have no result yet: they were cut off, or still run. */
+  /** Agents that started and have no result yet: they were cut off, or are still running. */
   cut: string[]
-  /** Agents that failed otherwise. */
+  /** Agents that failed for other reasons. */
   failed: string[]
   /** The tool call that continues it; `null` for a finished run, and where its script is gone. */
   resumeCall: string | null
@@ -2616,7 +2582,7 @@ export interface SetupPlace {
   scopes: HookScope[]
   /** Paths of the settings files. */
   settings: string[]
-  /** The directory is there. */
+  /** The project directory still exists. */
   exists: boolean
 }
 
@@ -2624,7 +2590,7 @@ export interface SetupPlace {
 export interface SetupsReport {
   /** Projects, and the user's own settings. */
   places: SetupPlace[]
-  /** Directories that the plugin was written to. */
+  /** Directories that this tool wrote the plugin to. */
   plugins: string[]
   /** What the state directory contains. */
   state: StateStock
@@ -2634,7 +2600,7 @@ export interface SetupsReport {
 export interface SkippedFile {
   /** Path of the file. */
   path: string
-  /** Why it is left. */
+  /** Reason why it is skipped. */
   why: string
 }
 
@@ -2660,7 +2626,7 @@ export interface StateOptions {
   state?: string
   /** Directory of the project; the working directory when absent. */
   project?: string
-  /** Only tell what would be done. */
+  /** Only report what would be done. */
   dryRun?: boolean
 }
 
@@ -2676,7 +2642,7 @@ export interface StateReport {
   enabled: boolean
   /** Directory of the states; `null` when there is none. */
   directory: string | null
-  /** Every state that is kept, the newest first. */
+  /** All retained states, newest first. */
   states: SavedState[]
   /**
    * The last state's file holds none that was saved: somebody has edited it, or it came with the project. It is
@@ -2698,15 +2664,15 @@ export interface StateReport {
   kept: string | null
 }
 
-/** The state directory, and what would be lost with it. */
+/** The state directory and what would be lost with it. */
 export interface StateStock {
   /** Path of the directory. */
   dir: string
   /** Whether it is there. */
   exists: boolean
-  /** Sessions that Claude Code has deleted and that are kept only there. */
+  /** Number of sessions that Claude Code deleted and that exist only there. */
   onlyCopies: number
-  /** Sessions that were exported into it. */
+  /** Number of exports stored in it. */
   exports: number
   /** Processes of this tool work with it: a supervisor, or a hook that waits. */
   busy: boolean
@@ -2722,7 +2688,7 @@ export interface StatusOptions {
 
 /** Answer of `status`: `cc-session-recover/status@1`. */
 export interface StatusReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/status@1'
   /** When it was made. */
   generatedAt: string
@@ -2739,7 +2705,7 @@ export interface StatusReport {
    * and the ids of those that only `repair` helps. They are not in `sessions`. Printed by `status` only.
    */
   older: OlderStops
-  /** What could not be read. */
+  /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
@@ -2812,18 +2778,17 @@ export interface Subagents {
   lastActivityAt: string | null
 }
 
-/** What a transcript lost since a hook first saw it. */
+/** Part of a transcript that was lost since a hook first saw it. */
 export interface TranscriptLoss {
   /**
    * `gone`: the file; `shorter`: its end; `headless`: its beginning, because the file was deleted while the
    * session was open.
    */
   lost: TranscriptLossKind
-  /** `restore` brings back what is missing. */
+  /** Whether `restore` can bring back the missing part. */
   restorable: boolean
 }
 
-/** What a transcript lost. */
 export type TranscriptLossKind = 'gone' | 'shorter' | 'headless'
 
 /** How a closed session is resumed. */
@@ -2831,7 +2796,7 @@ export type Transport = 'print' | 'background' | 'terminal'
 
 /** One attempt to continue a session, in an account. */
 export interface TriedAttempt {
-  /** When it was made. */
+  /** Time of the attempt. */
   at: string
   /** What was done: `wake` or `resume`. */
   action: string
@@ -2845,25 +2810,23 @@ export interface TriedAttempt {
 
 /** What `planUninstall` should prepare. */
 export interface UninstallOptions {
-  /** Directory of the project. */
   project: string
-  /** Out of which settings file. */
+  /** The settings file to remove the hooks from. */
   scope?: HookScope
 }
 
 /** Everything `uninstall` will do. */
 export interface UninstallPlan {
   project: string
-  /** Out of which settings file. */
+  /** The settings file to remove the hooks from. */
   scope: HookScope
   /**
    * A settings file that nobody touched since gets its earlier bytes back (`restore`); from others only our
    * entries are removed.
    */
   files: FileStep[]
-  /** What a person should know. */
   warnings: string[]
-  /** What it was planned from. */
+  /** Options that the plan was made from. */
   options: UninstallOptions
 }
 
@@ -2883,17 +2846,17 @@ export interface WatchReport {
   supervisor: number
   /** It is this process; else this one only shows what that one does. */
   own: boolean
-  /** What is looked after. */
+  /** Sessions that the supervisor watches. */
   sessions: WatchedSession[]
-  /** When it looks again. */
+  /** Time of the next pass. The next field is the wait until then, in milliseconds. */
   looksAgainAt: string | null
   /** Milliseconds until the next pass. */
   looksAgainIn: number
-  /** Something is still going to happen without a person. */
+  /** Whether recovery still has pending work that does not need the user. */
   owed: boolean
-  /** Of that, something is to be done at once, and nothing is known that speaks against it. */
+  /** Whether any of it is due now, with no known obstacle. */
   due: boolean
-  /** What could not be read. */
+  /** Errors of records that could not be read. */
   problems: Problem[]
 }
 
@@ -2905,29 +2868,29 @@ export interface WatchedSession {
   project: string | null
   /** Kind of the stop that interrupted it. */
   stop: StopKind
-  /** Where its incident stands. */
+  /** Phase of its incident. */
   phase: 'open' | 'waiting' | 'attempting' | 'recovered' | 'moved-on' | 'superseded' | 'held' | 'given-up' | 'cancelled'
   /** What happens next, and why. */
   next: NextStep
-  /** A person paused it. */
+  /** Whether the user paused it. */
   paused: boolean
-  /** A run of it is under way. */
+  /** Whether a run of the session is active. */
   running: boolean
   /** What the last look came to, when nothing was started although it was due. */
   waits: string | null
-  /** Runs that were made for it. */
+  /** Number of runs made for the session. */
   runs: number
-  /** How the last of them ended. */
+  /** How the last run ended. */
   last: string | null
 }
 
-/** What all runs of an incident did. */
+/** Combined work of all runs of an incident. */
 export interface WorkDone {
   /** Real answers of a model that were added. */
   answers: number
-  /** Tool calls that were made. */
+  /** Number of tool calls. */
   calls: number
-  /** Tool calls that were denied. */
+  /** Number of denied tool calls. */
   denied: number
   /** Files that were edited or written. */
   files: string[]

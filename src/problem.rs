@@ -14,6 +14,7 @@ pub struct Problem {
     pub path: Option<PathBuf>,
     /// Stable name, such as `IO`.
     pub code: &'static str,
+    /// What failed, and why.
     pub message: String,
 }
 

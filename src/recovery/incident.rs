@@ -223,6 +223,7 @@ pub enum AttemptAction {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Attempt {
+    /// Time of the attempt.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// What was done: `wake` or `resume`.
@@ -448,7 +449,9 @@ pub struct Incident {
     pub transcript: PathBuf,
     /// Stop that opened the incident.
     pub stop: Stop,
+    /// Permission mode at the stop.
     pub permission_mode: Option<String>,
+    /// Model at the stop.
     pub model: Option<String>,
     /// Continuations by the client since the last prompt that the user typed.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -478,6 +481,7 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub claimed_by: Option<StartedProcess>,
+    /// Working directory at the stop.
     pub cwd: Option<String>,
     /// Version of Claude Code at the stop.
     pub client_version: Option<String>,

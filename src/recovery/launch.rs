@@ -53,6 +53,7 @@ pub struct Launch {
     /// Where it is started.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub cwd: PathBuf,
+    /// Environment variables that are set.
     pub env: BTreeMap<String, String>,
     /// Variables that are removed from the environment.
     pub unset: Vec<String>,

@@ -60,6 +60,7 @@ pub enum AccountSource {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TriedAttempt"))]
 pub struct ReportedAttempt {
+    /// Time of the attempt.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// What was done: `wake` or `resume`.
@@ -96,11 +97,15 @@ impl From<&Attempt> for ReportedAttempt {
 pub struct WorkDone {
     /// Real answers of a model that were added.
     pub answers: usize,
+    /// Number of tool calls.
     pub calls: usize,
+    /// Number of denied tool calls.
     pub denied: usize,
+    /// Files that were edited or written.
     pub files: BTreeSet<String>,
     /// Commits that were made: short id and subject.
     pub commits: Vec<String>,
+    /// Tokens read and written by the model.
     pub tokens: u64,
 }
 
@@ -224,6 +229,7 @@ pub struct AccountReport {
     pub incidents: Vec<IncidentAccount>,
     /// Older stops that still need a person; `status` shows them.
     pub older: usize,
+    /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
 }
 

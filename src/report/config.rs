@@ -28,6 +28,7 @@ pub struct ConfigurationOptions {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigurationReport {
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/configuration@1'"))]
     pub schema: &'static str,
     /// When it was made.

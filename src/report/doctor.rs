@@ -179,6 +179,7 @@ pub struct DoctorReport {
     pub project: PathBuf,
     /// `true`: no check failed.
     pub ok: bool,
+    /// The result of every check.
     pub checks: Vec<DoctorCheck>,
 }
 

@@ -79,6 +79,7 @@ pub struct HandoffReport {
     pub written: bool,
     /// Paths where blocks are kept that somebody had edited and that were replaced.
     pub kept: Vec<String>,
+    /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
 }
 

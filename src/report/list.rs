@@ -93,6 +93,7 @@ pub struct ListReport {
     pub gone: Vec<GoneSession>,
     /// Sessions before `limit`; printed by `list` only.
     pub total: usize,
+    /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
 }
 

@@ -39,7 +39,9 @@ pub struct LogEntry {
     /// When it was written.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
+    /// Kind of the event.
     pub event: String,
+    /// Id of the session, if the event is about one.
     pub session: Option<String>,
     /// Id of the process that wrote it.
     pub pid: Option<u64>,

@@ -76,6 +76,7 @@ pub struct PreviewReport {
     pub generated_at: DateTime<Utc>,
     /// One entry for each session.
     pub sessions: Vec<Preview>,
+    /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
 }
 

@@ -82,6 +82,7 @@ pub struct RecallReport {
     pub recalled: Vec<Recalled>,
     /// Sessions whose transcript is gone and of which something that was typed or said is left, the latest first.
     pub gone: Vec<GoneSession>,
+    /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
 }
 

@@ -103,6 +103,7 @@ pub struct ResumeReport {
     pub generated_at: DateTime<Utc>,
     /// One entry for each session.
     pub plans: Vec<ResumePlan>,
+    /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
 }
 

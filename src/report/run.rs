@@ -62,6 +62,7 @@ pub struct RunReport {
     pub instead_of: Option<String>,
     /// Phase of the session's incident.
     pub phase: Phase,
+    /// The attempt that was made.
     pub attempt: Option<Attempt>,
     /// What is to be done now, in words.
     pub why: String,

@@ -80,6 +80,7 @@ pub struct SearchHit {
     pub role: SearchRole,
     /// Number of the prompt it belongs to, from 1; 0 before the first prompt.
     pub turn: usize,
+    /// Time of the record.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
     /// One line around the match, without control characters.
@@ -93,6 +94,7 @@ pub struct SearchHit {
     pub gone: bool,
     /// Name of the session.
     pub name: Option<String>,
+    /// Title of the session.
     pub title: Option<String>,
     /// Directory of its project.
     pub project: Option<String>,
@@ -113,6 +115,7 @@ pub struct Searched {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SearchReport {
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/search@1'"))]
     pub schema: &'static str,
     /// When it was made.
@@ -128,6 +131,7 @@ pub struct SearchReport {
     pub searched: Searched,
     /// Tool results in files of their own that were not searched: number of files, and their bytes.
     pub skipped_results: Searched,
+    /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
 }
 

@@ -62,7 +62,9 @@ pub struct Project {
 pub struct ChildProcess {
     /// Process id of the child.
     pub pid: u32,
+    /// Name of its program.
     pub command: String,
+    /// Start time of the process.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
 }
@@ -85,6 +87,7 @@ pub struct Live {
     /// What proves it: Claude Code's registry with the start time, or the process table alone (clients that keep no
     /// registry).
     pub proof: HeldBy,
+    /// Start time of the process.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// The client's own word: `busy`, `idle`, `waiting`; `null` for clients that do not write it.
@@ -180,6 +183,7 @@ pub struct ConflictCopy {
     pub path: PathBuf,
     /// Its size in bytes.
     pub bytes: u64,
+    /// Time of its newest message.
     #[serde(serialize_with = "time_or_null")]
     pub newest_at: Option<DateTime<Utc>>,
 }
@@ -333,6 +337,7 @@ pub struct Session {
     pub bytes: u64,
     /// Larger than `context.maxSessionMegabytes` of the configuration.
     pub oversized: bool,
+    /// Transcripts of the subagents.
     pub subagents: Subagents,
     /// Its runs of workflows; looked for by `show` and `resume` only.
     pub workflows: Vec<SessionWorkflow>,
@@ -363,6 +368,7 @@ pub struct Session {
     pub live: Option<Live>,
     /// Set when it was open as its client or the machine died.
     pub open_at_crash: Option<OpenAtCrash>,
+    /// Time of the first record.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// Time of its newest record.

@@ -59,6 +59,7 @@ pub struct SavedState {
     pub name: String,
     /// Id of the session.
     pub session: String,
+    /// Time of the save.
     #[serde(serialize_with = "time")]
     pub saved_at: DateTime<Utc>,
     /// At which moment: a turn or a subagent ended, before a compaction, a stop, the end of the session.

@@ -63,6 +63,7 @@ pub struct StatusProject {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StatusReport {
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/status@1'"))]
     pub schema: &'static str,
     /// When it was made.
@@ -79,6 +80,7 @@ pub struct StatusReport {
     /// Closed sessions that need you and stopped longer ago than `status.recentHours`: how many, what stopped them,
     /// and the ids of those that only `repair` helps. They are not in `sessions`. Printed by `status` only.
     pub older: Older,
+    /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
 }
 

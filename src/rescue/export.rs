@@ -202,7 +202,9 @@ pub struct ExportFailure {
     pub code: &'static str,
     /// What went wrong, in one sentence.
     pub message: String,
+    /// The next step for the user.
     pub hint: Option<String>,
+    /// Exit code of this error.
     pub exit_code: i32,
 }
 
@@ -241,6 +243,7 @@ pub struct ExportReport {
     pub to: PathBuf,
     /// Whether each session was written as a single `.tar` file.
     pub archive: bool,
+    /// Hash that identifies the files.
     pub hash: Hash,
     /// What was exported, each verified.
     pub exports: Vec<Exported>,

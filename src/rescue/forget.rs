@@ -111,6 +111,7 @@ pub struct ForgetReport {
     /// Exports and pages of it outside of the state directory, and exports of other sessions with its block in
     /// HANDOFF.md; they are left.
     pub elsewhere: Vec<String>,
+    /// Files that could not be removed, and why.
     pub problems: Vec<Problem>,
 }
 

@@ -49,6 +49,7 @@ pub struct ImportOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "PlacedFile"))]
 pub struct Placed {
+    /// Path of the file in the export.
     pub path: String,
     /// Path that it is copied to.
     #[serde(serialize_with = "lossy")]
@@ -75,6 +76,7 @@ pub struct ImportReport {
     /// Path of the export.
     #[serde(serialize_with = "lossy")]
     pub export: PathBuf,
+    /// Time of the export.
     #[serde(serialize_with = "time")]
     pub exported_at: DateTime<Utc>,
     /// Id of the session, a UUID.

@@ -76,8 +76,10 @@ pub struct RelocateReport {
     pub dry_run: bool,
     /// Id of the session, a UUID.
     pub session: String,
+    /// Configuration directory of the original.
     #[serde(serialize_with = "lossy")]
     pub from_config_dir: PathBuf,
+    /// Configuration directory of the copy.
     #[serde(serialize_with = "lossy")]
     pub to_config_dir: PathBuf,
     /// Working directory from which the copy is resumed.

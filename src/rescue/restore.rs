@@ -60,6 +60,7 @@ pub struct RestoreOptions {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeptSnapshot {
+    /// Name of the snapshot.
     pub name: String,
     /// Path of its file.
     #[serde(serialize_with = "lossy")]
@@ -67,6 +68,7 @@ pub struct KeptSnapshot {
     /// Kept files whose concatenation is the content; empty for a snapshot.
     #[serde(skip)]
     parts: Vec<KeptFile>,
+    /// Time of the snapshot.
     #[serde(serialize_with = "time_or_null")]
     pub taken_at: Option<DateTime<Utc>>,
     /// Bytes of the snapshot.
@@ -121,6 +123,7 @@ pub struct RestoreReport {
     pub kept: Option<String>,
     /// Command that undoes the restore.
     pub undo: Option<Vec<String>>,
+    /// Commands that resume the session.
     pub commands: Commands,
 }
 

@@ -110,6 +110,7 @@ pub struct JournalChain {
     pub chained: usize,
     /// Those that do not: of earlier versions at the beginning; later ones are breaks.
     pub unchained: usize,
+    /// Lines at which the chain of hashes is broken.
     pub breaks: Vec<Break>,
     /// Hash of the last line. A copy stored elsewhere can show whether the journal was truncated since.
     pub head: Option<String>,

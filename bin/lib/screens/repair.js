@@ -103,7 +103,7 @@ function repairLines(report, { width, colours }) {
     const colour = finding.mend === null ? String : colours.yellow;
     const rows = [
       ['client', finding.client],
-      [repaired ? 'repaired' : 'repair', finding.mend ?? 'left as it is'],
+      [repaired ? 'fixed' : 'fix', finding.mend ?? 'left as it is'],
       ...(finding.lost === null ? [] : [['lost', finding.lost]]),
     ];
     const head = wrapped(`line ${finding.line}, byte ${finding.offset}: ${finding.what} (${finding.class})`, room).map(colour);

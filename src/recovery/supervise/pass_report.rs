@@ -43,6 +43,7 @@ pub struct WatchedSession {
     pub phase: &'static str,
     /// What happens next, and why.
     pub next: RecoveryPlan,
+    /// Whether the user paused it.
     pub paused: bool,
     /// Whether a run of the session is active.
     pub running: bool,

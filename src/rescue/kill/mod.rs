@@ -140,7 +140,9 @@ pub struct KillChild {
     pub pid: u32,
     /// Its start time as the system counts it.
     pub start_token: String,
+    /// Name of its program.
     pub command: String,
+    /// Start time of the process.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// What became of it.
@@ -160,9 +162,11 @@ pub struct KillReport {
     pub generated_at: DateTime<Utc>,
     /// `true`: this is the plan, and no signal was sent.
     pub dry_run: bool,
+    /// The process to be ended.
     pub expected: Expected,
     /// Terminal of the process.
     pub tty: Option<String>,
+    /// Start time of the process.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
     /// By a signal, or by `claude stop` for a background session.
@@ -184,6 +188,7 @@ pub struct KillReport {
     pub exported: Option<PathBuf>,
     /// How it is opened again; `null` while it lives, and when nothing of it is on disk.
     pub commands: Option<Commands>,
+    /// Further facts about the session.
     pub notes: Vec<String>,
     /// The session log that tells it; `null` when nothing was done, or it could not be written.
     #[serde(serialize_with = "lossy_or_null")]

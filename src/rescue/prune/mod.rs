@@ -114,6 +114,7 @@ pub struct PruneReport {
     /// Name and version of this form.
     #[cfg_attr(test, ts(type = "'cc-session-recover/prune@1'"))]
     pub schema: &'static str,
+    /// Time of the report.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// `true`: this is the plan, and nothing was deleted.

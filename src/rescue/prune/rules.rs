@@ -19,10 +19,15 @@ const FRESH: TimeDelta = TimeDelta::days(1);
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PruneRules {
+    /// Days for which exports are retained.
     pub exports_days: f64,
+    /// Days for which snapshots are retained.
     pub snapshots_days: f64,
+    /// Days for which pages are retained.
     pub pages_days: f64,
+    /// Days for which outputs of runs are retained.
     pub outputs_days: f64,
+    /// Days for which session records are retained.
     pub records_days: f64,
     /// Retention in days for kept sessions that Claude Code deleted.
     pub kept_days: f64,

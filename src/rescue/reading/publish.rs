@@ -175,6 +175,7 @@ pub struct OnPage {
     pub cut_texts: u64,
     /// Bytes of text that are not shown.
     pub left_bytes: u64,
+    /// Number of pictures left out.
     pub left_pictures: u64,
 }
 
@@ -206,10 +207,12 @@ pub struct ReadingReport {
     pub generated_at: DateTime<Utc>,
     /// `true`: this is the plan, and nothing was written.
     pub dry_run: bool,
+    /// Format of the pages.
     pub format: Format,
     /// Directory of the pages.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
+    /// Whether recognized secrets were replaced.
     pub redacted: bool,
     /// Pages that were written.
     pub pages: Vec<PublishedPage>,

@@ -66,6 +66,7 @@ pub struct ReportPage {
     /// Path of the page.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
+    /// Size of the page, in bytes.
     pub bytes: u64,
     /// Number of stops on the page.
     pub stops: usize,

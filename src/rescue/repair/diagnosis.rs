@@ -94,6 +94,7 @@ pub enum DamageClass {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Finding {
+    /// Kind of the damage.
     pub class: DamageClass,
     /// Line number, starting at 1.
     pub line: u64,

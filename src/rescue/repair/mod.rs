@@ -134,6 +134,7 @@ pub struct RepairReport {
     pub kept: Option<String>,
     /// Command that undoes the repair.
     pub undo: Option<Vec<String>>,
+    /// Commands that resume the session.
     pub commands: Commands,
 }
 
