@@ -139,7 +139,7 @@ impl NoteWalk {
         let found = &mut self.found;
         match meta {
             MetadataRecord::CustomTitle(text) | MetadataRecord::AgentName(text) => {
-                set_if_missing(&mut found.name, text)
+                set_if_missing(&mut found.name, text);
             }
             MetadataRecord::AiTitle(text) => set_if_missing(&mut found.title, text),
             MetadataRecord::PermissionMode(mode) => set_if_missing(&mut found.permission_mode, mode),

@@ -500,7 +500,7 @@ impl<'a> SummaryBuilder<'a> {
             }
             // These records are not needed.
             GlanceKind::User | GlanceKind::Answer | GlanceKind::Message | GlanceKind::Unknown => {
-                self.end_batch(line)
+                self.end_batch(line);
             }
         }
     }
