@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, s
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contents, wholeSession } from './lib/belongings.mjs';
-import { world } from './lib/command.mjs';
+import { ROOT, run, world } from './lib/command.mjs';
 import { hooked, idOf, livingClient, startHook } from './lib/hooks.mjs';
 import { held, noFlock } from './lib/lease.mjs';
 import { stoppedSession } from './lib/stopped.mjs';
@@ -100,6 +100,34 @@ test('prune removes old copies, retains the newest of each session, and first re
   assert.deepEqual(contents(place.claude), claude, `nothing of ${session.id} is touched`);
   assert.ok(readFileSync(join(place.state, 'journal.jsonl'), 'utf8').includes('"event":"pruned"'));
   assert.equal((await place.run(['prune', '--yes'])).status, 6);
+});
+
+test('prune deletes only what it listed before it asked, not what expired while it waited for the answer', async (t) => {
+  const place = world(t);
+  const { exported } = copies(place);
+  const [listed, late] = [exported(100), exported(1)];
+  exported(0);
+  // The retention is shortened while the question is open, so that another export expires.
+  const config = join(place.root, 'config.json');
+  const code = `
+    const { run } = require(${JSON.stringify(join(ROOT, 'bin', 'commands', 'prune.js'))});
+    const texts = [];
+    const confirm = async () => {
+      require('node:fs').writeFileSync(${JSON.stringify(config)}, '{"retention":{"exportsDays":0.5}}');
+      texts.push('?');
+      return true;
+    };
+    const io = { isTerminal: true, width: null, colours: require('picocolors').createColors(false), during: (_, work) => work, lines: (all) => texts.push(...all), confirm, error: (text) => texts.push(text), remark: (text) => texts.push(text) };
+    run({}, io).then((code) => console.log(JSON.stringify({ code, texts })));`;
+  const { stdout, stderr } = await run(['-e', code], { cwd: ROOT, env: place.env });
+  assert.equal(stderr, '');
+  const { code: exit, texts } = JSON.parse(stdout);
+  assert.equal(exit, 0);
+  assert.match(texts.join('\n'), /^Would delete 1 item [^]*\n\?\nDeleted 1 item /);
+  assert.deepEqual([existsSync(listed), existsSync(late)], [false, true]);
+  // Negative control: listed now, the other export is deleted too.
+  assert.equal((await place.run(['prune', '--yes'])).status, 0);
+  assert.equal(existsSync(late), false);
 });
 
 test('prune retention comes from the command line, then the configuration, and invalid values are rejected', async (t) => {
