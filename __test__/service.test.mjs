@@ -315,6 +315,50 @@ test('a service plan of another platform is readable but cannot be applied, and 
   assert.equal((await apply(plan)).changed, true);
 });
 
+test('only ending a service that may not run is allowed to fail', { skip: elsewhere }, async (t) => {
+  const place = world(t);
+  const where = installed(join(place.root, 'plain'));
+  /** @type {[string, string, [string, boolean][]][]} */
+  const table = [
+    ['systemd', 'install', [['daemon-reload', false], ['enable', false]]],
+    ['launchd', 'install', [['bootout', true], ['bootstrap', false]]],
+    ['schtasks', 'install', [['/Create', false], ['/Run', false]]],
+  ];
+  for (const [manager, wanted, expected] of table) {
+    const { before, after } = await planned(place, { wanted, manager, ...where });
+    assert.deepEqual([...before, ...after].map(({ argv, mayFail }) => [argv.find((/** @type {string} */ word) => expected.some(([name]) => name === word)), mayFail]), expected, manager);
+  }
+});
+
+test('a step that may fail does not fail watch --install, and the failure of a later step is the one reported', async (t) => {
+  const place = world(t);
+  const answering = join(place.root, 'answering.cjs');
+  const steps = [
+    { argv: ['launchctl', 'bootout', 'x'], why: '', mayFail: true, done: false, complaint: 'no such process' },
+    { argv: ['launchctl', 'bootstrap', 'x'], why: '', mayFail: false, done: true, complaint: null },
+  ];
+  const installs = (/** @type {object[]} */ commands, complete = true) => {
+    const report = { manager: 'launchd', wanted: 'install', changed: true, complete, file: { action: 'create', path: join(place.home, 'x.plist') }, commands, unreachable: null, warnings: [] };
+    writeFileSync(
+      answering,
+      `const Module = require('node:module');
+const load = Module._load;
+const addon = { planService: async () => ({}), applyService: async () => (${JSON.stringify(report)}) };
+Module._load = function (request, ...rest) {
+  return request.endsWith('/index.js') ? addon : load.call(this, request, ...rest);
+};
+`,
+    );
+    return place.run(['watch', '--install'], { node: ['--require', answering] });
+  };
+  const done = await installs(steps);
+  assert.deepEqual([done.status, done.stderr], [0, '']);
+  assert.match(done.stdout, /^The supervisor runs now, and is started at every login\./);
+  const failed = await installs([steps[0], { ...steps[1], done: false, complaint: 'Input/output error' }], false);
+  assert.deepEqual([failed.status, failed.stdout], [1, '']);
+  assert.match(failed.stderr, /^cc-session-recover: launchctl bootstrap x: Input\/output error\n {2}next: /);
+});
+
 test('watch rejects mutually exclusive service options', async (t) => {
   const place = world(t);
   for (const argv of [['--install', '--uninstall'], ['--install', '--status'], ['--status', '--dry-run']]) assert.equal((await place.run(['watch', ...argv])).status, 2, argv.join(' '));
