@@ -117,6 +117,23 @@ test('the next step prints at for automatic steps and from for steps of the user
   assert.equal(words({ action: 'none', at: '2026-03-02T05:00:00Z' }), '');
 });
 
+test('a time that has just come counts as reached, and one a millisecond later does not', () => {
+  const now = new Date(NOW);
+  const later = new Date(now.getTime() + 1).toISOString();
+  const next = (/** @type {string} */ action, /** @type {string} */ at) => nextWords(/** @type {any} */ ({ action, at, why: '', argv: null }), now);
+  const reset = (/** @type {string} */ at) => untilWords(session('00000000', { stop: { resetsAt: at, resetsAtSource: 'exact' } }), now);
+  assert.deepEqual([next('wake', NOW), next('wake', later)], ['this tool continues it now', 'this tool continues it at 03:42']);
+  assert.deepEqual([next('resume', NOW), next('resume', later)], ['resume it by hand', 'resume it by hand from 03:42 on']);
+  assert.deepEqual([reset(NOW), reset(later)], ['03:42 (over)', '03:42 (in 0 s)']);
+});
+
+test('a session whose stop is more than a day ahead of the clock sorts last, and a smaller difference changes nothing', () => {
+  const stopped = (/** @type {string} */ id, /** @type {number} */ hours) =>
+    session(id, { state: 'orphaned', stop: { kind: 'crashed', at: new Date(Date.parse(NOW) + hours * 3_600_000).toISOString() }, next: { action: 'resume', why: 'its process is gone' } });
+  const { text } = shown(statusReport([stopped('10000000', 25), stopped('20000000', -2), stopped('30000000', 23), stopped('40000000', -1)]));
+  assert.deepEqual([...text.matchAll(/^\d{8}(?= )/gm)].map(([id]) => id), ['30000000', '40000000', '20000000', '10000000']);
+});
+
 test('a time on another day includes the date', () => {
   assert.equal(clock(new Date('2026-03-02T23:59:00Z'), new Date(NOW)), '23:59');
   assert.equal(clock(new Date('2026-03-01T23:59:00Z'), new Date(NOW)), 'Mar 1 23:59');
