@@ -2,8 +2,8 @@
 // passed on byte for byte, ours follows below it, and nothing makes it fail.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, constants, cpSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
@@ -162,12 +162,46 @@ for (const [what, command] of [
   });
 }
 
+test('without the runtime a wrapped status line that fails keeps its output and exit code', { skip: posix }, async (t) => {
+  const place = world(t);
+  const ours = await lined(place, 'echo half; exit 3');
+  rmSync(join(place.state, 'runtime'), { recursive: true });
+  const { status, stdout } = await draw(place, ours);
+  assert.deepEqual([status, stdout.toString()], [3, 'half\n']);
+});
+
 test('an input of eight megabytes reaches the wrapped status line completely', { skip: posix }, async (t) => {
   const place = world(t);
   const input = JSON.stringify({ ...payload(), more: 'x'.repeat(8 << 20) });
   const { status, stdout } = await draw(place, await lined(place, 'wc -c | tr -d " "'), { input });
   assert.equal(status, 0);
   assert.equal(stdout.toString().split('\n')[0], String(Buffer.byteLength(input)));
+});
+
+test('a full pipe that does not block gets the whole status line once its reader continues', { skip: posix, timeout: 60_000 }, async (t) => {
+  const place = world(t);
+  const other = "head -c 1000000 /dev/zero | tr '\\0' x; echo";
+  const ours = await lined(place, other);
+  const fifo = join(place.root, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const reader = spawn('/bin/sh', ['-c', 'exec 3<"$1"; echo open >&2; sleep 1; exec cat <&3', 'sh', fifo], { stdio: ['ignore', 'pipe', 'pipe'] });
+  place.endings.push(() => reader.kill('SIGKILL'));
+  const chunks = [];
+  reader.stdout.on('data', (chunk) => chunks.push(chunk));
+  const read = new Promise((resolve) => reader.once('close', resolve));
+  // Opened for reading too, because a fifo without a reader cannot be opened without blocking.
+  const fd = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  await new Promise((resolve) => reader.stderr.once('data', resolve));
+  // Node.js makes the standard streams of a child blocking, but not its other files.
+  const child = spawn('/bin/sh', ['-c', `exec >&3 3>&-\n${ours}`], { cwd: place.project, env: { ...place.env, CLAUDE_PROJECT_DIR: place.project }, stdio: ['pipe', 'ignore', 'pipe', fd] });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  closeSync(fd);
+  child.stdin?.end(INPUT);
+  assert.equal(await ended, 0);
+  await read;
+  const text = Buffer.concat(chunks).toString();
+  assert.deepEqual([text.indexOf('\n'), /[^x\n]/.exec(text)?.index], [1_000_000, 1_000_001]);
+  assert.match(text.slice(1_000_001), new RegExp(`^${OURS.source}\n$`));
 });
 
 test('a wrapped status line that never stops printing is ended, and our line is shown', { skip: posix, timeout: 60_000 }, async (t) => {
