@@ -62,7 +62,7 @@ test('a registry record with odd values still proves its client, and an unreadab
   }
   writeFileSync(path, '{"pid":');
   const { problems } = await rows(place);
-  assert.ok(problems.some((/** @type {any} */ problem) => problem.path === path && /may hold a session/.test(problem.message)));
+  assert.ok(problems.some((/** @type {any} */ problem) => problem.path === path && /may have a session open/.test(problem.message)));
 });
 
 test('of two clients with one session open the busy one is the owner, and the other is named', { skip: linux }, async (t) => {
