@@ -31,7 +31,7 @@ test('a run that outlives its supervisor is ended at its time limit, and the nex
   looks(await place.run(['watch', '--until-done', '--json']));
   const { phase, attempts } = scene.incident(id);
   assert.equal(phase, 'recovered');
-  assert.deepEqual(attempts.map((/** @type {any} */ { run }) => [run.deadlineSeconds, run.result.ended.split(':')[0]]), [[1, 'ended unseen'], [1, 'exited with 0']]);
+  assert.deepEqual(attempts.map((/** @type {any} */ { run }) => [run.deadlineSeconds, run.result.ended.split(':')[0]]), [[1, 'ended unobserved'], [1, 'exited with 0']]);
   assert.equal(mostAtOnce(scene.clientLog(), id), 1);
   const journal = readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
   const stopped = journal.find(({ event }) => event === 'run-stopped');
@@ -85,6 +85,27 @@ test('a run uses the launcher and arguments that the user configured', { skip },
   assert.equal(unknown.status, 3);
   assert.match(unknown.stderr, /no-such-launcher on PATH outside the project/);
 });
+
+/** @type {[string, Record<string, unknown>, string, number, RegExp][]} */
+const ENDS = [
+  ['continues the session', { behaviour: 'works' }, 'continued', 0, / continued: its task is finished or waits for you\.$/m],
+  ['adds nothing to the transcript', { behaviour: 'nothing' }, 'no-effect', 5, / did nothing\.$/m],
+  ['meets the limit again', { behaviour: 'limit', resetsIn: 600 }, 'stopped-again', 5, / stopped again\.$/m],
+];
+for (const [what, behaviour, outcome, status, line] of ENDS) {
+  test(`resume --now exits with ${status} when the run ${what}`, { skip }, async (t) => {
+    const place = world(t);
+    const scene = await supervised(place, { runs: [behaviour] });
+    const [id, other] = [idOf(0xb51), idOf(0xb52)];
+    for (const one of [id, other]) scene.stop(one, { edit: (record) => (record.type === 'user' ? { ...record, message: { ...record.message, content: `Task ${one}` } } : record) });
+    await later(150);
+    const asJson = await place.run(['resume', id, '--now', '--json']);
+    assert.deepEqual([asJson.status, JSON.parse(asJson.stdout).attempt.outcome], [status, outcome], asJson.stderr);
+    const asText = await place.run(['resume', other, '--now']);
+    assert.equal(asText.status, status, asText.stderr);
+    assert.match(asText.stdout, line);
+  });
+}
 
 test('watch checks again as soon as a file changes, before the next poll', { skip }, async (t) => {
   const place = world(t);
