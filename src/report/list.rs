@@ -151,7 +151,9 @@ pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
         gone.retain(|one| {
             after.is_none_or(|after| one.last_at.is_some_and(|at| at >= after))
                 && name.as_deref().is_none_or(|name| {
-                    one.prompts.iter().any(|prompt| prompt.text.to_lowercase().contains(name))
+                    let titles = [&one.name, &one.title].into_iter().flatten().map(String::as_str);
+                    let prompts = one.prompts.iter().map(|prompt| prompt.text.as_str());
+                    titles.chain(prompts).any(|text| text.to_lowercase().contains(name))
                 })
         });
         if options.reverse {

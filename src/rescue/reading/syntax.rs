@@ -30,6 +30,9 @@ const DOUBLE: Quote = Quote { mark: "\"", lines: false, escapes: true };
 const SINGLE: Quote = Quote { mark: "'", lines: false, escapes: true };
 const TEMPLATE: Quote = Quote { mark: "`", lines: true, escapes: true };
 
+/// Kinds of strings in the language that has the most.
+const MOST_QUOTES: usize = 4;
+
 const GRAMMARS: &[Grammar] = &[
     Grammar {
         names: &["js", "javascript", "jsx", "mjs", "cjs", "ts", "typescript", "tsx", "mts", "cts"],
@@ -392,8 +395,9 @@ impl Grammar {
     pub fn colour(&self, text: &str, to: &mut String) {
         let mut at = 0;
         let mut plain = 0;
+        let mut open_until = [0; MOST_QUOTES];
         while at < text.len() {
-            let (class, end) = self.token(text, at);
+            let (class, end) = self.token(text, at, &mut open_until);
             if let Some(class) = class {
                 escape_visible(&text[plain..at], to);
                 to.push_str("<span class=\"");
@@ -408,8 +412,16 @@ impl Grammar {
         escape_visible(&text[plain..], to);
     }
 
-    /// The class of what begins at an offset, if it has a colour, and where it ends. Both are at characters.
-    fn token(&self, text: &str, at: usize) -> (Option<&'static str>, usize) {
+    /// Returns the class of the token at an offset, if it has a colour, and where the token ends. Both are at
+    /// characters. `open_until` has, for each kind of string, the end of the last line on which one was not
+    /// closed. That line is not searched again, so the time grows with the length of a line and not with its
+    /// square.
+    fn token(
+        &self,
+        text: &str,
+        at: usize,
+        open_until: &mut [usize; MOST_QUOTES],
+    ) -> (Option<&'static str>, usize) {
         let rest = &text[at..];
         let line_end = || memchr::memchr(b'\n', rest.as_bytes()).map_or(text.len(), |end| at + end);
         let before = text[..at].bytes().next_back();
@@ -428,11 +440,13 @@ impl Grammar {
             let ends = text[inside..].find(end).map_or(text.len(), |found| inside + found + end.len());
             return (Some("sc"), ends);
         }
-        for quote in self.quotes {
-            if rest.starts_with(quote.mark)
-                && let Some(end) = quote.end(text, at + quote.mark.len())
-            {
-                return (Some("ss"), end);
+        for (quote, open_until) in self.quotes.iter().zip(open_until) {
+            if at < *open_until || !rest.starts_with(quote.mark) {
+                continue;
+            }
+            match quote.end(text, at + quote.mark.len()) {
+                Some(end) => return (Some("ss"), end),
+                None => *open_until = line_end(),
             }
         }
         let word = rest.bytes().take_while(|byte| is_word(*byte)).count();
@@ -485,6 +499,18 @@ mod tests {
         let mut html = String::new();
         Grammar::named(name).unwrap().colour(text, &mut html);
         html.replace("<span class=\"", "<").replace("</span>", "</>").replace("\">", ">")
+    }
+
+    #[test]
+    fn no_language_has_more_kinds_of_strings_than_are_tracked() {
+        assert_eq!(GRAMMARS.iter().map(|grammar| grammar.quotes.len()).max(), Some(MOST_QUOTES));
+    }
+
+    #[test]
+    fn a_line_of_unclosed_strings_is_not_searched_once_for_each_of_them() {
+        let text = "'\\".repeat(400_000);
+        assert!(coloured("js", &text).len() > text.len());
+        assert_eq!(coloured("js", "'a\n'b'"), "&#39;a\n<ss>&#39;b&#39;</>");
     }
 
     #[test]
