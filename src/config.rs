@@ -417,11 +417,12 @@ pub struct Narrowing {
     pub state: Option<bool>,
 }
 
-/// What is done where no file says otherwise; `None` for stops that the policy never continues, whatever is configured.
+/// Returns the default disposition of a class; `None` for stops that the policy never continues, whatever is
+/// configured.
 const fn default_disposition(class: StopClass) -> Option<Disposition> {
     match class {
         StopClass::BrokenOff => Some(Disposition::Notify),
-        // A limit that resets beyond a day is notified all the same; see the policy.
+        // The policy still only notifies about a limit that resets more than a day away.
         StopClass::UsageLimit | StopClass::RateLimit | StopClass::Transient | StopClass::OutputLimit => {
             Some(Disposition::Resume)
         }
@@ -430,13 +431,14 @@ const fn default_disposition(class: StopClass) -> Option<Disposition> {
 }
 
 impl Config {
-    /// What to do about this kind of stop: the user's word, else the default. The policy does not ask about kinds without a default.
+    /// Returns what to do about this kind of stop: the configured disposition, else the default. The policy
+    /// never asks about kinds without a default.
     #[must_use]
     pub fn disposition(&self, kind: StopKind) -> Disposition {
         self.configured(kind).or(default_disposition(kind.class())).unwrap_or(Disposition::Resume)
     }
 
-    /// A kind of stop that the policy continues, or that the user's file names.
+    /// Returns whether the policy continues this kind of stop or the user's file names it.
     #[must_use]
     pub fn is_configurable(&self, kind: StopKind) -> bool {
         default_disposition(kind.class()).is_some() || self.configured(kind).is_some()
@@ -522,7 +524,7 @@ impl Config {
         ];
         let listed = lists.iter().flat_map(|(key, values)| values.iter().map(move |value| (*key, *value)));
         for (key, value) in durations.into_iter().chain(listed) {
-            // A year in seconds bounds what date arithmetic is asked to do.
+            // At most a year in seconds, to keep date arithmetic in range.
             if !value.is_finite() || !(0.0..=31_536_000.0).contains(&value) {
                 return Err(invalid(key, "must be a number that is not negative"));
             }

@@ -1,10 +1,12 @@
-//! Writes `ffi/types.d.ts`, the types of the values that cross the boundary, from the structs that serde reads and writes.
+//! Writes `ffi/types.d.ts`, the types of the values that cross the boundary, from the structs that serde
+//! reads and writes.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test types_of_the_boundary` writes the file; `npm run build:debug` copies it into `index.d.ts`, and the JSON
-//! schemas and docs/json.md are made from it. `javascript.d.ts` declares the few values that JavaScript makes, by hand.
+//! `UPDATE_SNAPSHOTS=1 cargo test types_of_the_boundary` writes the file. `npm run build:debug` copies it
+//! into `index.d.ts`, and the JSON schemas and docs/json.md are generated from it. `javascript.d.ts` is
+//! written by hand and declares the few values that JavaScript creates.
 //!
-//! ts-rs gives a type as one line; [`declaration`] breaks it into fields. ts-rs does not know which fields have a default, so
-//! [`contract`] names the required fields of each options type.
+//! ts-rs returns a type as one line; [`declaration`] splits it into fields. ts-rs does not know which fields
+//! have a default, so [`contract`] names the required fields of each options type.
 
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,7 @@ const HEADER: &str = "\
 
 ";
 
-/// Declarations by the name of their type.
+/// Collected declarations by type name.
 struct Contract {
     cfg: Config,
     found: BTreeMap<String, String>,
@@ -42,12 +44,12 @@ impl Contract {
         T::visit_dependencies(self);
     }
 
-    /// A type that is handed to JavaScript.
+    /// Adds a type that is passed to JavaScript.
     fn value<T: TS + 'static>(&mut self) {
         self.add::<T>(None);
     }
 
-    /// A type that JavaScript hands over; these of its fields are required.
+    /// Adds a type that JavaScript passes in. `required` lists its required fields.
     fn options<T: TS + DeserializeOwned + 'static>(&mut self, required: &[&str]) {
         assert!(
             !required.is_empty() || serde_json::from_str::<T>("{}").is_ok(),
@@ -65,7 +67,7 @@ impl TypeVisitor for Contract {
     }
 }
 
-/// The declaration that ts-rs gives (`type Name = { ... };`), with one field on each line and its comment above it.
+/// Formats the declaration from ts-rs (`type Name = { ... };`) with one field per line, its comment above it.
 fn declaration(docs: Option<&str>, text: &str, required: Option<&[&str]>) -> String {
     let text = text.trim().trim_end_matches(';').replace("{ [key in string]: ", "Record<string, ");
     let mut out = comment(docs.unwrap_or_default(), "");
@@ -91,7 +93,7 @@ fn declaration(docs: Option<&str>, text: &str, required: Option<&[&str]>) -> Str
     out + "}\n\n"
 }
 
-/// Lists as `string[]`, not `Array<string>`; texts between single quotes.
+/// Writes lists as `string[]` instead of `Array<string>`, and string literals in single quotes.
 fn spelled(type_: &str) -> String {
     let type_ = type_.replace('"', "'").replace(" }", ">");
     let mut out = type_.clone();
@@ -110,7 +112,7 @@ fn spelled(type_: &str) -> String {
     out
 }
 
-/// The fields of an object, each with the comment before it.
+/// Splits the body of an object into fields, each with the comment before it.
 fn fields(body: &str) -> Vec<String> {
     let mut found = vec![String::new()];
     let (mut rest, mut depth) = (body, 0_i32);
@@ -132,7 +134,7 @@ fn fields(body: &str) -> Vec<String> {
     found
 }
 
-/// A comment as TypeScript has it, without the brackets of links in rustdoc.
+/// Formats a comment for TypeScript, without the brackets of rustdoc links.
 fn comment(docs: &str, indent: &str) -> String {
     let lines: Vec<_> = docs
         .lines()

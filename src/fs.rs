@@ -443,7 +443,8 @@ pub fn read_standard_input(
     (bytes, false)
 }
 
-/// Keeps the `most` files that were written to last, when there are more; their order is then the newest first.
+/// Keeps the `most` most recently written files if there are more, sorted newest first. Leaves a shorter list
+/// unchanged.
 pub fn keep_newest(paths: &mut Vec<PathBuf>, most: usize) {
     if paths.len() > most {
         let written = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();

@@ -1,4 +1,4 @@
-//! The native program: what the addon does for hooks, the status line and the supervisor, without Node.
+//! The native program, which waits and supervises without Node.
 
 use std::process::ExitCode;
 

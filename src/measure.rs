@@ -1,10 +1,11 @@
-//! Lengths of time, sizes and numbers of tokens in words. `bin/lib/wording.js` prints by the same rules, because it must not wait for
-//! the addon; `__test__/lib/measures.json` is the table that tests both.
+//! Durations, sizes and token counts in words. `bin/lib/wording.js` follows the same rules, because it must
+//! not wait for the addon; the table in `__test__/lib/measures.json` tests both.
 
 use crate::text::as_fraction;
 use chrono::TimeDelta;
 
-/// A length of time in at most two units, without a second one that is zero: `2 h 13 min`, `5 h`. Seconds are shown below five minutes.
+/// Formats a duration in at most two units and omits the second if it is zero: `2 h 13 min`, `5 h`. Seconds
+/// are shown only below five minutes.
 #[must_use]
 pub fn duration_words(length: TimeDelta) -> String {
     let seconds = length.num_seconds().max(0);
@@ -22,7 +23,7 @@ pub fn duration_words(length: TimeDelta) -> String {
     }
 }
 
-/// A size in the largest unit that leaves a number of at most three digits: `3.4 MB`.
+/// Formats a size in the smallest unit that leaves at most three digits before the decimal point: `3.4 MB`.
 #[must_use]
 pub fn size_words(bytes: u64) -> String {
     let mut size = as_fraction(bytes);
@@ -36,7 +37,7 @@ pub fn size_words(bytes: u64) -> String {
     if unit != "B" && size < 9.95 { format!("{size:.1} {unit}") } else { format!("{size:.0} {unit}") }
 }
 
-/// A number of tokens, rounded: `184k`, `1.3M`.
+/// Formats a rounded number of tokens: `184k`, `1.3M`.
 #[must_use]
 pub fn token_words(tokens: u64) -> String {
     match tokens {

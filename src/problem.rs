@@ -5,14 +5,14 @@ use crate::fs::lossy_or_null;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// A file or directory that could not be read; the rest of the report stands.
+/// A file or directory that could not be read; the rest of the report is still valid.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Problem {
-    /// What could not be read.
+    /// File or directory that could not be read.
     #[serde(serialize_with = "lossy_or_null")]
     pub path: Option<PathBuf>,
-    /// Stable name, such as `IO`.
+    /// Stable error code, such as `IO`.
     pub code: &'static str,
     /// What failed, and why.
     pub message: String,

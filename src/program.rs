@@ -25,8 +25,9 @@ pub struct ProgramEnd {
     pub complaint: String,
 }
 
-/// The directory whose programs are not run: the project, because what a repository contains must not decide what runs. The home directory
-/// and those above it are none: what is installed there is the user's own.
+/// Returns the directory whose programs are never run: the project, because the contents of a repository must
+/// not decide what runs. The home directory and the directories above it are never excluded, because the user
+/// installed what is there.
 #[must_use]
 pub fn excluded_directory(env: &Environment, project: Option<&Path>) -> Option<PathBuf> {
     let project = canonical(project?).ok()?;

@@ -118,7 +118,7 @@ mod tests {
         let env = Environment::from_pairs(variables.clone(), &home);
         assert_eq!(locate(&env, Some(&home)).unwrap(), own);
         assert_eq!(locate(&env, Some(root.path())).unwrap(), own, "a directory above it");
-        // A project below it is excluded as before.
+        // A project below the home directory is still excluded.
         assert_eq!(locate(&env, Some(&home.join(".local"))).unwrap_err().code, Code::ClientNotFound);
     }
 

@@ -54,7 +54,7 @@ impl ClientVersion {
         self >= Self(2, 1, 234)
     }
 
-    /// Loads the modules of plugins without being asked to. Seen with 2.1.286, not with 2.1.285.
+    /// Loads the modules of plugins by default. Seen with 2.1.286, not with 2.1.285.
     #[must_use]
     pub fn loads_modules(self) -> bool {
         self >= Self(2, 1, 286)

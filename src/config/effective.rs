@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Where a value comes from. `invalid`: a file is not valid, which switches recovery off.
+/// Origin of a value. `invalid`: a file is invalid, which switches recovery off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -28,28 +28,29 @@ pub enum ConfigOrigin {
 pub struct ConfigValue {
     /// Path of the value in the user's file, such as `heartbeat.graceSeconds`.
     pub key: String,
-    /// The value, as it would stand in the file; of `notify.webhook` only the host.
+    /// The value as written in the file; for `notify.webhook` only the host.
     #[cfg_attr(test, ts(type = "unknown"))]
     pub value: Value,
-    /// The value where no file has one.
+    /// Value used if no file sets it.
     #[cfg_attr(test, ts(type = "unknown"))]
     pub default: Value,
-    /// The file that decides it.
+    /// Where the value comes from.
     pub origin: ConfigOrigin,
 }
 
-/// A configuration file that was read.
+/// A configuration file that applies to the project.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigFile {
-    /// `user`, or `project` for the file that narrows the user's.
+    /// `user`, or `project` for the file that restricts the user's file.
     pub origin: ConfigOrigin,
     /// Path of the file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Whether there is such a file.
+    /// Whether the file exists.
     pub exists: bool,
-    /// What is wrong with it, and the name that was probably meant; `null` when it is valid or missing.
+    /// What is wrong with the file, and the name that was probably meant; `null` if the file is valid or
+    /// missing.
     pub problem: Option<Problem>,
 }
 

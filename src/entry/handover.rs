@@ -1,4 +1,4 @@
-//! The handover from a Node process to the native program, which waits in a tenth of the memory.
+//! Handover from a Node process to the native program, which needs a tenth of the memory while it waits.
 
 use super::hook::HookLauncher;
 use crate::program;
@@ -9,31 +9,32 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// Version that both sides of a handover are built from.
+/// Version that both sides of a handover must share.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Carries the event of a waiting session to the program. A variable is private to the user, unlike a command line, and leaves the
-/// standard streams as they are.
+/// Environment variable that passes the event of a waiting session to the program. Unlike a command line, it
+/// is private to the user, and it leaves the standard streams untouched.
 pub const WAITING_EVENT: &str = "CC_RECOVER_WAITING_EVENT";
-/// How long the program may take to start.
+/// Time limit for the program's version check.
 const STARTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The native program that a launcher was written for.
 #[derive(Debug, Clone)]
 pub struct ProgramFile {
     pub path: PathBuf,
-    /// Of its contents, in hexadecimal.
+    /// SHA-256 of its contents, in hex.
     pub sha256: String,
 }
 
-/// The native program, known to start on this machine.
+/// A native program that is known to start on this machine.
 #[derive(Debug)]
 pub struct NativeProgram {
     path: PathBuf,
 }
 
 impl NativeProgram {
-    /// `None` where the file is missing or has other contents, or cannot be started (a file system mounted without execution, another
-    /// C library). The checks come first because a failed exec target would leave nobody to wait.
+    /// Returns the program; `None` if the file is missing, has other contents, or cannot be started (a file
+    /// system mounted without execution, another C library). It is checked before the handover, because a
+    /// program that fails after the exec would leave no process to wait.
     #[must_use]
     pub fn starting(file: &ProgramFile) -> Option<Self> {
         let ProgramFile { path, sha256 } = file;
@@ -43,7 +44,7 @@ impl NativeProgram {
         Self::checked(path)
     }
 
-    /// The program beside the addon of the running package.
+    /// Returns the program beside the addon of the running package, if it starts.
     #[must_use]
     pub fn beside(addon: &Path) -> Option<Self> {
         program_beside(addon).and_then(|path| Self::checked(&path))
@@ -59,13 +60,15 @@ impl NativeProgram {
         &self.path
     }
 
-    /// Replaces this process by the program, which supervises until it is ended. Returns as [`Self::wait_instead`] does.
+    /// Replaces this process with the program, which supervises until it is terminated. Returns in the same
+    /// cases as [`Self::wait_instead`].
     pub fn serve_instead(&self) {
         replace_process(Command::new(&self.path).arg(SERVE).env_remove(SERVICE));
     }
 
-    /// Replaces this process by the program, which waits for the session of the event: same process id, same standard streams, an empty
-    /// signal mask. Returns only where that failed, and always on systems that cannot do it.
+    /// Replaces this process with the program, which waits for the session of the event with the same process
+    /// id, the same standard streams, and an empty signal mask. Returns only if that fails, and always on
+    /// systems that cannot replace a process.
     pub fn wait_instead(&self, launcher: &HookLauncher, event: &str) {
         let mut command = Command::new(&self.path);
         command.arg("wait").arg(launcher.scope.name()).arg(&launcher.path).env(WAITING_EVENT, event);
@@ -76,7 +79,8 @@ impl NativeProgram {
 #[cfg(unix)]
 fn replace_process(command: &mut Command) {
     use rustix::io::{FdFlags, fcntl_setfd};
-    // Node marks its standard streams close-on-exec, and Rust would open /dev/null in their place.
+    // Node marks its standard streams close-on-exec; if they stayed closed, Rust would open /dev/null in
+    // their place.
     let mark = |flags| {
         let _ = fcntl_setfd(std::io::stdin(), flags);
         let _ = fcntl_setfd(std::io::stdout(), flags);

@@ -16,10 +16,11 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// seconds before it writes to them (2.1.332).
 const PATIENCE_WITH_CLIENT: Duration = Duration::from_mins(2);
 
-/// The launcher that was started.
+/// The launcher that started this process.
 #[derive(Debug, Clone)]
 pub struct HookLauncher {
-    /// Its real path. A waiting process has it in its command line, by which other commands recognise it.
+    /// Its real path. The command line of a waiting process contains it, and other commands recognise the
+    /// process by it.
     pub path: PathBuf,
     pub scope: LauncherScope,
 }
@@ -32,7 +33,7 @@ pub enum LauncherScope {
 }
 
 impl LauncherScope {
-    /// The word for it in a command line and in the launchers.
+    /// Returns the name of the scope in command lines and in the launchers.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,15 +50,17 @@ impl LauncherScope {
 }
 
 impl HookLauncher {
-    /// The project that has the launcher in `.claude/cc-session-recover`; `None` for the other scopes.
+    /// Returns the project whose `.claude/cc-session-recover` contains the launcher; `None` for the other
+    /// scopes.
     #[must_use]
     pub fn project(&self) -> Option<&Path> {
         self.path.ancestors().nth(3).filter(|_| self.scope == LauncherScope::Project)
     }
 }
 
-/// Handles the hook event on standard input. Where the session then waits, `program` takes this process over, so that the call does not
-/// return; without it, or where it does not start, the call blocks for as long as the session waits.
+/// Handles the hook event on standard input. If the session then waits, `program` replaces this process and
+/// the call does not return. Without a program, or if it does not start, the call blocks for as long as the
+/// session waits.
 #[must_use]
 pub fn handle(launcher: &HookLauncher, task: Task, program: Option<&ProgramFile>) -> HookReply {
     keep_silent();
@@ -73,15 +76,15 @@ pub fn handle(launcher: &HookLauncher, task: Task, program: Option<&ProgramFile>
     answer(&env, launcher, Task::KeepWaiting, &input)
 }
 
-/// The waiting half of [`handle`], in the process of the program that took over.
+/// Runs the waiting part of [`handle`] in the program that replaced the Node process.
 #[must_use]
 pub fn keep_waiting(env: &Environment, launcher: &HookLauncher, event: &[u8]) -> HookReply {
     keep_silent();
     answer(env, launcher, Task::KeepWaiting, event)
 }
 
-/// Answers the question on standard input of the plugin's module, which runs inside Claude Code. Returns JSON, or `None` where the
-/// module has no say.
+/// Reads a question of the plugin's module, which runs inside Claude Code, from standard input. Returns the
+/// answer as JSON, or `None` if the module must not act.
 #[must_use]
 pub fn answer_plugin_module() -> Option<String> {
     keep_silent();
@@ -93,7 +96,7 @@ pub fn answer_plugin_module() -> Option<String> {
 fn answer(env: &Environment, launcher: &HookLauncher, task: Task, input: &[u8]) -> HookReply {
     let caller = match (launcher.scope, launcher.project()) {
         (LauncherScope::Project, Some(project)) => HookCaller::Project(project),
-        // A launcher so close to the root is in no project.
+        // A launcher this close to the root belongs to no project.
         (LauncherScope::Project, None) => return HookReply::silent(),
         (LauncherScope::User, _) => HookCaller::User,
         (LauncherScope::Plugin, _) => HookCaller::Plugin,
@@ -105,7 +108,7 @@ const fn world(env: &Environment) -> World<'_> {
     World { env, clock: &SystemClock, processes: &SystemProcesses }
 }
 
-/// A panic would print, and a hook prints nothing.
+/// Silences panic messages, because a hook must not print anything by accident.
 fn keep_silent() {
     std::panic::set_hook(Box::new(|_| {}));
 }

@@ -1,5 +1,5 @@
-//! The entry points that the addon and the native program share: each reads the environment of its process, makes one call of the
-//! core and returns what the process does at its end.
+//! Entry points that the addon and the native program share. Each reads the environment of its process, makes
+//! one call into the core, and returns what the process does at its end.
 
 pub mod handover;
 pub mod hook;

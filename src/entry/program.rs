@@ -18,10 +18,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Exit code for a command line that is none of the above.
+/// Exit code for an unknown command line.
 const USAGE: u8 = 2;
 
-/// Runs the command line without the program's own name.
+/// Runs the command line, which is given without the program's own name.
 #[must_use]
 pub fn run(words: &[OsString]) -> ExitCode {
     let texts: Vec<Option<&str>> = words.iter().map(|word| word.to_str()).collect();
@@ -49,7 +49,7 @@ pub fn run(words: &[OsString]) -> ExitCode {
     }
 }
 
-/// Prints what a hook process prints, for the client that may be gone, and gives its exit code.
+/// Prints the output of a hook, ignoring errors because the client may be gone, and returns its exit code.
 fn end_hook(reply: HookReply) -> ExitCode {
     let _ = std::io::stdout().write_all(reply.stdout.unwrap_or_default().as_bytes());
     let _ = std::io::stdout().flush();

@@ -14,8 +14,9 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// A caller that keeps standard input open longer than this gets an answer to what it wrote until then.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Draws the status line for the payload on standard input. `project` is the directory whose launcher was started, `None` for the
-/// user's own; the output of `wrapped` comes first; `pinned` are the variables that were in force when the launcher was written.
+/// Draws the status line for the payload on standard input. `project` is the directory whose launcher was
+/// started, or `None` for the user's own launcher. The output of `wrapped` comes first. `pinned` contains the
+/// variables that were in force when the launcher was written.
 #[must_use]
 pub fn draw(
     project: Option<&Path>,

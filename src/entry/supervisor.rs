@@ -1,4 +1,4 @@
-//! The process of a supervisor.
+//! Entry points of a supervisor process.
 
 use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
@@ -10,7 +10,7 @@ use crate::trust::account::Provenance;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What a supervisor of this process takes from outside.
+/// Creates the context of a supervisor that runs in this process.
 pub fn context(provenance: impl FnOnce(&Environment) -> Provenance) -> SupervisorContext {
     let env = Environment::of_process();
     SupervisorContext {
@@ -23,7 +23,8 @@ pub fn context(provenance: impl FnOnce(&Environment) -> Provenance) -> Superviso
     }
 }
 
-/// Supervises all closed sessions until none of them has pending work. For a process that a hook started.
+/// Supervises all closed sessions until none of them has pending work. Called in a process that a hook
+/// started.
 pub fn until_nothing_is_owed() {
     std::panic::set_hook(Box::new(|_| {}));
     // A client names its session to its hooks, and a hook that starts a supervisor hands that on.
@@ -36,9 +37,10 @@ pub fn until_nothing_is_owed() {
     let _: std::thread::Result<Result<(), Error>> = catch_unwind(AssertUnwindSafe(supervise));
 }
 
-/// Supervises all closed sessions until the process is ended. For a service of the user.
+/// Supervises all closed sessions until the process is terminated. Called by a service of the user.
 ///
 /// # Errors
+///
 /// Those of [`Supervisor::new`] and of its passes.
 pub fn without_end() -> Result<Infallible, Error> {
     Supervisor::new(context(|_| Provenance::User), WatchOptions::default())?.without_end()

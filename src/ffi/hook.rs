@@ -15,9 +15,10 @@ pub struct HookOutcome {
     pub stdout: Option<String>,
     /// Text for standard error.
     pub stderr: Option<String>,
-    /// Start a supervisor in a process of its own.
+    /// Whether to start a supervisor in a process of its own.
     pub supervise: bool,
-    /// The native program to start with `supervise`; `null` where it does not start here, and Node calls `supervise`.
+    /// Native program to start if `supervise` is set; `null` if it does not start here, in which case Node
+    /// calls `supervise`.
     pub supervisor: Option<String>,
 }
 
@@ -26,13 +27,14 @@ pub struct HookOutcome {
 #[derive(Debug)]
 pub struct NativeProgramFile {
     pub path: String,
-    /// Of its contents, in hexadecimal. A program with other contents is not started.
+    /// SHA-256 of its contents, in hex. A program with other contents is not started.
     pub sha256: String,
 }
 
-/// Handles the hook event on standard input. `launcher` is the launcher that was started, by its real path; `scope` is `project`, `user` or
-/// `plugin`, whose launcher it is. `wait` is true in the hook that waits for the planned time of a reopened session. Where a session
-/// waits, the native program `program` replaces this process; without it, the call blocks for as long as the session waits.
+/// Handles the hook event on standard input. `launcher` is the real path of the launcher that was started,
+/// and `scope` is its scope: `project`, `user` or `plugin`. `wait` is true in the hook that waits for the
+/// planned time of a reopened session. If the session waits, the native program `program` replaces this
+/// process; without it, the call blocks for as long as the session waits.
 #[napi(catch_unwind)]
 #[must_use]
 #[allow(

@@ -1,8 +1,9 @@
-//! The boundary to Node: the only place that knows napi. Every export converts in, calls one function, converts out.
+//! The boundary to Node, and the only module that uses napi. Every export converts its input, calls one
+//! function, and converts the result.
 //!
-//! Values cross as JSON trees whose types `contract` writes into `types.d.ts`. A panic never crosses: synchronous exports
-//! catch it, tasks catch it around their call, and its text stays silent (`panic`). Errors reach JavaScript as `Error` with `code`, `path`, `hint` and
-//! `exitCode`.
+//! Values cross as JSON trees whose types `contract` writes to `types.d.ts`. A panic never crosses:
+//! synchronous exports catch it, tasks catch it around their call, and `panic` silences its message. Errors
+//! reach JavaScript as `Error` with `code`, `path`, `hint` and `exitCode`.
 
 #![warn(missing_docs)]
 

@@ -71,8 +71,9 @@ pub fn supervise() {
     supervisor::until_nothing_is_owed();
 }
 
-/// Replaces this process by the native program beside the addon, which supervises all projects until it is ended. `addon` is the file that
-/// was loaded. Returns where there is no such program, where it does not start, and on Windows: this process supervises then.
+/// Replaces this process with the native program beside the addon, which supervises all projects until it is
+/// terminated. `addon` is the loaded file. Returns if there is no such program, if it does not start, and on
+/// Windows; the caller must then supervise in this process.
 #[napi(catch_unwind)]
 #[allow(
     clippy::needless_pass_by_value,

@@ -1,55 +1,58 @@
 // Generated from the structs in src: `UPDATE_SNAPSHOTS=1 cargo test types_of_the_boundary` writes this file.
 // Times are RFC 3339 UTC text, sizes are bytes, durations are seconds unless the name says otherwise; `null` means unknown.
 
-/** What a client last told about the limits of its account. */
+/** What a client last reported about the limits of its account. */
 export interface Account {
-  /** Configuration directory of the client that told it. */
+  /** Configuration directory of the client that reported it. */
   configDir: string
-  /** The limit of five hours. */
+  /** Usage of the 5-hour limit. */
   fiveHour: QuotaWindow | null
-  /** The limit of seven days. */
+  /** Usage of the 7-day limit. */
   sevenDay: QuotaWindow | null
-  /** When it was told. */
+  /** Time at which the client reported it. */
   seenAt: string
 }
 
 /** Group under which `report` lists a stop. */
 export type AccountGroup = 'needs-you' | 'waiting' | 'running' | 'continued' | 'ended'
 
-/** What `report` gives account of. */
+/** Which stops `report` covers. */
 export interface AccountOptions {
   /** Directory of the project; the working directory when absent. */
   project?: string
-  /** Every project on this machine instead of one. */
+  /** Cover every project on this machine instead of one. */
   all?: boolean
-  /** RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`); 24 hours when absent. */
+  /**
+   * Start of the period: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); 24 hours
+   * ago when absent.
+   */
   since?: string
 }
 
-/** Answer of `report`: `cc-session-recover/report@1`. */
+/** Result of `report`, schema `cc-session-recover/report@1`. */
 export interface AccountReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/report@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** Since when it gives account. */
+  /** Start of the reported period. */
   since: string
-  /** The project asked about, or `null` for all. */
+  /** Project that was requested; `null` for all projects. */
   project: AskedProject | null
   /** Outcome of each stop, latest first. */
   incidents: IncidentAccount[]
-  /** Older stops that still need a person; `status` shows them. */
+  /** Number of older stops that still need the user; `status` shows them. */
   older: number
   /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
-/** Where the account of a stop was read. */
+/** Source of the data about a stop. */
 export type AccountSource = 'ledger' | 'journal'
 
 /** The project that a report covers. */
 export interface AskedProject {
-  /** Directory of the project. */
+  /** Path of the project directory. */
   dir: string
   /** Whether this tool's hooks are active there. */
   enabled: boolean
@@ -61,11 +64,11 @@ export interface Attempt {
   at: string
   /** What was done: `wake` or `resume`. */
   action: string
-  /** The kind of stop it answered. */
+  /** Kind of the stop that the attempt responded to. */
   answered: StopKind
-  /** What came of it. */
+  /** Outcome of the attempt. */
   outcome: AttemptOutcome
-  /** The run that resumed the closed session; missing for a wake. */
+  /** Run that resumed the closed session; absent for a wake. */
   run?: Run
 }
 
@@ -80,14 +83,14 @@ export interface CancelOptions {
   dryRun?: boolean
 }
 
-/** Answer of `cancel`: what was cancelled. */
+/** Result of `cancel`: what was cancelled. */
 export interface CancelReport {
   dryRun: boolean
-  /** Incidents that are (or with `dryRun` would be) no longer continued. */
+  /** Incidents whose recovery was cancelled, or would be with `dryRun`. */
   cancelled: CancelledPlan[]
 }
 
-/** An incident that is no longer continued. */
+/** An incident whose recovery was cancelled. */
 export interface CancelledPlan {
   /** Id of the session, a UUID. */
   session: string
@@ -99,13 +102,13 @@ export interface CancelledPlan {
   plan: NextStep
 }
 
-/** Result of a check. */
+/** Status of one check. */
 export type CheckStatus = 'ok' | 'warn' | 'fail'
 
-/** What became of a child process. */
+/** What happened to a child process. */
 export type ChildFate = 'running' | 'kept' | 'ended' | 'killed' | 'left'
 
-/** A process below the client: a tool that runs, a hook, a server. */
+/** A process below the client: a running tool, a hook, or a server. */
 export interface ChildProcess {
   /** Process id of the child. */
   pid: number
@@ -123,67 +126,73 @@ export interface CommandStep {
   argv: string[]
   /** What the command does. */
   why: string
-  /** Nothing is wrong when it fails. */
+  /** Whether a failure of the command is harmless. */
   mayFail: boolean
-  /** Whether it succeeded; `null`: it was not run. */
+  /** Whether the command succeeded; `null` if it was not run. */
   done: boolean | null
-  /** What went wrong; `null` when nothing did. */
+  /** What went wrong; `null` if nothing did. */
   complaint: string | null
 }
 
-/** Commands a person can copy; `resume` is run in `cwd` with `env`, the others anywhere. */
+/** Commands that the user can run: `resume` in `cwd` with `env`, the others anywhere. */
 export interface Commands {
-  /** Directory to run `resume` in. */
+  /** Working directory for the `resume` command. */
   cwd: string | null
-  /** Variables to set first, such as `CLAUDE_CONFIG_DIR`. */
+  /** Environment variables to set for `resume`, such as `CLAUDE_CONFIG_DIR`. */
   env: Record<string, string>
-  /** Resumes it, or attaches to it when it lives in the background; `null` while it is live elsewhere. */
+  /**
+   * Resumes the session, or attaches to it if it runs in the background; `null` while it is live
+   * elsewhere.
+   */
   resume: string[] | null
-  /** Saves a verified copy of it. */
+  /** Saves a verified copy of the session. */
   export: string[] | null
-  /** Saves it and ends its process; `null` when there is none, or it is the caller's own. */
+  /** Saves the session and ends its process; `null` if there is no process, or if it is the caller's own. */
   kill: string[] | null
 }
 
-/** A configuration file that was read. */
+/** A configuration file that applies to the project. */
 export interface ConfigFile {
-  /** `user`, or `project` for the file that narrows the user's. */
+  /** `user`, or `project` for the file that restricts the user's file. */
   origin: ConfigOrigin
   /** Path of the file. */
   path: string
-  /** Whether there is such a file. */
+  /** Whether the file exists. */
   exists: boolean
-  /** What is wrong with it, and the name that was probably meant; `null` when it is valid or missing. */
+  /**
+   * What is wrong with the file, and the name that was probably meant; `null` if the file is valid or
+   * missing.
+   */
   problem: Problem | null
 }
 
-/** Where a value comes from. `invalid`: a file is not valid, which switches recovery off. */
+/** Origin of a value. `invalid`: a file is invalid, which switches recovery off. */
 export type ConfigOrigin = 'default' | 'user' | 'project' | 'invalid'
 
 export interface ConfigValue {
   /** Path of the value in the user's file, such as `heartbeat.graceSeconds`. */
   key: string
-  /** The value, as it would stand in the file; of `notify.webhook` only the host. */
+  /** The value as written in the file; for `notify.webhook` only the host. */
   value: unknown
-  /** The value where no file has one. */
+  /** Value used if no file sets it. */
   default: unknown
-  /** The file that decides it. */
+  /** Where the value comes from. */
   origin: ConfigOrigin
 }
 
 /** Which configuration `configuration` reads. */
 export interface ConfigurationOptions {
-  /** Directory of the project; when absent, the working directory. */
+  /** Directory of the project; the working directory when absent. */
   project?: string
   /** Write an empty user file if there is none. */
   create?: boolean
 }
 
-/** Answer of `configuration`: `cc-session-recover/configuration@1`. */
+/** Result of `configuration`, schema `cc-session-recover/configuration@1`. */
 export interface ConfigurationReport {
   /** Schema name and version of this object. */
   schema: 'cc-session-recover/configuration@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
   /** Directory of the project. */
   project: string
@@ -191,15 +200,15 @@ export interface ConfigurationReport {
   valid: boolean
   /** Configuration files, the user's file first. */
   files: ConfigFile[]
-  /** Every value, sorted by its key. */
+  /** Every value, sorted by key. */
   values: ConfigValue[]
 }
 
-/** A copy of a transcript that a tool which synchronizes directories made, such as `<id> 2.jsonl`. */
+/** A copy of a transcript made by a directory synchronization tool, such as `<id> 2.jsonl`. */
 export interface ConflictCopy {
   /** Path of the copy. */
   path: string
-  /** Its size in bytes. */
+  /** Size of the copy, in bytes. */
   bytes: number
   /** Time of its newest message. */
   newestAt: string | null
@@ -208,33 +217,33 @@ export interface ConflictCopy {
 /** Advice that follows from the size of a context. */
 export type ContextAdvice = 'healthy' | 'large' | 'bloated'
 
-/** Tokens of the last real turn. */
+/** Context size at the last real turn. */
 export interface ContextSize {
-  /** Tokens that were read. */
+  /** Number of tokens that were read. */
   tokens: number
-  /** Tokens the model's window holds. */
+  /** Size of the model's context window, in tokens. */
   window: number | null
-  /** Share of the window, 0 to 100 (more when the window is smaller than what was read). */
+  /** Used share of the window in percent, 0 to 100; more if the window is smaller than what was read. */
   percent: number | null
-  /** `healthy`: go on. `large`: compact it soon. `bloated`: begin a fresh session from the note. */
+  /** `healthy`: continue. `large`: compact it soon. `bloated`: start a fresh session from the note. */
   advice: ContextAdvice | null
-  /** What to do about it, in one sentence; `null` when nothing is to be done. */
+  /** Advice for the user, in one sentence; `null` if nothing needs to be done. */
   next: string | null
 }
 
-/** A branch of a conversation, from the record at which it parts from another one to its end. */
+/** A branch of a conversation, from the record at which it diverges from another branch to its end. */
 export interface ConversationBranch {
   /** Id of its last record, as `--branch` takes it. */
   id: string
-  /** Line of the record from which it and another branch grow. */
+  /** Line of the record from which this branch and another one diverge. */
   forkLine: number
   /** Line of the branch's first record. */
   firstLine: number
-  /** Number of prompts in it. */
+  /** Number of prompts in the branch. */
   turns: number
   /** Total size of its lines, in bytes. */
   bytes: number
-  /** The end of what was said last in it; `null`: no text. */
+  /** End of the last text in the branch; `null` if there is no text. */
   lastWords: string | null
   /** The client sends this branch. */
   sent: boolean
@@ -246,9 +255,9 @@ export interface CopyStep {
   from: string
   /** Path of the copy. */
   to: string
-  /** Bytes of the file. */
+  /** Size of the file, in bytes. */
   bytes: number
-  /** SHA-256 of the copied bytes in hex; `null` before it is done. */
+  /** SHA-256 of the copied bytes in hex; `null` before they are copied. */
   sha256: string | null
 }
 
@@ -309,17 +318,17 @@ export type DashboardAction =
   | 'quit'
   | 'interrupt'
 
-/** How `dashboard` is opened. */
+/** Options of `dashboard`: what it shows and what it allows. */
 export interface DashboardOptions {
-  /** Directory of the project for the scope `project` (default: the working directory). */
+  /** Project directory for the scope `project` (default: the working directory). */
   project?: string
-  /** What it shows first, such as the view of an earlier outcome. */
+  /** Initial view, such as the view in an earlier outcome. */
   view?: DashboardView
-  /** The verb that a session is chosen for. Enter chooses, and no other action is possible. */
+  /** Command that a session is picked for. Enter picks the session, and no other action is possible. */
   picker?: PickerVerb
   /**
-   * `act` (default). `watch`: no key changes anything; only `show` and `handoff` end it besides `quit` and
-   * `interrupt`. `rescue`: open sessions come first.
+   * `act` (default). `watch`: no key changes anything, and besides `quit` and `interrupt` only `show` and
+   * `handoff` end the dashboard. `rescue`: open sessions come first.
    */
   purpose?: DashboardPurpose
   /** Seconds between checks for changes (default: 2). */
@@ -328,13 +337,16 @@ export interface DashboardOptions {
   colour?: boolean
 }
 
-/** What the user chose in a `dashboard`. Nothing of it has been done yet. */
+/** What the user chose in a `dashboard`. The choice has not been carried out yet. */
 export interface DashboardOutcome {
-  /** `pick`: the session for the verb of a picker. `interrupt`: Ctrl-C. */
+  /** `pick`: a session was picked for the command in `picker`. `interrupt`: the user pressed Ctrl-C. */
   action: DashboardAction
-  /** Names the session for the verb: its id, or the path of a conflict copy; `null` for `quit` and `interrupt`. */
+  /**
+   * Session that the action applies to: its id, or the path of a conflict copy; `null` for `quit` and
+   * `interrupt`.
+   */
   session: string | null
-  /** Opens the dashboard again as it was left. */
+  /** View with which the dashboard reopens as it was left. */
   view: DashboardView
 }
 
@@ -343,9 +355,9 @@ export type DashboardPurpose = 'act' | 'watch' | 'rescue'
 /** Which sessions a dashboard shows. */
 export type DashboardScope = 'project' | 'all'
 
-/** What a dashboard shows first. */
+/** Initial view of a dashboard. */
 export interface DashboardView {
-  /** `project`: sessions of one project. `all`: of every project (default). */
+  /** `project`: sessions of one project. `all`: sessions of every project (default). */
   scope?: DashboardScope
   /** Fuzzy filter over name, project and newest prompt. */
   filter?: string
@@ -355,24 +367,27 @@ export interface DashboardView {
 
 /** Result of one check. */
 export interface DoctorCheck {
-  /** Its name, which stays; a report may have several of one name. */
-  id: 'node' | 'client' | 'setup' | 'hooks' | 'plugin' | 'runtime' | 'launcher' | 'coverage' | 'ran' | 'hooks-allowed' | 'config' | 'saving' | 'retention' | 'kept' | 'note' | 'state' | 'privacy' | 'journal' | 'incidents' | 'spool' | 'quarantine' | 'supervisor' | 'credential'
-  /** `ok`: as it should be. `warn`: it works, and should be looked at. `fail`: recovery does not work as it should. */
+  /** Stable name of the check; a report may contain several checks of one name. */
+  id: 'node' | 'client' | 'setup' | 'hooks' | 'plugin' | 'runtime' | 'launcher' | 'coverage' | 'ran' | 'hooks-allowed' | 'config' | 'saving' | 'retention' | 'kept' | 'note' | 'state' | 'privacy' | 'journal' | 'incidents' | 'spool' | 'quarantine' | 'supervisor' | 'credential' | 'module' | 'session'
+  /**
+   * `ok`: nothing is wrong. `warn`: it works, but needs attention. `fail`: recovery does not work as
+   * intended.
+   */
   status: CheckStatus
-  /** What was found, in one sentence. */
+  /** The finding, in one sentence. */
   fact: string
   /** The file or directory that the check is about. */
   path: string | null
-  /** What to do next; `null` when nothing is to be done. */
+  /** What to do next; `null` if there is nothing to do. */
   next: string | null
 }
 
-/** What `doctor` looks at. */
+/** What `doctor` should check. */
 export interface DoctorOptions {
   /** Project directory; the working directory when absent. */
   project?: string
   packageRoot: string
-  /** File of the loaded addon, when it is not in the package's root. */
+  /** Path of the loaded addon, if it is not in the package's root. */
   addon?: string
   /** Absolute path of the running node. */
   node?: string
@@ -380,21 +395,21 @@ export interface DoctorOptions {
   nodeVersion?: string
 }
 
-/** Answer of `doctor`: `cc-session-recover/doctor@1`. */
+/** Result of `doctor`, schema `cc-session-recover/doctor@1`. */
 export interface DoctorReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/doctor@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** Path of the project that was looked at. */
+  /** Path of the checked project. */
   project: string
-  /** `true`: no check failed. */
+  /** `true` if no check failed. */
   ok: boolean
   /** The result of every check. */
   checks: DoctorCheck[]
 }
 
-/** One fact a verdict rests on: where it was read and what it says. */
+/** A fact that supports a verdict, with its source. */
 export interface Evidence {
   /** `transcript`, `registry`, `hook`, `process`, `store` or `clock`. */
   source: string
@@ -406,92 +421,95 @@ export interface Evidence {
 export interface ExportFailure {
   /** Session id; `null` for a directory that cannot be read and may hold several sessions. */
   session: string | null
-  /** The file it is about. */
+  /** File that the error concerns. */
   path: string | null
   /** Stable name of the error. */
   code: string
-  /** What went wrong, in one sentence. */
+  /** Description of the error, in one sentence. */
   message: string
   /** The next step for the user. */
   hint: string | null
-  /** Exit code of this error. */
+  /** Exit code for this error. */
   exitCode: number
 }
 
 /**
- * By which files of an export are known again: SHA-256, or XXH3 with 128 bits, which is faster and finds accidents
- * only.
+ * Algorithm that identifies the files of an export: SHA-256, or 128-bit XXH3, which is faster but detects
+ * only accidental changes.
  */
 export type ExportHash = 'sha256' | 'xxh3'
 
-/** Which sessions `exportSessions` saves, and where to. */
+/** Options of `exportSessions`: the sessions to export, and the target directory. */
 export interface ExportOptions {
   session?: string
-  /** The session that was active last, in `project` when it is given. */
+  /** Selects the most recently active session, within `project` if given. */
   latest?: boolean
   project?: string
-  /** Every session that a process holds. */
+  /** Selects every session that a process has open. */
   active?: boolean
-  /** Every session, whatever its state. */
+  /** Selects every session, whatever its state. */
   all?: boolean
-  /** Directory to put exports into; `exports` of the state directory when absent. */
+  /** Directory for the exports; defaults to `exports` in the state directory. */
   to?: string
-  /** One `.tar` file a session. */
+  /** Writes each session as one `.tar` file. */
   archive?: boolean
-  /** By which files are known again; `sha256` when absent. */
+  /** Algorithm that identifies the files; defaults to `sha256`. */
   hash?: ExportHash
-  /** Directory of the session log; the state directory when absent. */
+  /** Directory of the session log; defaults to the state directory. */
   log?: string
   dryRun?: boolean
 }
 
-/** Answer of `exportSessions`: `cc-session-recover/export@1`. */
+/** Result of `exportSessions`, schema `cc-session-recover/export@1`. */
 export interface ExportReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/export@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true`: this is the plan, and nothing was written. */
+  /** `true` for a dry run, which writes nothing. */
   dryRun: boolean
   /** Directory of the exports. */
   to: string
   /** Whether each session was written as a single `.tar` file. */
   archive: boolean
-  /** Hash that identifies the files. */
+  /** Algorithm that identifies the files. */
   hash: ExportHash
-  /** What was exported, each verified. */
+  /** Exported sessions, each verified. */
   exports: ExportedSession[]
   /** Sessions that failed, each with its error. */
   failures: ExportFailure[]
   /** Total size of all exports, in bytes. */
   bytes: number
-  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  /** Session log that records the operation; `null` if nothing was done or the log could not be written. */
   log: string | null
 }
 
-/** A session that was exported; with `dryRun` one that would be. */
+/** A session that was exported, or with `dryRun` would be. */
 export interface ExportedSession {
   /** Id of the session, a UUID. */
   session: string
   /** Name, title or latest prompt. */
   title: string | null
-  /** State of the session at that time. */
+  /** State of the session at the time of the export. */
   state: SessionState
-  /** Path of its transcript. */
+  /** Path of the session's transcript. */
   transcript: string
-  /** The export: a directory, or an archive. With `dryRun` the time in its name is left open. */
+  /** Path of the export, a directory or an archive. With `dryRun`, the time in its name is left open. */
   path: string
-  /** Files in it, without the manifest. */
+  /** Number of files in the export, without the manifest. */
   files: number
-  /** Bytes of these files. */
+  /** Total size of these files, in bytes. */
   bytes: number
   /** Length of the copied transcript, in bytes. */
   transcriptBytes: number
-  /** Lines of it; `null` before it is copied. */
+  /** Number of lines in the copied transcript; `null` before it is copied. */
   transcriptLines: number | null
-  /** Its hash in hex, of the kind `hash` says; `null` before it is copied. */
+  /** Hash of the copied transcript in hex, with the algorithm given by `hash`; `null` before it is copied. */
   digest: string | null
-  /** The transcript has grown since: the export holds its beginning of that length. */
+  /**
+   * Whether the transcript has grown since it was copied. The export then contains its first
+   * `transcriptBytes` bytes.
+   */
   grew: boolean
   /** Id of the process that has the session open. */
   livePid: number | null
@@ -502,17 +520,20 @@ export interface ExportedSession {
 /** What a plan does with a file. */
 export type FileAction = 'create' | 'replace' | 'append' | 'remove' | 'restore' | 'keep'
 
-/** One file that `init` or `uninstall` creates, replaces or removes. */
+/** One file in a plan of `init`, `uninstall` or `plugin`: what happens to it, and why. */
 export interface FileStep {
   path: string
   action: FileAction
   why: string
-  /** Text before and after, for a diff; `null` when the file does not exist or is not text. */
+  /**
+   * Text before the change; `null` if the file does not exist or is not text. `after` is the text after
+   * it.
+   */
   before: string | null
   after: string | null
 }
 
-/** Something that was found in a transcript. */
+/** Damage that was found in a transcript. */
 export interface Finding {
   /** Kind of the damage. */
   class: DamageClass
@@ -520,17 +541,17 @@ export interface Finding {
   line: number
   /** Offset of the line in bytes. */
   offset: number
-  /** What is wrong, in one sentence. */
+  /** Description of the damage, in one sentence. */
   what: string
   /** What the client does with the damage. */
   client: string
-  /** What is done about it; `null`: it is left as it is. */
+  /** What the repair does about it; `null` if the damage is left as it is. */
   mend: string | null
-  /** What cannot be had back, or is no longer sent; `null`: nothing. */
+  /** What cannot be recovered, or is no longer sent; `null` if nothing is lost. */
   lost: string | null
 }
 
-/** Which session `forget` removes. */
+/** Options of `forget`: the session to remove. */
 export interface ForgetOptions {
   /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title. */
   session: string
@@ -538,23 +559,23 @@ export interface ForgetOptions {
   dryRun?: boolean
 }
 
-/** Answer of `forget`: `cc-session-recover/forget@1`. */
+/** Result of `forget`, schema `cc-session-recover/forget@1`. */
 export interface ForgetReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/forget@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true`: this is the plan, and nothing was removed. */
+  /** `true` for a dry run, which removes nothing. */
   dryRun: boolean
   /** Id of the session, a UUID. */
   session: string
-  /** What was removed; with `dryRun` what would be. */
+  /** Items that were removed, or with `dryRun` would be. */
   removed: ForgottenItem[]
   /** Files and directories of the session that Claude Code still has. */
   withClaudeCode: string[]
   /**
-   * Exports and pages of it outside of the state directory, and exports of other sessions with its block in
-   * HANDOFF.md; they are left.
+   * Exports and pages of the session outside the state directory, and exports of other sessions that
+   * contain its block in HANDOFF.md. They are not removed.
    */
   elsewhere: string[]
   /** Files that could not be removed, and why. */
@@ -564,13 +585,13 @@ export interface ForgetReport {
 /** Something that `forget` removes. */
 export interface ForgottenItem {
   /**
-   * What it is; `note` is the session's block in HANDOFF.md, `state` a saved state in its project, `entries` its
-   * lines or entries in a file that is about other sessions too.
+   * Kind of the item. `note` is the session's block in HANDOFF.md, `state` a saved state in its project,
+   * and `entries` its lines or entries in a file shared with other sessions.
    */
   kind: ForgottenKind
-  /** The file or directory. */
+  /** Path of the file or directory. */
   path: string
-  /** Bytes of its files. */
+  /** Total size of its files, in bytes. */
   bytes: number
 }
 
@@ -596,89 +617,91 @@ export type GoneLeft = 'conversation' | 'prompts' | 'nothing'
 export interface GoneSession {
   /** Id of the session, a UUID. */
   id: string
-  /** Name that the user gave, of a kept session. */
+  /** Name that the user gave; only of a kept session. */
   name: string | null
-  /** Its title, of a kept session. */
+  /** Title of the session; only of a kept session. */
   title: string | null
   /** Directory where it was started or last worked. */
   project: string | null
-  /** The first time that something tells of it. */
+  /** Earliest known time of the session. */
   firstAt: string | null
-  /** The last time that something names it. */
+  /** Latest known time of the session. */
   lastAt: string | null
   /** Number of prompts typed into it that the client's history still contains. */
   typed: number
   /** The first prompt and the latest ones, oldest first. */
   prompts: RecalledPrompt[]
   /**
-   * `kept`: its files are kept; `history`: the client's typed prompts; `directory`: a directory of the client;
-   * `last-session`: the client's `.claude.json`; `record`: this tool.
+   * `kept`: its files are kept. `history`: the client's history of typed prompts. `directory`: a client
+   * directory named after the session. `last-session`: the client's `.claude.json`. `record`: a record of
+   * this program.
    */
   knownFrom: GoneSource[]
   /**
-   * What can still be read: `conversation`: all of it is kept, and `restore` brings it back; `prompts`: what was
-   * typed; `nothing`.
+   * What can still be read. `conversation`: all of it is kept, and `restore` restores the session.
+   * `prompts`: what was typed. `nothing`: nothing.
    */
   left: GoneLeft
-  /** What is kept of it; `null`: nothing is left to resume. */
+  /** Size of the kept copy; `null` if nothing is left to resume. */
   kept: KeptAmount | null
   /** Command that restores the session. */
   restore: string[] | null
 }
 
-/** Where a session without a transcript is known from. */
+/** Source of information about a session without a transcript. */
 export type GoneSource = 'kept' | 'history' | 'directory' | 'last-session' | 'record'
 
 /**
- * What a hand-over is for. `note`: the block of HANDOFF.md. `paste`: any assistant, everything. `resume`: the first
- * prompt of a fresh session in the project. `essential`: any assistant, only what is needed to go on.
+ * Purpose of a hand-over. `note`: the block of HANDOFF.md. `paste`: everything, for any assistant. `resume`:
+ * the first prompt of a fresh session in the project. `essential`: only what is needed to continue, for any
+ * assistant.
  */
 export type HandoffForm = 'note' | 'paste' | 'resume' | 'essential'
 
-/** Whose work `handoff` hands over, and what for. */
+/** Which session `handoff` hands over, and for what purpose. */
 export interface HandoffOptions {
   /**
-   * Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when absent, the
-   * latest of the project.
+   * Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when
+   * absent, the latest session of the project.
    */
   session?: string
-  /** Directory of the project to look in; when neither it nor a session is named, the working directory. */
+  /** Directory of the project to search; the working directory if neither it nor a session is given. */
   project?: string
-  /** What the text is for; `note` when absent. */
+  /** Purpose of the text; `note` when absent. */
   form?: HandoffForm
-  /** Put it into the project's HANDOFF.md; only with `note`. */
+  /** Write the text to the project's HANDOFF.md; only with `note`. */
   write?: boolean
   /** Only report what would be written. */
   dryRun?: boolean
 }
 
-/** Answer of `handoff`: `cc-session-recover/handoff@1`. */
+/** Result of `handoff`, schema `cc-session-recover/handoff@1`. */
 export interface HandoffReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/handoff@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** The session that it is about. */
+  /** Session that the text describes. */
   session: Session
   /** Form of the text, depending on its recipient. */
   form: HandoffForm
-  /** The text: Markdown, secrets of known patterns taken out. */
+  /** The text in Markdown, with secrets of known patterns removed. */
   text: string
-  /** Its length in characters. */
+  /** Length of the text, in characters. */
   characters: number
-  /** Titles of sections that did not fit, whole or in part. */
+  /** Titles of sections that were left out or shortened to fit. */
   leftOut: string[]
-  /** Paths of the files that were read for it, besides git: the transcript, and what Claude Code keeps beside it. */
+  /** Paths of the files that were read, besides git: the transcript, and what Claude Code stores beside it. */
   sources: string[]
-  /** Path of HANDOFF.md in the session's project; `null` when its directory is not known or gone. */
+  /** Path of HANDOFF.md in the session's project; `null` if that directory is unknown or gone. */
   file: string | null
   /** Whether recovery is set up in that project, which keeps the file out of git. */
   enabled: boolean
-  /** `true`: this is the plan, and nothing was changed. */
+  /** `true` if this is only a plan and nothing was changed. */
   dryRun: boolean
-  /** HANDOFF.md was changed, or with `dryRun` would be. */
+  /** Whether HANDOFF.md was changed, or would be with `dryRun`. */
   written: boolean
-  /** Paths where blocks are kept that somebody had edited and that were replaced. */
+  /** Paths of the saved copies of blocks that were edited by hand and then replaced. */
   kept: string[]
   /** Files that could not be read, and why. */
   problems: Problem[]
@@ -686,9 +709,13 @@ export interface HandoffReport {
 
 /** What keeps the waiting hook from continuing an open session. */
 export interface HeldBack {
-  /** `dialog`: a menu is open in its window. `shared`: several windows have it open. `suspended`: Ctrl-Z. */
+  /**
+   * `dialog`: a menu is open in its window. `shared`: several windows have it open. `paused`: the user
+   * paused it. `switched-off`: automatic recovery was switched off. `suspended`: Ctrl-Z. `no-transcript`:
+   * its transcript is missing. `no-route`: the machine is offline.
+   */
   reason: HeldBackReason
-  /** The same in words, and what to do. */
+  /** The reason in words, and what the user can do. */
   why: string
 }
 
@@ -707,24 +734,24 @@ export type HollowReason =
 /** Settings file that receives the hooks. */
 export type HookScope = 'project' | 'local' | 'user'
 
-/** Which export `importSession` makes a session again, and where. */
+/** Options of `importSession`: the export to restore as a resumable session, and its target. */
 export interface ImportOptions {
   /** Directory or archive made by an export. */
   export: string
-  /** Claude Code's configuration directory; the one in force when absent. */
+  /** Claude Code's configuration directory; defaults to the one in force. */
   configDir?: string
-  /** Directory of the project; the one it was exported from when absent. */
+  /** Project directory; defaults to the one that the session was exported from. */
   project?: string
   dryRun?: boolean
 }
 
-/** Answer of `importSession`: `cc-session-recover/import@1`. */
+/** Result of `importSession`, schema `cc-session-recover/import@1`. */
 export interface ImportReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/import@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** The export was verified, and nothing was written. */
+  /** Whether this was a dry run, which verifies the export and writes nothing. */
   dryRun: boolean
   /** Path of the export. */
   export: string
@@ -736,33 +763,33 @@ export interface ImportReport {
   title: string | null
   /** Configuration directory that receives the session. */
   configDir: string
-  /** Working directory from which it is resumed. */
+  /** Working directory from which the session is resumed. */
   cwd: string | null
   /** Imported files, the transcript last. */
   files: PlacedFile[]
-  /** Bytes of these files. */
+  /** Total size of these files, in bytes. */
   bytes: number
   /** Files that are not imported, with the reason. */
   left: SkippedFile[]
-  /** How it is resumed; without a command where `hint` says why. */
+  /** Commands that resume the session; `resume` is `null` if `hint` is set. */
   commands: Commands
-  /** Why it cannot be resumed as it is, and what to do; `null` when it can. */
+  /** Why the session cannot be resumed as it is, and what to do; `null` if it can be resumed. */
   hint: string | null
-  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  /** Session log that records the operation; `null` if nothing was done or the log could not be written. */
   log: string | null
 }
 
-/** A stop that is being looked after, as it is stored. */
+/** A stop and its recovery, as stored. */
 export interface Incident {
-  /** Version of the form it is stored in. */
+  /** Version of the storage format. */
   version: number
   /** Id of the session, a UUID. */
   session: string
-  /** Grows with every new stop of the session. */
+  /** Increases with every new stop of the session. */
   generation: number
   /** Directory of the project. */
   project: string | null
-  /** Configuration directory of its Claude Code. */
+  /** Configuration directory of the session's client. */
   configDir: string | null
   /** Path of the transcript. */
   transcript: string
@@ -782,25 +809,25 @@ export interface Incident {
   entrypoint: string | null
   /** Process id of the client at the time of the stop. */
   claudePid: number | null
-  /** Start token of that process, which tells it from a later one with the same id. */
+  /** Start token of that process, which distinguishes it from a later one with the same id. */
   claudeStart: string | null
-  /** When it was noted first. */
+  /** Time at which the incident was first recorded. */
   createdAt: string
-  /** When it was changed last. */
+  /** Time of the last change. */
   updatedAt: string
-  /** When the first of the present run of stops happened. */
+  /** Time of the first stop in the current series of stops. */
   firstStopAt: string | null
-  /** How far it is. */
+  /** Current phase of the incident. */
   phase: IncidentPhase
   /** Attempts since the session last did any work. */
   attempts: Attempt[]
-  /** Times of all wakes of the last 24 hours. */
+  /** Times of all wakes in the last 24 hours. */
   cycles: string[]
-  /** What was planned; `next` of the session says what is true now. */
+  /** The recorded plan; `next` of the session reflects the current situation. */
   plan: NextStep
   /** What kept the waiting hook from continuing the session when it last checked. */
   heldBack?: HeldBack
-  /** What it rests on. */
+  /** Facts that the incident is based on. */
   evidence: Evidence[]
 }
 
@@ -808,17 +835,17 @@ export interface Incident {
 export interface IncidentAccount {
   /** Id of the session, a UUID. */
   session: string
-  /** Name a person gave it. */
+  /** Name that the user gave the session. */
   name: string | null
-  /** Title Claude Code gave it. */
+  /** Title that Claude Code gave the session. */
   title: string | null
-  /** Where it belongs: `dir` is the directory of its project, `cwd` its working directory. */
+  /** Location of the session: `dir` is the directory of its project, `cwd` its working directory. */
   project: SessionProject
-  /** Path of its transcript; empty when it is not known any more. */
+  /** Path of the transcript; empty if it is no longer known. */
   transcript: string
   /** `ledger`: the session's newest incident. `journal`: an earlier one. */
   kept: AccountSource
-  /** What stopped it; the last time, when it stopped again. */
+  /** Kind of the stop; of the latest one, if the session stopped again. */
   stop: StopKind
   /** The client's own message, without control characters. */
   message: string | null
@@ -828,21 +855,21 @@ export interface IncidentAccount {
   resetsAt: string | null
   /** Attempts to continue, oldest first. */
   attempts: TriedAttempt[]
-  /** What its runs did, together. */
+  /** Combined work of all its runs. */
   work: WorkDone
-  /** Phase of the incident now. */
+  /** Current phase of the incident. */
   phase: IncidentPhase
-  /** When it came to stand there; `null` while something is still going to happen by itself. */
+  /** Time at which recovery ended or was put on hold; `null` while it will still act by itself. */
   endedAt: string | null
   /** Evidence or reason for the phase. */
   why: string
   /**
-   * Where `report` puts it. `needs-you`: nothing continues before the user acts. `waiting`: it continues by
-   * itself. `running`: a continuation is under way. `continued`: the session continued after it. `ended`: nothing
-   * is pending.
+   * Group in `report`. `needs-you`: nothing continues until the user acts. `waiting`: it continues by
+   * itself. `running`: a continuation is in progress. `continued`: the session continued after the stop.
+   * `ended`: nothing is pending.
    */
   group: AccountGroup
-  /** The user has to do something: see `next` and `commands`. */
+  /** Whether the user must act: see `next` and `commands`. */
   needsYou: boolean
   /** The next step, based on the current situation. */
   next: NextStep
@@ -865,38 +892,44 @@ export type IncidentPhase =
 /** What `planInit` should prepare. */
 export interface InitOptions {
   project: string
-  /** Where the hooks go: `.claude/settings.json`, `.claude/settings.local.json`, or the user's own `settings.json`. */
+  /**
+   * Settings file that the hooks are written to: `.claude/settings.json`, `.claude/settings.local.json`,
+   * or the user's own `settings.json`.
+   */
   scope?: HookScope
   /** `false` writes no hooks and no launcher for them. */
   hooks?: boolean
   /**
-   * `true`: a status line too, around the one that is there. In a project it goes into
+   * `true` also installs a status line, which wraps an existing one. In a project it is written to
    * `.claude/settings.local.json`, whatever the scope.
    */
   statusLine?: boolean
-  /** `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back. */
+  /**
+   * `true` allows closed sessions of the project to be resumed unattended. `false` withdraws that
+   * permission.
+   */
   unattended?: boolean
   /** `false` writes no slash commands. */
   commands?: boolean
   /**
-   * `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it
-   * was when absent.
+   * `false` stops asking the model to keep its part of HANDOFF.md current; `true` asks again. The setting
+   * is unchanged when absent.
    */
   instruction?: boolean
   /**
-   * `false`: sessions of the project are not kept beyond Claude Code's retention. `true` takes that back; it stays
-   * as it was when absent.
+   * `false` does not keep sessions of the project beyond Claude Code's retention period; `true` keeps
+   * them. The setting is unchanged when absent.
    */
   keep?: boolean
   /** `true` leaves `.git/info/exclude` alone. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */
   packageRoot: string
-  /** The loaded addon, when it is not in the package's root. */
+  /** Path of the loaded addon, if it is not in the package's root. */
   addon?: string
   /**
-   * Absolute path of the running node. Hooks start it, whatever the PATH of their client; the `node` on PATH when
-   * absent.
+   * Absolute path of the running node. Hooks start it, whatever the PATH of their client; when absent,
+   * they start the `node` on PATH.
    */
   node?: string
 }
@@ -905,34 +938,34 @@ export interface InitOptions {
 export interface InitPlan {
   project: string
   scope: HookScope
-  /** The settings files first. */
+  /** Step for each file, settings files first. */
   files: FileStep[]
   runtime: RuntimeStep
   warnings: string[]
-  /** The options the plan was made from. */
+  /** Options that the plan was made from. */
   options: InitOptions
 }
 
-/** Answer of `init` and `uninstall`: what changed. */
+/** Result of `init` and `uninstall`: what changed. */
 export interface InitReport {
   project: string
   scope: HookScope
-  /** `false`: everything was already as it should be. */
+  /** `false` if there was nothing to change. */
   changed: boolean
   files: FileStep[]
   /** Number of sessions whose files were retained for the first time. */
   kept: number
-  /** Claude Code here would load the plugin's module, and does not have the plugin. */
+  /** Whether Claude Code would load the plugin's module here but does not have the plugin. */
   offersPlugin: boolean
   warnings: string[]
 }
 
-/** Which transcript `inspect` reads, and what the caller knows of it. */
+/** Transcript that `inspect` reads, and what the caller knows about its session. */
 export interface InspectOptions {
   transcript: string
-  /** Whether a process holds the session; `null` or absent: unknown, the registry is asked. */
+  /** Whether a process has the session open. If `null` or absent, the registry is consulted. */
   alive?: boolean | null
-  /** The live client's own status word, with `alive: true`. */
+  /** The live client's own status word; used with `alive: true`. */
   status?: string | null
 }
 
@@ -946,95 +979,101 @@ export interface KeptAmount {
   diskBytes: number
 }
 
-/** A verified copy of a transcript, taken before something that could change it. */
+/** A verified copy of a transcript, made before an operation that could change it. */
 export interface KeptSnapshot {
   /** Name of the snapshot. */
   name: string
-  /** Path of its file. */
+  /** Path of the file. */
   path: string
   /** Time of the snapshot. */
   takenAt: string | null
-  /** Bytes of the snapshot. */
+  /** Size of the snapshot, in bytes. */
   bytes: number
   /** SHA-256 of the current content, in hex. */
   sha256: string
-  /** Whether these are the bytes it was taken with; `null` when that was not noted. */
+  /** Whether the snapshot still has its original content; `null` if that was not recorded. */
   sound: boolean | null
   /** Whether the transcript still begins with exactly these bytes; `null` without a transcript. */
   isPrefix: boolean | null
-  /** Lines the transcript has more than it; negative when it has fewer, `null` without a transcript. */
+  /**
+   * Number of lines that the transcript has more than the snapshot; negative if it has fewer, `null`
+   * without a transcript.
+   */
   linesSince: number | null
 }
 
 /**
- * A process below a client. `kept`: Claude Code's own, one with a session of its own, or another user's, which is
- * never ended.
+ * A process below a client. `kept`: a process that is never ended, because it belongs to Claude Code itself
+ * or to another user, has its own session, or is above this command.
  */
 export interface KillChild {
   /** Id of the process. */
   pid: number
-  /** Its start time as the system counts it. */
+  /** Start time of the process, in the format of the operating system. */
   startToken: string
   /** Name of its program. */
   command: string
   /** Start time of the process. */
   startedAt: string | null
-  /** What became of it. */
+  /** What happened to the process. */
   fate: ChildFate
 }
 
-/** Which client `killSession` ends, and how far it goes. */
+/** Options of `killSession`: the client to end, and how. */
 export interface KillOptions {
-  /** A terminal (`pts/3`), a process id, or a session by id, at least 3 characters of it, name or title. */
+  /**
+   * Terminal (`pts/3`), process id, or session: an id, an id prefix of at least 3 characters, a name or a
+   * title.
+   */
   target: string
   /** Restricts the search to sessions of this project. */
   project?: string
-  /** What a person agreed to; anything else is refused. */
+  /** Process that the user agreed to end; any other is refused. */
   expected?: KillTarget
-  /** `false`: it is not saved first. */
+  /** `false` ends the session without exporting it first. Defaults to `true`. */
   export?: boolean
-  /** The export of an earlier try: good for as long as nothing was written since. */
+  /** Export of an earlier attempt; reused if nothing was written since. */
   exported?: string
-  /** Directory to put the export into; that of the state when absent. */
+  /** Directory for the export; defaults to the one in the state directory. */
   to?: string
-  /** Directory of the session log; that of the state when absent. */
+  /** Directory of the session log; defaults to the state directory. */
   log?: string
   /** Kill the process if it does not end within 10 s. */
   force?: boolean
   /** Kill at once, because it was asked before. */
   asked?: boolean
-  /** The processes of its tools too. */
+  /** Also ends the processes of its tools. */
   tree?: boolean
   /** `true` reports the plan, and sends no signal. */
   dryRun?: boolean
 }
 
-/** How a kill went. `gone`: it had ended before anything was sent. */
+/** Outcome of a kill. `gone`: the process had ended before any signal was sent. */
 export type KillOutcome = 'planned' | 'ended' | 'killed' | 'still-alive' | 'gone'
 
-/** Answer of `killSession`: `cc-session-recover/kill@1`. */
+/** Result of `killSession`, schema `cc-session-recover/kill@1`. */
 export interface KillReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/kill@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true`: this is the plan, and no signal was sent. */
+  /** `true` for a dry run, which sends no signal. */
   dryRun: boolean
-  /** The process to be ended. */
+  /** Process to be ended. */
   expected: KillTarget
   /** Terminal of the process. */
   tty: string | null
   /** Start time of the process. */
   startedAt: string | null
-  /** By a signal, or by `claude stop` for a background session. */
+  /** Whether it is ended by a signal or, as a background session, by `claude stop`. */
   way: KillWay
-  /** The session as it was before; `null` when nothing of it is on disk. */
+  /** State of the session before the kill; `null` if nothing of it is on disk. */
   session: Session | null
-  /** What may be lost, each as a sentence. */
+  /** What may be lost, one sentence per item. */
   risks: string[]
-  /** Processes that it started and that still run. */
+  /** Processes that the client started and that still run. */
   children: KillChild[]
-  /** What became of the process. */
+  /** What happened to the process. */
   outcome: KillOutcome
   /** Signals that were sent, in order. */
   signals: SentSignal[]
@@ -1042,24 +1081,27 @@ export interface KillReport {
   exports: ExportedSession[]
   /** Export of an earlier attempt that is still complete. */
   exported: string | null
-  /** How it is opened again; `null` while it lives, and when nothing of it is on disk. */
+  /** Commands that reopen the session; `null` while it is live, and if nothing of it is on disk. */
   commands: Commands | null
   /** Further facts about the session. */
   notes: string[]
-  /** The session log that tells it; `null` when nothing was done, or it could not be written. */
+  /** Session log that records the operation; `null` if nothing was done or the log could not be written. */
   log: string | null
 }
 
 /** A signal that `kill` sends. */
 export type KillSignal = 'TERM' | 'CONT' | 'KILL'
 
-/** One process at one time: its id, and what tells it from a later one with the same id. */
+/**
+ * A process at one point in time, identified by its id and by a start time that distinguishes it from later
+ * processes with the same id.
+ */
 export interface KillTarget {
   /** Id of the process. */
   pid: number
-  /** Its start time as the system counts it. */
+  /** Start time of the process, in the format of the operating system. */
   startToken: string
-  /** The session it holds. */
+  /** Id of the session that it has open. */
   session: string
 }
 
@@ -1067,55 +1109,67 @@ export type KillWay = 'signal' | 'stop'
 
 /** A stop after which the session continued. */
 export interface LastRecovered {
-  /** The session that it is about. */
+  /** Id of the recovered session. */
   session: string
   /** Name, else title, else newest prompt of the session. */
   name: string | null
-  /** The enabled project it is in. */
+  /** Enabled project that contains the session. */
   project: string | null
-  /** Kind of the stop that interrupted it. */
+  /** Kind of the stop that interrupted the session. */
   stop: StopKind
-  /** Time at which it continued. */
+  /** Time when the session continued. */
   at: string
-  /** `wake`: the waiting hook of this tool continued it. `run`: an unattended run did. `client`: Claude Code did. */
+  /**
+   * `wake`: the waiting hook of this tool continued the session. `run`: an unattended run did. `client`:
+   * Claude Code did.
+   */
   by: RecoveredBy
 }
 
-/** A process that is started for a session. */
+/** A process to start for a session. */
 export interface Launch {
   /** Absolute path of the program, then its arguments. */
   argv: string[]
-  /** Where it is started. */
+  /** Working directory of the process. */
   cwd: string
-  /** Environment variables that are set. */
+  /** Environment variables to set. */
   env: Record<string, string>
   /** Variables that are removed from the environment. */
   unset: string[]
-  /** Transport that it runs in. */
+  /** Transport that the process runs in. */
   transport: Transport
-  /** Permission mode that it gets: never above the recorded one nor above the user's ceiling. */
+  /** Permission mode of the run: never above the recorded mode or the user's ceiling. */
   permissionMode: string
   /** What the run may do in that mode, in words. */
   may: string
-  /** The session's own permission mode, when the run gets a lower one. */
+  /** The session's own permission mode, if the run gets a lower one. */
   loweredFrom: string | null
-  /** Longest run, in seconds. */
+  /** Time limit of the run, in seconds. */
   deadlineSeconds: number
 }
 
-/** What `list` lists. Without any of them: every session of every project, the latest first. */
+/** Filters and order of `list`. Without any of them: every session of every project, latest first. */
 export interface ListOptions {
   /** Directory of the project; every project when absent. */
   project?: string
-  /** Only these: a state such as `orphaned`, or what a screen calls a session, such as `interrupted`. */
+  /**
+   * Only sessions with these states, such as `orphaned`, or with the words that screens use, such as
+   * `interrupted`.
+   */
   states?: string[]
-  /** Only these: a kind of stop, or what a screen calls it or a part of that, such as `limit`. */
+  /**
+   * Only these kinds of stop, given by kind, by the words that screens use, or by a part of those, such as
+   * `limit`.
+   */
   stops?: string[]
-  /** Active since then: RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`). */
+  /**
+   * Only sessions active since this time: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`,
+   * `1w`).
+   */
   since?: string
-  /** Part of the name, title or newest prompt, whatever its case. */
+  /** Part of the name, title or newest prompt, ignoring case. */
   name?: string
-  /** Transcripts larger than that: bytes, or text such as `50MB`. */
+  /** Only transcripts larger than this: bytes, or text such as `50MB`. */
   largerThan?: number | string
   sort?: ListSort
   /** Reverse the sort order. */
@@ -1123,25 +1177,28 @@ export interface ListOptions {
   limit?: number
   /** Only sessions with `openAtCrash`. */
   openAtCrash?: boolean
-  /** `true`: instead of sessions with a transcript those whose transcript is gone, in `gone`. */
+  /** `true` returns the sessions whose transcript is gone, in `gone`, instead of those with a transcript. */
   gone?: boolean
 }
 
-/** Answer of `list`: `cc-session-recover/status@1` with the number of sessions before `limit`. */
+/** Result of `list`, schema `cc-session-recover/status@1`, with the number of sessions before `limit`. */
 export interface ListReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/status@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** The project asked about, or `null` for all. */
+  /** Project that was requested; `null` for all projects. */
   project: AskedProject | null
-  /** The newest word of each account about its limits, where `init --statusline` lets us hear it. */
+  /** Latest report of each account's limits, if `init --statusline` is set up to receive it. */
   accounts: Account[]
-  /** The sessions that match, sorted. */
+  /** Sessions that match, in the requested order. */
   sessions: Session[]
-  /** Sessions without a transcript, with what is left of them, where `gone` asked for them; printed by `list` only. */
+  /**
+   * Sessions without a transcript, and what is left of them, if `gone` was requested; printed by `list`
+   * only.
+   */
   gone: GoneSession[]
-  /** Sessions before `limit`; printed by `list` only. */
+  /** Number of matching sessions before `limit` is applied; printed by `list` only. */
   total: number
   /** Files that could not be read, and why. */
   problems: Problem[]
@@ -1150,59 +1207,65 @@ export interface ListReport {
 /** Key that a list is sorted by. */
 export type ListSort = 'activity' | 'size' | 'context' | 'name' | 'project' | 'state'
 
-/** The process that holds a session, proved by process id and start time. */
+/** The process that has the session open, identified by process id and start time. */
 export interface LiveProcess {
   /** Process id of the client. */
   pid: number
-  /** `pts/3`, `ttys004`; `null` without a terminal. */
+  /** Terminal, such as `pts/3` or `ttys004`; `null` without a terminal. */
   tty: string | null
   /** Where the user finds the session: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
   place: string
-  /** Further clients that have the same session open: the conversation forks as soon as two of them continue. */
+  /** Other clients that have the same session open. The conversation forks as soon as two of them continue. */
   others: OtherLiveProcess[]
   /** `interactive`: a terminal. `print`: `-p` or an SDK. `background`: a worker of Claude Code's daemon. */
   kind: ClientMode
   /**
-   * What proves it: Claude Code's registry with the start time, or the process table alone (clients that keep no
-   * registry).
+   * How the process was identified: by Claude Code's registry with the start time, or by the process table
+   * alone (for clients without a registry).
    */
   proof: LiveProof
   /** Start time of the process. */
   startedAt: string | null
-  /** The client's own word: `busy`, `idle`, `waiting`; `null` for clients that do not write it. */
+  /** Status reported by the client: `busy`, `idle`, `waiting`; `null` if the client reports none. */
   status: string | null
-  /** With `waiting`: what for, in the client's own words, such as `permission prompt`. */
+  /** If `waiting`: what the client waits for, in its own words, such as `permission prompt`. */
   waitingFor: string | null
-  /** Job id of a background session, as `claude attach` and `claude stop` take it. */
+  /** Job id of a background session, for `claude attach` and `claude stop`. */
   job: string | null
-  /** Share of one processor in percent, measured only where it decides between working and hung. */
+  /** CPU usage in percent of one processor, measured only where it decides between working and hung. */
   cpuPercent: number | null
-  /** Processes that it started and that still run. */
+  /** Processes that it started and that are still running. */
   children: ChildProcess[]
 }
 
 /** Proof that a process has a session open. */
 export type LiveProof = 'registry' | 'processes'
 
-/** A line of the journal that does not fit the one before it. */
+/** A journal line that does not match the line before it. */
 export interface LogBreak {
   /** Path of the file. */
   path: string
   /** Line number in the file, starting at 1. */
   line: number
-  /** What is wrong, in one sentence. */
+  /** Description of the break, in one sentence. */
   why: string
 }
 
-/** How the chain of the journal holds: each line names the SHA-256 of the one before it. */
+/**
+ * Result of checking the chain of the journal, in which each line contains the SHA-256 of the line before
+ * it.
+ */
 export interface LogChain {
-  /** Nothing was changed, taken out or put in. */
+  /** Whether the chain has no break, so that no line within it was changed, removed or inserted. */
   sound: boolean
   /** Number of lines in the journal. */
   lines: number
   /** Number of lines with a `prev`. */
   chained: number
-  /** Those that do not: of earlier versions at the beginning; later ones are breaks. */
+  /**
+   * Number of lines without a `prev`. At the beginning they are from earlier versions; later ones are
+   * breaks.
+   */
   unchained: number
   /** Lines at which the chain of hashes is broken. */
   breaks: LogBreak[]
@@ -1211,7 +1274,7 @@ export interface LogChain {
 }
 
 export interface LogEntry {
-  /** When it was written. */
+  /** Time at which it was written. */
   at: string | null
   /** Kind of the event. */
   event: string
@@ -1221,13 +1284,16 @@ export interface LogEntry {
   pid: number | null
   /** Description in one sentence. */
   sentence: string
-  /** Everything else that was noted, by name. */
+  /** All other recorded fields, by name. */
   fields: Record<string, unknown>
 }
 
-/** Which entries of the journal `log` tells. */
+/** Which journal entries `log` returns. */
 export interface LogOptions {
-  /** Only entries since then: RFC 3339, a date, or a length of time such as `90m`, `36h`, `2d`, `1w`. */
+  /**
+   * Only entries since this time: RFC 3339, a date, or a duration before now, such as `90m`, `36h`, `2d`,
+   * `1w`.
+   */
   since?: string
   /** Only entries of sessions whose id starts with this. */
   session?: string
@@ -1239,44 +1305,44 @@ export interface LogOptions {
   verify?: boolean
 }
 
-/** Answer of `log`: `cc-session-recover/log@1`. */
+/** Result of `log`, schema `cc-session-recover/log@1`. */
 export interface LogReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/log@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
   /** Path of the journal. */
   path: string
-  /** Entries that fit, the oldest first. */
+  /** Entries within the limit, oldest first. */
   entries: LogEntry[]
   /** Number of matching entries, including those beyond the limit. */
   total: number
-  /** Whether the chain holds; `null` unless that was asked. */
+  /** Result of verifying the chain; `null` unless requested. */
   chain: LogChain | null
 }
 
-/** What happens next to a session, when, and why. */
+/** What happens next with a session, when, and why. */
 export interface NextStep {
   /**
-   * `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `run`: the supervisor
-   * resumes the closed session. `resume`: a person resumes it with `argv`. `notify`: a person must act. `none`:
-   * nothing is owed.
+   * `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `run`: the
+   * supervisor resumes the closed session. `resume`: the user resumes it with `argv`. `notify`: the user
+   * must act. `none`: nothing is pending.
    */
   action: PlannedAction
-  /** When it is done, or from when on it can be. */
+  /** Time at which it happens, or from which it is possible. */
   at: string | null
-  /** Why, as a stable code; programs compare this, never `why`. New versions may add codes. */
+  /** Reason as a stable code; programs compare this, never `why`. New versions may add codes. */
   reason: PlanReason
-  /** The same in words. */
+  /** The reason in words. */
   why: string
-  /** The command a person would run, or `null`. */
+  /** Command for the user, or `null`. */
   argv: string[] | null
 }
 
 /** Reason why there is no conversation. */
 export type NoConversation = 'empty-file' | 'no-messages'
 
-/** Closed sessions that stopped too long ago to be listed one by one. */
+/** Closed sessions that stopped too long ago to be listed individually. */
 export interface OlderStops {
   /** Number of these sessions. */
   count: number
@@ -1296,11 +1362,11 @@ export interface OnPage {
   calls: number
   /** Limits and errors that interrupted a turn. */
   stops: number
-  /** Subagents with a transcript of their own. */
+  /** Number of subagents with a transcript of their own. */
   subagents: number
-  /** Lines of transcripts that could not be read; the page says which. */
+  /** Number of transcript lines that could not be read; the page shows which. */
   damagedLines: number
-  /** Texts that are cut; the page says where. */
+  /** Number of texts that were shortened; the page shows where. */
   cutTexts: number
   /** Bytes of text that are not shown. */
   leftBytes: number
@@ -1308,13 +1374,13 @@ export interface OnPage {
   leftPictures: number
 }
 
-/** A session that was open when its client or the machine died, and was not opened again since. */
+/** A session that was open when its client or the machine died, and that has not been opened since. */
 export interface OpenAtCrash {
-  /** `machine`: before the present boot. `client`: the process alone died. */
+  /** `machine`: the machine, which has been restarted since. `client`: only the client process. */
   died: CrashedPart
   /** Time of its last sign of life. */
   at: string | null
-  /** Facts that this rests on. */
+  /** Facts that support this conclusion. */
   evidence: Evidence[]
 }
 
@@ -1330,57 +1396,57 @@ export interface OtherLiveProcess {
 export interface OtherSession {
   /** Id of the session. */
   session: string
-  /** Its records in the file. */
+  /** Number of its records in the file. */
   records: number
   /** Number of prompts in these records. */
   turns: number
-  /** Line of the first of them. */
+  /** Line of the first of these records. */
   firstLine: number
-  /** Line of the last of them. */
+  /** Line of the last of these records. */
   lastLine: number
-  /** Its own transcript; `null`: none was found. */
+  /** Path of its own transcript; `null` if none was found. */
   transcript: string | null
 }
 
-/** Kept files that were packed. */
+/** Number and size of the kept files that were compressed. */
 export interface PackedBytes {
-  /** Number of files that were packed. */
+  /** Number of files that were compressed. */
   files: number
-  /** Bytes of them on the disk before. */
+  /** Size on disk before the compression, in bytes. */
   before: number
-  /** Bytes of them on the disk now. */
+  /** Size on disk after the compression, in bytes. */
   after: number
 }
 
-/** What a page for people is written in. */
+/** Format of a readable page. */
 export type PageFormat = 'html' | 'markdown'
 
 /** Which sessions `pause` pauses. */
 export interface PauseOptions {
   /** Session id, an unambiguous prefix of it, or its name or title. */
   session?: string
-  /** Every session, also those of the future. */
+  /** Every session, including future ones. */
   all?: boolean
   /** `true` ends the pause. */
   unpause?: boolean
 }
 
-/** Answer of `pause`: what is paused now. */
+/** Result of `pause`: what is paused now. */
 export interface PauseReport {
-  /** The session; `null` for everything. */
+  /** Id of the session; `null` for all sessions. */
   session: string | null
   paused: boolean
   /** Whether this call changed it. */
   changed: boolean
-  /** The session stays paused although its own pause was ended, because everything is paused. */
+  /** Whether the session stays paused although its own pause was ended, because everything is paused. */
   heldByAll: boolean
 }
 
-/** What a hook payload says, without looking at any file. */
+/** Content of a hook payload, read without accessing any file. */
 export interface PayloadReading {
   event: string
   session: string | null
-  /** For `StopFailure`: the kind of stop, or `null` when it is no stop of the session (a subagent's). */
+  /** For `StopFailure`: the kind of stop; `null` if a subagent stopped instead of the session. */
   kind: StopKind | null
   subagent: boolean
 }
@@ -1391,15 +1457,15 @@ export type PickerVerb = 'show' | 'resume' | 'export' | 'handoff' | 'kill'
 export interface PlacedFile {
   /** Path of the file in the export. */
   path: string
-  /** Path that it is copied to. */
+  /** Path to which the file is copied. */
   to: string
-  /** Bytes of the file. */
+  /** Size of the file, in bytes. */
   bytes: number
   /** Hash in hex, with the algorithm of the export. */
   digest: string
 }
 
-/** Why a plan is what it is. `unrecorded`: stored by a version that recorded no reason. */
+/** Reason for a plan. `unrecorded`: stored by a version that recorded no reason. */
 export type PlanReason =
   | 'not-planned'
   | 'nothing-pending'
@@ -1465,13 +1531,13 @@ export type PlannedAction = 'wake' | 'client' | 'run' | 'resume' | 'notify' | 'n
 
 /** What `planPlugin` should prepare. */
 export interface PluginOptions {
-  /** Absolute path of the directory; `plugin` in the state directory when absent. */
+  /** Absolute path of the directory to write to; `plugin` in the state directory when absent. */
   to?: string
   /** Removes the plugin instead of writing it. */
   remove?: boolean
   /** Root of the running package, from which the runtime is copied. */
   packageRoot: string
-  /** The loaded addon, when it is not in the package's root. */
+  /** Path of the loaded addon, if it is not in the package's root. */
   addon?: string
   /** Same meaning as in `InitOptions`. */
   node?: string
@@ -1486,22 +1552,22 @@ export interface PluginPlan {
   /** Files, in the order in which they are processed. */
   files: FileStep[]
   warnings: string[]
-  /** Commands of Claude Code that are left to a person, one word each. */
+  /** Claude Code commands that the user must run, each as a list of words. */
   next: string[][]
-  /** The options the plan was made from. */
+  /** Options that the plan was made from. */
   options: PluginOptions
 }
 
-/** Answer of `plugin`: what changed. */
+/** Result of `plugin`: what changed. */
 export interface PluginReport {
   directory: string
   /** Whether the plugin was removed. */
   remove: boolean
-  /** `false`: everything was already as it should be. */
+  /** `false` if there was nothing to change. */
   changed: boolean
   files: FileStep[]
   warnings: string[]
-  /** Commands of Claude Code that are left to a person, one word each. */
+  /** Claude Code commands that the user must run, each as a list of words. */
   next: string[][]
 }
 
@@ -1516,13 +1582,16 @@ export interface Preview {
   group: SessionGroup
   /** The next step, as in every other report. */
   plan: NextStep
-  /** Whether it could be started now. */
+  /** Whether a run could start now. */
   verdict: 'ready' | 'not-yet' | 'hold' | 'over'
-  /** Why it cannot be started now. */
+  /** Why no run can start now. */
   why: string | null
-  /** Where it is open, such as `pts/3`: nothing is started for it as long as it is. `null` when it is closed. */
+  /**
+   * Where the session is open, such as `pts/3`; nothing is started while it is open. `null` if it is
+   * closed.
+   */
   openIn: string | null
-  /** The process; `null` where none can be started. */
+  /** Process to start; `null` if none can be started. */
   launch: Launch | null
 }
 
@@ -1532,11 +1601,11 @@ export interface PreviewOptions {
   session?: string
 }
 
-/** What `preview` answers: `cc-session-recover/preview@1`. */
+/** Result of `preview`, schema `cc-session-recover/preview@1`. */
 export interface PreviewReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/preview@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
   /** One entry for each session. */
   sessions: Preview[]
@@ -1544,11 +1613,11 @@ export interface PreviewReport {
   problems: Problem[]
 }
 
-/** A file or directory that could not be read; the rest of the report stands. */
+/** A file or directory that could not be read; the rest of the report is still valid. */
 export interface Problem {
-  /** What could not be read. */
+  /** File or directory that could not be read. */
   path: string | null
-  /** Stable name, such as `IO`. */
+  /** Stable error code, such as `IO`. */
   code: string
   /** What failed, and why. */
   message: string
@@ -1557,169 +1626,187 @@ export interface Problem {
 /** Kind of a copy that `prune` deletes. */
 export type PruneKind = 'export' | 'snapshot' | 'page' | 'output' | 'record' | 'kept' | 'leftover'
 
-/** What `prune` may delete. */
+/** Options of `prune`: the rules by which copies are deleted. */
 export interface PruneOptions {
-  /** Exports older than so many days; `retention.exportsDays` of the configuration when absent, else 90. */
+  /**
+   * Number of days for which exports are retained; defaults to `retention.exportsDays` of the
+   * configuration, else 90.
+   */
   exportsDays?: number
-  /** Snapshots older than so many days; `retention.snapshotsDays` when absent, else 14. */
+  /** Number of days for which snapshots are retained; defaults to `retention.snapshotsDays`, else 14. */
   snapshotsDays?: number
-  /** Pages older than so many days; `retention.pagesDays` when absent, else 90. */
+  /** Number of days for which pages are retained; defaults to `retention.pagesDays`, else 90. */
   pagesDays?: number
-  /** Outputs of runs older than so many days; `retention.outputsDays` when absent, else 30. */
+  /** Number of days for which outputs of runs are retained; defaults to `retention.outputsDays`, else 30. */
   outputsDays?: number
-  /** Records of sessions in which nothing was noted for so many days; `retention.recordsDays` when absent, else 90. */
+  /**
+   * Number of days for which session records are retained after their last entry; defaults to
+   * `retention.recordsDays`, else 90.
+   */
   recordsDays?: number
-  /** Kept sessions that Claude Code deleted, after so many days; `retention.keptDays` when absent, else 365. */
+  /**
+   * Number of days for which kept sessions that Claude Code deleted are retained; defaults to
+   * `retention.keptDays`, else 365.
+   */
   keptDays?: number
   /**
-   * Kept sessions that Claude Code deleted take at most so many bytes together; `retention.keptMaxTotal` when
-   * absent, else 5 GB.
+   * Maximum total size in bytes of kept sessions that Claude Code deleted; defaults to
+   * `retention.keptMaxTotal`, else 5 GB.
    */
   keptMaxTotal?: number
-  /** Of every session so many exports, snapshots, pages and outputs stay in any case; 1 when absent. */
+  /**
+   * Minimum number of exports, snapshots, pages and outputs retained per session and kind, whatever the
+   * other rules; defaults to 1.
+   */
   keep?: number
   /** Maximum number of each kind per session. */
   most?: number
-  /** All together at most so many bytes: the oldest go first. Records do not count: they are small. */
+  /**
+   * Maximum total size in bytes; the oldest copies are deleted first. Records are not counted, because
+   * they are small.
+   */
   maxBytes?: number
-  /** Only these paths, of those that may go. */
+  /** Deletes only these paths, and only if the rules allow it. */
   only?: string[]
   dryRun?: boolean
 }
 
-/** Answer of `prune`: `cc-session-recover/prune@1`. */
+/** Result of `prune`, schema `cc-session-recover/prune@1`. */
 export interface PruneReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/prune@1'
-  /** Time of the report. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true`: this is the plan, and nothing was deleted. */
+  /** `true` for a dry run, which deletes nothing. */
   dryRun: boolean
   /** Rules that were applied. */
   rules: PruneRules
-  /** What was deleted; with `dryRun` what would be. */
+  /** Copies that were deleted, or with `dryRun` would be. */
   removed: PrunedCopy[]
-  /** Bytes of everything that was removed. */
+  /** Total size of the deleted copies, in bytes. */
   removedBytes: number
-  /** What stays: exports, snapshots, pages, outputs and records. */
+  /** Number of exports, snapshots, pages, outputs, records and kept sessions that remain. */
   kept: number
-  /** Bytes of what is kept. */
+  /** Total size of what remains, in bytes. */
   keptBytes: number
   /**
-   * What was compressed before the rules were applied: files of sessions that Claude Code deleted, with their
-   * bytes before and after.
+   * Files of sessions that Claude Code deleted, compressed before the rules were applied, with their size
+   * before and after.
    */
   packed: PackedBytes
-  /** What could not be looked at or deleted. */
+  /** Files that could not be checked or deleted, and why. */
   problems: Problem[]
 }
 
-/** The rules by which copies go. */
+/** Rules that determine which copies are deleted. */
 export interface PruneRules {
-  /** Days for which exports are retained. */
+  /** Number of days for which exports are retained. */
   exportsDays: number
-  /** Days for which snapshots are retained. */
+  /** Number of days for which snapshots are retained. */
   snapshotsDays: number
-  /** Days for which pages are retained. */
+  /** Number of days for which pages are retained. */
   pagesDays: number
-  /** Days for which outputs of runs are retained. */
+  /** Number of days for which outputs of runs are retained. */
   outputsDays: number
-  /** Days for which session records are retained. */
+  /** Number of days for which session records are retained. */
   recordsDays: number
   /** Retention in days for kept sessions that Claude Code deleted. */
   keptDays: number
   /** Maximum total size in bytes of kept sessions that Claude Code deleted. */
   keptMaxTotal: number
-  /** Of every session so many exports, snapshots, pages and outputs stay in any case. */
+  /**
+   * Minimum number of exports, snapshots, pages and outputs retained per session and kind, whatever the
+   * other rules.
+   */
   keep: number
-  /** Of every session at most so many of each; `null` for any number. */
+  /** Maximum number of each kind retained per session; `null` for no limit. */
   most: number | null
-  /** All together at most so many bytes; `null` for any. */
+  /** Maximum total size in bytes; `null` for no limit. */
   maxBytes: number | null
 }
 
 /** A copy that `prune` deletes. */
 export interface PrunedCopy {
   /**
-   * `export`, `snapshot`, `page`, `output` of a run, `record` (the small files in which things are noted about a
-   * session), `leftover` of one that was never finished, or `kept`: the kept files of a session that Claude Code
-   * deleted.
+   * `export`, `snapshot`, `page`, `output` of a run, `record` (small state files about a session),
+   * `leftover` of an operation that never finished, or `kept` (the kept files of a session that Claude
+   * Code deleted).
    */
   kind: PruneKind
   /** Id of the session that it belongs to. */
   session: string
-  /** Its path; of a record its directory. */
+  /** Path of the copy; for a record, its directory. */
   path: string
-  /** When it was made; of a record, when something was noted in it last. */
+  /** Time when the copy was made; for a record, when something was last recorded in it. */
   madeAt: string | null
-  /** Size of it in bytes. */
+  /** Size of the copy, in bytes. */
   bytes: number
-  /** Rule that it is deleted by. */
+  /** Rule by which the copy is deleted. */
   why: string
 }
 
-/** A session that became a page; with `dryRun` one that would. */
+/** A session that was written as a page, or with `dryRun` would be. */
 export interface PublishedPage {
   /** Id of the session, a UUID. */
   session: string
   /** Name, title or newest prompt, on one line; not redacted. */
   title: string | null
-  /** State of the session at that time. */
+  /** State of the session when the page was written. */
   state: SessionState
-  /** Path of its transcript. */
+  /** Path of the session's transcript. */
   transcript: string
   /** Number of bytes read from the transcript. */
   transcriptBytes: number
-  /** The page. With `dryRun` the time in its name is left open. */
+  /** Path of the page. With `dryRun`, the time in its name is left open. */
   path: string
   /** An existing page was replaced. */
   replaced: boolean
-  /** Size of the page; `null` before it is written. */
+  /** Size of the page in bytes; `null` before it is written. */
   bytes: number | null
-  /** What is on it; `null` before it is written. */
+  /** Contents of the page; `null` before it is written. */
   shown: OnPage | null
   /** Id of the process that has the session open. */
   livePid: number | null
 }
 
-/** How much of a limit is used. */
+/** Usage of one limit, and when it resets. */
 export interface QuotaWindow {
   /** Used share in percent, 0 to 100. */
   usedPercent: number
-  /** When it begins anew; it may be over by now. */
+  /** Time at which the limit resets; may be in the past. */
   resetsAt: string
 }
 
-/** Which sessions `writePages` writes as pages, and where to. */
+/** Options of `writePages`: the sessions to write as pages, and the target. */
 export interface ReadingOptions {
   session?: string
-  /** The session that was active last, in `project` when it is given. */
+  /** Selects the most recently active session, within `project` if given. */
   latest?: boolean
   project?: string
-  /** Every session that a process holds. */
+  /** Selects every session that a process has open. */
   active?: boolean
-  /** Every session, whatever its state. */
+  /** Selects every session, whatever its state. */
   all?: boolean
-  /** What pages are written in; `html` when absent. */
+  /** Format of the pages; defaults to `html`. */
   format?: PageFormat
-  /** A file, or a directory to put pages into; `pages` of the state directory when absent. */
+  /** Target file, or directory for the pages; defaults to `pages` in the state directory. */
   to?: string
-  /** `to` is a directory also when it is not there yet. */
+  /** Treats `to` as a directory even if it does not exist yet. */
   toDirectory?: boolean
-  /** A file that is there already is replaced. */
+  /** Replaces a file that already exists. */
   force?: boolean
-  /** Secrets that are recognised are replaced by the name of their kind, and pictures are left out. */
+  /** Replaces recognized secrets with the name of their kind, and leaves out pictures. */
   redact?: boolean
   dryRun?: boolean
 }
 
-/** Answer of `writePages`: `cc-session-recover/reading@1`. */
+/** Result of `writePages`, schema `cc-session-recover/reading@1`. */
 export interface ReadingReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/reading@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true`: this is the plan, and nothing was written. */
+  /** `true` for a dry run, which writes nothing. */
   dryRun: boolean
   /** Format of the pages. */
   format: PageFormat
@@ -1730,8 +1817,8 @@ export interface ReadingReport {
   /** Pages that were written. */
   pages: PublishedPage[]
   /**
-   * List of the pages, for a browser. Written for HTML pages of `active` or `all` into a directory that `to`
-   * names, else `null`.
+   * Index of the pages, for a browser. Written for HTML pages of `active` or `all` into the directory
+   * given by `to`; otherwise `null`.
    */
   index: string | null
   /** Sessions that failed, each with its error. */
@@ -1749,31 +1836,31 @@ export interface RecallOptions {
   since?: string
 }
 
-/** Answer of `recall`: `cc-session-recover/recall@1`. */
+/** Result of `recall`, schema `cc-session-recover/recall@1`. */
 export interface RecallReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/recall@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** Sorted by time, the latest first. */
+  /** Sessions sorted by time, latest first. */
   recalled: Recalled[]
-  /** Sessions whose transcript is gone and of which something that was typed or said is left, the latest first. */
+  /** Sessions whose transcript is gone but of which some prompts or messages are left, latest first. */
   gone: GoneSession[]
   /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
 export interface Recalled {
-  /** The session that it is about. */
+  /** Session that the prompts belong to. */
   session: Session
-  /** First and latest prompts, the oldest first. */
+  /** First and latest prompts, oldest first. */
   prompts: RecalledPrompt[]
 }
 
 export interface RecalledPrompt {
   /** The prompt, on one line. */
   text: string
-  /** When it was typed. */
+  /** Time at which it was typed. */
   at: string | null
 }
 
@@ -1783,17 +1870,18 @@ export type RecoveredBy = 'wake' | 'run' | 'client'
 /** Whether recovery is on in a project, or on this machine. */
 export interface RecoveryOverview {
   /**
-   * `on`: stops are noticed and continued. `switched-off`: stops are noticed, and `heartbeat.enabled` keeps this
-   * tool from continuing them. `not-set-up`: no hooks.
+   * `on`: stops are detected and sessions are continued. `switched-off`: stops are detected, but
+   * `heartbeat.enabled` prevents this tool from continuing the sessions. `not-set-up`: no hooks are
+   * installed.
    */
   setup: RecoverySetup
   /** Whether hooks of the user or of the plugin are active in every project. */
   everywhere: boolean
-  /** Projects with hooks of their own; of one project 0 or 1. */
+  /** Number of projects with hooks of their own; 0 or 1 in the report of one project. */
   projects: number
   /** Number of those whose closed sessions are resumed unattended. */
   unattended: number
-  /** `true`: every session is paused. */
+  /** `true` if every session is paused. */
   pausedAll: boolean
   /** Number of paused sessions in the report. */
   paused: number
@@ -1804,17 +1892,17 @@ export interface RecoveryOverview {
 /** Whether a project, or the machine, is set up to continue sessions. */
 export type RecoverySetup = 'on' | 'switched-off' | 'not-set-up'
 
-/** What `relocate` copies, and where to. */
+/** Options of `relocate`: the session to copy, and the target. */
 export interface RelocateOptions {
   /** Session id, id prefix, name, title or transcript path. */
   session?: string
-  /** The session that was active last, in `project` when it is given. */
+  /** Selects the most recently active session, within `project` if given. */
   latest?: boolean
   /** Restricts the search to sessions of this project. */
   project?: string
   /**
-   * A configuration directory of Claude Code (it has `projects` or `settings.json`, or is new with `configDir:
-   * true`), or a project directory.
+   * Target: a configuration directory of Claude Code (it contains `projects` or `settings.json`, or is new
+   * with `configDir: true`), or a project directory.
    */
   to: string
   /** Treats `to` as a configuration directory even if it does not look like one. */
@@ -1822,11 +1910,11 @@ export interface RelocateOptions {
   dryRun?: boolean
 }
 
-/** Answer of `relocate`: `cc-session-recover/relocate@1`. */
+/** Result of `relocate`, schema `cc-session-recover/relocate@1`. */
 export interface RelocateReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/relocate@1'
-  /** `true`: this is the plan, and nothing was copied. */
+  /** `true` for a dry run, which copies nothing. */
   dryRun: boolean
   /** Id of the session, a UUID. */
   session: string
@@ -1836,11 +1924,11 @@ export interface RelocateReport {
   toConfigDir: string
   /** Working directory from which the copy is resumed. */
   cwd: string
-  /** What is copied; nothing where the session is already where the directory's sessions are. */
+  /** Files to copy; empty if the session is already where the target directory's sessions are. */
   files: CopyStep[]
   /** Path of the transcript that is resumed from now on. */
   transcript: string
-  /** Which clients see the copy, and which see the original, in sentences. */
+  /** Sentences that describe which clients see the copy, and which see the original. */
   visibility: string[]
   /** Commands that resume the copy. */
   commands: Commands
@@ -1852,7 +1940,7 @@ export interface Remaining {
   kind: RemainingKind
   /** Number of these files. */
   count: number
-  /** Their size in bytes. */
+  /** Their total size, in bytes. */
   bytes: number
   /** The file itself, or the directory that contains several. */
   path: string
@@ -1861,29 +1949,32 @@ export interface Remaining {
 /** Kind of a file that is left of a session. */
 export type RemainingKind = 'subagents' | 'files' | 'tasks' | 'file-history' | 'conflict-copies' | 'snapshots'
 
-/** What is left of a session whose transcript holds no conversation. A client refuses to resume it. */
+/** What is left of a session whose transcript contains no conversation. A client refuses to resume it. */
 export interface Remains {
-  /** `empty-file`: the transcript has no bytes. `no-messages`: it holds records, but no prompt and no answer. */
+  /**
+   * `empty-file`: the transcript has no bytes. `no-messages`: it contains records, but no prompt and no
+   * answer.
+   */
   why: NoConversation
   /** Files that are left. */
   left: Remaining[]
-  /** The newest prompt that Claude Code's own history has of it. */
+  /** The session's newest prompt in Claude Code's own history. */
   typed: string | null
-  /** Command that lists snapshots of its transcript; `null` when there are none. */
+  /** Command that lists snapshots of its transcript; `null` if there are none. */
   restore: string[] | null
 }
 
-/** What `removeState` may remove. */
+/** Options of `removeState`: what it may remove. */
 export interface RemoveStateOptions {
   /** Also removes copies that exist nowhere else. */
   copies?: boolean
 }
 
-/** Which session `repair` looks at, and what it does. */
+/** Options of `repair`: the session, and what to do with it. */
 export interface RepairOptions {
   /** Session id, id prefix, name, title or transcript path. */
   session?: string
-  /** The session that was active last, in `project` when it is given. */
+  /** Selects the most recently active session, within `project` if given. */
   latest?: boolean
   /** Restricts the search to sessions of this project. */
   project?: string
@@ -1891,25 +1982,25 @@ export interface RepairOptions {
   apply?: boolean
   /** Restores the transcript from before the last repair. */
   rollback?: boolean
-  /** Id of a record: the client is to send the branch that it is in. */
+  /** Id of a record. The repair makes the client send the branch that contains it. */
   branch?: string
 }
 
-/** Answer of `repair`: `cc-session-recover/repair@1`. */
+/** Result of `repair`, schema `cc-session-recover/repair@1`. */
 export interface RepairReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/repair@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true`: this is the plan, and nothing was changed. */
+  /** `true` for a dry run, which changes nothing. */
   dryRun: boolean
   /** Id of the session, a UUID. */
   session: string
-  /** Path of its transcript. */
+  /** Path of the session's transcript. */
   transcript: string
-  /** Bytes of the transcript before the repair. */
+  /** Size of the transcript before the repair, in bytes. */
   bytes: number
-  /** Lines of the transcript before the repair. */
+  /** Number of lines before the repair. */
   lines: number
   /** Number of readable records before the repair. */
   records: number
@@ -1917,19 +2008,19 @@ export interface RepairReport {
   findings: Finding[]
   /** Number of findings beyond the limit of the list. */
   more: number
-  /** How many findings are mended; 0: there is nothing to repair. */
+  /** Number of findings that can be repaired; 0 if there is nothing to repair. */
   mendable: number
-  /** Branches of the conversation, where there is more than one; the client sends one branch of each fork. */
+  /** Branches of the conversation, if there is more than one. The client sends one branch of each fork. */
   branches: ConversationBranch[]
   /** Other sessions that have records in the file. */
   others: OtherSession[]
-  /** The client is made to send the branch that was asked for. */
+  /** Whether the repair makes the client send the requested branch. */
   switches: boolean
-  /** The record that `branch` named. */
+  /** Record id that was given as `branch`. */
   branch: string | null
   /** Subagents whose transcripts are damaged. */
   subagents: SubagentFindings[]
-  /** Why it cannot be mended now; `null`: it can. */
+  /** Why the transcript cannot be repaired now; `null` if it can be. */
   held: string | null
   /** It was repaired, read back and examined again. */
   repaired: boolean
@@ -1943,11 +2034,11 @@ export interface RepairReport {
   commands: Commands
 }
 
-/** Answer of `writeReportPage`: `cc-session-recover/timeline@1`. */
+/** Result of `writeReportPage`, schema `cc-session-recover/timeline@1`. */
 export interface ReportPage {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/timeline@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
   /** Path of the page. */
   path: string
@@ -1959,21 +2050,24 @@ export interface ReportPage {
   sessions: number
 }
 
-/** What `writeReportPage` reports, and where it writes it. */
+/** Options of `writeReportPage`: what to report, and the target file. */
 export interface ReportPageOptions {
-  /** Directory of the project; the working directory when absent. */
+  /** Project directory; defaults to the working directory. */
   project?: string
-  /** Every project on this machine instead of one. */
+  /** Covers every project on this machine instead of one. */
   all?: boolean
-  /** RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`); 24 hours when absent. */
+  /**
+   * Start of the report: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); defaults
+   * to 24 hours.
+   */
   since?: string
-  /** Path of the file. */
+  /** Path of the page to write. */
   to: string
   /** Replaces a file that exists already. */
   force?: boolean
 }
 
-/** How far an export or import is. */
+/** Progress of an export or import, in bytes. */
 export interface RescueProgress {
   done: number
   /** Total bytes, as far as known. */
@@ -1983,40 +2077,40 @@ export interface RescueProgress {
 /** How reliable a reset time is. */
 export type ResetSource = 'exact' | 'guess'
 
-/** Which snapshot of which session `restore` puts back. */
+/** Options of `restore`: the session, and the snapshot to restore. */
 export interface RestoreOptions {
   /** Session id, id prefix, name, title or transcript path. */
   session?: string
-  /** The session that was active last, in `project` when it is given. */
+  /** Selects the most recently active session, within `project` if given. */
   latest?: boolean
   /** Restricts the search to sessions of this project. */
   project?: string
-  /** Name of the snapshot, an unambiguous beginning of it, or `latest`; when absent, the only one. */
+  /** Name of the snapshot, an unambiguous prefix of it, or `latest`. Defaults to the only snapshot. */
   from?: string
   dryRun?: boolean
 }
 
-/** Answer of `restore`: `cc-session-recover/restore@1`. */
+/** Result of `restore`, schema `cc-session-recover/restore@1`. */
 export interface RestoreReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/restore@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true`: this is the plan, and nothing was changed. */
+  /** `true` for a dry run, which changes nothing. */
   dryRun: boolean
   /** Id of the session, a UUID. */
   session: string
-  /** Path of its transcript. */
+  /** Path of the session's transcript. */
   transcript: string
-  /** Its snapshots, the newest first, held against the transcript as it was before. */
+  /** Snapshots of the session, newest first, compared with the transcript before the restore. */
   snapshots: KeptSnapshot[]
-  /** Name of the one that is put back; `null` when there are several and none was named. */
+  /** Name of the snapshot to restore; `null` if there are several and none was named. */
   chosen: string | null
   /** The snapshot was restored and read back. */
   restored: boolean
   /**
-   * Other files of the session that were missing and came back with it: subagents, tool results, tasks, plan, file
-   * history.
+   * Number of other missing files of the session that were restored: subagents, tool results, tasks, plan,
+   * file history.
    */
   companions: number
   /** Name of the snapshot of the previous transcript. */
@@ -2034,7 +2128,7 @@ export type ResumeAction = 'resume' | 'attach' | 'refused'
 export interface ResumeOptions {
   /** Session id, an unambiguous prefix of it, or its name or title. */
   session?: string
-  /** Of those that can be resumed, the one that was active last. */
+  /** Select the resumable session that was active last. */
   latest?: boolean
   /** Only sessions of this project. */
   project?: string
@@ -2046,21 +2140,27 @@ export interface ResumeOptions {
   fresh?: boolean
 }
 
-/** How one session is resumed by a person. */
+/** How the user resumes one session. */
 export interface ResumePlan {
-  /** The session that it is about. */
+  /** The session to resume. */
   session: Session
-  /** `resume`: start `argv`. `attach`: it lives in the background, `argv` opens it. `refused`: see `why`. */
+  /**
+   * `resume`: start `argv`. `attach`: the session runs in the background, and `argv` opens it. `refused`:
+   * see `why`.
+   */
   action: ResumeAction
-  /** The command as a person types it; `null` when it is refused. */
+  /** Command as the user types it; `null` if refused. */
   argv: string[] | null
-  /** Absolute path of the program to start for it, never within the project; `null` when none was found. */
+  /** Absolute path of the program to start, never within the project; `null` if none was found. */
   program: string | null
-  /** Directory to run it in. */
+  /** Directory to run the command in. */
   cwd: string | null
   /** Environment variables to set first. */
   env: Record<string, string>
-  /** Variables to take out: a client started with them would take itself for another's child. */
+  /**
+   * Environment variables to remove, because a client started with them would take itself for a child of
+   * another client.
+   */
   unset: string[]
   /** The reason, in words. */
   why: string
@@ -2068,11 +2168,11 @@ export interface ResumePlan {
   hint: string | null
 }
 
-/** Answer of `planResume`: `cc-session-recover/resume@1`. */
+/** Result of `planResume`, schema `cc-session-recover/resume@1`. */
 export interface ResumeReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/resume@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
   /** One entry for each session. */
   plans: ResumePlan[]
@@ -2085,13 +2185,16 @@ export interface Retention {
   /** Number of days after the last write. */
   days: number
   /**
-   * Settings file that sets the limit: the smallest one of any directory in which a client was started; `null`:
-   * the default.
+   * Settings file that sets the limit: the one with the smallest value among all directories in which a
+   * client was started; `null` for the default.
    */
   decidedBy: string | null
-  /** When the limit has passed. RFC 3339. */
+  /** Time when the limit passes, RFC 3339. */
   deletedAfter: string
-  /** The limit has passed: the next `claude -p` that lives for six seconds deletes the transcript. */
+  /**
+   * Whether the limit has passed, so that the next `claude -p` that lives for six seconds deletes the
+   * transcript.
+   */
   overdue: boolean
 }
 
@@ -2099,15 +2202,15 @@ export interface Retention {
 export interface Run {
   /** Identifies the run in its environment and in its file names. */
   nonce: string
-  /** How it was started. */
+  /** How the process was started. */
   transport: Transport
-  /** The supervisor that made it. */
+  /** Process that started the run: the supervisor, or the caller of `resumeNow`. */
   supervisor: StartedProcess
-  /** What was started; `null` before that. */
+  /** Process that was started; `null` until then. */
   child: StartedProcess | null
-  /** Length of the transcript before, in bytes. */
+  /** Length of the transcript before the run, in bytes. */
   bytesBefore: number
-  /** SHA-256 of these bytes, in hex. */
+  /** SHA-256 of those bytes, in hex. */
   sha256Before: string
   /** Snapshot of the transcript from before the run. */
   snapshot: string
@@ -2117,7 +2220,7 @@ export interface Run {
   commitBefore: string | null
   /** Time limit of the run, in seconds. */
   deadlineSeconds: number | null
-  /** What came of it; `null` while it runs. */
+  /** Result of the run; `null` while it is in progress. */
   result: RunResult | null
 }
 
@@ -2135,21 +2238,21 @@ export interface RunOptions {
   fresh?: boolean
 }
 
-/** What came of a run that a person asked for: `cc-session-recover/run@1`. */
+/** Result of a run that the user requested, schema `cc-session-recover/run@1`. */
 export interface RunReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/run@1'
   /** Time at which the run had ended. */
   generatedAt: string
   /** Id of the session, a UUID. */
   session: string
-  /** The session whose work a new one went on with; `null` when it is the session itself. */
+  /** Session whose work a new session continued; `null` if the session itself was resumed. */
   insteadOf: string | null
   /** Phase of the session's incident. */
   phase: IncidentPhase
   /** The attempt that was made. */
   attempt: Attempt | null
-  /** What is to be done now, in words. */
+  /** Reason for the session's current plan, in words. */
   why: string
 }
 
@@ -2157,9 +2260,9 @@ export interface RunReport {
 export interface RunResult {
   /** Time at which the process had ended. */
   endedAt: string | null
-  /** How the process ended, in words. Proves nothing by itself. */
+  /** How the process ended, in words. This alone does not show whether the run did any work. */
   ended: string
-  /** Real answers of a model that were added. */
+  /** Number of real model answers that were added. */
   answers: number
   /** Number of tool calls that were made. */
   calls: number
@@ -2177,13 +2280,13 @@ export interface RunResult {
   tokens: number
   /** The model's last message, truncated and with secrets removed. */
   lastWords: string | null
-  /** Why it counts as having done nothing, when it does. */
+  /** Why the run counts as having done nothing; `null` if it does not. */
   hollow: string | null
-  /** The same as a stable code; null also where only the sentence was stored. */
+  /** The reason as a stable code; also `null` if only the sentence was stored. */
   hollowReason: HollowReason | null
-  /** What is wrong with the transcript afterwards: shortened, rewritten, or forked. */
+  /** Damage to the transcript after the run: shortened, rewritten, or forked; `null` if there is none. */
   damage: string | null
-  /** The same as a stable code; null also where only the sentence was stored. */
+  /** The damage as a stable code; also `null` if only the sentence was stored. */
   damageReason: DamageReason | null
 }
 
@@ -2192,42 +2295,45 @@ export interface RuntimeStep {
   from: string
   /** The copy; `None` if no runtime is needed. */
   to: string | null
-  /** Why it is copied, or used where it is. */
+  /** Why the runtime is copied, or used in place. */
   why: string
 }
 
 /** Event at which a state was saved. */
 export type SaveMoment = 'turn-ended' | 'subagent-ended' | 'compacting' | 'stopped' | 'session-ended'
 
-/** What a session was doing at some moment, as it was saved in its project. */
+/** Work of a session at one point in time, as saved in its project. */
 export interface SavedState {
   /** File name of the saved state. */
   name: string
-  /** Id of the session. */
+  /** Id of the session, a UUID. */
   session: string
-  /** Time of the save. */
+  /** Time when the state was saved. */
   savedAt: string
-  /** At which moment: a turn or a subagent ended, before a compaction, a stop, the end of the session. */
+  /**
+   * Occasion of the save: the end of a turn or a subagent, before a compaction, a stop, or the end of the
+   * session.
+   */
   moment: SaveMoment
   /** Time of the transcript's newest record when the state was saved. */
   asOf: string | null
   /** Kind of the session's stop. */
   kind: StopKind
-  /** Its work was not done: it had stopped, was in the middle of a turn, or had open tasks. */
+  /** Whether its work was unfinished: it had stopped, was in the middle of a turn, or had open tasks. */
   unfinished: boolean
-  /** Tasks of its list that were not done. */
+  /** Number of unfinished tasks in its list. */
   tasksOpen: number
-  /** Tasks of its list that were. */
+  /** Number of finished tasks in its list. */
   tasksDone: number
   /** Number of calls, subagents and background tasks without a result. */
   inFlight: number
-  /** Checks that failed when they were run last. */
+  /** Number of checks that failed in their last run. */
   failing: number
   /** Number of files the session had written. */
   files: number
   /** Whether it is the last state of the project. */
   last: boolean
-  /** It is as it was saved. Only then it is handed to a model. */
+  /** Whether the state is unchanged since it was saved. Only an unchanged state is given to a model. */
   sound: boolean
   /** Path of the saved state. */
   path: string
@@ -2248,7 +2354,7 @@ export interface SearchHit {
   at: string | null
   /** One line around the match, without control characters. */
   snippet: string
-  /** Where the match is in `snippet`, in UTF-16 units. */
+  /** Position of the match in `snippet`, in UTF-16 code units. */
   match: SearchSpan
   /** Whether it was found in a subagent's transcript. */
   subagent: boolean
@@ -2274,181 +2380,187 @@ export interface SearchOptions {
   since?: string
   /** Directory of the project; every project when absent. */
   project?: string
-  /** Hits that are returned; all are counted. 100 when absent, 0: no limit. */
+  /** Maximum number of hits that are returned; all are counted. 100 when absent; 0 for no limit. */
   limit?: number
   /** Also search tool results that the client stored in separate files. */
   toolResults?: boolean
 }
 
-/** Answer of `search`: `cc-session-recover/search@1`. */
+/** Result of `search`, schema `cc-session-recover/search@1`. */
 export interface SearchReport {
   /** Schema name and version of this object. */
   schema: 'cc-session-recover/search@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** Sorted by time, the latest first. */
+  /** Hits sorted by time, latest first. */
   hits: SearchHit[]
-  /** Hits found, also those beyond `limit`. */
+  /** Number of hits found, including those beyond `limit`. */
   total: number
   /** Number of sessions with a hit. */
   sessions: number
-  /** What was read: number of files, and their bytes. */
+  /** Number and bytes of the files that were searched. */
   searched: SearchedAmount
-  /** Tool results in files of their own that were not searched: number of files, and their bytes. */
+  /** Number and bytes of separately stored tool results that were not searched. */
   skippedResults: SearchedAmount
   /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
-/** Who said it: a person, the model, a tool (its input or its result), or the client itself. */
+/** Author of a text: the user, the model, a tool (its input or its result), or the client itself. */
 export type SearchRole = 'user' | 'assistant' | 'tool' | 'system'
 
 /** Position of the match in a snippet, in UTF-16 units. */
 export interface SearchSpan {
-  /** Offset of its first unit. */
+  /** Offset of the match, in UTF-16 units. */
   start: number
-  /** Number of units. */
+  /** Length of the match, in UTF-16 units. */
   length: number
 }
 
-/** Transcripts that were searched, or skipped. */
+/** Amount of files that were searched or skipped. */
 export interface SearchedAmount {
-  /** Number of transcripts. */
+  /** Number of these files. */
   files: number
-  /** Bytes of these transcripts. */
+  /** Their total size, in bytes. */
   bytes: number
 }
 
 export interface SentSignal {
-  /** Id of the process that received it. */
+  /** Id of the process that received the signal. */
   pid: number
   /** The signal that was sent. */
   signal: KillSignal
-  /** When it was sent. */
+  /** Time when the signal was sent. */
   at: string
 }
 
-/** What is done with the service. */
+/** Change to make to the service. */
 export type ServiceChange = 'install' | 'uninstall'
 
-/** What starts the supervisor on a platform. */
+/** Service manager that starts the supervisor. */
 export type ServiceManager = 'systemd' | 'launchd' | 'schtasks'
 
-/** What `planService` should prepare. */
+/** Options of `planService`: the change to prepare. */
 export interface ServiceOptions {
   wanted: ServiceChange
   /** Absolute path of node; required to install. */
   node?: string
   /** Root of the installed package; required to install. */
   packageRoot?: string
-  /** Another platform's service manager, to see what would be written there; such a plan cannot be applied. */
+  /**
+   * Service manager of another platform, to see what would be written there. Such a plan cannot be
+   * applied.
+   */
   manager?: ServiceManager
 }
 
-/** Everything that putting the service in or taking it out will do. */
+/** Everything that installing or uninstalling the service will do. */
 export interface ServicePlan {
   manager: ServiceManager
   wanted: ServiceChange
   file: FileStep
-  /** Commands before the file is removed. */
+  /** Commands to run before the file is removed. */
   before: CommandStep[]
-  /** Commands after the file is written or removed. */
+  /** Commands to run after the file is written or removed. */
   after: CommandStep[]
   /**
-   * Why the service manager cannot be reached from here, so that its commands are left to the person; `null`: it
-   * can be.
+   * Why the service manager cannot be reached from here, so that its commands are left to the user; `null`
+   * if it can be.
    */
   unreachable: string | null
   warnings: string[]
-  /** The options the plan was made from. */
+  /** Options from which the plan was made. */
   options: ServiceOptions
 }
 
-/** What was done about the service. */
+/** Result of applying a service plan. */
 export interface ServiceReport {
   manager: ServiceManager
   wanted: ServiceChange
-  /** `false`: everything was already as it should be. */
+  /** `false` if everything was already in place. */
   changed: boolean
   /** Whether all commands succeeded and none is left to the user. */
   complete: boolean
   file: FileStep
-  /** Commands that were run, and those that are left to the person (`done: null`). */
+  /** Commands that were run, and those that are left to the user (`done: null`). */
   commands: CommandStep[]
   /** Why the service manager could not be reached. */
   unreachable: string | null
   warnings: string[]
 }
 
-/** Answer of `serviceStatus`: `cc-session-recover/service@1`. */
+/** Result of `serviceStatus`, schema `cc-session-recover/service@1`. */
 export interface ServiceStatus {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/service@1'
-  /** What starts the supervisor on this platform. */
+  /** Service manager of this platform. */
   manager: ServiceManager
-  /** The service's file, whether it exists or not. */
+  /** Path of the service file, whether or not it exists. */
   file: string
   /** Whether the file exists and is ours. */
   installed: boolean
-  /** It is what an installation would write now. */
+  /** Whether the file is what an installation would write now. */
   current: boolean | null
-  /** It is started at every login. */
+  /** Whether the service is started at every login. */
   enabled: boolean | null
-  /** The service manager has it running. */
+  /** Whether the service manager has the service running. */
   running: boolean | null
   /** Whether any supervisor of this user runs, however it was started. */
   supervised: boolean
-  /** Why the service manager cannot be asked from here; `null`: it can be. */
+  /** Why the service manager cannot be queried from here; `null` if it can be. */
   unreachable: string | null
-  /** What is in the way of the service's file; `null`: nothing. */
+  /** Problem that blocks the service file; `null` if there is none. */
   problem: string | null
 }
 
-/** What `serviceStatus` compares the installed file with. */
+/** Options of `serviceStatus`: the paths with which the installed file is compared. */
 export interface ServiceStatusOptions {
   node?: string
   packageRoot?: string
 }
 
-/** One session as every verb reports it: `cc-session-recover/session@1`. */
+/** A session as every command reports it, schema `cc-session-recover/session@1`. */
 export interface Session {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/session@1'
   /** Id of the session, a UUID. */
   id: string
-  /** Name a person gave it. */
+  /** Name given by the user. */
   name: string | null
-  /** Title Claude Code gave it. */
+  /** Title given by Claude Code. */
   title: string | null
-  /** Where it belongs: `dir` is the directory of its project, `cwd` its latest working directory. */
+  /**
+   * Project that the session belongs to: `dir` is the project directory, `cwd` the latest working
+   * directory.
+   */
   project: SessionProject
-  /** Configuration directory of the Claude Code it belongs to. */
+  /** Configuration directory of the Claude Code installation that the session belongs to. */
   configDir: string | null
-  /** Path of its transcript. */
+  /** Path of the session's transcript. */
   transcript: string
-  /** Bytes of the transcript, without those of its subagents. */
+  /** Size of the transcript in bytes, without the transcripts of its subagents. */
   bytes: number
-  /** Larger than `context.maxSessionMegabytes` of the configuration. */
+  /** Whether the transcript is larger than `context.maxSessionMegabytes` of the configuration. */
   oversized: boolean
-  /** Transcripts of the subagents. */
+  /** Count, size and latest activity of the subagent transcripts. */
   subagents: Subagents
-  /** Its runs of workflows; looked for by `show` and `resume` only. */
+  /** Workflow runs of the session; collected by `show` and `resume` only. */
   workflows: SessionWorkflow[]
-  /** Id of the session that this file is a conflict copy of; `null` for a session. */
+  /** Id of the session that this file is a conflict copy of; `null` for an ordinary session. */
   conflictCopyOf: string | null
   /**
-   * Conflict copies of its transcript, which tools that synchronize directories make; looked for by `show` and
+   * Conflict copies of the transcript, made by directory synchronization tools; collected by `show` and
    * `resume` only.
    */
   conflictCopies: ConflictCopy[]
   /**
-   * Other transcripts of the same session, such as the original of a relocated one; looked for by `show` and
-   * `resume` only.
+   * Other transcripts of the same session, such as the original of a relocated one; collected by `show`
+   * and `resume` only.
    */
   copies: string[]
-  /** What is left of a session without a conversation; looked for by `show` and `resume` only. */
+  /** What is left of a session without a conversation; collected by `show` and `resume` only. */
   remains: Remains | null
-  /** Whether it lives, and whether its work is done. */
+  /** Whether the session is live, and whether its work is done. */
   state: SessionState
   /** What a live session is doing. */
   activity: SessionActivity | null
@@ -2456,71 +2568,77 @@ export interface Session {
   group: SessionGroup
   /** Displayed status, the same on every screen. */
   status: SessionStatus
-  /** What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`. */
+  /** Evidence for `state` and `activity`; the evidence for `stop.kind` is in `stop.evidence`. */
   evidence: Evidence[]
-  /** How its latest turn stopped. */
+  /** How the latest turn stopped. */
   stop: Stop
-  /** The process that holds it; `null` when there is none. */
+  /** Process that has the session open; `null` if there is none. */
   live: LiveProcess | null
-  /** Set when it was open as its client or the machine died. */
+  /** Set if the session was open when its client or the machine died. */
   openAtCrash: OpenAtCrash | null
   /** Time of the first record. */
   startedAt: string | null
-  /** Time of its newest record. */
+  /** Time of the newest record. */
   lastActivityAt: string | null
   /**
-   * When Claude Code's own cleanup (`cleanupPeriodDays`) deletes the transcript if nothing is added; `null` while
-   * it is live.
+   * Time when Claude Code's own cleanup (`cleanupPeriodDays`) deletes the transcript unless something is
+   * added to it; `null` while the session is live.
    */
   deletedAfter: string | null
-  /** What decides that; `null` while the session is open, and when no sweep of Claude Code deletes it. */
+  /**
+   * Retention that determines `deletedAfter`; `null` while the session is open, and if no cleanup of
+   * Claude Code deletes it.
+   */
   retention: Retention | null
-  /** What its transcript lost; looked for in `show` and `status` alone, and `null` otherwise. */
+  /** What the transcript has lost; determined by `show` and `status` only, and `null` otherwise. */
   loss: TranscriptLoss | null
-  /** The newest prompt of a person. */
+  /** Newest prompt of the user. */
   lastPrompt: string | null
-  /** Prompts of the conversation; counted by `show` only. */
+  /** Number of prompts in the conversation; counted by `show` only. */
   turns: number | null
-  /** How full its context is. */
+  /** Size of the context, and how full it is. */
   context: ContextSize | null
   /** Model of the latest turn. */
   model: string | null
   /** Permission mode of the latest turn. */
   permissionMode: string | null
-  /** Branch of its working directory at the newest record. */
+  /** Git branch of the working directory at the newest record. */
   gitBranch: string | null
   /** Version of Claude Code that wrote the newest record. */
   clientVersion: string | null
   /** Whether the user paused it, or everything. */
   paused: boolean
-  /** The stop that is looked after, if there is one. */
+  /** Incident recorded for the session, if any. */
   incident: Incident | null
-  /** What happens next, and why. */
+  /** Next recovery step, with its reason. */
   next: NextStep
   /**
-   * When Claude Code continues it by itself; what `next` plans follows only if it does not. `null`: it is not
-   * expected to.
+   * Time when Claude Code is expected to continue the session by itself; `null` if it is not. The step in
+   * `next` follows only if Claude Code does not continue it.
    */
   clientContinuesAt: string | null
-  /** What a person can run. */
+  /** Commands that the user can run. */
   commands: Commands
 }
 
 export type SessionActivity = 'busy' | 'idle' | 'waiting'
 
 /**
- * The group of a session on every screen. `needs-you`: nothing continues before the user acts. `waiting`: it
- * continues by itself, or once it is not paused any more. `hung`: a process has it open and shows no sign of work.
- * `running`: a process has it open and nothing is pending, or a continuation is under way. `settled`: no process has
- * it open and nothing is pending.
+ * Group of a session, the same on every screen. `needs-you`: nothing continues until the user acts.
+ * `waiting`: it continues by itself later, or once it is no longer paused. `hung`: a process has it open and
+ * shows no sign of work. `running`: a process has it open and nothing is pending, or a continuation is in
+ * progress. `settled`: no process has it open and nothing is pending.
  */
 export type SessionGroup = 'needs-you' | 'waiting' | 'hung' | 'running' | 'settled'
 
-/** Names one session: an id, a prefix of at least 3 characters, or a name or title; or the one that was active last. */
+/**
+ * Selects one session by id, by a prefix of at least 3 characters, or by name or title; or the one that was
+ * active last.
+ */
 export interface SessionOptions {
   /** Session id, an unambiguous prefix of it, or its name or title. */
   session?: string
-  /** The session that was active last, in `project` when it is given. */
+  /** Select the session that was active last, in `project` if it is given. */
   latest?: boolean
   /** Only sessions in the directory of this project. */
   project?: string
@@ -2535,17 +2653,18 @@ export interface SessionProject {
 }
 
 /**
- * Whether a session lives, and whether its work is done. `current`: the caller's own. `active`: a process holds it.
- * `hung`: a process holds it, says it is busy, and shows no sign of work. `orphaned`: no process, unfinished.
- * `completed`: no process, last turn ended.
+ * Whether a session is live, and whether its work is done. `current`: the caller's own. `active`: a process
+ * has it open. `hung`: a process has it open and reports that it is busy, but shows no sign of work.
+ * `orphaned`: no process has it open, and its work is unfinished. `completed`: no process has it open, and
+ * its last turn ended. `empty`: no process has it open, and it contains no conversation.
  */
 export type SessionState = 'current' | 'active' | 'hung' | 'orphaned' | 'completed' | 'empty'
 
 /**
- * What every screen calls a session. `current`: it runs the command. `needs-you`: open, and nothing continues before
- * you act. `waiting`: it continues by itself later. `hung`: open without a sign of work. `running`: a turn is under
- * way. `open`: open and idle. `interrupted`: closed with pending work. `finished`: closed, and its last turn ended.
- * `empty`: closed, without a conversation.
+ * Status of a session, the same on every screen. `current`: it runs this command. `needs-you`: open, and
+ * nothing continues until you act. `waiting`: it continues by itself later. `hung`: open, without a sign of
+ * work. `running`: a turn is in progress. `open`: open and idle. `interrupted`: closed with pending work.
+ * `finished`: closed, and its last turn ended. `empty`: closed, without a conversation.
  */
 export type SessionStatus =
   | 'current'
@@ -2558,11 +2677,11 @@ export type SessionStatus =
   | 'finished'
   | 'empty'
 
-/** A run of a workflow. Its agents are named by their labels. */
+/** A workflow run of a session. Its agents are identified by their labels. */
 export interface SessionWorkflow {
   /** Id of the run. */
   id: string
-  /** Agents whose results a resume of the run uses again. */
+  /** Agents whose results are reused when the run is resumed. */
   finished: string[]
   /** Agents that a usage limit refused or cut off. */
   refused: string[]
@@ -2570,15 +2689,15 @@ export interface SessionWorkflow {
   cut: string[]
   /** Agents that failed for other reasons. */
   failed: string[]
-  /** The tool call that continues it; `null` for a finished run, and where its script is gone. */
+  /** Tool call that continues the run; `null` if the run is finished or its script is gone. */
   resumeCall: string | null
 }
 
 /** A project, or the user's own settings, with hooks of this tool. */
 export interface SetupPlace {
-  /** Directory of the project; `null` for the user's own settings. */
+  /** Project directory; `null` for the user's own settings. */
   project: string | null
-  /** The settings files that were edited. */
+  /** Scopes of the edited settings files. */
   scopes: HookScope[]
   /** Paths of the settings files. */
   settings: string[]
@@ -2586,9 +2705,9 @@ export interface SetupPlace {
   exists: boolean
 }
 
-/** What `setups` found on this machine. */
+/** Result of `setups`: what is set up on this machine. */
 export interface SetupsReport {
-  /** Projects, and the user's own settings. */
+  /** Projects and user settings with hooks of this tool. */
   places: SetupPlace[]
   /** Directories that this tool wrote the plugin to. */
   plugins: string[]
@@ -2596,7 +2715,7 @@ export interface SetupsReport {
   state: StateStock
 }
 
-/** Something of a session that is not copied. */
+/** A file of a session that is not copied. */
 export interface SkippedFile {
   /** Path of the file. */
   path: string
@@ -2604,105 +2723,109 @@ export interface SkippedFile {
   why: string
 }
 
-/** A process, told from a later one with the same id by its start token. */
+/**
+ * A process, identified by its id and by a start token that distinguishes it from a later process with the
+ * same id.
+ */
 export interface StartedProcess {
   /** Id of the process. */
   pid: number
-  /** Start token; `null` when it had ended before it could be read. */
+  /** Start token; `null` if the process ended before it could be read. */
   start: string | null
 }
 
-/** What `state` does. */
+/** Action that `state` performs. */
 export type StateAction = 'show' | 'list' | 'restore'
 
-/** What `state` tells or does. */
+/** Options of `state`: the action, and the state it applies to. */
 export interface StateOptions {
-  /** What to do; `show` when absent. */
+  /** Action to perform; defaults to `show`. */
   action?: StateAction
   /**
-   * Name of a state or the beginning of it, else the id of a session or the beginning of it: its newest state. The
-   * last state when absent.
+   * Name of a state or a prefix of it, else the id of a session or a prefix of it, which selects its
+   * newest state. Defaults to the last state.
    */
   state?: string
-  /** Directory of the project; the working directory when absent. */
+  /** Project directory; defaults to the working directory. */
   project?: string
   /** Only report what would be done. */
   dryRun?: boolean
 }
 
-/** Answer of `state`: `cc-session-recover/state@1`. */
+/** Result of `state`, schema `cc-session-recover/state@1`. */
 export interface StateReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/state@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** Directory of the project. */
+  /** Path of the project directory. */
   project: string
   /** Whether recovery is set up there, so that states are saved. */
   enabled: boolean
-  /** Directory of the states; `null` when there is none. */
+  /** Directory of the states; `null` if there is none. */
   directory: string | null
   /** All retained states, newest first. */
   states: SavedState[]
   /**
-   * The last state's file holds none that was saved: somebody has edited it, or it came with the project. It is
-   * never handed to a model.
+   * Whether the file of the last state contains one that this tool did not save: the file was edited, or
+   * it came with the project. Such a state is never given to a model.
    */
   foreign: boolean
   /**
-   * Name of the state that was asked for, or is the last one; `null` for a list, and where the file holds a
-   * foreign one.
+   * Name of the requested state, else of the last one; `null` for a list, and if the file contains a
+   * foreign state.
    */
   chosen: string | null
-  /** The text of the chosen one, or of a foreign one; only with `show`. */
+  /** Text of the chosen state, or of a foreign one; only with `show`. */
   text: string | null
-  /** `true`: this is the plan, and nothing was changed. */
+  /** `true` for a dry run, which changes nothing. */
   dryRun: boolean
-  /** The chosen one is the last state now, or with `dryRun` would be. */
+  /** Whether the chosen state was made the last state, or with `dryRun` would be. */
   restored: boolean
-  /** Path where a last state is kept that somebody had edited and that was replaced. */
+  /** Path to which an edited last state was set aside when it was replaced. */
   kept: string | null
 }
 
 /** The state directory and what would be lost with it. */
 export interface StateStock {
-  /** Path of the directory. */
+  /** Path of the state directory. */
   dir: string
-  /** Whether it is there. */
+  /** Whether the directory exists. */
   exists: boolean
   /** Number of sessions that Claude Code deleted and that exist only there. */
   onlyCopies: number
   /** Number of exports stored in it. */
   exports: number
-  /** Processes of this tool work with it: a supervisor, or a hook that waits. */
+  /** Whether processes of this tool use the directory: a supervisor, or a waiting hook. */
   busy: boolean
 }
 
-/** What `status` looks at. */
+/** Options of `status`: the projects to report. */
 export interface StatusOptions {
-  /** Directory of the project; the working directory when absent. */
+  /** Project directory; defaults to the working directory. */
   project?: string
-  /** Every project on this machine instead of one. */
+  /** Covers every project on this machine instead of one. */
   all?: boolean
 }
 
-/** Answer of `status`: `cc-session-recover/status@1`. */
+/** Result of `status`, schema `cc-session-recover/status@1`. */
 export interface StatusReport {
   /** Schema name and version of this object. */
   schema: 'cc-session-recover/status@1'
-  /** When it was made. */
+  /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** The project asked about, or `null` for all. */
+  /** Project that was requested; `null` for all projects. */
   project: AskedProject | null
-  /** Whether recovery is on here, and how far it goes. Printed by `status` only. */
+  /** Recovery setup of the project or the machine. Printed by `status` only. */
   recovery: RecoveryOverview
-  /** The newest word of each account about its limits, where `init --statusline` lets us hear it. */
+  /** Latest reported usage limits of each account, if `init --statusline` provides them. */
   accounts: Account[]
-  /** The sessions that match, sorted. */
+  /** Matching sessions, sorted by group. */
   sessions: Session[]
   /**
-   * Closed sessions that need you and stopped longer ago than `status.recentHours`: how many, what stopped them,
-   * and the ids of those that only `repair` helps. They are not in `sessions`. Printed by `status` only.
+   * Closed sessions that need you and stopped more than `status.recentHours` ago: their number, their
+   * kinds of stop, and the ids of those that only `repair` can help. They are not in `sessions`. Printed
+   * by `status` only.
    */
   older: OlderStops
   /** Files that could not be read, and why. */
@@ -2711,27 +2834,30 @@ export interface StatusReport {
 
 /** How and when a session stopped. */
 export interface Stop {
-  /** What stopped it, or what it is doing. */
+  /** Why the session stopped, or what it is doing. */
   kind: StopKind
-  /** Time of the record that tells the stop. */
+  /** Time of the record that shows the stop. */
   at: string | null
-  /** When the limit ends; only for limits. */
+  /** Time when the limit resets; only for limits. */
   resetsAt: string | null
-  /** `exact`: epoch seconds from the client's own record. `guess`: read from its text. */
+  /** `exact`: epoch seconds from the client's own record. `guess`: parsed from its text. */
   resetsAtSource: ResetSource | null
   /** The client's own message, without control characters. */
   message: string | null
-  /** Id of the transcript record that tells it. */
+  /** Id of the transcript record that shows the stop. */
   record: string | null
-  /** The client made the model wrap up near this limit: the turn ended well, the work did not. Missing otherwise. */
+  /**
+   * Whether the client made the model wrap up near this limit: the turn ended normally, but the work is
+   * unfinished. Absent if `false`.
+   */
   wrappedUp?: boolean
-  /** What `kind` rests on. */
+  /** Evidence for the value of `kind`. */
   evidence: Evidence[]
 }
 
 /**
- * Why a session stopped, or what it is doing when it did not. Read from the transcript's tail, never from an exit
- * code.
+ * Why a session stopped, or what it is doing if it did not stop. Derived from the end of the transcript,
+ * never from an exit code.
  */
 export type StopKind =
   | 'finished'
@@ -2758,13 +2884,16 @@ export type StopKind =
   | 'empty'
   | 'unknown'
 
-/** What was found in the transcript of a subagent. Nothing is done to it: the client never sends it. */
+/**
+ * Damage found in the transcript of a subagent. It is not repaired, because the client never sends that
+ * transcript.
+ */
 export interface SubagentFindings {
-  /** Path of its file. */
+  /** Path of the file. */
   path: string
-  /** What was found, in the order of the file. */
+  /** Findings in file order. */
   findings: Finding[]
-  /** Findings that are not in the list, because there are too many. */
+  /** Number of findings beyond the limit of the list. */
   more: number
 }
 
@@ -2772,17 +2901,17 @@ export interface SubagentFindings {
 export interface Subagents {
   /** Number of subagent transcripts. */
   count: number
-  /** Bytes of all of them. */
+  /** Total size of these transcripts, in bytes. */
   bytes: number
-  /** Time of the newest record of any of them. */
+  /** Time of the newest record in any of these transcripts. */
   lastActivityAt: string | null
 }
 
 /** Part of a transcript that was lost since a hook first saw it. */
 export interface TranscriptLoss {
   /**
-   * `gone`: the file; `shorter`: its end; `headless`: its beginning, because the file was deleted while the
-   * session was open.
+   * `gone`: the file is missing. `shorter`: its end is missing. `headless`: its beginning is missing,
+   * because the file was deleted while the session was open.
    */
   lost: TranscriptLossKind
   /** Whether `restore` can bring back the missing part. */
@@ -2794,17 +2923,17 @@ export type TranscriptLossKind = 'gone' | 'shorter' | 'headless'
 /** How a closed session is resumed. */
 export type Transport = 'print' | 'background' | 'terminal'
 
-/** One attempt to continue a session, in an account. */
+/** One attempt to continue a session, as reported. */
 export interface TriedAttempt {
   /** Time of the attempt. */
   at: string
   /** What was done: `wake` or `resume`. */
   action: string
-  /** What came of it. */
+  /** Outcome of the attempt. */
   outcome: AttemptOutcome
-  /** Path of the copy of the transcript from before; `null` for a wake. */
+  /** Path of the transcript copy made before the run; `null` for a wake. */
   snapshot: string | null
-  /** What the run did; `null` for a wake, and while it runs. */
+  /** Result of the run; `null` for a wake, and while the run is in progress. */
   result: RunResult | null
 }
 
@@ -2821,8 +2950,8 @@ export interface UninstallPlan {
   /** The settings file to remove the hooks from. */
   scope: HookScope
   /**
-   * A settings file that nobody touched since gets its earlier bytes back (`restore`); from others only our
-   * entries are removed.
+   * A settings file that is unchanged since our edit gets its earlier bytes back (`restore`); from others
+   * only our entries are removed.
    */
   files: FileStep[]
   warnings: string[]
@@ -2830,21 +2959,21 @@ export interface UninstallPlan {
   options: UninstallOptions
 }
 
-/** Which closed sessions `watch` looks after. */
+/** Which closed sessions `watch` supervises. */
 export interface WatchOptions {
-  /** Only those of these projects (canonical paths); all when missing or empty. */
+  /** Only sessions of these projects (canonical paths); all when absent or empty. */
   projects?: string[]
 }
 
-/** What a look of the supervisor came to: `cc-session-recover/watch@1`. */
+/** Result of a pass of the supervisor, schema `cc-session-recover/watch@1`. */
 export interface WatchReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/watch@1'
   /** Time of the pass. */
   generatedAt: string
-  /** Process id of the supervisor that works. */
+  /** Process id of the active supervisor. */
   supervisor: number
-  /** It is this process; else this one only shows what that one does. */
+  /** Whether this process is that supervisor; otherwise it only shows what the supervisor does. */
   own: boolean
   /** Sessions that the supervisor watches. */
   sessions: WatchedSession[]
@@ -2860,7 +2989,7 @@ export interface WatchReport {
   problems: Problem[]
 }
 
-/** One session that the supervisor looks after. */
+/** One session that the supervisor watches. */
 export interface WatchedSession {
   /** Id of the session, a UUID. */
   id: string
@@ -2876,7 +3005,7 @@ export interface WatchedSession {
   paused: boolean
   /** Whether a run of the session is active. */
   running: boolean
-  /** What the last look came to, when nothing was started although it was due. */
+  /** Why the last pass started nothing although the session was due. */
   waits: string | null
   /** Number of runs made for the session. */
   runs: number
@@ -2886,7 +3015,7 @@ export interface WatchedSession {
 
 /** Combined work of all runs of an incident. */
 export interface WorkDone {
-  /** Real answers of a model that were added. */
+  /** Number of real model answers that were added. */
   answers: number
   /** Number of tool calls. */
   calls: number

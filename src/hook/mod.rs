@@ -43,7 +43,8 @@ pub struct HookReply {
     pub stderr: Option<String>,
     /// Whether to start a supervisor: a closed session is to be resumed and no supervisor runs.
     pub supervise: bool,
-    /// Everything but the waiting is done: run [`Task::KeepWaiting`] with the same event.
+    /// Whether the session waits. If so, only the wait remains: run [`Task::KeepWaiting`] with the same
+    /// event.
     pub waits: bool,
 }
 
@@ -54,7 +55,7 @@ impl HookReply {
         Self::default()
     }
 
-    /// The session waits from here on.
+    /// Returns the reply for a session that starts to wait.
     const fn waiting() -> Self {
         Self { exit_code: 0, stdout: None, stderr: None, supervise: false, waits: true }
     }
@@ -74,11 +75,13 @@ pub enum Task {
     Handle,
     /// `SessionStart` of a reopened session: wait for the planned time of its stop, as the hook of the stop would.
     Wait,
-    /// The waiting half of the two above, for an event whose reply said [`HookReply::waits`]. Blocks for as long as the session waits.
+    /// Waiting part of `Handle` and `Wait`, for an event whose reply set [`HookReply::waits`]. Blocks for as
+    /// long as the session waits.
     KeepWaiting,
 }
 
-/// What [`Task::KeepWaiting`] needs of an event, as JSON; `None` for what is no event. The rest may be a megabyte of the conversation.
+/// Returns the fields of an event that [`Task::KeepWaiting`] needs, as JSON; `None` for an invalid event. The
+/// other fields may contain a megabyte of the conversation.
 #[must_use]
 pub fn waiting_event(input: &[u8]) -> Option<String> {
     let payload = Payload::parse(input).ok()?;

@@ -116,7 +116,7 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
     let enabled = in_force_for(&state, world, caller)?;
     let pid = client_pid(world.env.claude_pid(), &home, &request.session, world.processes);
     if let Some((pid, start)) = pid.and_then(|pid| Some((pid, world.processes.start_token(pid)?))) {
-        // Only `doctor` reads it: what cannot be recorded changes nothing for the session.
+        // Only `doctor` reads this record, so a failure to write it does not affect the session.
         let _ = note_loaded(&state, world.clock, &request.session, pid, start);
     }
     let incident: Option<Incident> =

@@ -117,7 +117,7 @@ pub struct Payload {
     pub prompt_id: Option<String>,
 }
 
-/// What a hook payload says, without looking at any file.
+/// Content of a hook payload, read without accessing any file.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PayloadReading {
@@ -125,7 +125,7 @@ pub struct PayloadReading {
     pub event: HookEvent,
     #[cfg_attr(test, ts(as = "Option<String>"))]
     pub session: String,
-    /// For `StopFailure`: the kind of stop, or `null` when it is no stop of the session (a subagent's).
+    /// For `StopFailure`: the kind of stop; `null` if a subagent stopped instead of the session.
     pub kind: Option<StopKind>,
     pub subagent: bool,
 }

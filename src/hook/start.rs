@@ -22,10 +22,11 @@ use std::path::Path;
 /// Maximum characters of hand-over text; the client shows 10,000 inline.
 const LONGEST: usize = 9_000;
 
-/// Largest `package.json`, in bytes.
+/// Size limit of `package.json`, in bytes.
 const MANIFEST_LIMIT: u64 = 64 * 1024;
 
-/// What the user is told once for each upgrade of the package: the hooks still run the copy that `init` made.
+/// Returns the notice, shown once per upgrade of the package, that the hooks still run the copy made by
+/// `init`.
 fn upgrade_notice(state: &StateDir) -> Option<String> {
     let text = |path: &Path, limit| String::from_utf8(read_small(path, limit).ok()??).ok();
     let root = text(&state.package(), MANIFEST_LIMIT).filter(|root| !root.is_empty())?;
@@ -37,7 +38,7 @@ fn upgrade_notice(state: &StateDir) -> Option<String> {
     if installed <= own || text(&state.upgrade_told(), MANIFEST_LIMIT).as_ref() == Some(&installed_words) {
         return None;
     }
-    // A notice that cannot be remembered would come with every session.
+    // A notice that cannot be recorded is not shown, because every session would show it again.
     replace(&state.upgrade_told(), installed_words.as_bytes(), PRIVATE).ok()?;
     Some(format!(
         "cc-session-recover {installed_words} is installed, and the hooks still run {}: `cc-session-recover init --all` updates them.",
@@ -45,7 +46,7 @@ fn upgrade_notice(state: &StateDir) -> Option<String> {
     ))
 }
 
-/// The numbers of a version; what follows them, as in `1.2.0-rc.1`, does not count.
+/// Parses the three numbers of a version and ignores any suffix, as in `1.2.0-rc.1`.
 fn version_of(text: &str) -> Option<[u32; 3]> {
     let numbers = text.split(['-', '+']).next()?;
     let numbers: Vec<u32> = numbers.split('.').map(|number| number.parse().ok()).collect::<Option<_>>()?;

@@ -110,7 +110,7 @@ impl Hook<'_> {
         HookReply::silent()
     }
 
-    /// The waiting half of [`Self::stop_failure`], which needs nothing of what the first half has read.
+    /// Runs the waiting part of [`Self::stop_failure`], which needs nothing that the first part has read.
     pub(super) fn keep_waiting(&self) -> HookReply {
         let config = self.config();
         let default_home = self.default_home();

@@ -11,7 +11,7 @@ use std::path::Path;
 /// Bytes at the start of a transcript that are searched for its first record with a parent.
 const HEAD: u64 = 256 * 1024;
 
-/// Bytes of it that are read first.
+/// Part of [`HEAD`] that is read first, in bytes.
 const FIRST: u64 = 16 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -50,13 +50,14 @@ pub fn loss_of(transcript: &Path, kept: Option<&KeptSession>) -> Option<LossKind
 /// be read.
 pub(super) fn is_headless(mut from: impl Read) -> Option<bool> {
     let mut head = Vec::new();
-    // Mostly the first message is near the beginning.
+    // The first message is usually near the beginning.
     for limit in [FIRST, HEAD] {
         let more = limit + 1 - head.len() as u64;
         from.by_ref().take(more).read_to_end(&mut head).ok()?;
         let whole = head.len() as u64 <= limit;
         if let Some(line) = first_message(&head, whole) {
-            // `null` has no text. A compact boundary begins a chain of its own and says so.
+            // A `null` parent is not a string and does not match. A compact boundary starts a new chain, so
+            // its parent is `null`.
             return Some(text_after(line, b"\"parentUuid\":\"").is_some());
         }
         if whole {
@@ -66,7 +67,7 @@ pub(super) fn is_headless(mut from: impl Read) -> Option<bool> {
     Some(false)
 }
 
-/// The first complete message of a transcript. `whole`: the bytes are all there are.
+/// Returns the first complete message of a transcript. `whole`: `head` is the entire file.
 fn first_message(head: &[u8], whole: bool) -> Option<&[u8]> {
     head.split_inclusive(|byte| *byte == b'\n').find(|line| {
         let complete = line.ends_with(b"\n") || whole;

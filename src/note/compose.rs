@@ -65,8 +65,9 @@ pub struct Situation {
     pub resume_command: Option<String>,
 }
 
-/// What a hand-over is for. `note`: the block of HANDOFF.md. `paste`: any assistant, everything. `resume`: the first
-/// prompt of a fresh session in the project. `essential`: any assistant, only what is needed to go on.
+/// Purpose of a hand-over. `note`: the block of HANDOFF.md. `paste`: everything, for any assistant. `resume`:
+/// the first prompt of a fresh session in the project. `essential`: only what is needed to continue, for any
+/// assistant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "HandoffForm"))]

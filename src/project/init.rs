@@ -56,28 +56,30 @@ const EXCLUDE_HEADING: &str = "# cc-session-recover";
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct InitOptions {
     pub project: PathBuf,
-    /// Where the hooks go: `.claude/settings.json`, `.claude/settings.local.json`, or the user's own `settings.json`.
+    /// Settings file that the hooks are written to: `.claude/settings.json`, `.claude/settings.local.json`,
+    /// or the user's own `settings.json`.
     #[serde(default)]
     pub scope: HookScope,
     /// `false` writes no hooks and no launcher for them.
     #[serde(default = "yes")]
     pub hooks: bool,
-    /// `true`: a status line too, around the one that is there. In a project it goes into
+    /// `true` also installs a status line, which wraps an existing one. In a project it is written to
     /// `.claude/settings.local.json`, whatever the scope.
     #[serde(default)]
     pub status_line: bool,
-    /// `true`: a person agrees that closed sessions of the project are resumed without one. `false` takes that back.
+    /// `true` allows closed sessions of the project to be resumed unattended. `false` withdraws that
+    /// permission.
     #[serde(default)]
     pub unattended: Option<bool>,
     /// `false` writes no slash commands.
     #[serde(default = "yes")]
     pub commands: bool,
-    /// `false`: the model is not asked to keep its part of HANDOFF.md current. `true` takes that back; it stays as it
-    /// was when absent.
+    /// `false` stops asking the model to keep its part of HANDOFF.md current; `true` asks again. The setting
+    /// is unchanged when absent.
     #[serde(default)]
     pub instruction: Option<bool>,
-    /// `false`: sessions of the project are not kept beyond Claude Code's retention. `true` takes that back; it stays
-    /// as it was when absent.
+    /// `false` does not keep sessions of the project beyond Claude Code's retention period; `true` keeps
+    /// them. The setting is unchanged when absent.
     #[serde(default)]
     pub keep: Option<bool>,
     /// `true` leaves `.git/info/exclude` alone.
@@ -85,11 +87,11 @@ pub struct InitOptions {
     pub share: bool,
     /// Root of the running package, from which the runtime is copied.
     pub package_root: PathBuf,
-    /// The loaded addon, when it is not in the package's root.
+    /// Path of the loaded addon, if it is not in the package's root.
     #[serde(default)]
     pub addon: Option<PathBuf>,
-    /// Absolute path of the running node. Hooks start it, whatever the PATH of their client; the `node` on PATH when
-    /// absent.
+    /// Absolute path of the running node. Hooks start it, whatever the PATH of their client; when absent,
+    /// they start the `node` on PATH.
     #[serde(default)]
     pub node: Option<PathBuf>,
 }
@@ -105,7 +107,7 @@ pub struct RuntimeStep {
     pub from: PathBuf,
     /// The copy; `None` if no runtime is needed.
     pub to: Option<PathBuf>,
-    /// Why it is copied, or used where it is.
+    /// Why the runtime is copied, or used in place.
     pub why: String,
 }
 
@@ -120,11 +122,11 @@ pub struct InitPlan {
     /// hands back.
     #[serde(skip)]
     edits: Vec<SettingsEdit>,
-    /// The settings files first.
+    /// Step for each file, settings files first.
     pub files: Vec<FileStep>,
     pub runtime: RuntimeStep,
     pub warnings: Vec<String>,
-    /// The options the plan was made from.
+    /// Options that the plan was made from.
     pub options: InitOptions,
 }
 
@@ -143,19 +145,19 @@ struct SettingsEdit {
     target: SettingsTarget,
 }
 
-/// Answer of `init` and `uninstall`: what changed.
+/// Result of `init` and `uninstall`: what changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "InitReport"))]
 pub struct ProjectReport {
     pub project: PathBuf,
     pub scope: HookScope,
-    /// `false`: everything was already as it should be.
+    /// `false` if there was nothing to change.
     pub changed: bool,
     pub files: Vec<FileStep>,
     /// Number of sessions whose files were retained for the first time.
     #[serde(default)]
     pub kept: usize,
-    /// Claude Code here would load the plugin's module, and does not have the plugin.
+    /// Whether Claude Code would load the plugin's module here but does not have the plugin.
     #[serde(default, rename = "offersPlugin")]
     pub offers_plugin: bool,
     pub warnings: Vec<String>,

@@ -33,7 +33,7 @@ pub enum FileAction {
     Keep,
 }
 
-/// One file that `init` or `uninstall` creates, replaces or removes.
+/// One file in a plan of `init`, `uninstall` or `plugin`: what happens to it, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -41,7 +41,8 @@ pub struct FileStep {
     pub path: PathBuf,
     pub action: FileAction,
     pub why: String,
-    /// Text before and after, for a diff; `null` when the file does not exist or is not text.
+    /// Text before the change; `null` if the file does not exist or is not text. `after` is the text after
+    /// it.
     pub before: Option<String>,
     pub after: Option<String>,
 }

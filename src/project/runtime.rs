@@ -1,7 +1,8 @@
-//! The runtime and the launchers: a copy of the addon and of the native program, which are all a hook needs, in the user's state
-//! directory, so that hooks keep working when a temporary npx cache is emptied or an update is half-way through.
+//! The runtime and the launchers. A runtime is a copy of the addon and the native program in the user's state
+//! directory. Hooks need nothing else, so they keep working when a temporary npx cache is emptied or an
+//! update is half-way through.
 //!
-//! Each copy has a directory of its own, named by version and contents, and is put there by one rename.
+//! Each copy has a directory of its own, named by version and contents, and one rename moves it into place.
 
 use super::HookScope;
 use super::hooks::quoted;
@@ -19,13 +20,14 @@ use std::path::{Path, PathBuf};
 
 /// Name of the addon in a runtime, on every platform.
 pub const ADDON: &str = "addon.node";
-/// Name of the native program in a runtime. A package without one has a runtime without one, and Node does all the work.
+/// Name of the native program in a runtime. If the package has none, the runtime has none either, and Node
+/// does all the work.
 pub const PROGRAM: &str = if cfg!(windows) { "cc-session-recover.exe" } else { "cc-session-recover" };
-/// Its verb for a supervisor, by which other commands recognise one.
+/// Argument that starts the program as a supervisor; other commands recognise a supervisor by it.
 pub const SUPERVISE: &str = "supervise";
-/// The same for one that a service starts, which has no end.
+/// Argument that starts the supervisor of a service, which runs until it is terminated.
 pub const SERVE: &str = "serve";
-/// Mode of that program.
+/// File mode of the native program.
 const EXECUTABLE: u32 = 0o700;
 /// Template of the hook launcher in the package.
 pub const HOOK: &str = "bin/hook.js";
@@ -42,7 +44,8 @@ pub const LAUNCHERS_PACKAGE: &str = "package.json";
 pub const LAUNCHERS_ARE_COMMONJS: &str = "{\"type\":\"commonjs\"}\n";
 /// Placeholder in the launcher templates for the path of the addon, a string.
 const PLACE: &str = "'__RUNTIME__'";
-/// The place of the native program, an object with its path and its SHA-256, or null where there is none.
+/// Placeholder in the launcher templates for the native program: an object with its path and SHA-256, or null
+/// without one.
 const PROGRAM_PLACE: &str = "'__PROGRAM__'";
 /// Placeholder in the launcher templates for the pinned variables, an object.
 const PINNED: &str = "'__PINNED__'";
@@ -125,7 +128,7 @@ impl Runtime {
             })
     }
 
-    /// Absolute path of the native program, where the package has one.
+    /// Returns the absolute path of the native program, if the package has one.
     #[must_use]
     pub fn program_path(&self) -> Option<PathBuf> {
         self.program.as_ref().map(|_| self.dir.join(PROGRAM))
@@ -253,9 +256,11 @@ pub fn record_start(
     Ok(())
 }
 
-/// Records where the package is that writes the hooks. One in a cache of npx is never upgraded in place.
+/// Records the location of the package that writes the hooks. For a package in an npx cache, which is never
+/// upgraded in place, the record is empty.
 ///
 /// # Errors
+///
 /// [`Code::Io`].
 pub fn record_package(state: &StateDir, root: &Path, from_npx: bool) -> Result<()> {
     let path = state.package();
@@ -274,7 +279,8 @@ pub fn recorded_nodes(state: &StateDir) -> Vec<PathBuf> {
     text.lines().take(2).filter(|line| !line.is_empty()).map(PathBuf::from).collect()
 }
 
-/// The native program beside an addon in the package: the same name without `.node`.
+/// Returns the native program beside an addon in the package: the same name without `.node`, on Windows with
+/// `.exe`.
 #[must_use]
 pub fn program_beside(addon: &Path) -> Option<PathBuf> {
     let path = addon.with_extension(if cfg!(windows) { "exe" } else { "" });

@@ -66,8 +66,8 @@ pub struct UninstallPlan {
     /// Never read from a plan that a caller hands back.
     #[serde(skip)]
     edits: Vec<SettingsRemoval>,
-    /// A settings file that nobody touched since gets its earlier bytes back (`restore`); from others only our
-    /// entries are removed.
+    /// A settings file that is unchanged since our edit gets its earlier bytes back (`restore`); from others
+    /// only our entries are removed.
     pub files: Vec<FileStep>,
     pub warnings: Vec<String>,
     /// Options that the plan was made from.

@@ -5,13 +5,14 @@ use crate::error::{Error, Result};
 use crate::fs::{private_directory, private_file};
 use std::io::{ErrorKind, Write as _};
 
-/// What a new file begins with.
+/// Initial contents of a new file.
 const BEGINNING: &str = "// Options and their defaults: cc-session-recover config\n{\n}\n";
 
-/// Writes the file where there is none, and returns whether it did. A file that exists is never changed.
+/// Creates the file if it does not exist, and returns whether it did. Never changes an existing file.
 ///
 /// # Errors
-/// [`crate::error::Code::Io`] when it cannot be written.
+///
+/// [`crate::error::Code::Io`] if the file cannot be written.
 pub fn create(env: &Environment) -> Result<bool> {
     let Some(path) = env.config_file() else { return Ok(false) };
     let failed = |error| Error::io("write", &path, &error);

@@ -19,14 +19,14 @@ const LONGEST_MODEL: usize = 100;
 /// Upper bound for the context window of a model, in tokens.
 const LARGEST_WINDOW: u64 = 1_000_000_000;
 
-/// How much of a limit is used.
+/// Usage of one limit, and when it resets.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "QuotaWindow"))]
 pub struct Window {
     /// Used share in percent, 0 to 100.
     pub used_percent: f64,
-    /// When it begins anew; it may be over by now.
+    /// Time at which the limit resets; may be in the past.
     #[serde(serialize_with = "time")]
     pub resets_at: DateTime<Utc>,
 }

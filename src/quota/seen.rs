@@ -32,18 +32,18 @@ const MOST_MODELS: usize = 64;
 /// Wait of a command that removes a session while a status line writes.
 const FORGET_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// What a client last told about the limits of its account.
+/// What a client last reported about the limits of its account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Account {
-    /// Configuration directory of the client that told it.
+    /// Configuration directory of the client that reported it.
     pub config_dir: PathBuf,
-    /// The limit of five hours.
+    /// Usage of the 5-hour limit.
     pub five_hour: Option<Window>,
-    /// The limit of seven days.
+    /// Usage of the 7-day limit.
     pub seven_day: Option<Window>,
-    /// When it was told.
+    /// Time at which the client reported it.
     #[serde(serialize_with = "time")]
     pub seen_at: DateTime<Utc>,
 }

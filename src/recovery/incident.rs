@@ -172,9 +172,11 @@ impl Obstacle {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HeldBack {
-    /// `dialog`: a menu is open in its window. `shared`: several windows have it open. `suspended`: Ctrl-Z.
+    /// `dialog`: a menu is open in its window. `shared`: several windows have it open. `paused`: the user
+    /// paused it. `switched-off`: automatic recovery was switched off. `suspended`: Ctrl-Z. `no-transcript`:
+    /// its transcript is missing. `no-route`: the machine is offline.
     pub reason: Obstacle,
-    /// The same in words, and what to do.
+    /// The reason in words, and what the user can do.
     pub why: String,
 }
 
@@ -213,7 +215,7 @@ pub enum AttemptAction {
     Wake,
     /// A run resumed the closed session.
     Resume,
-    /// Stored by a newer version, and preserved as it is.
+    /// Stored by a newer version, and preserved unchanged.
     #[serde(untagged)]
     Unknown(String),
 }
@@ -229,24 +231,25 @@ pub struct Attempt {
     /// What was done: `wake` or `resume`.
     #[cfg_attr(test, ts(as = "String"))]
     pub action: AttemptAction,
-    /// The kind of stop it answered.
+    /// Kind of the stop that the attempt responded to.
     pub answered: StopKind,
-    /// What came of it.
+    /// Outcome of the attempt.
     pub outcome: AttemptOutcome,
-    /// The run that resumed the closed session; missing for a wake.
+    /// Run that resumed the closed session; absent for a wake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub run: Option<Box<Run>>,
 }
 
-/// A process, told from a later one with the same id by its start token.
+/// A process, identified by its id and by a start token that distinguishes it from a later process with the
+/// same id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StartedProcess {
     /// Id of the process.
     pub pid: u32,
-    /// Start token; `null` when it had ended before it could be read.
+    /// Start token; `null` if the process ended before it could be read.
     pub start: Option<String>,
 }
 
@@ -268,15 +271,15 @@ pub struct OpenedByUser {
 pub struct Run {
     /// Identifies the run in its environment and in its file names.
     pub nonce: String,
-    /// How it was started.
+    /// How the process was started.
     pub transport: Transport,
-    /// The supervisor that made it.
+    /// Process that started the run: the supervisor, or the caller of `resumeNow`.
     pub supervisor: StartedProcess,
-    /// What was started; `null` before that.
+    /// Process that was started; `null` until then.
     pub child: Option<StartedProcess>,
-    /// Length of the transcript before, in bytes.
+    /// Length of the transcript before the run, in bytes.
     pub bytes_before: u64,
-    /// SHA-256 of these bytes, in hex.
+    /// SHA-256 of those bytes, in hex.
     pub sha256_before: String,
     /// Snapshot of the transcript from before the run.
     pub snapshot: PathBuf,
@@ -291,7 +294,7 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub taken_over: Option<OpenedByUser>,
-    /// What came of it; `null` while it runs.
+    /// Result of the run; `null` while it is in progress.
     pub result: Option<RunResult>,
 }
 
@@ -303,9 +306,9 @@ pub struct RunResult {
     /// Time at which the process had ended.
     #[serde(serialize_with = "time_or_null")]
     pub ended_at: Option<DateTime<Utc>>,
-    /// How the process ended, in words. Proves nothing by itself.
+    /// How the process ended, in words. This alone does not show whether the run did any work.
     pub ended: String,
-    /// Real answers of a model that were added.
+    /// Number of real model answers that were added.
     pub answers: usize,
     /// Number of tool calls that were made.
     pub calls: usize,
@@ -325,14 +328,14 @@ pub struct RunResult {
     pub tokens: u64,
     /// The model's last message, truncated and with secrets removed.
     pub last_words: Option<String>,
-    /// Why it counts as having done nothing, when it does.
+    /// Why the run counts as having done nothing; `null` if it does not.
     pub hollow: Option<String>,
-    /// The same as a stable code; null also where only the sentence was stored.
+    /// The reason as a stable code; also `null` if only the sentence was stored.
     #[serde(default)]
     pub hollow_reason: Option<HollowReason>,
-    /// What is wrong with the transcript afterwards: shortened, rewritten, or forked.
+    /// Damage to the transcript after the run: shortened, rewritten, or forked; `null` if there is none.
     pub damage: Option<String>,
-    /// The same as a stable code; null also where only the sentence was stored.
+    /// The damage as a stable code; also `null` if only the sentence was stored.
     #[serde(default)]
     pub damage_reason: Option<DamageReason>,
 }
@@ -430,20 +433,20 @@ impl std::fmt::Display for DamageReason {
     }
 }
 
-/// A stop that is being looked after, as it is stored.
+/// A stop and its recovery, as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Incident {
-    /// Version of the form it is stored in.
+    /// Version of the storage format.
     pub version: u32,
     /// Id of the session, a UUID.
     pub session: String,
-    /// Grows with every new stop of the session.
+    /// Increases with every new stop of the session.
     pub generation: u64,
     /// Directory of the project.
     pub project: Option<PathBuf>,
-    /// Configuration directory of its Claude Code.
+    /// Configuration directory of the session's client.
     pub config_dir: Option<PathBuf>,
     /// Path of the transcript.
     pub transcript: PathBuf,
@@ -489,7 +492,7 @@ pub struct Incident {
     pub entrypoint: Option<String>,
     /// Process id of the client at the time of the stop.
     pub claude_pid: Option<u32>,
-    /// Start token of that process, which tells it from a later one with the same id.
+    /// Start token of that process, which distinguishes it from a later one with the same id.
     pub claude_start: Option<String>,
     /// The user's client that last opened the session while it was stopped and closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -499,23 +502,23 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub claude_program: Option<PathBuf>,
-    /// When it was noted first.
+    /// Time at which the incident was first recorded.
     #[serde(serialize_with = "time")]
     pub created_at: DateTime<Utc>,
-    /// When it was changed last.
+    /// Time of the last change.
     #[serde(serialize_with = "time")]
     pub updated_at: DateTime<Utc>,
-    /// When the first of the present run of stops happened.
+    /// Time of the first stop in the current series of stops.
     #[serde(serialize_with = "time_or_null")]
     pub first_stop_at: Option<DateTime<Utc>>,
-    /// How far it is.
+    /// Current phase of the incident.
     pub phase: Phase,
     /// Attempts since the session last did any work.
     pub attempts: Vec<Attempt>,
-    /// Times of all wakes of the last 24 hours.
+    /// Times of all wakes in the last 24 hours.
     #[serde(default)]
     pub cycles: Vec<DateTime<Utc>>,
-    /// What was planned; `next` of the session says what is true now.
+    /// The recorded plan; `next` of the session reflects the current situation.
     pub plan: RecoveryPlan,
     /// What kept the waiting hook from continuing the session when it last checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -537,7 +540,7 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub timing: Option<Timing>,
-    /// What it rests on.
+    /// Facts that the incident is based on.
     pub evidence: Vec<Evidence>,
 }
 

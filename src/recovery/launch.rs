@@ -43,29 +43,29 @@ const MODES: [(&str, u8); 6] =
 /// Upper limit of the configured ceiling.
 const WIDEST: u8 = 3;
 
-/// A process that is started for a session.
+/// A process to start for a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Launch {
     /// Absolute path of the program, then its arguments.
     pub argv: Vec<String>,
-    /// Where it is started.
+    /// Working directory of the process.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub cwd: PathBuf,
-    /// Environment variables that are set.
+    /// Environment variables to set.
     pub env: BTreeMap<String, String>,
     /// Variables that are removed from the environment.
     pub unset: Vec<String>,
-    /// Transport that it runs in.
+    /// Transport that the process runs in.
     pub transport: Transport,
-    /// Permission mode that it gets: never above the recorded one nor above the user's ceiling.
+    /// Permission mode of the run: never above the recorded mode or the user's ceiling.
     pub permission_mode: String,
     /// What the run may do in that mode, in words.
     pub may: &'static str,
-    /// The session's own permission mode, when the run gets a lower one.
+    /// The session's own permission mode, if the run gets a lower one.
     pub lowered_from: Option<String>,
-    /// Longest run, in seconds.
+    /// Time limit of the run, in seconds.
     pub deadline_seconds: u64,
 }
 

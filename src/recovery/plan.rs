@@ -25,24 +25,24 @@ pub enum Action {
     None,
 }
 
-/// What happens next to a session, when, and why.
+/// What happens next with a session, when, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "NextStep"))]
 pub struct RecoveryPlan {
-    /// `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `run`: the supervisor
-    /// resumes the closed session. `resume`: a person resumes it with `argv`. `notify`: a person must act. `none`:
-    /// nothing is owed.
+    /// `wake`: the waiting hook continues it. `client`: Claude Code continues it itself. `run`: the
+    /// supervisor resumes the closed session. `resume`: the user resumes it with `argv`. `notify`: the user
+    /// must act. `none`: nothing is pending.
     pub action: Action,
-    /// When it is done, or from when on it can be.
+    /// Time at which it happens, or from which it is possible.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// Why, as a stable code; programs compare this, never `why`. New versions may add codes.
+    /// Reason as a stable code; programs compare this, never `why`. New versions may add codes.
     #[serde(default)]
     pub reason: PlanReason,
-    /// The same in words.
+    /// The reason in words.
     pub why: String,
-    /// The command a person would run, or `null`.
+    /// Command for the user, or `null`.
     pub argv: Option<Vec<String>>,
 }
 

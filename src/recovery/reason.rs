@@ -1,8 +1,8 @@
 //! Reasons for plans. Decisions compare the stable [`PlanReason`]; the sentence beside it is only for
 //! display.
 //!
-//! [`Reason`] carries the data of a sentence, and [`Reason::code_and_sentence`] is the only function that turns it into a
-//! code and a sentence. A new reason does not compile until it has both.
+//! [`Reason`] carries the values that the sentence contains. [`Reason::code_and_sentence`] is the only
+//! function that turns it into a code and a sentence, so a new reason does not compile until it has both.
 
 use super::incident::Obstacle;
 use crate::claude::version::ClientVersion;
@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Why a plan is what it is. `unrecorded`: stored by a version that recorded no reason.
+/// Reason for a plan. `unrecorded`: stored by a version that recorded no reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -32,20 +32,21 @@ const SCHEMA: &str = "cc-session-recover/report@1";
 /// Default start of the reported period.
 const SINCE: &str = "24h";
 
-/// What `report` gives account of.
+/// Which stops `report` covers.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct AccountOptions {
     /// Directory of the project; the working directory when absent.
     pub project: Option<PathBuf>,
-    /// Every project on this machine instead of one.
+    /// Cover every project on this machine instead of one.
     pub all: bool,
-    /// RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`); 24 hours when absent.
+    /// Start of the period: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); 24 hours
+    /// ago when absent.
     pub since: Option<String>,
 }
 
-/// Where the account of a stop was read.
+/// Source of the data about a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -55,7 +56,7 @@ pub enum AccountSource {
     Journal,
 }
 
-/// One attempt to continue a session, in an account.
+/// One attempt to continue a session, as reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TriedAttempt"))]
@@ -66,12 +67,12 @@ pub struct ReportedAttempt {
     /// What was done: `wake` or `resume`.
     #[cfg_attr(test, ts(as = "String"))]
     pub action: AttemptAction,
-    /// What came of it.
+    /// Outcome of the attempt.
     pub outcome: AttemptOutcome,
-    /// Path of the copy of the transcript from before; `null` for a wake.
+    /// Path of the transcript copy made before the run; `null` for a wake.
     #[serde(serialize_with = "lossy_or_null")]
     pub snapshot: Option<PathBuf>,
-    /// What the run did; `null` for a wake, and while it runs.
+    /// Result of the run; `null` for a wake, and while the run is in progress.
     pub result: Option<RunResult>,
     #[serde(skip)]
     nonce: Option<String>,
@@ -95,7 +96,7 @@ impl From<&Attempt> for ReportedAttempt {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WorkDone {
-    /// Real answers of a model that were added.
+    /// Number of real model answers that were added.
     pub answers: usize,
     /// Number of tool calls.
     pub calls: usize,
@@ -165,18 +166,18 @@ impl AccountGroup {
 pub struct IncidentAccount {
     /// Id of the session, a UUID.
     pub session: String,
-    /// Name a person gave it.
+    /// Name that the user gave the session.
     pub name: Option<String>,
-    /// Title Claude Code gave it.
+    /// Title that Claude Code gave the session.
     pub title: Option<String>,
-    /// Where it belongs: `dir` is the directory of its project, `cwd` its working directory.
+    /// Location of the session: `dir` is the directory of its project, `cwd` its working directory.
     pub project: Project,
-    /// Path of its transcript; empty when it is not known any more.
+    /// Path of the transcript; empty if it is no longer known.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     /// `ledger`: the session's newest incident. `journal`: an earlier one.
     pub kept: AccountSource,
-    /// What stopped it; the last time, when it stopped again.
+    /// Kind of the stop; of the latest one, if the session stopped again.
     pub stop: StopKind,
     /// The client's own message, without control characters.
     pub message: Option<String>,
@@ -188,20 +189,20 @@ pub struct IncidentAccount {
     pub resets_at: Option<DateTime<Utc>>,
     /// Attempts to continue, oldest first.
     pub attempts: Vec<ReportedAttempt>,
-    /// What its runs did, together.
+    /// Combined work of all its runs.
     pub work: WorkDone,
-    /// Phase of the incident now.
+    /// Current phase of the incident.
     pub phase: Phase,
-    /// When it came to stand there; `null` while something is still going to happen by itself.
+    /// Time at which recovery ended or was put on hold; `null` while it will still act by itself.
     #[serde(serialize_with = "time_or_null")]
     pub ended_at: Option<DateTime<Utc>>,
     /// Evidence or reason for the phase.
     pub why: String,
-    /// Where `report` puts it. `needs-you`: nothing continues before the user acts. `waiting`: it continues by
-    /// itself. `running`: a continuation is under way. `continued`: the session continued after it. `ended`: nothing
-    /// is pending.
+    /// Group in `report`. `needs-you`: nothing continues until the user acts. `waiting`: it continues by
+    /// itself. `running`: a continuation is in progress. `continued`: the session continued after the stop.
+    /// `ended`: nothing is pending.
     pub group: AccountGroup,
-    /// The user has to do something: see `next` and `commands`.
+    /// Whether the user must act: see `next` and `commands`.
     pub needs_you: bool,
     /// The next step, based on the current situation.
     pub next: RecoveryPlan,
@@ -209,25 +210,25 @@ pub struct IncidentAccount {
     pub commands: Commands,
 }
 
-/// Answer of `report`: `cc-session-recover/report@1`.
+/// Result of `report`, schema `cc-session-recover/report@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AccountReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/report@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Since when it gives account.
+    /// Start of the reported period.
     #[serde(serialize_with = "time")]
     pub since: DateTime<Utc>,
-    /// The project asked about, or `null` for all.
+    /// Project that was requested; `null` for all projects.
     pub project: Option<StatusProject>,
     /// Outcome of each stop, latest first.
     pub incidents: Vec<IncidentAccount>,
-    /// Older stops that still need a person; `status` shows them.
+    /// Number of older stops that still need the user; `status` shows them.
     pub older: usize,
     /// Files that could not be read, and why.
     pub problems: Vec<Problem>,

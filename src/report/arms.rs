@@ -1,4 +1,5 @@
-//! The arm that continues each open session: the plugin's module inside its client, a waiting hook, the supervisor, or none.
+//! The arm that continues each open session: the plugin's module in its client, a waiting hook, the
+//! supervisor, or none.
 
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::registry::read_record;
@@ -16,27 +17,27 @@ use crate::world::World;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Who continues an open session when it stops.
+/// What continues an open session after a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ServingArm {
     Module,
     Hook,
-    /// Only after the session was closed.
+    /// Only once the session is closed.
     Supervisor,
     Nobody,
 }
 
-/// What decides the arm of one session.
+/// Facts that determine the arm of one session.
 #[expect(clippy::struct_excessive_bools, reason = "each fact is independent of the others")]
 #[derive(Debug, Clone, Copy, Default)]
 struct ArmFacts {
-    /// Its client has reported that it loaded the module, and the plugin is still written.
+    /// The client reported that it loaded the module, and the plugin is still recorded as written.
     module: bool,
-    /// Hooks of ours reach it: of the project, the user or the plugin.
+    /// Our hooks reach the session: those of the project, the user or the plugin.
     hooks: bool,
-    /// A setting or an organisation switches hooks and modules off.
+    /// A setting or an organisation disables hooks and modules.
     switched_off: bool,
-    /// The client starts a turn when a waiting hook asks for it.
+    /// The client starts a turn when a waiting hook asks for one.
     wakeable: bool,
     /// The user allowed unattended runs in its project, and a supervisor runs.
     supervised: bool,
@@ -51,19 +52,19 @@ const fn arm_of(facts: ArmFacts) -> ServingArm {
     }
 }
 
-/// One open session and who continues it.
+/// One open session, and what continues it.
 #[derive(Debug)]
 pub(super) struct ServedSession {
     pub arm: ServingArm,
-    /// `api in pts/3`.
+    /// Name and location, such as `api in pts/3`.
     pub place: String,
-    /// The directory that its client works in.
+    /// Working directory of its client.
     pub directory: Option<PathBuf>,
-    /// Why not the module, where the plugin is on.
+    /// Why the module does not continue it although the plugin is on.
     pub without_module: Option<String>,
 }
 
-/// Every session that a process has open.
+/// Returns every session that a process has open.
 pub(super) fn served_sessions(world: World<'_>, state: &StateDir, managed: &Path) -> Vec<ServedSession> {
     let homes = all_homes(world.env, &[]);
     let owners = Owners::read(&homes, world.processes, &mut Vec::new());
@@ -102,7 +103,7 @@ pub(super) fn served_sessions(world: World<'_>, state: &StateDir, managed: &Path
     owners.live().filter_map(served).collect()
 }
 
-/// Whether hooks in settings reach a session in this directory.
+/// Returns whether hooks in settings reach a session in this directory.
 fn reaches(
     world: World<'_>,
     state: &StateDir,

@@ -34,7 +34,7 @@ pub struct CancelOptions {
     pub dry_run: bool,
 }
 
-/// An incident that is no longer continued.
+/// An incident whose recovery was cancelled.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "CancelledPlan"))]
 pub struct Cancelled {
@@ -48,13 +48,13 @@ pub struct Cancelled {
     pub plan: RecoveryPlan,
 }
 
-/// Answer of `cancel`: what was cancelled.
+/// Result of `cancel`: what was cancelled.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CancelReport {
     pub dry_run: bool,
-    /// Incidents that are (or with `dryRun` would be) no longer continued.
+    /// Incidents whose recovery was cancelled, or would be with `dryRun`.
     pub cancelled: Vec<Cancelled>,
 }
 

@@ -17,13 +17,13 @@ pub const SCHEMA: &str = "cc-session-recover/configuration@1";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ConfigurationOptions {
-    /// Directory of the project; when absent, the working directory.
+    /// Directory of the project; the working directory when absent.
     pub project: Option<PathBuf>,
     /// Write an empty user file if there is none.
     pub create: bool,
 }
 
-/// Answer of `configuration`: `cc-session-recover/configuration@1`.
+/// Result of `configuration`, schema `cc-session-recover/configuration@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -31,7 +31,7 @@ pub struct ConfigurationReport {
     /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/configuration@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// Directory of the project.
@@ -41,14 +41,15 @@ pub struct ConfigurationReport {
     pub valid: bool,
     /// Configuration files, the user's file first.
     pub files: Vec<ConfigFile>,
-    /// Every value, sorted by its key.
+    /// Every value, sorted by key.
     pub values: Vec<ConfigValue>,
 }
 
 /// Reads the files and every value in force.
 ///
 /// # Errors
-/// [`Code::ProjectNotFound`] when the project is no directory.
+///
+/// [`Code::ProjectNotFound`] if the project is not a directory.
 pub fn configuration(world: World<'_>, options: &ConfigurationOptions) -> Result<ConfigurationReport> {
     let dir = options.project.as_deref().unwrap_or(world.env.cwd());
     let project = canonical(dir).map_err(|_| {

@@ -54,7 +54,7 @@ const SOON: u64 = 7;
 const ROOM: u64 = 200 * 1024 * 1024;
 /// Maximum number of state files whose permissions are checked.
 const MOST_FILES: usize = 20_000;
-/// Open sessions that are listed.
+/// Maximum number of open sessions that are listed.
 const MOST_OPEN: usize = 20;
 /// Maximum number of conflict copies that are listed.
 const MOST_CONFLICTS: usize = 5;
@@ -72,7 +72,7 @@ const CREDENTIALS: [&str; 6] = [
     "CLAUDE_CODE_USE_FOUNDRY",
 ];
 
-/// What `doctor` looks at.
+/// What `doctor` should check.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -81,7 +81,7 @@ pub struct DoctorOptions {
     #[serde(default)]
     pub project: Option<PathBuf>,
     pub package_root: PathBuf,
-    /// File of the loaded addon, when it is not in the package's root.
+    /// Path of the loaded addon, if it is not in the package's root.
     #[serde(default)]
     pub addon: Option<PathBuf>,
     /// Absolute path of the running node.
@@ -92,7 +92,7 @@ pub struct DoctorOptions {
     pub node_version: Option<String>,
 }
 
-/// Result of a check.
+/// Status of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -108,7 +108,7 @@ pub enum CheckStatus {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DoctorCheck {
-    /// Its name, which stays; a report may have several of one name.
+    /// Stable name of the check; a report may contain several checks of one name.
     #[cfg_attr(
         test,
         ts(
@@ -116,14 +116,15 @@ pub struct DoctorCheck {
         )
     )]
     pub id: &'static str,
-    /// `ok`: as it should be. `warn`: it works, and should be looked at. `fail`: recovery does not work as it should.
+    /// `ok`: nothing is wrong. `warn`: it works, but needs attention. `fail`: recovery does not work as
+    /// intended.
     pub status: CheckStatus,
-    /// What was found, in one sentence.
+    /// The finding, in one sentence.
     pub fact: String,
     /// The file or directory that the check is about.
     #[serde(serialize_with = "lossy_or_null")]
     pub path: Option<PathBuf>,
-    /// What to do next; `null` when nothing is to be done.
+    /// What to do next; `null` if there is nothing to do.
     pub next: Option<String>,
 }
 
@@ -163,21 +164,21 @@ impl DoctorCheck {
     }
 }
 
-/// Answer of `doctor`: `cc-session-recover/doctor@1`.
+/// Result of `doctor`, schema `cc-session-recover/doctor@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DoctorReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/doctor@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Path of the project that was looked at.
+    /// Path of the checked project.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub project: PathBuf,
-    /// `true`: no check failed.
+    /// `true` if no check failed.
     pub ok: bool,
     /// The result of every check.
     pub checks: Vec<DoctorCheck>,
@@ -196,7 +197,7 @@ struct DoctorContext<'a> {
     /// Set-up records of the project and of the user's own hooks.
     enabled: Vec<Enabled>,
     settings: Settings,
-    /// Directory of an organisation's settings.
+    /// Directory of an organisation's managed settings.
     managed: PathBuf,
     config: InForce,
 }
@@ -565,7 +566,7 @@ impl DoctorContext<'_> {
         }
     }
 
-    /// Whether Claude Code loads the module of the plugin, where it has the plugin on.
+    /// Checks whether Claude Code loads the plugin's module; `None` if the plugin is not on.
     fn module(&self) -> Option<DoctorCheck> {
         let config_dir = self.world.env.claude_config_dir();
         if !plugin::is_on(&self.state, config_dir.as_deref(), Some(&self.project)) {
@@ -586,7 +587,7 @@ impl DoctorContext<'_> {
         })
     }
 
-    /// Who continues each session that is open on this machine.
+    /// Reports what continues each session that is open on this machine.
     fn open_sessions(&self) -> Vec<DoctorCheck> {
         let served = served_sessions(self.world, &self.state, &self.managed);
         let more = served.len().saturating_sub(MOST_OPEN);

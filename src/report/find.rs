@@ -24,14 +24,15 @@ const CANDIDATES: usize = 8;
 /// Maximum length of a candidate's name, in characters.
 const NAMED: usize = 60;
 
-/// Names one session: an id, a prefix of at least 3 characters, or a name or title; or the one that was active last.
+/// Selects one session by id, by a prefix of at least 3 characters, or by name or title; or the one that was
+/// active last.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct SessionOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
-    /// The session that was active last, in `project` when it is given.
+    /// Select the session that was active last, in `project` if it is given.
     pub latest: bool,
     /// Only sessions in the directory of this project.
     pub project: Option<PathBuf>,

@@ -27,7 +27,7 @@ const LATEST: usize = 3;
 /// Size limit of `.claude.json`, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// Where a session without a transcript is known from.
+/// Source of information about a session without a transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -75,30 +75,31 @@ pub struct KeptAmount {
 pub struct GoneSession {
     /// Id of the session, a UUID.
     pub id: String,
-    /// Name that the user gave, of a kept session.
+    /// Name that the user gave; only of a kept session.
     pub name: Option<String>,
-    /// Its title, of a kept session.
+    /// Title of the session; only of a kept session.
     pub title: Option<String>,
     /// Directory where it was started or last worked.
     #[serde(serialize_with = "lossy_or_null")]
     pub project: Option<PathBuf>,
-    /// The first time that something tells of it.
+    /// Earliest known time of the session.
     #[serde(serialize_with = "time_or_null")]
     pub first_at: Option<DateTime<Utc>>,
-    /// The last time that something names it.
+    /// Latest known time of the session.
     #[serde(serialize_with = "time_or_null")]
     pub last_at: Option<DateTime<Utc>>,
     /// Number of prompts typed into it that the client's history still contains.
     pub typed: usize,
     /// The first prompt and the latest ones, oldest first.
     pub prompts: Vec<RecalledPrompt>,
-    /// `kept`: its files are kept; `history`: the client's typed prompts; `directory`: a directory of the client;
-    /// `last-session`: the client's `.claude.json`; `record`: this tool.
+    /// `kept`: its files are kept. `history`: the client's history of typed prompts. `directory`: a client
+    /// directory named after the session. `last-session`: the client's `.claude.json`. `record`: a record of
+    /// this program.
     pub known_from: BTreeSet<GoneSource>,
-    /// What can still be read: `conversation`: all of it is kept, and `restore` brings it back; `prompts`: what was
-    /// typed; `nothing`.
+    /// What can still be read. `conversation`: all of it is kept, and `restore` restores the session.
+    /// `prompts`: what was typed. `nothing`: nothing.
     pub left: GoneLeft,
-    /// What is kept of it; `null`: nothing is left to resume.
+    /// Size of the kept copy; `null` if nothing is left to resume.
     pub kept: Option<KeptAmount>,
     /// Command that restores the session.
     pub restore: Option<Vec<String>>,

@@ -27,57 +27,57 @@ use std::path::{Path, PathBuf};
 /// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/handoff@1";
 
-/// Whose work `handoff` hands over, and what for.
+/// Which session `handoff` hands over, and for what purpose.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct HandoffOptions {
-    /// Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when absent, the
-    /// latest of the project.
+    /// Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when
+    /// absent, the latest session of the project.
     pub session: Option<String>,
-    /// Directory of the project to look in; when neither it nor a session is named, the working directory.
+    /// Directory of the project to search; the working directory if neither it nor a session is given.
     pub project: Option<PathBuf>,
-    /// What the text is for; `note` when absent.
+    /// Purpose of the text; `note` when absent.
     pub form: NoteForm,
-    /// Put it into the project's HANDOFF.md; only with `note`.
+    /// Write the text to the project's HANDOFF.md; only with `note`.
     pub write: bool,
     /// Only report what would be written.
     pub dry_run: bool,
 }
 
-/// Answer of `handoff`: `cc-session-recover/handoff@1`.
+/// Result of `handoff`, schema `cc-session-recover/handoff@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HandoffReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/handoff@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// The session that it is about.
+    /// Session that the text describes.
     pub session: Session,
     /// Form of the text, depending on its recipient.
     pub form: NoteForm,
-    /// The text: Markdown, secrets of known patterns taken out.
+    /// The text in Markdown, with secrets of known patterns removed.
     pub text: String,
-    /// Its length in characters.
+    /// Length of the text, in characters.
     pub characters: usize,
-    /// Titles of sections that did not fit, whole or in part.
+    /// Titles of sections that were left out or shortened to fit.
     pub left_out: Vec<String>,
-    /// Paths of the files that were read for it, besides git: the transcript, and what Claude Code keeps beside it.
+    /// Paths of the files that were read, besides git: the transcript, and what Claude Code stores beside it.
     pub sources: Vec<String>,
-    /// Path of HANDOFF.md in the session's project; `null` when its directory is not known or gone.
+    /// Path of HANDOFF.md in the session's project; `null` if that directory is unknown or gone.
     #[serde(serialize_with = "lossy_or_null")]
     pub file: Option<PathBuf>,
     /// Whether recovery is set up in that project, which keeps the file out of git.
     pub enabled: bool,
-    /// `true`: this is the plan, and nothing was changed.
+    /// `true` if this is only a plan and nothing was changed.
     pub dry_run: bool,
-    /// HANDOFF.md was changed, or with `dryRun` would be.
+    /// Whether HANDOFF.md was changed, or would be with `dryRun`.
     pub written: bool,
-    /// Paths where blocks are kept that somebody had edited and that were replaced.
+    /// Paths of the saved copies of blocks that were edited by hand and then replaced.
     pub kept: Vec<String>,
     /// Files that could not be read, and why.
     pub problems: Vec<Problem>,

@@ -19,22 +19,25 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What `list` lists. Without any of them: every session of every project, the latest first.
+/// Filters and order of `list`. Without any of them: every session of every project, latest first.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ListOptions {
     /// Directory of the project; every project when absent.
     pub project: Option<PathBuf>,
-    /// Only these: a state such as `orphaned`, or what a screen calls a session, such as `interrupted`.
+    /// Only sessions with these states, such as `orphaned`, or with the words that screens use, such as
+    /// `interrupted`.
     pub states: Vec<String>,
-    /// Only these: a kind of stop, or what a screen calls it or a part of that, such as `limit`.
+    /// Only these kinds of stop, given by kind, by the words that screens use, or by a part of those, such as
+    /// `limit`.
     pub stops: Vec<String>,
-    /// Active since then: RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`).
+    /// Only sessions active since this time: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`,
+    /// `1w`).
     pub since: Option<String>,
-    /// Part of the name, title or newest prompt, whatever its case.
+    /// Part of the name, title or newest prompt, ignoring case.
     pub name: Option<String>,
-    /// Transcripts larger than that: bytes, or text such as `50MB`.
+    /// Only transcripts larger than this: bytes, or text such as `50MB`.
     #[cfg_attr(test, ts(optional, type = "number | string"))]
     pub larger_than: Option<Size>,
     pub sort: Sort,
@@ -43,7 +46,7 @@ pub struct ListOptions {
     pub limit: Option<usize>,
     /// Only sessions with `openAtCrash`.
     pub open_at_crash: bool,
-    /// `true`: instead of sessions with a transcript those whose transcript is gone, in `gone`.
+    /// `true` returns the sessions whose transcript is gone, in `gone`, instead of those with a transcript.
     pub gone: bool,
 }
 
@@ -72,26 +75,27 @@ pub enum Sort {
     State,
 }
 
-/// Answer of `list`: `cc-session-recover/status@1` with the number of sessions before `limit`.
+/// Result of `list`, schema `cc-session-recover/status@1`, with the number of sessions before `limit`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ListReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/status@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// The project asked about, or `null` for all.
+    /// Project that was requested; `null` for all projects.
     pub project: Option<super::status::StatusProject>,
-    /// The newest word of each account about its limits, where `init --statusline` lets us hear it.
+    /// Latest report of each account's limits, if `init --statusline` is set up to receive it.
     pub accounts: Vec<Account>,
-    /// The sessions that match, sorted.
+    /// Sessions that match, in the requested order.
     pub sessions: Vec<Session>,
-    /// Sessions without a transcript, with what is left of them, where `gone` asked for them; printed by `list` only.
+    /// Sessions without a transcript, and what is left of them, if `gone` was requested; printed by `list`
+    /// only.
     pub gone: Vec<GoneSession>,
-    /// Sessions before `limit`; printed by `list` only.
+    /// Number of matching sessions before `limit` is applied; printed by `list` only.
     pub total: usize,
     /// Files that could not be read, and why.
     pub problems: Vec<Problem>,

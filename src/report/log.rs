@@ -16,12 +16,13 @@ use std::path::PathBuf;
 /// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/log@1";
 
-/// Which entries of the journal `log` tells.
+/// Which journal entries `log` returns.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct LogOptions {
-    /// Only entries since then: RFC 3339, a date, or a length of time such as `90m`, `36h`, `2d`, `1w`.
+    /// Only entries since this time: RFC 3339, a date, or a duration before now, such as `90m`, `36h`, `2d`,
+    /// `1w`.
     pub since: Option<String>,
     /// Only entries of sessions whose id starts with this.
     pub session: Option<String>,
@@ -36,7 +37,7 @@ pub struct LogOptions {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LogEntry {
-    /// When it was written.
+    /// Time at which it was written.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
     /// Kind of the event.
@@ -47,30 +48,30 @@ pub struct LogEntry {
     pub pid: Option<u64>,
     /// Description in one sentence.
     pub sentence: String,
-    /// Everything else that was noted, by name.
+    /// All other recorded fields, by name.
     #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
     pub fields: Map<String, Value>,
 }
 
-/// Answer of `log`: `cc-session-recover/log@1`.
+/// Result of `log`, schema `cc-session-recover/log@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LogReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/log@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// Path of the journal.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Entries that fit, the oldest first.
+    /// Entries within the limit, oldest first.
     pub entries: Vec<LogEntry>,
     /// Number of matching entries, including those beyond the limit.
     pub total: usize,
-    /// Whether the chain holds; `null` unless that was asked.
+    /// Result of verifying the chain; `null` unless requested.
     pub chain: Option<JournalChain>,
 }
 

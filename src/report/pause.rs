@@ -18,23 +18,23 @@ use serde_json::json;
 pub struct PauseOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
-    /// Every session, also those of the future.
+    /// Every session, including future ones.
     pub all: bool,
     /// `true` ends the pause.
     pub unpause: bool,
 }
 
-/// Answer of `pause`: what is paused now.
+/// Result of `pause`: what is paused now.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PauseReport {
-    /// The session; `null` for everything.
+    /// Id of the session; `null` for all sessions.
     pub session: Option<String>,
     pub paused: bool,
     /// Whether this call changed it.
     pub changed: bool,
-    /// The session stays paused although its own pause was ended, because everything is paused.
+    /// Whether the session stays paused although its own pause was ended, because everything is paused.
     pub held_by_all: bool,
 }
 

@@ -52,26 +52,27 @@ pub struct Preview {
     pub group: SessionGroup,
     /// The next step, as in every other report.
     pub plan: RecoveryPlan,
-    /// Whether it could be started now.
+    /// Whether a run could start now.
     #[cfg_attr(test, ts(type = "'ready' | 'not-yet' | 'hold' | 'over'"))]
     pub verdict: &'static str,
-    /// Why it cannot be started now.
+    /// Why no run can start now.
     pub why: Option<String>,
-    /// Where it is open, such as `pts/3`: nothing is started for it as long as it is. `null` when it is closed.
+    /// Where the session is open, such as `pts/3`; nothing is started while it is open. `null` if it is
+    /// closed.
     pub open_in: Option<String>,
-    /// The process; `null` where none can be started.
+    /// Process to start; `null` if none can be started.
     pub launch: Option<Launch>,
 }
 
-/// What `preview` answers: `cc-session-recover/preview@1`.
+/// Result of `preview`, schema `cc-session-recover/preview@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PreviewReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/preview@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// One entry for each session.

@@ -53,7 +53,7 @@ pub struct RecallOptions {
 pub struct RecalledPrompt {
     /// The prompt, on one line.
     pub text: String,
-    /// When it was typed.
+    /// Time at which it was typed.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
 }
@@ -61,26 +61,26 @@ pub struct RecalledPrompt {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Recalled {
-    /// The session that it is about.
+    /// Session that the prompts belong to.
     pub session: Session,
-    /// First and latest prompts, the oldest first.
+    /// First and latest prompts, oldest first.
     pub prompts: Vec<RecalledPrompt>,
 }
 
-/// Answer of `recall`: `cc-session-recover/recall@1`.
+/// Result of `recall`, schema `cc-session-recover/recall@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RecallReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/recall@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Sorted by time, the latest first.
+    /// Sessions sorted by time, latest first.
     pub recalled: Vec<Recalled>,
-    /// Sessions whose transcript is gone and of which something that was typed or said is left, the latest first.
+    /// Sessions whose transcript is gone but of which some prompts or messages are left, latest first.
     pub gone: Vec<GoneSession>,
     /// Files that could not be read, and why.
     pub problems: Vec<Problem>,

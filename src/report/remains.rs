@@ -58,25 +58,26 @@ pub struct Remaining {
     pub kind: RemainingKind,
     /// Number of these files.
     pub count: usize,
-    /// Their size in bytes.
+    /// Their total size, in bytes.
     pub bytes: u64,
     /// The file itself, or the directory that contains several.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
 }
 
-/// What is left of a session whose transcript holds no conversation. A client refuses to resume it.
+/// What is left of a session whose transcript contains no conversation. A client refuses to resume it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Remains {
-    /// `empty-file`: the transcript has no bytes. `no-messages`: it holds records, but no prompt and no answer.
+    /// `empty-file`: the transcript has no bytes. `no-messages`: it contains records, but no prompt and no
+    /// answer.
     pub why: NoConversation,
     /// Files that are left.
     pub left: Vec<Remaining>,
-    /// The newest prompt that Claude Code's own history has of it.
+    /// The session's newest prompt in Claude Code's own history.
     pub typed: Option<String>,
-    /// Command that lists snapshots of its transcript; `null` when there are none.
+    /// Command that lists snapshots of its transcript; `null` if there are none.
     pub restore: Option<Vec<String>>,
 }
 

@@ -41,7 +41,7 @@ const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 pub struct ResumeOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
-    /// Of those that can be resumed, the one that was active last.
+    /// Select the resumable session that was active last.
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
@@ -65,24 +65,26 @@ pub enum ResumeAction {
     Refused,
 }
 
-/// How one session is resumed by a person.
+/// How the user resumes one session.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ResumePlan {
-    /// The session that it is about.
+    /// The session to resume.
     pub session: Session,
-    /// `resume`: start `argv`. `attach`: it lives in the background, `argv` opens it. `refused`: see `why`.
+    /// `resume`: start `argv`. `attach`: the session runs in the background, and `argv` opens it. `refused`:
+    /// see `why`.
     pub action: ResumeAction,
-    /// The command as a person types it; `null` when it is refused.
+    /// Command as the user types it; `null` if refused.
     pub argv: Option<Vec<String>>,
-    /// Absolute path of the program to start for it, never within the project; `null` when none was found.
+    /// Absolute path of the program to start, never within the project; `null` if none was found.
     #[serde(serialize_with = "lossy_or_null")]
     pub program: Option<PathBuf>,
-    /// Directory to run it in.
+    /// Directory to run the command in.
     pub cwd: Option<String>,
     /// Environment variables to set first.
     pub env: BTreeMap<String, String>,
-    /// Variables to take out: a client started with them would take itself for another's child.
+    /// Environment variables to remove, because a client started with them would take itself for a child of
+    /// another client.
     pub unset: Vec<&'static str>,
     /// The reason, in words.
     pub why: String,
@@ -90,15 +92,15 @@ pub struct ResumePlan {
     pub hint: Option<String>,
 }
 
-/// Answer of `planResume`: `cc-session-recover/resume@1`.
+/// Result of `planResume`, schema `cc-session-recover/resume@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ResumeReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/resume@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// One entry for each session.

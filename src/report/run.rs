@@ -45,12 +45,12 @@ pub struct RunOptions {
     pub fresh: bool,
 }
 
-/// What came of a run that a person asked for: `cc-session-recover/run@1`.
+/// Result of a run that the user requested, schema `cc-session-recover/run@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RunReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/run@1'"))]
     pub schema: &'static str,
     /// Time at which the run had ended.
@@ -58,13 +58,13 @@ pub struct RunReport {
     pub generated_at: DateTime<Utc>,
     /// Id of the session, a UUID.
     pub session: String,
-    /// The session whose work a new one went on with; `null` when it is the session itself.
+    /// Session whose work a new session continued; `null` if the session itself was resumed.
     pub instead_of: Option<String>,
     /// Phase of the session's incident.
     pub phase: Phase,
     /// The attempt that was made.
     pub attempt: Option<Attempt>,
-    /// What is to be done now, in words.
+    /// Reason for the session's current plan, in words.
     pub why: String,
 }
 

@@ -60,7 +60,7 @@ pub struct SearchOptions {
     pub since: Option<String>,
     /// Directory of the project; every project when absent.
     pub project: Option<PathBuf>,
-    /// Hits that are returned; all are counted. 100 when absent, 0: no limit.
+    /// Maximum number of hits that are returned; all are counted. 100 when absent; 0 for no limit.
     pub limit: Option<usize>,
     /// Also search tool results that the client stored in separate files.
     pub tool_results: bool,
@@ -85,7 +85,7 @@ pub struct SearchHit {
     pub at: Option<DateTime<Utc>>,
     /// One line around the match, without control characters.
     pub snippet: String,
-    /// Where the match is in `snippet`, in UTF-16 units.
+    /// Position of the match in `snippet`, in UTF-16 code units.
     #[serde(rename = "match")]
     pub span: Span,
     /// Whether it was found in a subagent's transcript.
@@ -100,17 +100,17 @@ pub struct SearchHit {
     pub project: Option<String>,
 }
 
-/// Transcripts that were searched, or skipped.
+/// Amount of files that were searched or skipped.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SearchedAmount"))]
 pub struct Searched {
-    /// Number of transcripts.
+    /// Number of these files.
     pub files: usize,
-    /// Bytes of these transcripts.
+    /// Their total size, in bytes.
     pub bytes: u64,
 }
 
-/// Answer of `search`: `cc-session-recover/search@1`.
+/// Result of `search`, schema `cc-session-recover/search@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -118,18 +118,18 @@ pub struct SearchReport {
     /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/search@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Sorted by time, the latest first.
+    /// Hits sorted by time, latest first.
     pub hits: Vec<SearchHit>,
-    /// Hits found, also those beyond `limit`.
+    /// Number of hits found, including those beyond `limit`.
     pub total: usize,
     /// Number of sessions with a hit.
     pub sessions: usize,
-    /// What was read: number of files, and their bytes.
+    /// Number and bytes of the files that were searched.
     pub searched: Searched,
-    /// Tool results in files of their own that were not searched: number of files, and their bytes.
+    /// Number and bytes of separately stored tool results that were not searched.
     pub skipped_results: Searched,
     /// Files that could not be read, and why.
     pub problems: Vec<Problem>,

@@ -55,7 +55,7 @@ pub struct Project {
     pub cwd: Option<String>,
 }
 
-/// A process below the client: a tool that runs, a hook, a server.
+/// A process below the client: a running tool, a hook, or a server.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -69,36 +69,36 @@ pub struct ChildProcess {
     pub started_at: Option<DateTime<Utc>>,
 }
 
-/// The process that holds a session, proved by process id and start time.
+/// The process that has the session open, identified by process id and start time.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LiveProcess"))]
 pub struct Live {
     /// Process id of the client.
     pub pid: u32,
-    /// `pts/3`, `ttys004`; `null` without a terminal.
+    /// Terminal, such as `pts/3` or `ttys004`; `null` without a terminal.
     pub tty: Option<String>,
     /// Where the user finds the session: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
     pub place: String,
-    /// Further clients that have the same session open: the conversation forks as soon as two of them continue.
+    /// Other clients that have the same session open. The conversation forks as soon as two of them continue.
     pub others: Vec<OtherLive>,
     /// `interactive`: a terminal. `print`: `-p` or an SDK. `background`: a worker of Claude Code's daemon.
     pub kind: ClientMode,
-    /// What proves it: Claude Code's registry with the start time, or the process table alone (clients that keep no
-    /// registry).
+    /// How the process was identified: by Claude Code's registry with the start time, or by the process table
+    /// alone (for clients without a registry).
     pub proof: HeldBy,
     /// Start time of the process.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
-    /// The client's own word: `busy`, `idle`, `waiting`; `null` for clients that do not write it.
+    /// Status reported by the client: `busy`, `idle`, `waiting`; `null` if the client reports none.
     pub status: Option<String>,
-    /// With `waiting`: what for, in the client's own words, such as `permission prompt`.
+    /// If `waiting`: what the client waits for, in its own words, such as `permission prompt`.
     pub waiting_for: Option<String>,
-    /// Job id of a background session, as `claude attach` and `claude stop` take it.
+    /// Job id of a background session, for `claude attach` and `claude stop`.
     pub job: Option<String>,
-    /// Share of one processor in percent, measured only where it decides between working and hung.
+    /// CPU usage in percent of one processor, measured only where it decides between working and hung.
     pub cpu_percent: Option<f64>,
-    /// Processes that it started and that still run.
+    /// Processes that it started and that are still running.
     pub children: Vec<ChildProcess>,
 }
 
@@ -112,14 +112,14 @@ pub struct OtherLive {
     pub place: String,
 }
 
-/// A run of a workflow. Its agents are named by their labels.
+/// A workflow run of a session. Its agents are identified by their labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SessionWorkflow {
     /// Id of the run.
     pub id: String,
-    /// Agents whose results a resume of the run uses again.
+    /// Agents whose results are reused when the run is resumed.
     pub finished: Vec<String>,
     /// Agents that a usage limit refused or cut off.
     pub refused: Vec<String>,
@@ -127,7 +127,7 @@ pub struct SessionWorkflow {
     pub cut: Vec<String>,
     /// Agents that failed for other reasons.
     pub failed: Vec<String>,
-    /// The tool call that continues it; `null` for a finished run, and where its script is gone.
+    /// Tool call that continues the run; `null` if the run is finished or its script is gone.
     pub resume_call: Option<String>,
 }
 
@@ -166,14 +166,14 @@ impl SessionWorkflow {
 pub struct Subagents {
     /// Number of subagent transcripts.
     pub count: usize,
-    /// Bytes of all of them.
+    /// Total size of these transcripts, in bytes.
     pub bytes: u64,
-    /// Time of the newest record of any of them.
+    /// Time of the newest record in any of these transcripts.
     #[serde(serialize_with = "time_or_null")]
     pub last_activity_at: Option<DateTime<Utc>>,
 }
 
-/// A copy of a transcript that a tool which synchronizes directories made, such as `<id> 2.jsonl`.
+/// A copy of a transcript made by a directory synchronization tool, such as `<id> 2.jsonl`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -181,7 +181,7 @@ pub struct ConflictCopy {
     /// Path of the copy.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Its size in bytes.
+    /// Size of the copy, in bytes.
     pub bytes: u64,
     /// Time of its newest message.
     #[serde(serialize_with = "time_or_null")]
@@ -202,10 +202,10 @@ fn lossy_each<S: serde::Serializer>(paths: &[PathBuf], to: S) -> std::result::Re
     to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
 
-/// The group of a session on every screen. `needs-you`: nothing continues before the user acts. `waiting`: it
-/// continues by itself, or once it is not paused any more. `hung`: a process has it open and shows no sign of work.
-/// `running`: a process has it open and nothing is pending, or a continuation is under way. `settled`: no process has
-/// it open and nothing is pending.
+/// Group of a session, the same on every screen. `needs-you`: nothing continues until the user acts.
+/// `waiting`: it continues by itself later, or once it is no longer paused. `hung`: a process has it open and
+/// shows no sign of work. `running`: a process has it open and nothing is pending, or a continuation is in
+/// progress. `settled`: no process has it open and nothing is pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -252,19 +252,20 @@ pub fn group(
     }
 }
 
-/// Commands a person can copy; `resume` is run in `cwd` with `env`, the others anywhere.
+/// Commands that the user can run: `resume` in `cwd` with `env`, the others anywhere.
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Commands {
-    /// Directory to run `resume` in.
+    /// Working directory for the `resume` command.
     pub cwd: Option<String>,
-    /// Variables to set first, such as `CLAUDE_CONFIG_DIR`.
+    /// Environment variables to set for `resume`, such as `CLAUDE_CONFIG_DIR`.
     pub env: BTreeMap<String, String>,
-    /// Resumes it, or attaches to it when it lives in the background; `null` while it is live elsewhere.
+    /// Resumes the session, or attaches to it if it runs in the background; `null` while it is live
+    /// elsewhere.
     pub resume: Option<Vec<String>>,
-    /// Saves a verified copy of it.
+    /// Saves a verified copy of the session.
     pub export: Option<Vec<String>>,
-    /// Saves it and ends its process; `null` when there is none, or it is the caller's own.
+    /// Saves the session and ends its process; `null` if there is no process, or if it is the caller's own.
     pub kill: Option<Vec<String>>,
 }
 
@@ -272,8 +273,8 @@ pub struct Commands {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TranscriptLoss {
-    /// `gone`: the file; `shorter`: its end; `headless`: its beginning, because the file was deleted while the
-    /// session was open.
+    /// `gone`: the file is missing. `shorter`: its end is missing. `headless`: its beginning is missing,
+    /// because the file was deleted while the session was open.
     pub lost: LossKind,
     /// Whether `restore` can bring back the missing part.
     pub restorable: bool,
@@ -300,59 +301,61 @@ impl TranscriptLoss {
 pub struct TranscriptRetention {
     /// Number of days after the last write.
     pub days: u32,
-    /// Settings file that sets the limit: the smallest one of any directory in which a client was started; `null`:
-    /// the default.
+    /// Settings file that sets the limit: the one with the smallest value among all directories in which a
+    /// client was started; `null` for the default.
     #[serde(serialize_with = "crate::fs::lossy_or_null")]
     pub decided_by: Option<PathBuf>,
-    /// When the limit has passed. RFC 3339.
+    /// Time when the limit passes, RFC 3339.
     #[serde(serialize_with = "time")]
     pub deleted_after: DateTime<Utc>,
-    /// The limit has passed: the next `claude -p` that lives for six seconds deletes the transcript.
+    /// Whether the limit has passed, so that the next `claude -p` that lives for six seconds deletes the
+    /// transcript.
     pub overdue: bool,
 }
 
-/// One session as every verb reports it: `cc-session-recover/session@1`.
+/// A session as every command reports it, schema `cc-session-recover/session@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Session {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/session@1'"))]
     pub schema: &'static str,
     /// Id of the session, a UUID.
     pub id: String,
-    /// Name a person gave it.
+    /// Name given by the user.
     pub name: Option<String>,
-    /// Title Claude Code gave it.
+    /// Title given by Claude Code.
     pub title: Option<String>,
-    /// Where it belongs: `dir` is the directory of its project, `cwd` its latest working directory.
+    /// Project that the session belongs to: `dir` is the project directory, `cwd` the latest working
+    /// directory.
     pub project: Project,
-    /// Configuration directory of the Claude Code it belongs to.
+    /// Configuration directory of the Claude Code installation that the session belongs to.
     #[serde(serialize_with = "lossy_or_null")]
     pub config_dir: Option<PathBuf>,
-    /// Path of its transcript.
+    /// Path of the session's transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// Bytes of the transcript, without those of its subagents.
+    /// Size of the transcript in bytes, without the transcripts of its subagents.
     pub bytes: u64,
-    /// Larger than `context.maxSessionMegabytes` of the configuration.
+    /// Whether the transcript is larger than `context.maxSessionMegabytes` of the configuration.
     pub oversized: bool,
-    /// Transcripts of the subagents.
+    /// Count, size and latest activity of the subagent transcripts.
     pub subagents: Subagents,
-    /// Its runs of workflows; looked for by `show` and `resume` only.
+    /// Workflow runs of the session; collected by `show` and `resume` only.
     pub workflows: Vec<SessionWorkflow>,
-    /// Id of the session that this file is a conflict copy of; `null` for a session.
+    /// Id of the session that this file is a conflict copy of; `null` for an ordinary session.
     pub conflict_copy_of: Option<String>,
-    /// Conflict copies of its transcript, which tools that synchronize directories make; looked for by `show` and
+    /// Conflict copies of the transcript, made by directory synchronization tools; collected by `show` and
     /// `resume` only.
     pub conflict_copies: Vec<ConflictCopy>,
-    /// Other transcripts of the same session, such as the original of a relocated one; looked for by `show` and
-    /// `resume` only.
+    /// Other transcripts of the same session, such as the original of a relocated one; collected by `show`
+    /// and `resume` only.
     #[serde(serialize_with = "lossy_each")]
     pub copies: Vec<PathBuf>,
-    /// What is left of a session without a conversation; looked for by `show` and `resume` only.
+    /// What is left of a session without a conversation; collected by `show` and `resume` only.
     pub remains: Option<Remains>,
-    /// Whether it lives, and whether its work is done.
+    /// Whether the session is live, and whether its work is done.
     pub state: State,
     /// What a live session is doing.
     pub activity: Option<Activity>,
@@ -360,53 +363,54 @@ pub struct Session {
     pub group: SessionGroup,
     /// Displayed status, the same on every screen.
     pub status: SessionStatus,
-    /// What `state` and `activity` rest on; what `stop.kind` rests on is in `stop.evidence`.
+    /// Evidence for `state` and `activity`; the evidence for `stop.kind` is in `stop.evidence`.
     pub evidence: Vec<Evidence>,
-    /// How its latest turn stopped.
+    /// How the latest turn stopped.
     pub stop: Stop,
-    /// The process that holds it; `null` when there is none.
+    /// Process that has the session open; `null` if there is none.
     pub live: Option<Live>,
-    /// Set when it was open as its client or the machine died.
+    /// Set if the session was open when its client or the machine died.
     pub open_at_crash: Option<OpenAtCrash>,
     /// Time of the first record.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
-    /// Time of its newest record.
+    /// Time of the newest record.
     #[serde(serialize_with = "time_or_null")]
     pub last_activity_at: Option<DateTime<Utc>>,
-    /// When Claude Code's own cleanup (`cleanupPeriodDays`) deletes the transcript if nothing is added; `null` while
-    /// it is live.
+    /// Time when Claude Code's own cleanup (`cleanupPeriodDays`) deletes the transcript unless something is
+    /// added to it; `null` while the session is live.
     #[serde(serialize_with = "time_or_null")]
     pub deleted_after: Option<DateTime<Utc>>,
-    /// What decides that; `null` while the session is open, and when no sweep of Claude Code deletes it.
+    /// Retention that determines `deletedAfter`; `null` while the session is open, and if no cleanup of
+    /// Claude Code deletes it.
     pub retention: Option<TranscriptRetention>,
-    /// What its transcript lost; looked for in `show` and `status` alone, and `null` otherwise.
+    /// What the transcript has lost; determined by `show` and `status` only, and `null` otherwise.
     pub loss: Option<TranscriptLoss>,
-    /// The newest prompt of a person.
+    /// Newest prompt of the user.
     pub last_prompt: Option<String>,
-    /// Prompts of the conversation; counted by `show` only.
+    /// Number of prompts in the conversation; counted by `show` only.
     pub turns: Option<u64>,
-    /// How full its context is.
+    /// Size of the context, and how full it is.
     pub context: Option<ContextSize>,
     /// Model of the latest turn.
     pub model: Option<String>,
     /// Permission mode of the latest turn.
     pub permission_mode: Option<String>,
-    /// Branch of its working directory at the newest record.
+    /// Git branch of the working directory at the newest record.
     pub git_branch: Option<String>,
     /// Version of Claude Code that wrote the newest record.
     pub client_version: Option<String>,
     /// Whether the user paused it, or everything.
     pub paused: bool,
-    /// The stop that is looked after, if there is one.
+    /// Incident recorded for the session, if any.
     pub incident: Option<Incident>,
-    /// What happens next, and why.
+    /// Next recovery step, with its reason.
     pub next: RecoveryPlan,
-    /// When Claude Code continues it by itself; what `next` plans follows only if it does not. `null`: it is not
-    /// expected to.
+    /// Time when Claude Code is expected to continue the session by itself; `null` if it is not. The step in
+    /// `next` follows only if Claude Code does not continue it.
     #[serde(serialize_with = "time_or_null")]
     pub client_continues_at: Option<DateTime<Utc>>,
-    /// What a person can run.
+    /// Commands that the user can run.
     pub commands: Commands,
 }
 
@@ -685,16 +689,16 @@ fn newest_message(path: &Path) -> Option<DateTime<Utc>> {
     None
 }
 
-/// Which transcript `inspect` reads, and what the caller knows of it.
+/// Transcript that `inspect` reads, and what the caller knows about its session.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct InspectOptions {
     pub transcript: PathBuf,
-    /// Whether a process holds the session; `null` or absent: unknown, the registry is asked.
+    /// Whether a process has the session open. If `null` or absent, the registry is consulted.
     #[cfg_attr(test, ts(optional = nullable))]
     pub alive: Option<bool>,
-    /// The live client's own status word, with `alive: true`.
+    /// The live client's own status word; used with `alive: true`.
     #[cfg_attr(test, ts(optional = nullable))]
     pub status: Option<String>,
 }

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 /// Schema name and version of this object.
 const SCHEMA: &str = "cc-session-recover/state@1";
 
-/// What `state` does.
+/// Action that `state` performs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -34,97 +34,98 @@ pub enum StateAction {
     Restore,
 }
 
-/// What `state` tells or does.
+/// Options of `state`: the action, and the state it applies to.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct StateOptions {
-    /// What to do; `show` when absent.
+    /// Action to perform; defaults to `show`.
     pub action: StateAction,
-    /// Name of a state or the beginning of it, else the id of a session or the beginning of it: its newest state. The
-    /// last state when absent.
+    /// Name of a state or a prefix of it, else the id of a session or a prefix of it, which selects its
+    /// newest state. Defaults to the last state.
     pub state: Option<String>,
-    /// Directory of the project; the working directory when absent.
+    /// Project directory; defaults to the working directory.
     pub project: Option<PathBuf>,
     /// Only report what would be done.
     pub dry_run: bool,
 }
 
-/// What a session was doing at some moment, as it was saved in its project.
+/// Work of a session at one point in time, as saved in its project.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SavedState {
     /// File name of the saved state.
     pub name: String,
-    /// Id of the session.
+    /// Id of the session, a UUID.
     pub session: String,
-    /// Time of the save.
+    /// Time when the state was saved.
     #[serde(serialize_with = "time")]
     pub saved_at: DateTime<Utc>,
-    /// At which moment: a turn or a subagent ended, before a compaction, a stop, the end of the session.
+    /// Occasion of the save: the end of a turn or a subagent, before a compaction, a stop, or the end of the
+    /// session.
     pub moment: SaveMoment,
     /// Time of the transcript's newest record when the state was saved.
     #[serde(serialize_with = "time_or_null")]
     pub as_of: Option<DateTime<Utc>>,
     /// Kind of the session's stop.
     pub kind: StopKind,
-    /// Its work was not done: it had stopped, was in the middle of a turn, or had open tasks.
+    /// Whether its work was unfinished: it had stopped, was in the middle of a turn, or had open tasks.
     pub unfinished: bool,
-    /// Tasks of its list that were not done.
+    /// Number of unfinished tasks in its list.
     pub tasks_open: usize,
-    /// Tasks of its list that were.
+    /// Number of finished tasks in its list.
     pub tasks_done: usize,
     /// Number of calls, subagents and background tasks without a result.
     pub in_flight: usize,
-    /// Checks that failed when they were run last.
+    /// Number of checks that failed in their last run.
     pub failing: usize,
     /// Number of files the session had written.
     pub files: usize,
     /// Whether it is the last state of the project.
     pub last: bool,
-    /// It is as it was saved. Only then it is handed to a model.
+    /// Whether the state is unchanged since it was saved. Only an unchanged state is given to a model.
     pub sound: bool,
     /// Path of the saved state.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
 }
 
-/// Answer of `state`: `cc-session-recover/state@1`.
+/// Result of `state`, schema `cc-session-recover/state@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the printed form")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StateReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/state@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Directory of the project.
+    /// Path of the project directory.
     #[serde(serialize_with = "lossy")]
     pub project: PathBuf,
     /// Whether recovery is set up there, so that states are saved.
     pub enabled: bool,
-    /// Directory of the states; `null` when there is none.
+    /// Directory of the states; `null` if there is none.
     #[serde(serialize_with = "lossy_or_null")]
     pub directory: Option<PathBuf>,
     /// All retained states, newest first.
     pub states: Vec<SavedState>,
-    /// The last state's file holds none that was saved: somebody has edited it, or it came with the project. It is
-    /// never handed to a model.
+    /// Whether the file of the last state contains one that this tool did not save: the file was edited, or
+    /// it came with the project. Such a state is never given to a model.
     pub foreign: bool,
-    /// Name of the state that was asked for, or is the last one; `null` for a list, and where the file holds a
-    /// foreign one.
+    /// Name of the requested state, else of the last one; `null` for a list, and if the file contains a
+    /// foreign state.
     pub chosen: Option<String>,
-    /// The text of the chosen one, or of a foreign one; only with `show`.
+    /// Text of the chosen state, or of a foreign one; only with `show`.
     pub text: Option<String>,
-    /// `true`: this is the plan, and nothing was changed.
+    /// `true` for a dry run, which changes nothing.
     pub dry_run: bool,
-    /// The chosen one is the last state now, or with `dryRun` would be.
+    /// Whether the chosen state was made the last state, or with `dryRun` would be.
     pub restored: bool,
-    /// Path where a last state is kept that somebody had edited and that was replaced.
+    /// Path to which an edited last state was set aside when it was replaced.
     #[serde(serialize_with = "lossy_or_null")]
     pub kept: Option<PathBuf>,
 }

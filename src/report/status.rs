@@ -36,14 +36,14 @@ pub const SCHEMA: &str = "cc-session-recover/status@1";
 /// Maximum length of a session name, in characters.
 const NAMED: usize = 200;
 
-/// What `status` looks at.
+/// Options of `status`: the projects to report.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct StatusOptions {
-    /// Directory of the project; the working directory when absent.
+    /// Project directory; defaults to the working directory.
     pub project: Option<PathBuf>,
-    /// Every project on this machine instead of one.
+    /// Covers every project on this machine instead of one.
     pub all: bool,
 }
 
@@ -51,14 +51,14 @@ pub struct StatusOptions {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "AskedProject"))]
 pub struct StatusProject {
-    /// Directory of the project.
+    /// Path of the project directory.
     #[serde(serialize_with = "lossy")]
     pub dir: PathBuf,
     /// Whether this tool's hooks are active there.
     pub enabled: bool,
 }
 
-/// Answer of `status`: `cc-session-recover/status@1`.
+/// Result of `status`, schema `cc-session-recover/status@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -66,19 +66,20 @@ pub struct StatusReport {
     /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/status@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// The project asked about, or `null` for all.
+    /// Project that was requested; `null` for all projects.
     pub project: Option<StatusProject>,
-    /// Whether recovery is on here, and how far it goes. Printed by `status` only.
+    /// Recovery setup of the project or the machine. Printed by `status` only.
     pub recovery: RecoveryOverview,
-    /// The newest word of each account about its limits, where `init --statusline` lets us hear it.
+    /// Latest reported usage limits of each account, if `init --statusline` provides them.
     pub accounts: Vec<Account>,
-    /// The sessions that match, sorted.
+    /// Matching sessions, sorted by group.
     pub sessions: Vec<Session>,
-    /// Closed sessions that need you and stopped longer ago than `status.recentHours`: how many, what stopped them,
-    /// and the ids of those that only `repair` helps. They are not in `sessions`. Printed by `status` only.
+    /// Closed sessions that need you and stopped more than `status.recentHours` ago: their number, their
+    /// kinds of stop, and the ids of those that only `repair` can help. They are not in `sessions`. Printed
+    /// by `status` only.
     pub older: Older,
     /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
@@ -101,16 +102,17 @@ pub enum RecoverySetup {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RecoveryOverview {
-    /// `on`: stops are noticed and continued. `switched-off`: stops are noticed, and `heartbeat.enabled` keeps this
-    /// tool from continuing them. `not-set-up`: no hooks.
+    /// `on`: stops are detected and sessions are continued. `switched-off`: stops are detected, but
+    /// `heartbeat.enabled` prevents this tool from continuing the sessions. `not-set-up`: no hooks are
+    /// installed.
     pub setup: RecoverySetup,
     /// Whether hooks of the user or of the plugin are active in every project.
     pub everywhere: bool,
-    /// Projects with hooks of their own; of one project 0 or 1.
+    /// Number of projects with hooks of their own; 0 or 1 in the report of one project.
     pub projects: usize,
     /// Number of those whose closed sessions are resumed unattended.
     pub unattended: usize,
-    /// `true`: every session is paused.
+    /// `true` if every session is paused.
     pub paused_all: bool,
     /// Number of paused sessions in the report.
     pub paused: usize,
@@ -123,19 +125,20 @@ pub struct RecoveryOverview {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LastRecovered {
-    /// The session that it is about.
+    /// Id of the recovered session.
     pub session: String,
     /// Name, else title, else newest prompt of the session.
     pub name: Option<String>,
-    /// The enabled project it is in.
+    /// Enabled project that contains the session.
     #[serde(serialize_with = "lossy_or_null")]
     pub project: Option<PathBuf>,
-    /// Kind of the stop that interrupted it.
+    /// Kind of the stop that interrupted the session.
     pub stop: StopKind,
-    /// Time at which it continued.
+    /// Time when the session continued.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
-    /// `wake`: the waiting hook of this tool continued it. `run`: an unattended run did. `client`: Claude Code did.
+    /// `wake`: the waiting hook of this tool continued the session. `run`: an unattended run did. `client`:
+    /// Claude Code did.
     pub by: RecoveredBy,
 }
 
@@ -162,7 +165,7 @@ impl RecoveredBy {
     }
 }
 
-/// Closed sessions that stopped too long ago to be listed one by one.
+/// Closed sessions that stopped too long ago to be listed individually.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "OlderStops"))]
 pub struct Older {

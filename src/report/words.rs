@@ -18,10 +18,10 @@ const SHORT_ID: usize = 8;
 /// Minimum length, in bytes, of a part of a stop's display words that selects it.
 const SHORTEST_PART: usize = 3;
 
-/// What every screen calls a session. `current`: it runs the command. `needs-you`: open, and nothing continues before
-/// you act. `waiting`: it continues by itself later. `hung`: open without a sign of work. `running`: a turn is under
-/// way. `open`: open and idle. `interrupted`: closed with pending work. `finished`: closed, and its last turn ended.
-/// `empty`: closed, without a conversation.
+/// Status of a session, the same on every screen. `current`: it runs this command. `needs-you`: open, and
+/// nothing continues until you act. `waiting`: it continues by itself later. `hung`: open, without a sign of
+/// work. `running`: a turn is in progress. `open`: open and idle. `interrupted`: closed with pending work.
+/// `finished`: closed, and its last turn ended. `empty`: closed, without a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -40,8 +40,8 @@ const RACY: Duration = Duration::from_secs(3);
 /// Number of bytes written before a background sync starts.
 const FLUSH: u64 = 32 * 1024 * 1024;
 
-/// By which files of an export are known again: SHA-256, or XXH3 with 128 bits, which is faster and finds accidents
-/// only.
+/// Algorithm that identifies the files of an export: SHA-256, or 128-bit XXH3, which is faster but detects
+/// only accidental changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportHash"))]
@@ -67,7 +67,7 @@ pub struct Copied {
     pub modified: Option<std::time::SystemTime>,
 }
 
-/// How far an export or import is.
+/// Progress of an export or import, in bytes.
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "RescueProgress"))]
 pub struct Progress {

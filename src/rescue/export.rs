@@ -120,27 +120,27 @@ pub struct ExportOptions {
     pub dry_run: bool,
 }
 
-/// Which sessions `exportSessions` saves, and where to.
+/// Options of `exportSessions`: the sessions to export, and the target directory.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportOptions", optional_fields))]
 pub struct ExportFields {
     session: Option<String>,
-    /// The session that was active last, in `project` when it is given.
+    /// Selects the most recently active session, within `project` if given.
     latest: bool,
     project: Option<PathBuf>,
-    /// Every session that a process holds.
+    /// Selects every session that a process has open.
     active: bool,
-    /// Every session, whatever its state.
+    /// Selects every session, whatever its state.
     all: bool,
-    /// Directory to put exports into; `exports` of the state directory when absent.
+    /// Directory for the exports; defaults to `exports` in the state directory.
     to: Option<PathBuf>,
-    /// One `.tar` file a session.
+    /// Writes each session as one `.tar` file.
     archive: bool,
-    /// By which files are known again; `sha256` when absent.
+    /// Algorithm that identifies the files; defaults to `sha256`.
     hash: Hash,
-    /// Directory of the session log; the state directory when absent.
+    /// Directory of the session log; defaults to the state directory.
     log: Option<PathBuf>,
     dry_run: bool,
 }
@@ -153,7 +153,7 @@ impl From<ExportFields> for ExportOptions {
     }
 }
 
-/// A session that was exported; with `dryRun` one that would be.
+/// A session that was exported, or with `dryRun` would be.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportedSession"))]
@@ -162,25 +162,26 @@ pub struct Exported {
     pub session: String,
     /// Name, title or latest prompt.
     pub title: Option<String>,
-    /// State of the session at that time.
+    /// State of the session at the time of the export.
     pub state: State,
-    /// Path of its transcript.
+    /// Path of the session's transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// The export: a directory, or an archive. With `dryRun` the time in its name is left open.
+    /// Path of the export, a directory or an archive. With `dryRun`, the time in its name is left open.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Files in it, without the manifest.
+    /// Number of files in the export, without the manifest.
     pub files: usize,
-    /// Bytes of these files.
+    /// Total size of these files, in bytes.
     pub bytes: u64,
     /// Length of the copied transcript, in bytes.
     pub transcript_bytes: u64,
-    /// Lines of it; `null` before it is copied.
+    /// Number of lines in the copied transcript; `null` before it is copied.
     pub transcript_lines: Option<u64>,
-    /// Its hash in hex, of the kind `hash` says; `null` before it is copied.
+    /// Hash of the copied transcript in hex, with the algorithm given by `hash`; `null` before it is copied.
     pub digest: Option<String>,
-    /// The transcript has grown since: the export holds its beginning of that length.
+    /// Whether the transcript has grown since it was copied. The export then contains its first
+    /// `transcriptBytes` bytes.
     pub grew: bool,
     /// Id of the process that has the session open.
     pub live_pid: Option<u32>,
@@ -195,16 +196,16 @@ pub struct Exported {
 pub struct ExportFailure {
     /// Session id; `null` for a directory that cannot be read and may hold several sessions.
     pub session: Option<String>,
-    /// The file it is about.
+    /// File that the error concerns.
     #[serde(serialize_with = "lossy_or_null")]
     pub path: Option<PathBuf>,
     /// Stable name of the error.
     pub code: &'static str,
-    /// What went wrong, in one sentence.
+    /// Description of the error, in one sentence.
     pub message: String,
     /// The next step for the user.
     pub hint: Option<String>,
-    /// Exit code of this error.
+    /// Exit code for this error.
     pub exit_code: i32,
 }
 
@@ -225,33 +226,33 @@ impl ExportFailure {
     }
 }
 
-/// Answer of `exportSessions`: `cc-session-recover/export@1`.
+/// Result of `exportSessions`, schema `cc-session-recover/export@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ExportReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/export@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// `true`: this is the plan, and nothing was written.
+    /// `true` for a dry run, which writes nothing.
     pub dry_run: bool,
     /// Directory of the exports.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
     /// Whether each session was written as a single `.tar` file.
     pub archive: bool,
-    /// Hash that identifies the files.
+    /// Algorithm that identifies the files.
     pub hash: Hash,
-    /// What was exported, each verified.
+    /// Exported sessions, each verified.
     pub exports: Vec<Exported>,
     /// Sessions that failed, each with its error.
     pub failures: Vec<ExportFailure>,
     /// Total size of all exports, in bytes.
     pub bytes: u64,
-    /// The session log that tells it; `null` when nothing was done, or it could not be written.
+    /// Session log that records the operation; `null` if nothing was done or the log could not be written.
     #[serde(serialize_with = "lossy_or_null")]
     pub log: Option<PathBuf>,
 }

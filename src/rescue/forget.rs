@@ -40,7 +40,7 @@ const SCHEMA: &str = "cc-session-recover/forget@1";
 /// Largest shared file that is searched for the session id, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// Which session `forget` removes.
+/// Options of `forget`: the session to remove.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -79,37 +79,37 @@ pub enum ForgottenKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ForgottenItem"))]
 pub struct Forgotten {
-    /// What it is; `note` is the session's block in HANDOFF.md, `state` a saved state in its project, `entries` its
-    /// lines or entries in a file that is about other sessions too.
+    /// Kind of the item. `note` is the session's block in HANDOFF.md, `state` a saved state in its project,
+    /// and `entries` its lines or entries in a file shared with other sessions.
     pub kind: ForgottenKind,
-    /// The file or directory.
+    /// Path of the file or directory.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Bytes of its files.
+    /// Total size of its files, in bytes.
     pub bytes: u64,
 }
 
-/// Answer of `forget`: `cc-session-recover/forget@1`.
+/// Result of `forget`, schema `cc-session-recover/forget@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ForgetReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/forget@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// `true`: this is the plan, and nothing was removed.
+    /// `true` for a dry run, which removes nothing.
     pub dry_run: bool,
     /// Id of the session, a UUID.
     pub session: String,
-    /// What was removed; with `dryRun` what would be.
+    /// Items that were removed, or with `dryRun` would be.
     pub removed: Vec<Forgotten>,
     /// Files and directories of the session that Claude Code still has.
     pub with_claude_code: Vec<String>,
-    /// Exports and pages of it outside of the state directory, and exports of other sessions with its block in
-    /// HANDOFF.md; they are left.
+    /// Exports and pages of the session outside the state directory, and exports of other sessions that
+    /// contain its block in HANDOFF.md. They are not removed.
     pub elsewhere: Vec<String>,
     /// Files that could not be removed, and why.
     pub problems: Vec<Problem>,

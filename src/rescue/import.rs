@@ -32,16 +32,16 @@ const SCHEMA: &str = "cc-session-recover/import@1";
 /// Name prefix of the directories that archives are unpacked into.
 const UNPACKED: &str = "importing-";
 
-/// Which export `importSession` makes a session again, and where.
+/// Options of `importSession`: the export to restore as a resumable session, and its target.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ImportOptions {
     /// Directory or archive made by an export.
     pub export: PathBuf,
-    /// Claude Code's configuration directory; the one in force when absent.
+    /// Claude Code's configuration directory; defaults to the one in force.
     pub config_dir: Option<PathBuf>,
-    /// Directory of the project; the one it was exported from when absent.
+    /// Project directory; defaults to the one that the session was exported from.
     pub project: Option<PathBuf>,
     pub dry_run: bool,
 }
@@ -51,27 +51,27 @@ pub struct ImportOptions {
 pub struct Placed {
     /// Path of the file in the export.
     pub path: String,
-    /// Path that it is copied to.
+    /// Path to which the file is copied.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
-    /// Bytes of the file.
+    /// Size of the file, in bytes.
     pub bytes: u64,
     /// Hash in hex, with the algorithm of the export.
     pub digest: String,
 }
 
-/// Answer of `importSession`: `cc-session-recover/import@1`.
+/// Result of `importSession`, schema `cc-session-recover/import@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ImportReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/import@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// The export was verified, and nothing was written.
+    /// Whether this was a dry run, which verifies the export and writes nothing.
     pub dry_run: bool,
     /// Path of the export.
     #[serde(serialize_with = "lossy")]
@@ -86,19 +86,19 @@ pub struct ImportReport {
     /// Configuration directory that receives the session.
     #[serde(serialize_with = "lossy")]
     pub config_dir: PathBuf,
-    /// Working directory from which it is resumed.
+    /// Working directory from which the session is resumed.
     pub cwd: Option<String>,
     /// Imported files, the transcript last.
     pub files: Vec<Placed>,
-    /// Bytes of these files.
+    /// Total size of these files, in bytes.
     pub bytes: u64,
     /// Files that are not imported, with the reason.
     pub left: Vec<Skipped>,
-    /// How it is resumed; without a command where `hint` says why.
+    /// Commands that resume the session; `resume` is `null` if `hint` is set.
     pub commands: Commands,
-    /// Why it cannot be resumed as it is, and what to do; `null` when it can.
+    /// Why the session cannot be resumed as it is, and what to do; `null` if it can be resumed.
     pub hint: Option<String>,
-    /// The session log that tells it; `null` when nothing was done, or it could not be written.
+    /// Session log that records the operation; `null` if nothing was done or the log could not be written.
     #[serde(serialize_with = "lossy_or_null")]
     pub log: Option<PathBuf>,
 }

@@ -29,19 +29,19 @@ const SCHEMA: &str = "cc-session-recover/relocate@1";
 /// Bytes copied at a time.
 const BLOCK: usize = 1024 * 1024;
 
-/// What `relocate` copies, and where to.
+/// Options of `relocate`: the session to copy, and the target.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RelocateOptions {
     /// Session id, id prefix, name, title or transcript path.
     pub session: Option<String>,
-    /// The session that was active last, in `project` when it is given.
+    /// Selects the most recently active session, within `project` if given.
     pub latest: bool,
     /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
-    /// A configuration directory of Claude Code (it has `projects` or `settings.json`, or is new with `configDir:
-    /// true`), or a project directory.
+    /// Target: a configuration directory of Claude Code (it contains `projects` or `settings.json`, or is new
+    /// with `configDir: true`), or a project directory.
     pub to: PathBuf,
     /// Treats `to` as a configuration directory even if it does not look like one.
     pub config_dir: bool,
@@ -58,21 +58,21 @@ pub struct CopyStep {
     /// Path of the copy.
     #[serde(serialize_with = "lossy")]
     pub to: PathBuf,
-    /// Bytes of the file.
+    /// Size of the file, in bytes.
     pub bytes: u64,
-    /// SHA-256 of the copied bytes in hex; `null` before it is done.
+    /// SHA-256 of the copied bytes in hex; `null` before they are copied.
     pub sha256: Option<String>,
 }
 
-/// Answer of `relocate`: `cc-session-recover/relocate@1`.
+/// Result of `relocate`, schema `cc-session-recover/relocate@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RelocateReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/relocate@1'"))]
     pub schema: &'static str,
-    /// `true`: this is the plan, and nothing was copied.
+    /// `true` for a dry run, which copies nothing.
     pub dry_run: bool,
     /// Id of the session, a UUID.
     pub session: String,
@@ -84,7 +84,7 @@ pub struct RelocateReport {
     pub to_config_dir: PathBuf,
     /// Working directory from which the copy is resumed.
     pub cwd: String,
-    /// What is copied; nothing where the session is already where the directory's sessions are.
+    /// Files to copy; empty if the session is already where the target directory's sessions are.
     pub files: Vec<CopyStep>,
     /// Path of the transcript that is resumed from now on.
     #[serde(serialize_with = "lossy")]
@@ -92,7 +92,7 @@ pub struct RelocateReport {
     /// The directory to resume in must be remembered, because the records name another one.
     #[serde(skip)]
     moved: bool,
-    /// Which clients see the copy, and which see the original, in sentences.
+    /// Sentences that describe which clients see the copy, and which see the original.
     pub visibility: Vec<String>,
     /// Commands that resume the copy.
     pub commands: Commands,

@@ -39,30 +39,30 @@ const KEPT: &str = "kept";
 /// Suffix of a snapshot file.
 const ENDING: &str = ".jsonl";
 
-/// Which snapshot of which session `restore` puts back.
+/// Options of `restore`: the session, and the snapshot to restore.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RestoreOptions {
     /// Session id, id prefix, name, title or transcript path.
     pub session: Option<String>,
-    /// The session that was active last, in `project` when it is given.
+    /// Selects the most recently active session, within `project` if given.
     pub latest: bool,
     /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
-    /// Name of the snapshot, an unambiguous beginning of it, or `latest`; when absent, the only one.
+    /// Name of the snapshot, an unambiguous prefix of it, or `latest`. Defaults to the only snapshot.
     pub from: Option<String>,
     pub dry_run: bool,
 }
 
-/// A verified copy of a transcript, taken before something that could change it.
+/// A verified copy of a transcript, made before an operation that could change it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeptSnapshot {
     /// Name of the snapshot.
     pub name: String,
-    /// Path of its file.
+    /// Path of the file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Kept files whose concatenation is the content; empty for a snapshot.
@@ -71,15 +71,16 @@ pub struct KeptSnapshot {
     /// Time of the snapshot.
     #[serde(serialize_with = "time_or_null")]
     pub taken_at: Option<DateTime<Utc>>,
-    /// Bytes of the snapshot.
+    /// Size of the snapshot, in bytes.
     pub bytes: u64,
     /// SHA-256 of the current content, in hex.
     pub sha256: String,
-    /// Whether these are the bytes it was taken with; `null` when that was not noted.
+    /// Whether the snapshot still has its original content; `null` if that was not recorded.
     pub sound: Option<bool>,
     /// Whether the transcript still begins with exactly these bytes; `null` without a transcript.
     pub is_prefix: Option<bool>,
-    /// Lines the transcript has more than it; negative when it has fewer, `null` without a transcript.
+    /// Number of lines that the transcript has more than the snapshot; negative if it has fewer, `null`
+    /// without a transcript.
     pub lines_since: Option<i64>,
 }
 
@@ -92,32 +93,32 @@ impl KeptSnapshot {
     }
 }
 
-/// Answer of `restore`: `cc-session-recover/restore@1`.
+/// Result of `restore`, schema `cc-session-recover/restore@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RestoreReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/restore@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// `true`: this is the plan, and nothing was changed.
+    /// `true` for a dry run, which changes nothing.
     pub dry_run: bool,
     /// Id of the session, a UUID.
     pub session: String,
-    /// Path of its transcript.
+    /// Path of the session's transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// Its snapshots, the newest first, held against the transcript as it was before.
+    /// Snapshots of the session, newest first, compared with the transcript before the restore.
     pub snapshots: Vec<KeptSnapshot>,
-    /// Name of the one that is put back; `null` when there are several and none was named.
+    /// Name of the snapshot to restore; `null` if there are several and none was named.
     pub chosen: Option<String>,
     /// The snapshot was restored and read back.
     pub restored: bool,
-    /// Other files of the session that were missing and came back with it: subagents, tool results, tasks, plan, file
-    /// history.
+    /// Number of other missing files of the session that were restored: subagents, tool results, tasks, plan,
+    /// file history.
     pub companions: usize,
     /// Name of the snapshot of the previous transcript.
     pub kept: Option<String>,

@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SetupPlace {
-    /// Directory of the project; `null` for the user's own settings.
+    /// Project directory; `null` for the user's own settings.
     pub project: Option<PathBuf>,
-    /// The settings files that were edited.
+    /// Scopes of the edited settings files.
     pub scopes: Vec<HookScope>,
     /// Paths of the settings files.
     pub settings: Vec<PathBuf>,
@@ -26,12 +26,12 @@ pub struct SetupPlace {
     pub exists: bool,
 }
 
-/// What `setups` found on this machine.
+/// Result of `setups`: what is set up on this machine.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SetupsReport {
-    /// Projects, and the user's own settings.
+    /// Projects and user settings with hooks of this tool.
     pub places: Vec<SetupPlace>,
     /// Directories that this tool wrote the plugin to.
     pub plugins: Vec<PathBuf>,
@@ -44,16 +44,16 @@ pub struct SetupsReport {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StateStock {
-    /// Path of the directory.
+    /// Path of the state directory.
     #[serde(serialize_with = "lossy")]
     pub dir: PathBuf,
-    /// Whether it is there.
+    /// Whether the directory exists.
     pub exists: bool,
     /// Number of sessions that Claude Code deleted and that exist only there.
     pub only_copies: usize,
     /// Number of exports stored in it.
     pub exports: usize,
-    /// Processes of this tool work with it: a supervisor, or a hook that waits.
+    /// Whether processes of this tool use the directory: a supervisor, or a waiting hook.
     pub busy: bool,
 }
 
@@ -61,7 +61,7 @@ pub struct StateStock {
 #[serde(default, deny_unknown_fields)]
 pub struct NoOptions {}
 
-/// What `removeState` may remove.
+/// Options of `removeState`: what it may remove.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 /// comments.
 pub const MARKER: &str = "Made by cc-session-recover";
 
-/// What starts the supervisor on a platform.
+/// Service manager that starts the supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ServiceManager"))]

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Time limit for a command of the manager.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What is done with the service.
+/// Change to make to the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -37,7 +37,7 @@ pub enum ServiceChange {
     Uninstall,
 }
 
-/// What `planService` should prepare.
+/// Options of `planService`: the change to prepare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -49,7 +49,8 @@ pub struct ServiceOptions {
     /// Root of the installed package; required to install.
     #[serde(default)]
     pub package_root: Option<PathBuf>,
-    /// Another platform's service manager, to see what would be written there; such a plan cannot be applied.
+    /// Service manager of another platform, to see what would be written there. Such a plan cannot be
+    /// applied.
     #[serde(default)]
     pub manager: Option<Manager>,
 }
@@ -62,15 +63,15 @@ pub struct CommandStep {
     pub argv: Vec<String>,
     /// What the command does.
     pub why: String,
-    /// Nothing is wrong when it fails.
+    /// Whether a failure of the command is harmless.
     pub may_fail: bool,
-    /// Whether it succeeded; `null`: it was not run.
+    /// Whether the command succeeded; `null` if it was not run.
     pub done: Option<bool>,
-    /// What went wrong; `null` when nothing did.
+    /// What went wrong; `null` if nothing did.
     pub complaint: Option<String>,
 }
 
-/// Everything that putting the service in or taking it out will do.
+/// Everything that installing or uninstalling the service will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -78,31 +79,31 @@ pub struct ServicePlan {
     pub manager: Manager,
     pub wanted: ServiceChange,
     pub file: FileStep,
-    /// Commands before the file is removed.
+    /// Commands to run before the file is removed.
     pub before: Vec<CommandStep>,
-    /// Commands after the file is written or removed.
+    /// Commands to run after the file is written or removed.
     pub after: Vec<CommandStep>,
-    /// Why the service manager cannot be reached from here, so that its commands are left to the person; `null`: it
-    /// can be.
+    /// Why the service manager cannot be reached from here, so that its commands are left to the user; `null`
+    /// if it can be.
     pub unreachable: Option<String>,
     pub warnings: Vec<String>,
-    /// The options the plan was made from.
+    /// Options from which the plan was made.
     pub options: ServiceOptions,
 }
 
-/// What was done about the service.
+/// Result of applying a service plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ServiceReport {
     pub manager: Manager,
     pub wanted: ServiceChange,
-    /// `false`: everything was already as it should be.
+    /// `false` if everything was already in place.
     pub changed: bool,
     /// Whether all commands succeeded and none is left to the user.
     pub complete: bool,
     pub file: FileStep,
-    /// Commands that were run, and those that are left to the person (`done: null`).
+    /// Commands that were run, and those that are left to the user (`done: null`).
     pub commands: Vec<CommandStep>,
     /// Why the service manager could not be reached.
     pub unreachable: Option<String>,

@@ -33,7 +33,8 @@ const LEFT_OUT: [&str; 10] = [
     "AWS_PROFILE",
 ];
 
-/// Set in what a service starts: nobody reads what it prints, so that a program without Node may do its work.
+/// Environment variable set for processes that a service starts. Their output is not read, so the native
+/// program can do the work without Node.
 pub const SERVICE: &str = "CC_RECOVER_SERVICE";
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,7 +21,7 @@ const LARGEST: u64 = 1024 * 1024;
 /// Time limit for an answer of the manager.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// What `serviceStatus` compares the installed file with.
+/// Options of `serviceStatus`: the paths with which the installed file is compared.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ServiceStatusOptions", optional_fields))]
@@ -30,32 +30,32 @@ pub struct ServiceStatusOptions {
     pub package_root: Option<PathBuf>,
 }
 
-/// Answer of `serviceStatus`: `cc-session-recover/service@1`.
+/// Result of `serviceStatus`, schema `cc-session-recover/service@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ServiceStatus {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/service@1'"))]
     pub schema: &'static str,
-    /// What starts the supervisor on this platform.
+    /// Service manager of this platform.
     pub manager: Manager,
-    /// The service's file, whether it exists or not.
+    /// Path of the service file, whether or not it exists.
     #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// Whether the file exists and is ours.
     pub installed: bool,
-    /// It is what an installation would write now.
+    /// Whether the file is what an installation would write now.
     pub current: Option<bool>,
-    /// It is started at every login.
+    /// Whether the service is started at every login.
     pub enabled: Option<bool>,
-    /// The service manager has it running.
+    /// Whether the service manager has the service running.
     pub running: Option<bool>,
     /// Whether any supervisor of this user runs, however it was started.
     pub supervised: bool,
-    /// Why the service manager cannot be asked from here; `null`: it can be.
+    /// Why the service manager cannot be queried from here; `null` if it can be.
     pub unreachable: Option<String>,
-    /// What is in the way of the service's file; `null`: nothing.
+    /// Problem that blocks the service file; `null` if there is none.
     pub problem: Option<String>,
 }
 

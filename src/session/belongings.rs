@@ -73,7 +73,7 @@ pub struct Belonging {
     pub path: String,
 }
 
-/// Something of a session that is not copied.
+/// A file of a session that is not copied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SkippedFile"))]
 pub struct Skipped {

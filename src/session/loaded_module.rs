@@ -1,7 +1,7 @@
-//! Clients that have loaded the plugin's module, as the module reported itself when its session started.
+//! Clients that have loaded the plugin's module, as the module itself reported when its session started.
 //!
-//! Nothing outside a client shows which modules it has loaded. A record names the process and its start time, so one that a client left
-//! behind proves nothing.
+//! Nothing outside a client shows which modules it has loaded. A record contains the process id and the start
+//! time, so a record that an ended client left behind proves nothing about a later one.
 
 use crate::clock::Clock;
 use crate::error::Result;
@@ -12,10 +12,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Directories of sessions that are searched.
+/// Maximum number of session directories that are searched.
 const MOST_SESSIONS: usize = 20_000;
 
-/// The client that loaded the module.
+/// Record of a client that loaded the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LoadedModule {
@@ -31,9 +31,11 @@ impl Stored for LoadedModule {
     const VERSION: u32 = 1;
 }
 
-/// Records that the client of a session has loaded the module; a record that says so already stays as it is.
+/// Records that the client of a session has loaded the module. Does not rewrite a record that already names
+/// this client.
 ///
 /// # Errors
+///
 /// [`crate::error::Code::Io`].
 pub fn note_loaded(
     state: &StateDir,
@@ -51,7 +53,8 @@ pub fn note_loaded(
     save_unsynced(&path, &LoadedModule { version, pid, start, at: clock.now() })
 }
 
-/// Process ids and start tokens of all clients that loaded it. A client keeps it when it changes to another session.
+/// Returns the process ids and start tokens of all clients that loaded the module. A client keeps the module
+/// when it switches to another session.
 #[must_use]
 pub fn clients_with_module(state: &StateDir) -> BTreeSet<(u32, String)> {
     let sessions = std::fs::read_dir(state.sessions()).into_iter().flatten().flatten().take(MOST_SESSIONS);

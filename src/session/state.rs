@@ -13,9 +13,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::time::Duration;
 
-/// Whether a session lives, and whether its work is done. `current`: the caller's own. `active`: a process holds it.
-/// `hung`: a process holds it, says it is busy, and shows no sign of work. `orphaned`: no process, unfinished.
-/// `completed`: no process, last turn ended.
+/// Whether a session is live, and whether its work is done. `current`: the caller's own. `active`: a process
+/// has it open. `hung`: a process has it open and reports that it is busy, but shows no sign of work.
+/// `orphaned`: no process has it open, and its work is unfinished. `completed`: no process has it open, and
+/// its last turn ended. `empty`: no process has it open, and it contains no conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SessionState"))]
@@ -270,17 +271,17 @@ fn words(time: Duration) -> String {
     }
 }
 
-/// A session that was open when its client or the machine died, and was not opened again since.
+/// A session that was open when its client or the machine died, and that has not been opened since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OpenAtCrash {
-    /// `machine`: before the present boot. `client`: the process alone died.
+    /// `machine`: the machine, which has been restarted since. `client`: only the client process.
     pub died: Died,
     /// Time of its last sign of life.
     #[serde(serialize_with = "super::stop::time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// Facts that this rests on.
+    /// Facts that support this conclusion.
     pub evidence: Vec<Evidence>,
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
-/// Why a session stopped, or what it is doing when it did not. Read from the transcript's tail, never from an exit
-/// code.
+/// Why a session stopped, or what it is doing if it did not stop. Derived from the end of the transcript,
+/// never from an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -278,7 +278,7 @@ pub enum Source {
     Clock,
 }
 
-/// One fact a verdict rests on: where it was read and what it says.
+/// A fact that supports a verdict, with its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Evidence {
@@ -314,30 +314,31 @@ pub enum ResetSource {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Stop {
-    /// What stopped it, or what it is doing.
+    /// Why the session stopped, or what it is doing.
     pub kind: StopKind,
-    /// Time of the record that tells the stop.
+    /// Time of the record that shows the stop.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// When the limit ends; only for limits.
+    /// Time when the limit resets; only for limits.
     #[serde(serialize_with = "time_or_null")]
     pub resets_at: Option<DateTime<Utc>>,
-    /// `exact`: epoch seconds from the client's own record. `guess`: read from its text.
+    /// `exact`: epoch seconds from the client's own record. `guess`: parsed from its text.
     pub resets_at_source: Option<ResetSource>,
     /// The client's own message, without control characters.
     #[cfg_attr(test, ts(as = "Option<String>"))]
     pub message: Option<ClientMessage>,
-    /// Id of the transcript record that tells it.
+    /// Id of the transcript record that shows the stop.
     #[serde(default)]
     pub record: Option<String>,
-    /// The client made the model wrap up near this limit: the turn ended well, the work did not. Missing otherwise.
+    /// Whether the client made the model wrap up near this limit: the turn ended normally, but the work is
+    /// unfinished. Absent if `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wrapped_up: bool,
     /// Whether the last prompt has no answer at all, so that work may be lost although the user appears to
     /// have ended it.
     #[serde(skip)]
     pub unanswered: bool,
-    /// What `kind` rests on.
+    /// Evidence for the value of `kind`.
     #[cfg_attr(test, ts(as = "Vec<Evidence>"))]
     pub evidence: EvidenceList,
 }

@@ -84,7 +84,7 @@ pub fn all(state: &StateDir) -> Result<Vec<Value>> {
     Ok(entries)
 }
 
-/// A line of the journal that does not fit the one before it.
+/// A journal line that does not match the line before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LogBreak"))]
 pub struct Break {
@@ -93,22 +93,24 @@ pub struct Break {
     pub path: PathBuf,
     /// Line number in the file, starting at 1.
     pub line: usize,
-    /// What is wrong, in one sentence.
+    /// Description of the break, in one sentence.
     pub why: String,
 }
 
-/// How the chain of the journal holds: each line names the SHA-256 of the one before it.
+/// Result of checking the chain of the journal, in which each line contains the SHA-256 of the line before
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LogChain"))]
 pub struct JournalChain {
-    /// Nothing was changed, taken out or put in.
+    /// Whether the chain has no break, so that no line within it was changed, removed or inserted.
     pub sound: bool,
     /// Number of lines in the journal.
     pub lines: usize,
     /// Number of lines with a `prev`.
     pub chained: usize,
-    /// Those that do not: of earlier versions at the beginning; later ones are breaks.
+    /// Number of lines without a `prev`. At the beginning they are from earlier versions; later ones are
+    /// breaks.
     pub unchained: usize,
     /// Lines at which the chain of hashes is broken.
     pub breaks: Vec<Break>,

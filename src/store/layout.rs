@@ -88,7 +88,7 @@ impl StateDir {
         self.sessions().join(session).join("given.json")
     }
 
-    /// The client that loaded the plugin's module for a session.
+    /// Record of the client that loaded the plugin's module for a session.
     #[must_use]
     pub fn loaded_module(&self, session: &str) -> PathBuf {
         self.sessions().join(session).join("module.json")
@@ -294,13 +294,13 @@ impl StateDir {
         self.root.join("start")
     }
 
-    /// Directory of the package that wrote the hooks last, for noticing that it was upgraded.
+    /// Directory of the package that last wrote the hooks, to detect an upgrade.
     #[must_use]
     pub fn package(&self) -> PathBuf {
         self.root.join("package")
     }
 
-    /// The version of an upgraded package that a user was told of.
+    /// Version of an upgraded package that the user was last notified about.
     #[must_use]
     pub fn upgrade_told(&self) -> PathBuf {
         self.root.join("upgrade-told")

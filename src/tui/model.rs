@@ -69,12 +69,12 @@ impl DashboardAction {
     }
 }
 
-/// What a dashboard shows first.
+/// Initial view of a dashboard.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct DashboardView {
-    /// `project`: sessions of one project. `all`: of every project (default).
+    /// `project`: sessions of one project. `all`: sessions of every project (default).
     pub scope: DashboardScope,
     /// Fuzzy filter over name, project and newest prompt.
     pub filter: String,
@@ -128,19 +128,19 @@ pub enum DashboardPurpose {
     Rescue,
 }
 
-/// How `dashboard` is opened.
+/// Options of `dashboard`: what it shows and what it allows.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct DashboardOptions {
-    /// Directory of the project for the scope `project` (default: the working directory).
+    /// Project directory for the scope `project` (default: the working directory).
     pub project: Option<PathBuf>,
-    /// What it shows first, such as the view of an earlier outcome.
+    /// Initial view, such as the view in an earlier outcome.
     pub view: DashboardView,
-    /// The verb that a session is chosen for. Enter chooses, and no other action is possible.
+    /// Command that a session is picked for. Enter picks the session, and no other action is possible.
     pub picker: Option<PickerVerb>,
-    /// `act` (default). `watch`: no key changes anything; only `show` and `handoff` end it besides `quit` and
-    /// `interrupt`. `rescue`: open sessions come first.
+    /// `act` (default). `watch`: no key changes anything, and besides `quit` and `interrupt` only `show` and
+    /// `handoff` end the dashboard. `rescue`: open sessions come first.
     pub purpose: DashboardPurpose,
     /// Seconds between checks for changes (default: 2).
     pub every: Option<f64>,
@@ -148,16 +148,17 @@ pub struct DashboardOptions {
     pub colour: bool,
 }
 
-/// What the user chose in a `dashboard`. Nothing of it has been done yet.
+/// What the user chose in a `dashboard`. The choice has not been carried out yet.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DashboardOutcome {
-    /// `pick`: the session for the verb of a picker. `interrupt`: Ctrl-C.
+    /// `pick`: a session was picked for the command in `picker`. `interrupt`: the user pressed Ctrl-C.
     pub action: DashboardAction,
-    /// Names the session for the verb: its id, or the path of a conflict copy; `null` for `quit` and `interrupt`.
+    /// Session that the action applies to: its id, or the path of a conflict copy; `null` for `quit` and
+    /// `interrupt`.
     pub session: Option<String>,
-    /// Opens the dashboard again as it was left.
+    /// View with which the dashboard reopens as it was left.
     pub view: DashboardView,
 }
 
@@ -405,7 +406,7 @@ pub struct Dashboard {
     pub entries: Vec<ListEntry>,
     pub hits: Option<DashboardHits>,
     pub accounts: Vec<Account>,
-    /// Whether recovery is on; `None` until the first page.
+    /// Recovery setup; `None` until the first page is loaded.
     pub recovery: Option<RecoveryOverview>,
     pub problems: Vec<Problem>,
     /// Directory of the project scope.

@@ -218,7 +218,7 @@ fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
     let room = usize::from(area.width).saturating_sub(left.width() + 2);
     let recovery = dashboard.recovery.as_ref().map(recovery_words);
     let mut rest = area;
-    // A recovery that does not run as usual comes before the quota where only one of them fits.
+    // If only one of them fits, an unusual recovery state takes precedence over the quota.
     if recovery.as_ref().is_none_or(|(words, usual)| *usual || words.width() + 2 + right.width() <= room) {
         rest = put_right(buffer, rest, &right, Palette::dim());
     }
@@ -233,7 +233,8 @@ fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
     put(buffer, rest, &left, Style::new().add_modifier(Modifier::BOLD));
 }
 
-/// What `status` prints first, in the words that fit into a header; whether that is the usual state.
+/// Returns the recovery state that `status` prints first, in words short enough for the header, and whether
+/// it is the usual state.
 fn recovery_words(recovery: &RecoveryOverview) -> (String, bool) {
     match (recovery.setup, recovery.paused_all, recovery.paused) {
         (RecoverySetup::NotSetUp, ..) => ("recovery not set up".to_owned(), false),

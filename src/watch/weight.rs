@@ -23,19 +23,19 @@ pub enum Advice {
     Bloated,
 }
 
-/// Tokens of the last real turn.
+/// Context size at the last real turn.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ContextSize {
-    /// Tokens that were read.
+    /// Number of tokens that were read.
     pub tokens: u64,
-    /// Tokens the model's window holds.
+    /// Size of the model's context window, in tokens.
     pub window: Option<u64>,
-    /// Share of the window, 0 to 100 (more when the window is smaller than what was read).
+    /// Used share of the window in percent, 0 to 100; more if the window is smaller than what was read.
     pub percent: Option<f64>,
-    /// `healthy`: go on. `large`: compact it soon. `bloated`: begin a fresh session from the note.
+    /// `healthy`: continue. `large`: compact it soon. `bloated`: start a fresh session from the note.
     pub advice: Option<Advice>,
-    /// What to do about it, in one sentence; `null` when nothing is to be done.
+    /// Advice for the user, in one sentence; `null` if nothing needs to be done.
     pub next: Option<String>,
 }
 

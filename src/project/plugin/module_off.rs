@@ -1,4 +1,4 @@
-//! What keeps Claude Code from loading the plugin's module, and whether a user is offered the plugin.
+//! What keeps Claude Code from loading the plugin's module, and whether to offer the plugin to the user.
 
 use super::is_on;
 use crate::claude::home::ClaudeHome;
@@ -12,24 +12,25 @@ use crate::store::StateDir;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// The plugin in Claude Code that applies an organisation's policy to the mods of users.
+/// Plugin in Claude Code that applies an organisation's policy to the mods of users.
 const POLICY_PLUGIN: &str = "cc-plugin-sec-default@builtin";
 
-/// What keeps Claude Code from loading the plugin's module.
+/// Reason why Claude Code does not load the plugin's module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModuleOff {
-    /// Before 2.1.286.
+    /// The client is older than 2.1.286.
     Version(ClientVersion),
-    /// `disableAllHooks` in this file.
+    /// `disableAllHooks` is set in this file.
     HooksDisabled(PathBuf),
-    /// `allowManagedHooksOnly` in this file of the organisation.
+    /// `allowManagedHooksOnly` is set in this file of the organisation.
     OrganisationHooks(PathBuf),
-    /// `allowManagedModsOnly` in this file of the organisation. The hooks run.
+    /// `allowManagedModsOnly` is set in this file of the organisation. Hooks still run.
     OrganisationMods(PathBuf),
 }
 
 impl ModuleOff {
-    /// For a client of this version under these settings; `None` where nothing keeps it out.
+    /// Returns what keeps a client of this version from loading the module under these settings; `None` if
+    /// nothing does.
     #[must_use]
     pub fn of(settings: &Settings, version: Option<ClientVersion>) -> Option<Self> {
         if let Some(file) = settings.managed("allowManagedHooksOnly") {
@@ -44,7 +45,7 @@ impl ModuleOff {
         version.filter(|version| !version.loads_modules()).map(Self::Version)
     }
 
-    /// The file that decides it.
+    /// Returns the settings file responsible; `None` if the version is the reason.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -81,7 +82,7 @@ impl ModuleOff {
         }
     }
 
-    /// The hooks of settings and plugin do not run either.
+    /// Returns whether the hooks of settings and plugin do not run either.
     #[must_use]
     pub const fn stops_hooks(&self) -> bool {
         match self {
@@ -91,7 +92,7 @@ impl ModuleOff {
     }
 }
 
-/// `pluginConfigs` of an organisation's file, as Claude Code 2.1.332 reads it.
+/// Checks `pluginConfigs` in an organisation's file, as Claude Code 2.1.332 reads it.
 fn allows_only_managed_mods(file: &SettingsFile) -> bool {
     file.layer == Layer::Managed
         && file.value.as_ref().is_ok_and(|value| {
@@ -99,7 +100,7 @@ fn allows_only_managed_mods(file: &SettingsFile) -> bool {
         })
 }
 
-/// Whether the client that is found here would load the module, and does not have the plugin yet.
+/// Returns whether the client found on this machine would load the module and does not have the plugin yet.
 #[must_use]
 pub fn would_load_module(state: &StateDir, env: &Environment, project: Option<&Path>) -> bool {
     let Some(home) = env.claude_config_dir().map(ClaudeHome::new) else { return false };
@@ -139,7 +140,7 @@ mod tests {
         let organisation = off("2.1.332").unwrap();
         assert_eq!(organisation, ModuleOff::OrganisationMods(file.clone()));
         assert!(!organisation.stops_hooks());
-        // A user's own file is not an organisation's.
+        // The same option in the user's own file has no effect.
         write(&file, "{}").unwrap();
         write(home.join("settings.json"), &mods).unwrap();
         assert_eq!(off("2.1.332"), None);

@@ -38,7 +38,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PluginOptions {
-    /// Absolute path of the directory; `plugin` in the state directory when absent.
+    /// Absolute path of the directory to write to; `plugin` in the state directory when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<PathBuf>,
     /// Removes the plugin instead of writing it.
@@ -46,7 +46,7 @@ pub struct PluginOptions {
     pub remove: bool,
     /// Root of the running package, from which the runtime is copied.
     pub package_root: PathBuf,
-    /// The loaded addon, when it is not in the package's root.
+    /// Path of the loaded addon, if it is not in the package's root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addon: Option<PathBuf>,
     /// Same meaning as in `InitOptions`.
@@ -66,24 +66,24 @@ pub struct PluginPlan {
     /// Files, in the order in which they are processed.
     pub files: Vec<FileStep>,
     pub warnings: Vec<String>,
-    /// Commands of Claude Code that are left to a person, one word each.
+    /// Claude Code commands that the user must run, each as a list of words.
     pub next: Vec<Vec<String>>,
-    /// The options the plan was made from.
+    /// Options that the plan was made from.
     pub options: PluginOptions,
 }
 
-/// Answer of `plugin`: what changed.
+/// Result of `plugin`: what changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PluginReport {
     pub directory: PathBuf,
     /// Whether the plugin was removed.
     pub remove: bool,
-    /// `false`: everything was already as it should be.
+    /// `false` if there was nothing to change.
     pub changed: bool,
     pub files: Vec<FileStep>,
     pub warnings: Vec<String>,
-    /// Commands of Claude Code that are left to a person, one word each.
+    /// Claude Code commands that the user must run, each as a list of words.
     pub next: Vec<Vec<String>>,
 }
 
@@ -97,11 +97,12 @@ struct PluginPlanning {
     icon: PluginIcon,
 }
 
-/// The icon in Claude Code's list of plugins. It is no text, so its step has none either; the plugin works without it.
+/// The icon in Claude Code's list of plugins. It is binary, so its step contains no text. The plugin works
+/// without it.
 struct PluginIcon {
     path: PathBuf,
     bytes: Vec<u8>,
-    /// SHA-256 of the file that is there, in hex.
+    /// SHA-256 of the existing file, in hex.
     found: Option<String>,
 }
 
@@ -123,14 +124,14 @@ impl PluginIcon {
         sha256_hex(&self.bytes)
     }
 
-    /// What is there was written by us: now, or by an earlier version.
+    /// Returns whether this version or an earlier one wrote the existing file.
     fn is_ours(&self, known: &[&BTreeMap<PathBuf, String>]) -> bool {
         self.found.as_ref().is_some_and(|found| {
             *found == self.hash() || known.iter().any(|hashes| hashes.get(&self.path) == Some(found))
         })
     }
 
-    /// The step that writes it; `None` where the file is somebody else's.
+    /// Returns the step that writes the icon; `None` if the existing file is not ours.
     fn step(&self, known: &[&BTreeMap<PathBuf, String>]) -> Option<FileStep> {
         let action = match &self.found {
             None => FileAction::Create,

@@ -59,12 +59,12 @@ pub struct SupervisorContext {
     pub tend_kept: fn(World<'_>, &StateDir, &RetentionConfig, u64) -> Vec<Error>,
 }
 
-/// Which closed sessions `watch` looks after.
+/// Which closed sessions `watch` supervises.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct WatchOptions {
-    /// Only those of these projects (canonical paths); all when missing or empty.
+    /// Only sessions of these projects (canonical paths); all when absent or empty.
     pub projects: Vec<PathBuf>,
 }
 

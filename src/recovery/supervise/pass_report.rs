@@ -21,7 +21,7 @@ use std::sync::PoisonError;
 /// Poll interval while notices are being delivered.
 const TELLING: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// One session that the supervisor looks after.
+/// One session that the supervisor watches.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -47,7 +47,7 @@ pub struct WatchedSession {
     pub paused: bool,
     /// Whether a run of the session is active.
     pub running: bool,
-    /// What the last look came to, when nothing was started although it was due.
+    /// Why the last pass started nothing although the session was due.
     pub waits: Option<String>,
     /// Number of runs made for the session.
     pub runs: usize,
@@ -55,20 +55,20 @@ pub struct WatchedSession {
     pub last: Option<String>,
 }
 
-/// What a look of the supervisor came to: `cc-session-recover/watch@1`.
+/// Result of a pass of the supervisor, schema `cc-session-recover/watch@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WatchReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/watch@1'"))]
     pub schema: &'static str,
     /// Time of the pass.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// Process id of the supervisor that works.
+    /// Process id of the active supervisor.
     pub supervisor: u32,
-    /// It is this process; else this one only shows what that one does.
+    /// Whether this process is that supervisor; otherwise it only shows what the supervisor does.
     pub own: bool,
     /// Sessions that the supervisor watches.
     pub sessions: Vec<WatchedSession>,

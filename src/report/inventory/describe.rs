@@ -55,8 +55,9 @@ impl Inventory<'_> {
         })
     }
 
-    /// Like [`Self::reports`], without the programs that outlived their client. Finding those reads the environment of every process,
-    /// so a caller that drops most sessions adds them to the others with [`Self::add_left_running`].
+    /// Like [`Self::reports`], without the programs that outlived their client. Finding those programs means
+    /// reading the environment of every process, so a caller that discards most sessions adds them to the
+    /// remaining ones with [`Self::add_left_running`].
     pub fn reports_without_processes<'r>(
         &'r self,
         rows: &'r [&'r InventoryRow],
@@ -125,7 +126,7 @@ impl Inventory<'_> {
         session
     }
 
-    /// Names the programs that the client of a broken-off session started and that still run.
+    /// Adds the names of programs that the client of a broken-off session started and that still run.
     pub fn add_left_running(&self, session: &mut Session) {
         let broken_off = matches!(session.stop.kind, StopKind::Closed | StopKind::Crashed);
         if session.live.is_some() || !broken_off || session.next.action == Action::None {

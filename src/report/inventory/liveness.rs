@@ -40,7 +40,8 @@ pub(super) fn liveness<'a>(owners: &'a Owners, own: Option<&str>, found: &Found)
     }
 }
 
-/// Our hook waits below the client for days, and a supervisor that it started outlives the client. Neither is a tool of the session.
+/// Returns whether a command line is our own. Our hook waits below the client for days, and a supervisor that
+/// it started outlives the client; neither is a tool of the session.
 pub(super) fn is_ours(command_line: &[String]) -> bool {
     let native = command_line.first().is_some_and(|program| Path::new(program).ends_with(PROGRAM))
         && command_line.get(1).is_some_and(|verb| verb == SUPERVISE);

@@ -17,7 +17,7 @@ pub const TOOL_PATIENCE: Duration = Duration::from_secs(3);
 const AFTER_KILL: Duration = Duration::from_secs(3);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
-/// How a kill went. `gone`: it had ended before anything was sent.
+/// Outcome of a kill. `gone`: the process had ended before any signal was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -35,11 +35,11 @@ pub enum KillOutcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SentSignal {
-    /// Id of the process that received it.
+    /// Id of the process that received the signal.
     pub pid: u32,
     /// The signal that was sent.
     pub signal: Signal,
-    /// When it was sent.
+    /// Time when the signal was sent.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub at: DateTime<Utc>,
 }

@@ -46,44 +46,46 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// Maximum number of tool processes reported.
 const MOST_CHILDREN: usize = 50;
 
-/// One process at one time: its id, and what tells it from a later one with the same id.
+/// A process at one point in time, identified by its id and by a start time that distinguishes it from later
+/// processes with the same id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "KillTarget"))]
 pub struct Expected {
     /// Id of the process.
     pub pid: u32,
-    /// Its start time as the system counts it.
+    /// Start time of the process, in the format of the operating system.
     pub start_token: String,
-    /// The session it holds.
+    /// Id of the session that it has open.
     pub session: String,
 }
 
-/// Which client `killSession` ends, and how far it goes.
+/// Options of `killSession`: the client to end, and how.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct KillOptions {
-    /// A terminal (`pts/3`), a process id, or a session by id, at least 3 characters of it, name or title.
+    /// Terminal (`pts/3`), process id, or session: an id, an id prefix of at least 3 characters, a name or a
+    /// title.
     pub target: String,
     /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
-    /// What a person agreed to; anything else is refused.
+    /// Process that the user agreed to end; any other is refused.
     pub expected: Option<Expected>,
-    /// `false`: it is not saved first.
+    /// `false` ends the session without exporting it first. Defaults to `true`.
     pub export: bool,
-    /// The export of an earlier try: good for as long as nothing was written since.
+    /// Export of an earlier attempt; reused if nothing was written since.
     pub exported: Option<PathBuf>,
-    /// Directory to put the export into; that of the state when absent.
+    /// Directory for the export; defaults to the one in the state directory.
     pub to: Option<PathBuf>,
-    /// Directory of the session log; that of the state when absent.
+    /// Directory of the session log; defaults to the state directory.
     pub log: Option<PathBuf>,
     /// Kill the process if it does not end within 10 s.
     pub force: bool,
     /// Kill at once, because it was asked before.
     pub asked: bool,
-    /// The processes of its tools too.
+    /// Also ends the processes of its tools.
     pub tree: bool,
     /// `true` reports the plan, and sends no signal.
     pub dry_run: bool,
@@ -116,7 +118,7 @@ pub enum KillWay {
     Stop,
 }
 
-/// What became of a child process.
+/// What happened to a child process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -130,54 +132,54 @@ pub enum ChildFate {
     Left,
 }
 
-/// A process below a client. `kept`: Claude Code's own, one with a session of its own, or another user's, which is
-/// never ended.
+/// A process below a client. `kept`: a process that is never ended, because it belongs to Claude Code itself
+/// or to another user, has its own session, or is above this command.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KillChild {
     /// Id of the process.
     pub pid: u32,
-    /// Its start time as the system counts it.
+    /// Start time of the process, in the format of the operating system.
     pub start_token: String,
     /// Name of its program.
     pub command: String,
     /// Start time of the process.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
-    /// What became of it.
+    /// What happened to the process.
     pub fate: ChildFate,
 }
 
-/// Answer of `killSession`: `cc-session-recover/kill@1`.
+/// Result of `killSession`, schema `cc-session-recover/kill@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KillReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/kill@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// `true`: this is the plan, and no signal was sent.
+    /// `true` for a dry run, which sends no signal.
     pub dry_run: bool,
-    /// The process to be ended.
+    /// Process to be ended.
     pub expected: Expected,
     /// Terminal of the process.
     pub tty: Option<String>,
     /// Start time of the process.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
-    /// By a signal, or by `claude stop` for a background session.
+    /// Whether it is ended by a signal or, as a background session, by `claude stop`.
     pub way: KillWay,
-    /// The session as it was before; `null` when nothing of it is on disk.
+    /// State of the session before the kill; `null` if nothing of it is on disk.
     pub session: Option<Box<Session>>,
-    /// What may be lost, each as a sentence.
+    /// What may be lost, one sentence per item.
     pub risks: Vec<String>,
-    /// Processes that it started and that still run.
+    /// Processes that the client started and that still run.
     pub children: Vec<KillChild>,
-    /// What became of the process.
+    /// What happened to the process.
     pub outcome: KillOutcome,
     /// Signals that were sent, in order.
     pub signals: Vec<SentSignal>,
@@ -186,11 +188,11 @@ pub struct KillReport {
     /// Export of an earlier attempt that is still complete.
     #[serde(serialize_with = "lossy_or_null")]
     pub exported: Option<PathBuf>,
-    /// How it is opened again; `null` while it lives, and when nothing of it is on disk.
+    /// Commands that reopen the session; `null` while it is live, and if nothing of it is on disk.
     pub commands: Option<Commands>,
     /// Further facts about the session.
     pub notes: Vec<String>,
-    /// The session log that tells it; `null` when nothing was done, or it could not be written.
+    /// Session log that records the operation; `null` if nothing was done or the log could not be written.
     #[serde(serialize_with = "lossy_or_null")]
     pub log: Option<PathBuf>,
 }

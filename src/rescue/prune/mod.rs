@@ -34,33 +34,38 @@ use wanted::{RetainedFiles, open_or_unfinished};
 
 const SCHEMA: &str = "cc-session-recover/prune@1";
 
-/// What `prune` may delete.
+/// Options of `prune`: the rules by which copies are deleted.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PruneOptions {
-    /// Exports older than so many days; `retention.exportsDays` of the configuration when absent, else 90.
+    /// Number of days for which exports are retained; defaults to `retention.exportsDays` of the
+    /// configuration, else 90.
     pub exports_days: Option<f64>,
-    /// Snapshots older than so many days; `retention.snapshotsDays` when absent, else 14.
+    /// Number of days for which snapshots are retained; defaults to `retention.snapshotsDays`, else 14.
     pub snapshots_days: Option<f64>,
-    /// Pages older than so many days; `retention.pagesDays` when absent, else 90.
+    /// Number of days for which pages are retained; defaults to `retention.pagesDays`, else 90.
     pub pages_days: Option<f64>,
-    /// Outputs of runs older than so many days; `retention.outputsDays` when absent, else 30.
+    /// Number of days for which outputs of runs are retained; defaults to `retention.outputsDays`, else 30.
     pub outputs_days: Option<f64>,
-    /// Records of sessions in which nothing was noted for so many days; `retention.recordsDays` when absent, else 90.
+    /// Number of days for which session records are retained after their last entry; defaults to
+    /// `retention.recordsDays`, else 90.
     pub records_days: Option<f64>,
-    /// Kept sessions that Claude Code deleted, after so many days; `retention.keptDays` when absent, else 365.
+    /// Number of days for which kept sessions that Claude Code deleted are retained; defaults to
+    /// `retention.keptDays`, else 365.
     pub kept_days: Option<f64>,
-    /// Kept sessions that Claude Code deleted take at most so many bytes together; `retention.keptMaxTotal` when
-    /// absent, else 5 GB.
+    /// Maximum total size in bytes of kept sessions that Claude Code deleted; defaults to
+    /// `retention.keptMaxTotal`, else 5 GB.
     pub kept_max_total: Option<u64>,
-    /// Of every session so many exports, snapshots, pages and outputs stay in any case; 1 when absent.
+    /// Minimum number of exports, snapshots, pages and outputs retained per session and kind, whatever the
+    /// other rules; defaults to 1.
     pub keep: Option<usize>,
     /// Maximum number of each kind per session.
     pub most: Option<usize>,
-    /// All together at most so many bytes: the oldest go first. Records do not count: they are small.
+    /// Maximum total size in bytes; the oldest copies are deleted first. Records are not counted, because
+    /// they are small.
     pub max_bytes: Option<u64>,
-    /// Only these paths, of those that may go.
+    /// Deletes only these paths, and only if the rules allow it.
     pub only: Option<Vec<PathBuf>>,
     pub dry_run: bool,
 }
@@ -88,63 +93,63 @@ pub enum PruneKind {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PrunedCopy {
-    /// `export`, `snapshot`, `page`, `output` of a run, `record` (the small files in which things are noted about a
-    /// session), `leftover` of one that was never finished, or `kept`: the kept files of a session that Claude Code
-    /// deleted.
+    /// `export`, `snapshot`, `page`, `output` of a run, `record` (small state files about a session),
+    /// `leftover` of an operation that never finished, or `kept` (the kept files of a session that Claude
+    /// Code deleted).
     pub kind: PruneKind,
     /// Id of the session that it belongs to.
     pub session: String,
-    /// Its path; of a record its directory.
+    /// Path of the copy; for a record, its directory.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// When it was made; of a record, when something was noted in it last.
+    /// Time when the copy was made; for a record, when something was last recorded in it.
     #[serde(serialize_with = "time_or_null")]
     pub made_at: Option<DateTime<Utc>>,
-    /// Size of it in bytes.
+    /// Size of the copy, in bytes.
     pub bytes: u64,
-    /// Rule that it is deleted by.
+    /// Rule by which the copy is deleted.
     pub why: String,
 }
 
-/// Answer of `prune`: `cc-session-recover/prune@1`.
+/// Result of `prune`, schema `cc-session-recover/prune@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PruneReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/prune@1'"))]
     pub schema: &'static str,
-    /// Time of the report.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// `true`: this is the plan, and nothing was deleted.
+    /// `true` for a dry run, which deletes nothing.
     pub dry_run: bool,
     /// Rules that were applied.
     pub rules: PruneRules,
-    /// What was deleted; with `dryRun` what would be.
+    /// Copies that were deleted, or with `dryRun` would be.
     pub removed: Vec<PrunedCopy>,
-    /// Bytes of everything that was removed.
+    /// Total size of the deleted copies, in bytes.
     pub removed_bytes: u64,
-    /// What stays: exports, snapshots, pages, outputs and records.
+    /// Number of exports, snapshots, pages, outputs, records and kept sessions that remain.
     pub kept: usize,
-    /// Bytes of what is kept.
+    /// Total size of what remains, in bytes.
     pub kept_bytes: u64,
-    /// What was compressed before the rules were applied: files of sessions that Claude Code deleted, with their
-    /// bytes before and after.
+    /// Files of sessions that Claude Code deleted, compressed before the rules were applied, with their size
+    /// before and after.
     pub packed: PackedBytes,
-    /// What could not be looked at or deleted.
+    /// Files that could not be checked or deleted, and why.
     pub problems: Vec<Problem>,
 }
 
-/// Kept files that were packed.
+/// Number and size of the kept files that were compressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PackedBytes {
-    /// Number of files that were packed.
+    /// Number of files that were compressed.
     pub files: usize,
-    /// Bytes of them on the disk before.
+    /// Size on disk before the compression, in bytes.
     pub before: u64,
-    /// Bytes of them on the disk now.
+    /// Size on disk after the compression, in bytes.
     pub after: u64,
 }
 
@@ -234,7 +239,7 @@ pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig
     let clock = world.clock;
     let mut packed = pack(state, clock, most);
     let Ok(rules) = rules(retention, &PruneOptions::default()) else { return packed.failures };
-    // An open session may have lost its transcript: the copy is all there is.
+    // An open session may have lost its transcript, so the kept copy may be the only one.
     let wanted = match ReportContext::read(world, None) {
         Ok(context) => open_or_unfinished(&Inventory::open(&context)),
         Err(error) => {

@@ -14,30 +14,31 @@ const KEEP: usize = 1;
 /// A session may have started without a transcript yet, so its record is retained for this long.
 const FRESH: TimeDelta = TimeDelta::days(1);
 
-/// The rules by which copies go.
+/// Rules that determine which copies are deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PruneRules {
-    /// Days for which exports are retained.
+    /// Number of days for which exports are retained.
     pub exports_days: f64,
-    /// Days for which snapshots are retained.
+    /// Number of days for which snapshots are retained.
     pub snapshots_days: f64,
-    /// Days for which pages are retained.
+    /// Number of days for which pages are retained.
     pub pages_days: f64,
-    /// Days for which outputs of runs are retained.
+    /// Number of days for which outputs of runs are retained.
     pub outputs_days: f64,
-    /// Days for which session records are retained.
+    /// Number of days for which session records are retained.
     pub records_days: f64,
     /// Retention in days for kept sessions that Claude Code deleted.
     pub kept_days: f64,
     /// Maximum total size in bytes of kept sessions that Claude Code deleted.
     pub kept_max_total: u64,
-    /// Of every session so many exports, snapshots, pages and outputs stay in any case.
+    /// Minimum number of exports, snapshots, pages and outputs retained per session and kind, whatever the
+    /// other rules.
     pub keep: usize,
-    /// Of every session at most so many of each; `null` for any number.
+    /// Maximum number of each kind retained per session; `null` for no limit.
     pub most: Option<usize>,
-    /// All together at most so many bytes; `null` for any.
+    /// Maximum total size in bytes; `null` for no limit.
     pub max_bytes: Option<u64>,
 }
 

@@ -395,7 +395,7 @@ impl<W: Write> Html<W> {
         );
     }
 
-    /// `grammar`: the language of the file that a change is in.
+    /// Writes a part of a tool call. `grammar` is the language of the file that the call changes.
     fn part(&mut self, part: &ToolPart, grammar: Option<&Grammar>) {
         match part {
             ToolPart::Code { title, language, text } => {
@@ -621,7 +621,7 @@ impl<W: Write> Page for Html<W> {
     }
 }
 
-/// Appends a visible text, in the colours of its language where that is known.
+/// Appends the escaped text, highlighted if its language is known.
 fn write_code(grammar: Option<&Grammar>, text: &str, to: &mut String) {
     match grammar {
         Some(grammar) => grammar.colour(text, to),

@@ -50,7 +50,8 @@ struct Prose<'t> {
     head: bool,
     /// Targets of the open links.
     addresses: Vec<String>,
-    /// The block of code that is open, and its text so far: a string in it may have several lines.
+    /// Language and text of the open code block. The text is collected before it is highlighted, because a
+    /// string can span several lines.
     code: Option<(&'static Grammar, String)>,
 }
 

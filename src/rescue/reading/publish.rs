@@ -44,7 +44,7 @@ const BLOCK: usize = 256 * 1024;
 /// Largest description of a subagent that is read, in bytes.
 const META: u64 = 256 * 1024;
 
-/// What a page for people is written in.
+/// Format of a readable page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "PageFormat"))]
@@ -81,29 +81,29 @@ pub struct ReadingOptions {
     pub dry_run: bool,
 }
 
-/// Which sessions `writePages` writes as pages, and where to.
+/// Options of `writePages`: the sessions to write as pages, and the target.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ReadingOptions", optional_fields))]
 pub struct ReadingFields {
     session: Option<String>,
-    /// The session that was active last, in `project` when it is given.
+    /// Selects the most recently active session, within `project` if given.
     latest: bool,
     project: Option<PathBuf>,
-    /// Every session that a process holds.
+    /// Selects every session that a process has open.
     active: bool,
-    /// Every session, whatever its state.
+    /// Selects every session, whatever its state.
     all: bool,
-    /// What pages are written in; `html` when absent.
+    /// Format of the pages; defaults to `html`.
     format: Format,
-    /// A file, or a directory to put pages into; `pages` of the state directory when absent.
+    /// Target file, or directory for the pages; defaults to `pages` in the state directory.
     to: Option<PathBuf>,
-    /// `to` is a directory also when it is not there yet.
+    /// Treats `to` as a directory even if it does not exist yet.
     to_directory: bool,
-    /// A file that is there already is replaced.
+    /// Replaces a file that already exists.
     force: bool,
-    /// Secrets that are recognised are replaced by the name of their kind, and pictures are left out.
+    /// Replaces recognized secrets with the name of their kind, and leaves out pictures.
     redact: bool,
     dry_run: bool,
 }
@@ -128,7 +128,7 @@ impl From<ReadingFields> for ReadingOptions {
     }
 }
 
-/// A session that became a page; with `dryRun` one that would.
+/// A session that was written as a page, or with `dryRun` would be.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -137,21 +137,21 @@ pub struct PublishedPage {
     pub session: String,
     /// Name, title or newest prompt, on one line; not redacted.
     pub title: Option<String>,
-    /// State of the session at that time.
+    /// State of the session when the page was written.
     pub state: State,
-    /// Path of its transcript.
+    /// Path of the session's transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
     /// Number of bytes read from the transcript.
     pub transcript_bytes: u64,
-    /// The page. With `dryRun` the time in its name is left open.
+    /// Path of the page. With `dryRun`, the time in its name is left open.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// An existing page was replaced.
     pub replaced: bool,
-    /// Size of the page; `null` before it is written.
+    /// Size of the page in bytes; `null` before it is written.
     pub bytes: Option<u64>,
-    /// What is on it; `null` before it is written.
+    /// Contents of the page; `null` before it is written.
     pub shown: Option<OnPage>,
     /// Id of the process that has the session open.
     pub live_pid: Option<u32>,
@@ -167,11 +167,11 @@ pub struct OnPage {
     pub calls: u64,
     /// Limits and errors that interrupted a turn.
     pub stops: u64,
-    /// Subagents with a transcript of their own.
+    /// Number of subagents with a transcript of their own.
     pub subagents: u64,
-    /// Lines of transcripts that could not be read; the page says which.
+    /// Number of transcript lines that could not be read; the page shows which.
     pub damaged_lines: u64,
-    /// Texts that are cut; the page says where.
+    /// Number of texts that were shortened; the page shows where.
     pub cut_texts: u64,
     /// Bytes of text that are not shown.
     pub left_bytes: u64,
@@ -194,18 +194,18 @@ impl OnPage {
     }
 }
 
-/// Answer of `writePages`: `cc-session-recover/reading@1`.
+/// Result of `writePages`, schema `cc-session-recover/reading@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReadingReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/reading@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// `true`: this is the plan, and nothing was written.
+    /// `true` for a dry run, which writes nothing.
     pub dry_run: bool,
     /// Format of the pages.
     pub format: Format,
@@ -216,8 +216,8 @@ pub struct ReadingReport {
     pub redacted: bool,
     /// Pages that were written.
     pub pages: Vec<PublishedPage>,
-    /// List of the pages, for a browser. Written for HTML pages of `active` or `all` into a directory that `to`
-    /// names, else `null`.
+    /// Index of the pages, for a browser. Written for HTML pages of `active` or `all` into the directory
+    /// given by `to`; otherwise `null`.
     #[serde(serialize_with = "crate::fs::lossy_or_null")]
     pub index: Option<PathBuf>,
     /// Sessions that failed, each with its error.

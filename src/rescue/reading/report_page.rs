@@ -33,34 +33,35 @@ const LEAST: f64 = 3.0;
 /// Number of times on the axis.
 const TICKS: i32 = 4;
 
-/// What `writeReportPage` reports, and where it writes it.
+/// Options of `writeReportPage`: what to report, and the target file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ReportPageOptions {
-    /// Directory of the project; the working directory when absent.
+    /// Project directory; defaults to the working directory.
     pub project: Option<PathBuf>,
-    /// Every project on this machine instead of one.
+    /// Covers every project on this machine instead of one.
     #[serde(default)]
     pub all: bool,
-    /// RFC 3339, a date, or a length of time before now (`90m`, `36h`, `2d`, `1w`); 24 hours when absent.
+    /// Start of the report: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); defaults
+    /// to 24 hours.
     pub since: Option<String>,
-    /// Path of the file.
+    /// Path of the page to write.
     pub to: PathBuf,
     /// Replaces a file that exists already.
     #[serde(default)]
     pub force: bool,
 }
 
-/// Answer of `writeReportPage`: `cc-session-recover/timeline@1`.
+/// Result of `writeReportPage`, schema `cc-session-recover/timeline@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReportPage {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/timeline@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
     /// Path of the page.

@@ -1,27 +1,27 @@
-//! Colours of code in pages: keywords, strings, numbers and comments of the commonest languages.
+//! Highlighting of code in pages: keywords, strings, numbers and comments of the most common languages.
 //!
-//! A scanner of words and not a parser, so that it never fails and reads each byte once. Highlighters of whole grammars (syntect,
-//! tree-sitter) would add more to the package than everything else in it that writes pages.
+//! This is a word scanner rather than a parser, so it accepts any text. Highlighters with full grammars
+//! (syntect, tree-sitter) would add more to the package than all other code that writes pages.
 
 use super::prose::escape_visible;
 
-/// What tells keywords, strings and comments of a language apart.
+/// Keywords, string delimiters and comment markers of a language.
 pub struct Grammar {
-    /// Names after a fence, and endings of files.
+    /// Language names in code fences, and file extensions.
     names: &'static [&'static str],
     keywords: &'static [&'static str],
-    /// What begins a comment up to the end of the line.
+    /// Markers that start a comment up to the end of the line.
     comments: &'static [&'static str],
     block: Option<(&'static str, &'static str)>,
-    /// What begins and ends a string.
+    /// Kinds of string literals in the language.
     quotes: &'static [Quote],
     any_case: bool,
 }
 
-/// How strings of one kind are written.
+/// Syntax of one kind of string literal.
 struct Quote {
     mark: &'static str,
-    /// It may go on in the next line.
+    /// Whether the string can span several lines.
     lines: bool,
     escapes: bool,
 }
@@ -137,7 +137,7 @@ const GRAMMARS: &[Grammar] = &[
         ],
         comments: &["//"],
         block: Some(("/*", "*/")),
-        // No single quotes: most of them are lifetimes.
+        // Single quotes are not included, because most of them are lifetimes.
         quotes: &[Quote { mark: "\"", lines: true, escapes: true }],
         any_case: false,
     },
@@ -371,14 +371,14 @@ const GRAMMARS: &[Grammar] = &[
 ];
 
 impl Grammar {
-    /// The language of a name after a fence, such as `ts` or `python title="a.py"`.
+    /// Returns the grammar for the language named after a code fence, such as `ts` or `python title="a.py"`.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         let word = name.split([' ', ',', '{', '\t']).next()?.trim_start_matches('.').to_ascii_lowercase();
         GRAMMARS.iter().find(|grammar| grammar.names.contains(&word.as_str()))
     }
 
-    /// The language of a file, by its ending.
+    /// Returns the grammar for a file, by its extension.
     #[must_use]
     pub fn of_file(path: &str) -> Option<&'static Self> {
         Self::named(path.rsplit(['/', '\\']).next()?.rsplit_once('.')?.1)
@@ -391,7 +391,7 @@ impl Grammar {
         self.keywords.binary_search(&word).is_ok()
     }
 
-    /// Appends a visible text as HTML, each part of it in an element of its kind.
+    /// Appends the text as HTML, with a `span` around each keyword, string, number and comment.
     pub fn colour(&self, text: &str, to: &mut String) {
         let mut at = 0;
         let mut plain = 0;
@@ -426,7 +426,7 @@ impl Grammar {
         let line_end = || memchr::memchr(b'\n', rest.as_bytes()).map_or(text.len(), |end| at + end);
         let before = text[..at].bytes().next_back();
         for mark in self.comments {
-            // `#` within a word of a shell, and `//` in an address, begin no comment.
+            // `#` inside a shell word and `//` in a URL do not start a comment.
             let apart =
                 before.is_none_or(|byte| byte.is_ascii_whitespace() || (*mark != "#" && byte != b':'));
             if apart && rest.starts_with(mark) {
@@ -464,13 +464,14 @@ impl Grammar {
     }
 }
 
-/// Letters beyond ASCII belong to words, so that no word is cut within one.
+/// Treats every non-ASCII byte as part of a word, so that no multi-byte character is split.
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
 }
 
 impl Quote {
-    /// Behind the end of a string; `None` where it does not end as it has to, as an apostrophe does not.
+    /// Returns the offset after the end of the string. `None` if the string is not terminated, as with an
+    /// apostrophe.
     fn end(&self, text: &str, from: usize) -> Option<usize> {
         let bytes = text.as_bytes();
         let mut at = from;

@@ -89,7 +89,7 @@ pub enum DamageClass {
     OtherSession,
 }
 
-/// Something that was found in a transcript.
+/// Damage that was found in a transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -100,13 +100,13 @@ pub struct Finding {
     pub line: u64,
     /// Offset of the line in bytes.
     pub offset: u64,
-    /// What is wrong, in one sentence.
+    /// Description of the damage, in one sentence.
     pub what: String,
     /// What the client does with the damage.
     pub client: &'static str,
-    /// What is done about it; `null`: it is left as it is.
+    /// What the repair does about it; `null` if the damage is left as it is.
     pub mend: Option<String>,
-    /// What cannot be had back, or is no longer sent; `null`: nothing.
+    /// What cannot be recovered, or is no longer sent; `null` if nothing is lost.
     pub lost: Option<String>,
 }
 
@@ -196,22 +196,22 @@ pub struct EndRecord {
     pub session: Option<String>,
 }
 
-/// A branch of a conversation, from the record at which it parts from another one to its end.
+/// A branch of a conversation, from the record at which it diverges from another branch to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ConversationBranch"))]
 pub struct FoundBranch {
     /// Id of its last record, as `--branch` takes it.
     pub id: String,
-    /// Line of the record from which it and another branch grow.
+    /// Line of the record from which this branch and another one diverge.
     pub fork_line: u64,
     /// Line of the branch's first record.
     pub first_line: u64,
-    /// Number of prompts in it.
+    /// Number of prompts in the branch.
     pub turns: u64,
     /// Total size of its lines, in bytes.
     pub bytes: u64,
-    /// The end of what was said last in it; `null`: no text.
+    /// End of the last text in the branch; `null` if there is no text.
     pub last_words: Option<String>,
     /// The client sends this branch.
     pub sent: bool,
@@ -224,15 +224,15 @@ pub struct FoundBranch {
 pub struct OtherSession {
     /// Id of the session.
     pub session: String,
-    /// Its records in the file.
+    /// Number of its records in the file.
     pub records: u64,
     /// Number of prompts in these records.
     pub turns: u64,
-    /// Line of the first of them.
+    /// Line of the first of these records.
     pub first_line: u64,
-    /// Line of the last of them.
+    /// Line of the last of these records.
     pub last_line: u64,
-    /// Its own transcript; `null`: none was found.
+    /// Path of its own transcript; `null` if none was found.
     pub transcript: Option<String>,
     /// Offset of the line of its first record, in bytes.
     #[serde(skip)]

@@ -50,14 +50,14 @@ const ENDING: &str = "-repair";
 const NAME_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
 const BLOCK: usize = 256 * 1024;
 
-/// Which session `repair` looks at, and what it does.
+/// Options of `repair`: the session, and what to do with it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RepairOptions {
     /// Session id, id prefix, name, title or transcript path.
     pub session: Option<String>,
-    /// The session that was active last, in `project` when it is given.
+    /// Selects the most recently active session, within `project` if given.
     pub latest: bool,
     /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
@@ -65,46 +65,47 @@ pub struct RepairOptions {
     pub apply: bool,
     /// Restores the transcript from before the last repair.
     pub rollback: bool,
-    /// Id of a record: the client is to send the branch that it is in.
+    /// Id of a record. The repair makes the client send the branch that contains it.
     pub branch: Option<String>,
 }
 
-/// What was found in the transcript of a subagent. Nothing is done to it: the client never sends it.
+/// Damage found in the transcript of a subagent. It is not repaired, because the client never sends that
+/// transcript.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SubagentFindings {
-    /// Path of its file.
+    /// Path of the file.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// What was found, in the order of the file.
+    /// Findings in file order.
     pub findings: Vec<Finding>,
-    /// Findings that are not in the list, because there are too many.
+    /// Number of findings beyond the limit of the list.
     pub more: u64,
 }
 
-/// Answer of `repair`: `cc-session-recover/repair@1`.
+/// Result of `repair`, schema `cc-session-recover/repair@1`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of the answer on its own")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RepairReport {
-    /// Name and version of this form.
+    /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/repair@1'"))]
     pub schema: &'static str,
-    /// When it was made.
+    /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// `true`: this is the plan, and nothing was changed.
+    /// `true` for a dry run, which changes nothing.
     pub dry_run: bool,
     /// Id of the session, a UUID.
     pub session: String,
-    /// Path of its transcript.
+    /// Path of the session's transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// Bytes of the transcript before the repair.
+    /// Size of the transcript before the repair, in bytes.
     pub bytes: u64,
-    /// Lines of the transcript before the repair.
+    /// Number of lines before the repair.
     pub lines: u64,
     /// Number of readable records before the repair.
     pub records: u64,
@@ -112,19 +113,19 @@ pub struct RepairReport {
     pub findings: Vec<Finding>,
     /// Number of findings beyond the limit of the list.
     pub more: u64,
-    /// How many findings are mended; 0: there is nothing to repair.
+    /// Number of findings that can be repaired; 0 if there is nothing to repair.
     pub mendable: u64,
-    /// Branches of the conversation, where there is more than one; the client sends one branch of each fork.
+    /// Branches of the conversation, if there is more than one. The client sends one branch of each fork.
     pub branches: Vec<FoundBranch>,
     /// Other sessions that have records in the file.
     pub others: Vec<OtherSession>,
-    /// The client is made to send the branch that was asked for.
+    /// Whether the repair makes the client send the requested branch.
     pub switches: bool,
-    /// The record that `branch` named.
+    /// Record id that was given as `branch`.
     pub branch: Option<String>,
     /// Subagents whose transcripts are damaged.
     pub subagents: Vec<SubagentFindings>,
-    /// Why it cannot be mended now; `null`: it can.
+    /// Why the transcript cannot be repaired now; `null` if it can be.
     pub held: Option<String>,
     /// It was repaired, read back and examined again.
     pub repaired: bool,

@@ -13,9 +13,9 @@ const LONGEST_MATCH: usize = 400;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SearchSpan"))]
 pub struct Span {
-    /// Offset of its first unit.
+    /// Offset of the match, in UTF-16 units.
     pub start: usize,
-    /// Number of units.
+    /// Length of the match, in UTF-16 units.
     pub length: usize,
 }
 
