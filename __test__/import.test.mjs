@@ -162,7 +162,7 @@ test('import rejects a manifest with a path outside the session even if its chec
     writeFileSync(join(forged, 'manifest.json'), JSON.stringify({ ...body, check }));
     const { status, stderr } = await place.run(['import', forged]);
     assert.equal(status, 4, `${path}: ${stderr}`);
-    assert.match(stderr, /which is no file of this session/);
+    assert.match(stderr, /which is not a file of this session/);
     assert.deepEqual(contents(place.claude), {});
     rmSync(forged, { recursive: true });
   }

@@ -94,7 +94,7 @@ test('a stop that was resumed is listed with what the run did and how it ended',
   const { stdout } = await place.run(['report']);
   assert.match(stdout, /^1 stop since .* in ~\/project\.$/m);
   assert.match(stdout, /: 12 answers, 40 tool calls \(1 denied\), 84k tokens; its process exited with 0; it continued\.$/m);
-  assert.match(stdout, /^ +It said last: Done\.$/m);
+  assert.match(stdout, /^ +Last message: Done\.$/m);
   assert.match(stdout, /^ +Files: src\/a\.rs$/m);
   assert.match(stdout, /^ +Commits: 1f2e3d4 Add a$/m);
 });
@@ -216,7 +216,7 @@ test('report --format html writes stops, waits, runs and who continued as a time
   for (const words of ['continued in its window: it stopped again', 'resumed unattended: it continued', '1 changed file, 1 commit', '<strong>continued</strong>: a turn after the resume &lt;ended&gt; well']) assert.ok(text.includes(words), words);
   assert.doesNotMatch(text, /<the>|style="|https?:/);
   const again = await place.run(['report', '--format', 'html', '--to', to]);
-  assert.deepEqual([again.status, /is there already/.test(again.stderr)], [4, true]);
+  assert.deepEqual([again.status, /exists already/.test(again.stderr)], [4, true]);
   assert.equal((await place.run(['report', '--format', 'html', '--to', to, '--force'])).status, 0);
   for (const argv of [['--format', 'html'], ['--to', to], ['--open']]) assert.equal((await place.run(['report', ...argv])).status, 2, argv.join(' '));
 });

@@ -154,7 +154,7 @@ suite('rescue', { skip }, () => {
     const { id } = wholeSession(place);
     const client = await playClient(place, id, { deaf: true });
     const menu = await opened(t, place, ['rescue', '--flat'], [80, 24]);
-    const list = await menu.shows(/Which session\? 1 to 1, l for look again, q for quit:/);
+    const list = await menu.shows(/Which session\? 1 to 1, l for refresh, q for quit:/);
     assert.match(list, new RegExp(`^1\\. .*: session 00000001, .*process ${client.pid}, `, 'm'));
     assert.doesNotMatch(list, /[╭│╰◆●○]/);
     await menu.press('x', 'Enter');
@@ -166,7 +166,7 @@ suite('rescue', { skip }, () => {
     await menu.press('y', 'Enter');
     await menu.shows(/By force\?|End it by force\?/);
     await menu.press('y', 'Enter');
-    await menu.shows(/by force; its session is closed|l for look again/);
+    await menu.shows(/by force; its session is closed|l for refresh/);
     assert.deepEqual(await client.gone, { code: null, signal: 'SIGKILL' });
     assert.equal(finished(join(place.state, 'exports')).length, 1, 'what was saved for the first try holds');
     await menu.press('q', 'Enter');

@@ -363,7 +363,7 @@ suite('closed sessions', { concurrency: 2 }, () => {
     const env = clientEnvironment(stage.home, stage.api, { env: { CC_RECOVER_CLAUDE: stage.client } });
     const { code, stdout, stderr } = await runProgram(process.execPath, [CLI, 'resume', id, '--now'], { cwd: stage.home.project, env });
     assert.equal(code, 0, `${stdout}${stderr}\n${stage.story()}`);
-    assert.match(stdout, new RegExp(`${id} went on`));
+    assert.match(stdout, new RegExp(`${id} continued: `));
     assert.match(stdout, /2 answers, 1 tool call/);
     assert.match(stdout, /said +Finished here\./);
     assert.equal(stage.home.incident(id).phase, 'recovered');
