@@ -129,7 +129,7 @@ test('init lists what it wrote and prints the next steps', async (t) => {
   const { stdout } = await world(t).run(['init']);
   assert.match(stdout, /^create +\.claude\/settings\.json/m);
   assert.match(stdout, /^create +\.claude\/cc-session-recover\/hook\.js/m);
-  for (const verb of ['drill', 'status', 'uninstall']) assert.match(stdout, new RegExp(`^cc-session-recover ${verb} `, 'm'));
+  for (const verb of ['drill', 'status', 'uninstall']) assert.match(stdout, new RegExp(`^\\S.*cc-session-recover(?:\\.js)? ${verb} `, 'm'));
   assert.match(stdout, /within seconds/);
   assert.match(stdout, /does not trust/);
 });
@@ -420,10 +420,10 @@ test('init and uninstall leave foreign or edited slash commands of the same name
   writeFileSync(join(dir, 'handoff.md'), 'mine\n');
   const first = await place.run(['init']);
   assert.equal(first.status, 0);
-  assert.match(first.stderr, /warning: .*handoff\.md is somebody's own and stays as it is/);
+  assert.match(first.stderr, /warning: .*handoff\.md is not ours and was left alone/);
   writeFileSync(join(dir, 'session-rescue.md'), `${readFileSync(join(dir, 'session-rescue.md'), 'utf8')}\nAnd be brief.\n`);
   const edited = treeOf(dir);
-  assert.match((await place.run(['init'])).stderr, /session-rescue\.md is somebody's own/);
+  assert.match((await place.run(['init'])).stderr, /session-rescue\.md is not ours/);
   const undone = await place.run(['uninstall']);
   assert.equal(undone.status, 0);
   assert.match(undone.stderr, /session-rescue\.md was edited and stays/);

@@ -193,7 +193,7 @@ for (const name of ['.claude-plugin/marketplace.json', `${NAME}/hooks/hooks.json
       if (argv.includes('--json')) assert.equal(JSON.parse(stdout).error.code, 'PATH_REFUSED');
       else assert.equal(stdout, '');
       assert.ok(stderr.includes(join(to, name)), stderr);
-      assert.match(stderr, /not written over[\s\S]*\n {2}next: /);
+      assert.match(stderr, /would be overwritten[\s\S]*\n {2}next: /);
     }
     assert.deepEqual(withoutLocks(place.root), before);
     const removed = await place.run(['plugin', '--to', to, '--remove', '--yes']);
@@ -210,7 +210,7 @@ test('plugin preserves and names an edited command on update and on removal', as
   rmSync(join(plugin, 'README.md'));
   const again = await place.run(['plugin', '--yes']);
   assert.equal(again.status, 0, again.stderr);
-  assert.match(again.stderr, /warning: .*handoff\.md is somebody's own and stays as it is/);
+  assert.match(again.stderr, /warning: .*handoff\.md is not ours and was left alone/);
   assert.ok(existsSync(join(plugin, 'README.md')));
   const gone = await place.run(['plugin', '--remove', '--yes']);
   assert.equal(gone.status, 0, gone.stderr);

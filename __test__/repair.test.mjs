@@ -39,7 +39,7 @@ test('without --apply the plan is printed and nothing is changed; with it the se
   const transcript = put(place, GLUED);
   const planned = await place.run(['repair', GLUED.session]);
   assert.equal(planned.status, 0, planned.stderr);
-  assert.match(planned.stdout, /^Would mend 1 of 1 finding in .*nothing was changed\.$/m);
+  assert.match(planned.stdout, /^Would repair 1 of 1 finding in .*nothing was changed\.$/m);
   assert.match(planned.stdout, /^line \d+, byte \d+: 2 records on one line \(glued-records\)$/m);
   assert.match(planned.stdout, /repair \S+ --apply$/m);
   assert.deepEqual(readFileSync(transcript), GLUED.bytes);
@@ -108,7 +108,7 @@ test('repair --rollback refuses a session that continued after the repair', asyn
   const grown = readFileSync(transcript);
   const { status, stderr } = await place.run(['repair', GLUED.session, '--rollback']);
   assert.equal(status, 4);
-  assert.match(stderr, /went on since it was repaired\n {2}next: `cc-session-recover restore \S+ --from \S+-repair`/);
+  assert.match(stderr, /continued after it was repaired\n {2}next: `cc-session-recover restore \S+ --from \S+-repair`/);
   assert.deepEqual(readFileSync(transcript), grown);
 });
 

@@ -105,7 +105,7 @@ test('resume --with uses the launcher in place of claude, and reports a missing 
   assert.equal(status, 7, output);
   assert.deepEqual(readFileSync(record, 'utf8').split('\n').slice(0, 3), [place.project, 'work', `--resume=${id}`]);
   const [plan] = answer(await place.run(['resume', id, '--with', './claude', '--json'], { env, cwd: join(place.root, 'bin') }).then((result) => ({ ...result, status: result.status === 4 ? 0 : result.status }))).plans;
-  assert.deepEqual([plan.action, plan.why], ['refused', './claude on PATH outside the project']);
+  assert.deepEqual([plan.action, plan.why], ['refused', 'cannot find ./claude on PATH outside the project']);
 });
 
 test('resume does not start a client that lies in the project', { skip: linux }, async (t) => {

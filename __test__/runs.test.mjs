@@ -83,7 +83,7 @@ test('a run uses the launcher and arguments that the user configured', { skip },
   assert.equal(scene.starts(id).length, 1);
   const unknown = await place.run(['resume', id, '--now', '--with', 'no-such-launcher'], { env });
   assert.equal(unknown.status, 3);
-  assert.match(unknown.stderr, /no-such-launcher on PATH outside the project/);
+  assert.match(unknown.stderr, /cannot find no-such-launcher on PATH outside the project/);
 });
 
 /** @type {[string, Record<string, unknown>, string, number, RegExp][]} */
