@@ -3090,10 +3090,12 @@ export interface RecoverError extends Error {
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
- * Answers the question on standard input of the plugin's module, which runs inside Claude Code. Returns JSON, or `null` where the
- * module has no say.
+ * Answers a request of the plugin's module, which runs inside Claude Code, as JSON. `line` names the request: `module`
+ * for the question on standard input, `module-sessions`, or `module-cancel`, `module-pause` and `module-unpause` with
+ * the id of a session. The answer is an empty object if the module must not act, and an object with `error` if the
+ * request failed.
  */
-export declare function answerPluginModule(): string | null
+export declare function answerPluginModule(line: string): string
 
 /**
  * Sets a project up as planned.
@@ -3154,11 +3156,12 @@ export declare function dashboard(options?: DashboardOptions): Promise<Dashboard
 export declare function doctor(options: DoctorOptions): Promise<DoctorReport>
 
 /**
- * Draws the status line for the payload on standard input. `project` is the directory whose launcher was started, `null` for
- * the user's own; `wrapped` is the command whose output comes first,
- * `pinned` the variables that were in force when the launcher was written.
+ * Draws the status line for the payload on standard input. `launcher` is the real path of the launcher that was started,
+ * and `scope` is its scope: `project` or `user`. The output of the command `wrapped` comes first; without it, that of the
+ * status line that Claude Code would show without ours. `pinned` contains the variables that were in force when the
+ * launcher was written.
  */
-export declare function drawStatusLine(project?: string | undefined | null, wrapped?: string | undefined | null, pinned?: Record<string, string> | undefined | null): StatusLineOutcome
+export declare function drawStatusLine(launcher: string, scope: string, wrapped?: string | undefined | null, pinned?: Record<string, string> | undefined | null): StatusLineOutcome
 
 /**
  * Saves sessions losslessly: every file of theirs, compared byte for byte, with a manifest. The originals are only read.

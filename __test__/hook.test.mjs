@@ -7,7 +7,7 @@ import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, read
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
-import { built } from './lib/native.mjs';
+import { built, hideNode } from './lib/native.mjs';
 import { endWith, hooked, idOf, inTurns, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
 
 const linux = process.platform === 'linux' ? false : 'a client is played with /proc here';
@@ -96,14 +96,21 @@ function brokenInputs(place, transcripts) {
   ];
 }
 
-test('1,000 malformed hook calls exit with 0 within 2 s, print nothing and write only to the state directory', { skip: posix, timeout: 400_000 }, async (t) => {
+/** What handles the hooks: node, and the native program where no node is found. @type {['node' | 'native', string | false][]} */
+const ARMS = [
+  ['node', posix],
+  ['native', posix || (!built && 'the native program is not built: npm run build')],
+];
+
+for (const [arm, skip] of ARMS) test(`1,000 malformed hook calls exit with 0 within 2 s, print nothing and write only to the state directory (${arm})`, { skip, timeout: 400_000 }, async (t) => {
   const place = world(t);
   const { transcripts, commandOf } = await hooked(place);
+  const path = arm === 'native' ? hideNode(place) : {};
   const inputs = brokenInputs(place, transcripts);
   const taken = join(place.root, 'taken');
   writeFileSync(taken, '');
   // No client runs: a hook whose client runs waits for the transcript.
-  const plain = (/** @type {Record<string, string | undefined>} */ more) => ({ cwd: place.project, env: hookEnv(place, { CLAUDE_PID: '4194304', ...more }) });
+  const plain = (/** @type {Record<string, string | undefined>} */ more) => ({ cwd: place.project, env: hookEnv(place, { CLAUDE_PID: '4194304', ...path, ...more }) });
   const drop = process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0;
   /** @type {[string, {cwd: string, env: Record<string, string | undefined>, as?: string[]}][]} */
   const surroundings = [
@@ -117,7 +124,8 @@ test('1,000 malformed hook calls exit with 0 within 2 s, print nothing and write
     ['a project that does not exist', plain({ CLAUDE_PROJECT_DIR: join(place.root, 'nowhere') })],
     ['a configuration that is broken', plain({ CC_RECOVER_CONFIG: taken })],
   ];
-  if (drop) surroundings.push(['a state directory of somebody else', { ...plain({}), as: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] }]);
+  // The other user may not start the program of this one.
+  if (drop && arm === 'node') surroundings.push(['a state directory of somebody else', { ...plain({}), as: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] }]);
   chmodSync(place.root, 0o755);
   const before = listing(place.home);
   const tasks = [];
@@ -414,18 +422,20 @@ test('a waiting hook wakes up a few times right after the stop, then at most onc
   assert.ok(quiet <= 30, `${quiet} times awake in 28 s`);
 });
 
-test('a hook killed at any time leaves the old or the new incident, and the next hook works', { skip: posix, timeout: 180_000 }, async (t) => {
+for (const [arm, skip] of ARMS) test(`a hook killed at any time leaves the old or the new incident, and the next hook works (${arm})`, { skip, timeout: 180_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
+  // The native program takes a fraction of the time that node needs to start.
+  const [first, step] = arm === 'native' ? [1, 0.5] : [30, 1.5];
   writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }));
   const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), error: 'authentication_failed' }));
   const command = commandOf('StopFailure');
-  const options = { cwd: place.project, env: hookEnv(place) };
+  const options = { cwd: place.project, env: hookEnv(place, arm === 'native' ? hideNode(place) : {}) };
   const path = join(place.state, 'incidents', `${SESSION}.json`);
   let generation = 0;
   for (let round = 0; round < 60; round += 1) {
     const { child, ended } = startHook(command, input, options);
-    await new Promise((resolve) => setTimeout(resolve, 30 + round * 1.5));
+    await new Promise((resolve) => setTimeout(resolve, first + round * step));
     child.kill('SIGKILL');
     await ended;
     if (existsSync(path)) {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { ROOT, world } from './lib/command.mjs';
-import { built, programOf } from './lib/native.mjs';
+import { built, emptyPath, hideNode, programOf } from './lib/native.mjs';
 import { endWith, hooked, idOf, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
 
 const skip = process.platform !== 'linux' ? 'a client is played with /proc here' : built ? false : 'the native program is not built: npm run build';
@@ -27,9 +27,9 @@ async function until(check, what, seconds = 20) {
  * A session that stopped at a limit and waits.
  *
  * @param {ReturnType<typeof world>} place
- * @param {{resetsIn?: number, before?: (program: string) => void}} [options]
+ * @param {{resetsIn?: number, before?: (program: string) => void, more?: Record<string, string>}} [options]
  */
-async function waiting(place, { resetsIn = 4, before = () => {} } = {}) {
+async function waiting(place, { resetsIn = 4, before = () => {}, more = {} } = {}) {
   const { commandOf, transcriptOf } = await hooked(place, { heartbeat: { graceSeconds: 0, stepSeconds: 0.2 }, notify: { desktop: false } });
   const program = programOf(place);
   before(program);
@@ -37,7 +37,7 @@ async function waiting(place, { resetsIn = 4, before = () => {} } = {}) {
   const client = livingClient(place, id);
   writeFileSync(transcriptOf(id), transcriptText('quota-5h-interactive', { id, cwd: place.project, resetsIn }));
   const payload = { session_id: id, hook_event_name: 'StopFailure', transcript_path: transcriptOf(id), cwd: place.project, error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" };
-  const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: id, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(client.pid) };
+  const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: id, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(client.pid), ...more };
   const hook = startHook(commandOf('StopFailure'), JSON.stringify(payload), { cwd: place.project, env });
   endWith(place, hook);
   const incident = join(place.state, 'incidents', `${id}.json`);
@@ -56,7 +56,8 @@ test('the process of the stop hook becomes the native program, with the same pro
   const place = world(t);
   const { hook, program } = await waiting(place);
   const pid = /** @type {number} */ (hook.child.pid);
-  await until(() => readlinkSync(`/proc/${pid}/exe`) === program, 'the program waits');
+  // Linux shows the new program before its arguments.
+  await until(() => readlinkSync(`/proc/${pid}/exe`) === program && wordsOf(pid).length > 0, 'the program waits');
   assert.deepEqual(wordsOf(pid), [program, 'wait', 'project', join(place.project, '.claude', 'cc-session-recover', 'hook.js')]);
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   assert.match(status, /^SigBlk:\t0+$/m);
@@ -116,9 +117,10 @@ test('init copies the program beside the addon, executable by its user alone, an
  * Ends a session that waits, so that its hook starts a supervisor, and returns the process id of the supervisor.
  *
  * @param {ReturnType<typeof world>} place
- * @param {(program: string) => void} before
+ * @param {(program: string) => void} [before]
+ * @param {Record<string, string>} [more] Variables of the hook.
  */
-async function startedByHook(place, before = () => {}) {
+async function startedByHook(place, before = () => {}, more = {}) {
   const { commandOf, transcriptOf } = await hooked(place, { notify: { desktop: false }, supervisor: { pollSeconds: 1 } });
   assert.equal((await place.run(['init', '--yes', '--unattended'])).status, 0);
   before(programOf(place));
@@ -126,7 +128,7 @@ async function startedByHook(place, before = () => {}) {
   const client = livingClient(place, id);
   writeFileSync(transcriptOf(id), transcriptText('quota-5h-interactive', { id, cwd: place.project, resetsIn: 600 }));
   const payload = { session_id: id, hook_event_name: 'SessionEnd', transcript_path: transcriptOf(id), cwd: place.project, reason: 'prompt_input_exit' };
-  const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: id, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(client.pid) };
+  const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: id, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(client.pid), ...more };
   const hook = startHook(commandOf('SessionEnd'), JSON.stringify(payload), { cwd: place.project, env });
   const { status, stdout, stderr } = await hook.ended;
   assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
@@ -149,7 +151,7 @@ test('a supervisor that a hook starts is the native program', { skip }, async (t
   const place = world(t);
   const pid = await startedByHook(place);
   const program = programOf(place);
-  await until(() => tryLink(`/proc/${pid}/exe`) === program, 'it is the native program');
+  await until(() => tryLink(`/proc/${pid}/exe`) === program && wordsOf(pid).length > 0, 'it is the native program');
   assert.deepEqual(wordsOf(pid), [program, 'supervise']);
 });
 
@@ -184,4 +186,81 @@ function tryLink(path) {
   } catch {
     return null;
   }
+}
+
+test('where no node is found, the native program records a stop, waits and continues the session', { skip }, async (t) => {
+  const place = world(t);
+  const { hook, program } = await waiting(place, { before: () => hideNode(place), more: { PATH: emptyPath(place), NODE_OPTIONS: '--require=x', XDG_STATE_HOME: '/elsewhere', CC_RECOVER_STATE_DIR: '/elsewhere' } });
+  const pid = Number(hook.child.pid);
+  await until(() => wordsOf(pid)[1] === 'wait', 'the program waits');
+  assert.equal(readlinkSync(`/proc/${pid}/exe`), program);
+  const env = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+  const value = (/** @type {string} */ name) => env.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+  assert.deepEqual(['CC_RECOVER_STATE_DIR', 'NODE_OPTIONS', 'XDG_STATE_HOME', 'CC_RECOVER_PINNED'].map(value), [place.state, undefined, place.env.XDG_STATE_HOME, undefined]);
+  const { status, stdout, stderr } = await hook.ended;
+  assert.equal(status, 2);
+  assert.equal(stdout, '');
+  assert.match(stderr, /automated status report/);
+});
+
+test('where neither node nor the native program is found, a hook does nothing and ends with 0', { skip }, async (t) => {
+  const place = world(t);
+  const { commandOf } = await hooked(place, {});
+  const variables = hideNode(place);
+  rmSync(programOf(place));
+  const payload = { session_id: idOf(1), hook_event_name: 'StopFailure', transcript_path: join(place.root, 'x.jsonl'), cwd: place.project, error: 'rate_limit' };
+  const hook = startHook(commandOf('StopFailure'), JSON.stringify(payload), { cwd: place.project, env: { ...place.env, CLAUDE_PROJECT_DIR: place.project, ...variables } });
+  const { status, stdout, stderr } = await hook.ended;
+  assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
+  assert.equal(existsSync(join(place.state, 'incidents', `${idOf(1)}.json`)), false);
+});
+
+test('a supervisor that a hook starts without node leaves the process group and the terminal session of the hook', { skip }, async (t) => {
+  const place = world(t);
+  const pid = await startedByHook(place, () => hideNode(place), { PATH: emptyPath(place) });
+  assert.deepEqual(wordsOf(pid), [programOf(place), 'supervise']);
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const [, , group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  assert.deepEqual([group, session], [String(pid), String(pid)]);
+  assert.equal(readlinkSync(`/proc/${pid}/cwd`), '/');
+});
+
+test('doctor reports that hooks run without node, and fails where nothing can run them', { skip }, async (t) => {
+  const place = world(t);
+  await hooked(place, {});
+  const variables = hideNode(place);
+  const doctor = () => spawnSync(process.execPath, [join(ROOT, 'bin', 'cc-session-recover.js'), 'doctor', '--json'], { cwd: place.project, env: { ...place.env, ...variables }, encoding: 'utf8' });
+  const check = () => JSON.parse(doctor().stdout).checks.find((/** @type {{id: string}} */ one) => one.id === 'node');
+  const { status, fact } = check();
+  assert.equal(status, 'warn');
+  assert.match(fact, /hooks run the native program/);
+  rmSync(programOf(place));
+  assert.equal(check().status, 'fail');
+});
+
+/** The questions of the plugin's module. @type {[string, string, object | null][]} */
+const questions = [
+  ['the plan of an unknown session', 'module', { ask: 'plan', session: idOf(9) }],
+  ['all sessions', 'module-sessions', null],
+  ['the pause of an unknown session', `module-pause ${idOf(9)}`, null],
+];
+for (const [what, line, question] of questions) {
+  test(`the native program answers ${what} as node does`, { skip }, async (t) => {
+    const place = world(t);
+    await hooked(place, {});
+    const program = programOf(place);
+    const launcher = join(place.project, '.claude', 'cc-session-recover', 'hook.js');
+    const command = `ccsr_js='${launcher}'; ccsr_line='${line}'; . '${join(launcher, '..', 'run.sh')}'`;
+    const answer = () => spawnSync('/bin/sh', ['-c', command], { cwd: place.project, env: place.env, input: question ? JSON.stringify(question) : '', encoding: 'utf8' });
+    const started = join(place.root, 'started');
+    const native = answer();
+    // With a program that does not start, node answers.
+    writeFileSync(program, `#!/bin/sh\necho >> '${started}'\nexit 1\n`);
+    const node = answer();
+    assert.ok(existsSync(started), 'the program is tried first');
+    assert.equal(native.status, 0);
+    const plain = (/** @type {string} */ text) => text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME').replaceAll(/\d{13}/g, 'TIME');
+    assert.equal(plain(native.stdout), plain(node.stdout));
+    assert.match(native.stdout, /^\{/);
+  });
 }

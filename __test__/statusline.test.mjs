@@ -10,9 +10,11 @@ import { ROOT, world } from './lib/command.mjs';
 import { hooked, idOf, inTurns, transcriptText } from './lib/hooks.mjs';
 import { applyPatch, parsePatch } from 'diff';
 import { parse } from 'jsonc-parser';
+import { built, hideNode } from './lib/native.mjs';
 import { editable, refused, textOf, treeOf } from './lib/settings-files.mjs';
 
 const posix = process.platform === 'win32' && 'the client runs it through another shell there';
+const unbuilt = !built && 'the native program is not built: npm run build';
 const HOUR = 3600;
 
 /** Our line, with its optional colours. */
@@ -428,17 +430,35 @@ test('a newer usage file is left alone, a damaged one is quarantined, and the qu
   assert.deepEqual(readdirSync(quarantine).map((file) => readFileSync(join(quarantine, file), 'utf8')), ['{"version":1']);
 });
 
-test('without node the shell alone runs the wrapped status line', { skip: posix }, async (t) => {
+test('without node the native program draws what node draws', { skip: posix || unbuilt }, async (t) => {
+  for (const [command, beneath] of [['echo other; read line; echo "$line"; echo $NODE_OPTIONS $CC_RECOVER_PATH $CC_RECOVER_PINNED; exit 0', null], [null, 'echo beneath; read line']]) {
+    const place = world(t);
+    const ours = await lined(place, command);
+    if (beneath !== null) writeFileSync(join(place.project, '.claude', 'settings.json'), JSON.stringify({ statusLine: { type: 'command', command: beneath } }));
+    const env = { NODE_OPTIONS: '--no-warnings', ...hideNode(place) };
+    const native = await draw(place, ours, { env });
+    rmSync(join(place.state, 'start'));
+    const node = await draw(place, ours, { env: { ...env, PATH: String(process.env.PATH) } });
+    assert.equal(native.stdout.toString(), node.stdout.toString());
+    assert.match(native.stdout.toString(), new RegExp(OURS));
+    assert.match(native.stdout.toString(), command === null ? /^beneath\n/ : /^other\n.*\n--no-warnings\n/);
+    assert.deepEqual([native.status, native.stderr], [0, '']);
+  }
+});
+
+test('without node and without the native program the shell alone runs the wrapped status line', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other; read line; echo "$line"');
-  // Neither the node that ran `init` nor one on PATH exists.
-  rmSync(join(place.state, 'start'));
-  const { status, stdout } = await draw(place, ours, { env: { PATH: '/nowhere' }, input: 'in\n' });
+  const hide = (/** @type {ReturnType<typeof world>} */ of) => {
+    const env = hideNode(of);
+    rmSync(join(of.state, 'runtime'), { recursive: true });
+    return env;
+  };
+  const { status, stdout } = await draw(place, ours, { env: hide(place), input: 'in\n' });
   assert.deepEqual([status, stdout.toString()], [0, 'other\nin\n']);
   const bare = world(t);
   const line = await lined(bare, null);
-  rmSync(join(bare.state, 'start'));
-  const nothing = await draw(bare, line, { env: { PATH: '/nowhere' } });
+  const nothing = await draw(bare, line, { env: hide(bare) });
   assert.deepEqual([nothing.status, nothing.stdout.toString(), nothing.stderr], [0, '', '']);
 });
 

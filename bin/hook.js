@@ -10,7 +10,7 @@ var program = '__PROGRAM__';
 var pinned = '__PINNED__';
 
 function pin(env) {
-  // `run.sh` passes on the PATH that Claude Code gave to the hook command.
+  // `run.sh` passes the PATH that was recorded when the hooks were installed.
   var path = env.CC_RECOVER_PATH || env.PATH;
   var bus = process.platform === 'linux' ? '/run/user/' + process.getuid() : null;
   if (env.XDG_RUNTIME_DIR !== bus) bus = null;
@@ -32,34 +32,14 @@ function write(fd, text) {
   }
 }
 
-// Answers the requests of the plugin's module inside the client: the plan and the claim of a session, the status of all sessions, and the
-// user's choice to cancel, pause or unpause.
-function ask(addon, line) {
-  var words = line.split(' ');
-  var done = function (answer) {
-    write(1, JSON.stringify(answer));
-    process.exit(0);
-  };
-  var failed = function (error) {
-    done({ error: { code: error.code, message: error.message } });
-  };
-  if (words[0] === 'module') {
-    write(1, addon.answerPluginModule() || '{}');
-    process.exit(0);
-  } else if (words[0] === 'module-sessions') {
-    addon.status({ all: true }).then(done, failed);
-  } else if (words[0] === 'module-cancel') {
-    addon.cancel({ session: words[1] }).then(done, failed);
-  } else {
-    addon.pause({ session: words[1], unpause: words[0] === 'module-unpause' }).then(done, failed);
-  }
-}
-
 function work(addon) {
   var line = process.argv[2] || '';
-  if (line.slice(0, 6) === 'module') return ask(addon, line);
+  if (line.slice(0, 6) === 'module') {
+    write(1, addon.answerPluginModule(line));
+    process.exit(0);
+  }
   // Where the session waits from here on, the native program replaces this process, and the call does not return.
-  var outcome = addon.hook(typeof __filename === 'string' ? __filename : process.argv[1], '__SCOPE__', process.argv[2] === 'wait', program);
+  var outcome = addon.hook(typeof __filename === 'string' ? __filename : process.argv[1], '__SCOPE__', line === 'wait', program);
   if (outcome.supervise) {
     // The supervisor is a process of its own and exits when no session has unfinished work. It inherits nothing from the project.
     var options = { cwd: '/', detached: true, stdio: 'ignore', windowsHide: true };

@@ -9,10 +9,6 @@ var runtime = '__RUNTIME__';
 var pinned = '__PINNED__';
 
 var env = process.env;
-var own = '/cc-session-recover';
-// This file is <project>/.claude/cc-session-recover/statusline.js, or lies in the same place under the user's Claude Code directory.
-var settings = __dirname.slice(0, -own.length);
-var project = '__SCOPE__' === 'user' ? null : settings.slice(0, -'/.claude'.length);
 
 // Restores a variable for the wrapped command: `run.sh` removes it only from this process.
 function give(name) {
@@ -23,12 +19,13 @@ give('NODE_OPTIONS');
 give('OPENSSL_CONF');
 delete env.CC_RECOVER_PATH;
 
-// Returns the status line that Claude Code would show without ours: the project's, else the user's. It is read on every call, because it
-// may have changed since ours was installed. If it is itself one of ours, the command that it wraps is returned.
+// The status line that Claude Code would show without ours, where the addon is missing; otherwise the addon reads it. If it is itself one of
+// ours, this is the command that it wraps.
 function beneath() {
-  if (project === null) return '';
-  var user = env.CLAUDE_CONFIG_DIR || (pinned.HOME || env.USERPROFILE) + '/.claude';
-  var files = [settings + '/settings.json', user + '/settings.json'];
+  // This file is <project>/.claude/cc-session-recover/statusline.js, or lies in the same place under the user's Claude Code directory.
+  var settings = __dirname.slice(0, -'/cc-session-recover'.length);
+  var user = env.CLAUDE_CONFIG_DIR || (env.HOME || env.USERPROFILE) + '/.claude';
+  var files = '__SCOPE__' === 'user' ? [] : [settings + '/settings.json', user + '/settings.json'];
   for (var index = 0; index < files.length; index += 1) {
     try {
       var text = require('fs').readFileSync(files[index], 'utf8');
@@ -56,15 +53,17 @@ function write(bytes) {
   }
 }
 
-var wrapped = process.argv[2] || beneath();
+// The command that ours replaced. Without one the addon reads which status line Claude Code would show without ours.
+var wrapped = process.argv[2] || null;
 try {
   // `process.dlopen` opens the addon by its path: `require` would first check every parent directory.
   var opened = { exports: {} };
   process.dlopen(opened, runtime);
-  var outcome = opened.exports.drawStatusLine(project, wrapped || null, pinned);
+  var outcome = opened.exports.drawStatusLine(__filename, '__SCOPE__', wrapped, pinned);
   write(outcome.stdout);
   process.exitCode = outcome.exitCode;
 } catch (missing) {
   // cc-session-recover is not installed here: run only the wrapped status line.
+  wrapped = wrapped || beneath();
   if (wrapped) process.exitCode = require('child_process').spawnSync(wrapped, { shell: true, stdio: 'inherit' }).status || 0;
 }

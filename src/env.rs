@@ -23,6 +23,11 @@ use std::path::{Path, PathBuf};
 /// Directory name of this tool below the user's state and configuration directories.
 const OURS: &str = "cc-session-recover";
 
+/// Variable in which the launcher's script passes the recorded `PATH`.
+pub const RECORDED_PATH: &str = "CC_RECOVER_PATH";
+/// Variable in which the launcher's script passes the pinned variables to the native program.
+pub const PASSED_PINS: &str = "CC_RECOVER_PINNED";
+
 /// Snapshot of the environment variables and the working directory.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
@@ -59,11 +64,37 @@ impl Environment {
     #[must_use]
     pub fn pinned(mut self, pinned: impl IntoIterator<Item = (String, String)>) -> Self {
         self.vars.retain(|name, _| {
-            let name = name.to_string_lossy();
+            let name = name.to_string_lossy().to_ascii_uppercase();
             name == "CC_RECOVER_ATTEMPT" || !(name.starts_with("CC_RECOVER_") || name.starts_with("XDG_"))
         });
         self.vars.extend(pinned.into_iter().map(|(name, value)| (name.into(), value.into())));
         self
+    }
+
+    /// Returns the environment of a hook that the native program handles: [`Self::pinned`], the `PATH` that the
+    /// launcher's script recorded, and none of the variables that steer Node.js and OpenSSL. A project's settings
+    /// can set all of them for the hooks of its sessions. The directory of the session bus stays only if it is the
+    /// system's own for this user.
+    #[must_use]
+    pub fn of_hook(mut self, pinned: impl IntoIterator<Item = (String, String)>) -> Self {
+        let path = self.var(RECORDED_PATH).or_else(|| self.var("PATH")).map(OsStr::to_owned);
+        let bus =
+            self.var("XDG_RUNTIME_DIR").filter(|dir| is_own_runtime_directory(dir)).map(OsStr::to_owned);
+        self.vars.retain(|name, _| {
+            let name = name.to_string_lossy().to_ascii_uppercase();
+            !(name.starts_with("NODE_") || name.starts_with("OPENSSL_"))
+        });
+        let mut env = self.pinned(pinned);
+        env.vars.extend(path.map(|path| ("PATH".into(), path)));
+        env.vars.extend(bus.map(|bus| ("XDG_RUNTIME_DIR".into(), bus)));
+        env
+    }
+
+    /// Returns the variables that the launcher's script passes to the native program as a JSON object; none if
+    /// it passed none.
+    #[must_use]
+    pub fn passed_pins(&self) -> BTreeMap<String, String> {
+        self.text(PASSED_PINS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
     pub fn all(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
@@ -175,5 +206,65 @@ impl Environment {
         self.var("PATH")
             .map(|path| std::env::split_paths(path).filter(|dir| dir.is_absolute()).collect())
             .unwrap_or_default()
+    }
+}
+
+/// Whether this is the directory that the system makes for the user on Linux, which contains the session bus.
+#[cfg(target_os = "linux")]
+fn is_own_runtime_directory(dir: &OsStr) -> bool {
+    Path::new(dir) == Path::new("/run/user").join(rustix::process::getuid().as_raw().to_string())
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn is_own_runtime_directory(_dir: &OsStr) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_of_a_hook_contains_pins_and_the_recorded_path_and_nothing_a_project_could_steer_with()
+    {
+        let of_client = [
+            ("PATH", "/project/bin"),
+            (RECORDED_PATH, "/usr/bin"),
+            (PASSED_PINS, r#"{"CC_RECOVER_STATE_DIR":"/state","XDG_DATA_HOME":"/data"}"#),
+            ("CC_RECOVER_STATE_DIR", "/project/state"),
+            ("CC_RECOVER_ATTEMPT", "1"),
+            ("XDG_CONFIG_HOME", "/project/config"),
+            ("XDG_RUNTIME_DIR", "/project/run"),
+            ("NODE_OPTIONS", "--require=/project/x.js"),
+            ("node_extra", "x"),
+            ("OPENSSL_CONF", "/project/openssl.cnf"),
+            ("CLAUDE_PID", "7"),
+        ];
+        let env = Environment::from_pairs(of_client, "/");
+        let pinned = env.passed_pins();
+        let env = env.of_hook(pinned);
+        let left: Vec<_> =
+            env.all().map(|(name, value)| (name.to_str().unwrap(), value.to_str().unwrap())).collect();
+        let expected = [
+            ("CC_RECOVER_ATTEMPT", "1"),
+            ("CC_RECOVER_STATE_DIR", "/state"),
+            ("CLAUDE_PID", "7"),
+            ("PATH", "/usr/bin"),
+            ("XDG_DATA_HOME", "/data"),
+        ];
+        assert_eq!(left, expected);
+        let plain = Environment::from_pairs([("PATH", "/bin")], "/").of_hook([]);
+        assert_eq!(plain.text("PATH"), Some("/bin"));
+        assert!(Environment::from_pairs([(PASSED_PINS, "no json")], "/").passed_pins().is_empty());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_the_systems_own_directory_of_the_session_bus_stays() {
+        let own = format!("/run/user/{}", rustix::process::getuid().as_raw());
+        for (dir, kept) in [(own.as_str(), true), ("/run/user/1x", false), ("/tmp/run", false)] {
+            let env = Environment::from_pairs([("XDG_RUNTIME_DIR", dir)], "/").of_hook([]);
+            assert_eq!(env.text("XDG_RUNTIME_DIR"), kept.then_some(dir), "{dir}");
+        }
     }
 }

@@ -47,15 +47,27 @@ pub fn find(env: &Environment, name: &str, project: Option<&Path>) -> Option<Pat
     which::which_in_all(name, Some(path), "/").ok()?.find(|program| program.is_absolute() && outside(program))
 }
 
-/// Returns the Node.js that runs this process, else the first one on `PATH` outside `project`.
+/// Returns the Node.js that runs this process, else the first that exists of `recorded`, else the first one on `PATH`;
+/// none inside `project`.
 #[must_use]
-pub fn node(env: &Environment, project: Option<&Path>) -> Option<PathBuf> {
+pub fn node(env: &Environment, recorded: &[PathBuf], project: Option<&Path>) -> Option<PathBuf> {
     let is_node = |program: &&Path| {
         program
             .file_stem()
             .is_some_and(|stem| stem.to_string_lossy().to_ascii_lowercase().starts_with("node"))
     };
-    env.program().filter(is_node).map(Path::to_path_buf).or_else(|| find(env, "node", project))
+    let running = env.program().filter(is_node).map(Path::to_path_buf);
+    running
+        .or_else(|| recorded.iter().find_map(|path| usable(env, path, project)))
+        .or_else(|| find(env, "node", project))
+}
+
+/// Returns an absolute path if it is a program outside `project`.
+fn usable(env: &Environment, path: &Path, project: Option<&Path>) -> Option<PathBuf> {
+    let inside = excluded_directory(env, project);
+    let real = canonical(path).ok().filter(|_| path.is_absolute())?;
+    which::which_in(&real, None::<&str>, "/").ok()?;
+    inside.is_none_or(|dir| !real.starts_with(dir)).then(|| path.to_path_buf())
 }
 
 /// Runs a command without input, discards its standard output, and kills it after `limit`.
@@ -177,6 +189,24 @@ mod tests {
         assert_eq!(find(&env, "tool", None), Some(project.join("bin/tool")));
         let relative = Environment::from_pairs([("PATH", "bin:.")], &project);
         assert_eq!(find(&relative, "tool", None), None);
+    }
+
+    #[test]
+    fn a_recorded_node_is_used_where_none_runs_unless_it_is_gone_or_in_the_project() {
+        let root = tempfile::tempdir().unwrap();
+        let (project, recorded) = (root.path().join("project"), root.path().join("recorded/node"));
+        script(&project.join("node"));
+        script(&recorded);
+        script(&root.path().join("path/node"));
+        let env = Environment::from_pairs([("PATH", root.path().join("path"))], "/");
+        let gone = root.path().join("gone/node");
+        let inside = project.join("node");
+        let of = |nodes: &[&PathBuf]| {
+            node(&env, &nodes.iter().map(|&path| path.clone()).collect::<Vec<_>>(), Some(&project))
+        };
+        assert_eq!(of(&[&gone, &recorded]), Some(recorded.clone()));
+        assert_eq!(of(&[&inside]), Some(root.path().join("path/node")));
+        assert_eq!(of(&[]), Some(root.path().join("path/node")));
     }
 
     #[test]

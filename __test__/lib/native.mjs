@@ -1,6 +1,6 @@
 // The native program under test.
 
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './command.mjs';
 
@@ -16,4 +16,23 @@ export const built = Boolean(process.env.CI) || NATIVE_FILES.some((name) => !nam
 export function programOf(place) {
   const [version] = readdirSync(join(place.state, 'runtime'));
   return join(place.state, 'runtime', version, NAME);
+}
+
+/** A `PATH` with one empty directory. @param {ReturnType<typeof import('./command.mjs').world>} place */
+export function emptyPath(place) {
+  const bin = join(place.root, 'bin');
+  mkdirSync(bin, { recursive: true });
+  return bin;
+}
+
+/**
+ * Makes the recorded node one that is gone, so that hooks find none with the returned variables.
+ *
+ * @param {ReturnType<typeof import('./command.mjs').world>} place
+ */
+export function hideNode(place) {
+  const PATH = emptyPath(place);
+  const gone = join(place.root, 'gone', 'node');
+  writeFileSync(join(place.state, 'start'), `${gone}\n${gone}\n${PATH}\n`);
+  return { PATH };
 }

@@ -1,13 +1,14 @@
 //! Handover from a Node process to the native program, which needs a tenth of the memory while it waits.
 
-use super::hook::HookLauncher;
+use super::hook::LauncherFile;
+use crate::env::Environment;
 use crate::program;
-use crate::project::runtime::{SERVE, program_beside};
+use crate::project::runtime::{SERVE, SUPERVISE, program_beside};
 use crate::service::start::SERVICE;
 use crate::store::stored::sha256_hex;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Version that both sides of a handover must share.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -16,6 +17,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub const WAITING_EVENT: &str = "CC_RECOVER_WAITING_EVENT";
 /// Time limit for the program's version check.
 const STARTS_WITHIN: Duration = Duration::from_secs(5);
+/// Longest wait for a supervisor to leave the terminal.
+#[cfg(unix)]
+const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 
 /// The native program that a launcher was written for.
 #[derive(Debug, Clone)]
@@ -50,6 +54,12 @@ impl NativeProgram {
         program_beside(addon).and_then(|path| Self::checked(&path))
     }
 
+    /// Returns the running program.
+    #[must_use]
+    pub fn running(env: &Environment) -> Option<Self> {
+        env.program().map(|path| Self { path: path.to_path_buf() })
+    }
+
     fn checked(path: &Path) -> Option<Self> {
         let ended = program::run(Command::new(path).args(["check", VERSION]), STARTS_WITHIN).ok()?;
         (ended.code == Some(0)).then(|| Self { path: path.to_path_buf() })
@@ -67,14 +77,55 @@ impl NativeProgram {
     }
 
     /// Replaces this process with the program, which waits for the session of the event with the same process
-    /// id, the same standard streams, and an empty signal mask. Returns only if that fails, and always on
-    /// systems that cannot replace a process.
-    pub fn wait_instead(&self, launcher: &HookLauncher, event: &str) {
-        let mut command = Command::new(&self.path);
-        command.arg("wait").arg(launcher.scope.name()).arg(&launcher.path).env(WAITING_EVENT, event);
+    /// id, the same standard streams, and an empty signal mask. Its environment is `env`. Returns only if that
+    /// fails, and always on systems that cannot replace a process.
+    pub fn wait_instead(&self, env: &Environment, launcher: &LauncherFile, event: &str) {
+        let mut command = self.command(env);
+        command.arg("wait").arg(launcher.owner.name()).arg(&launcher.path).env(WAITING_EVENT, event);
         replace_process(&mut command);
     }
+
+    /// Starts a supervisor that outlives this process and the terminal. It exits when no session has pending
+    /// work. Does nothing if it cannot be started: the next hook starts one.
+    pub fn supervise_apart(&self, env: &Environment) {
+        let mut command = self.command(env);
+        command.arg(SUPERVISE).current_dir("/");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Ok(child) = command.spawn() {
+            wait_for_session(child.id());
+        }
+    }
+
+    fn command(&self, env: &Environment) -> Command {
+        let mut command = Command::new(&self.path);
+        command.env_clear().envs(env.all());
+        command
+    }
 }
+
+/// Makes this process the leader of a terminal session of its own, so that a signal to the process group of the
+/// client or of the terminal does not reach it. Does nothing where it is one already.
+#[cfg(unix)]
+pub fn leave_terminal() {
+    let _ = rustix::process::setsid();
+}
+
+#[cfg(not(unix))]
+pub const fn leave_terminal() {}
+
+/// Waits until the supervisor has left the terminal: the client may end the process group of its hook as soon as the
+/// hook exits.
+#[cfg(unix)]
+fn wait_for_session(supervisor: u32) {
+    let Some(pid) = i32::try_from(supervisor).ok().and_then(rustix::process::Pid::from_raw) else { return };
+    let until = Instant::now() + LEAVES_WITHIN;
+    while rustix::process::getsid(Some(pid)).is_ok_and(|session| session != pid) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[cfg(not(unix))]
+const fn wait_for_session(_supervisor: u32) {}
 
 #[cfg(unix)]
 fn replace_process(command: &mut Command) {

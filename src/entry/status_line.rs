@@ -1,12 +1,13 @@
 //! The process of a status line: synchronous, silent, and never failing.
 
+use super::hook::LauncherFile;
 use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::fs::read_standard_input;
+use crate::project::statusline::beneath;
 use crate::statusline::{StatusLineEnd, status_line};
 use crate::world::World;
-use std::path::Path;
 use std::time::Duration;
 
 /// Largest input that is passed on whole, in bytes.
@@ -14,12 +15,12 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// A caller that keeps standard input open longer than this gets an answer to what it wrote until then.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Draws the status line for the payload on standard input. `project` is the directory whose launcher was
-/// started, or `None` for the user's own launcher. The output of `wrapped` comes first. `pinned` contains the
-/// variables that were in force when the launcher was written.
+/// Draws the status line for the payload on standard input. The output of `wrapped` comes first; without it, that of
+/// the status line that Claude Code would show without ours. `pinned` contains the variables that were in force when
+/// the launcher was written.
 #[must_use]
 pub fn draw(
-    project: Option<&Path>,
+    launcher: &LauncherFile,
     wrapped: Option<&str>,
     pinned: impl IntoIterator<Item = (String, String)>,
 ) -> StatusLineEnd {
@@ -27,6 +28,8 @@ pub fn draw(
     std::panic::set_hook(Box::new(|_| {}));
     let (input, _) = read_standard_input(LARGEST, PATIENCE, || Duration::ZERO);
     let env = Environment::of_process().pinned(pinned);
+    let project = launcher.project();
+    let hidden = if wrapped.is_none() { project.and_then(|project| beneath(&env, project)) } else { None };
     let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
-    status_line(world, project, wrapped, input)
+    status_line(world, project, wrapped.or(hidden.as_deref()), input)
 }

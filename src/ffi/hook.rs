@@ -1,8 +1,10 @@
 //! The export behind `bin/hook.js`.
 
 use crate::entry::handover::{NativeProgram, ProgramFile};
-use crate::entry::hook::{self, HookLauncher, LauncherScope};
+use crate::entry::hook::{self, LauncherFile};
+use crate::env::Environment;
 use crate::hook::Task;
+use crate::project::runtime::LauncherOwner;
 use napi_derive::napi;
 use std::path::PathBuf;
 
@@ -42,14 +44,20 @@ pub struct NativeProgramFile {
     reason = "napi hands strings over; whether clippy sees it depends on the macro"
 )]
 pub fn hook(launcher: String, scope: String, wait: bool, program: Option<NativeProgramFile>) -> HookOutcome {
-    let Some(scope) = LauncherScope::named(&scope) else {
+    let Some(owner) = LauncherOwner::named(&scope) else {
         return HookOutcome { exit_code: 0, stdout: None, stderr: None, supervise: false, supervisor: None };
     };
-    let launcher = HookLauncher { path: PathBuf::from(launcher), scope };
+    let launcher = LauncherFile { path: PathBuf::from(launcher), owner };
     let task = if wait { Task::Wait } else { Task::Handle };
     let program = program.map(|file| ProgramFile { path: file.path.into(), sha256: file.sha256 });
-    let reply = hook::handle(&launcher, task, program.as_ref());
-    let supervisor = program.filter(|_| reply.supervise).and_then(|file| NativeProgram::starting(&file));
+    let env = Environment::of_process();
+    let starting = || program.as_ref().and_then(NativeProgram::starting);
+    let reply = hook::handle(&env, &launcher, task, |event| {
+        if let Some(program) = starting() {
+            program.wait_instead(&env, &launcher, event);
+        }
+    });
+    let supervisor = if reply.supervise { starting() } else { None };
     HookOutcome {
         exit_code: reply.exit_code,
         stdout: reply.stdout,
@@ -59,10 +67,16 @@ pub fn hook(launcher: String, scope: String, wait: bool, program: Option<NativeP
     }
 }
 
-/// Answers the question on standard input of the plugin's module, which runs inside Claude Code. Returns JSON, or `null` where the
-/// module has no say.
+/// Answers a request of the plugin's module, which runs inside Claude Code, as JSON. `line` names the request: `module`
+/// for the question on standard input, `module-sessions`, or `module-cancel`, `module-pause` and `module-unpause` with
+/// the id of a session. The answer is an empty object if the module must not act, and an object with `error` if the
+/// request failed.
 #[napi(catch_unwind)]
 #[must_use]
-pub fn answer_plugin_module() -> Option<String> {
-    hook::answer_plugin_module()
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "napi hands strings over; whether clippy sees it depends on the macro"
+)]
+pub fn answer_plugin_module(line: String) -> String {
+    hook::answer_module_line(&Environment::of_process(), &line)
 }

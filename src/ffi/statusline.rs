@@ -1,6 +1,8 @@
 //! The export behind `bin/statusline.js`.
 
+use crate::entry::hook::LauncherFile;
 use crate::entry::status_line;
+use crate::project::runtime::LauncherOwner;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use std::collections::HashMap;
@@ -15,9 +17,10 @@ pub struct StatusLineOutcome {
     pub stdout: Buffer,
 }
 
-/// Draws the status line for the payload on standard input. `project` is the directory whose launcher was started, `null` for
-/// the user's own; `wrapped` is the command whose output comes first,
-/// `pinned` the variables that were in force when the launcher was written.
+/// Draws the status line for the payload on standard input. `launcher` is the real path of the launcher that was started,
+/// and `scope` is its scope: `project` or `user`. The output of the command `wrapped` comes first; without it, that of the
+/// status line that Claude Code would show without ours. `pinned` contains the variables that were in force when the
+/// launcher was written.
 #[napi(catch_unwind)]
 #[must_use]
 #[allow(
@@ -25,11 +28,15 @@ pub struct StatusLineOutcome {
     reason = "napi hands strings over; whether clippy sees it depends on the macro"
 )]
 pub fn draw_status_line(
-    project: Option<String>,
+    launcher: String,
+    scope: String,
     wrapped: Option<String>,
     pinned: Option<HashMap<String, String>>,
 ) -> StatusLineOutcome {
-    let project = project.map(PathBuf::from);
-    let shown = status_line::draw(project.as_deref(), wrapped.as_deref(), pinned.unwrap_or_default());
+    let Some(owner) = LauncherOwner::named(&scope) else {
+        return StatusLineOutcome { exit_code: 0, stdout: Vec::new().into() };
+    };
+    let launcher = LauncherFile { path: PathBuf::from(launcher), owner };
+    let shown = status_line::draw(&launcher, wrapped.as_deref(), pinned.unwrap_or_default());
     StatusLineOutcome { exit_code: shown.exit_code, stdout: shown.stdout.into() }
 }

@@ -6,6 +6,7 @@ use super::notice::Notice;
 use crate::clock::rfc3339;
 use crate::config::{is_loopback, webhook_address};
 use crate::program::{ProgramEnd, node, run_with_input};
+use crate::store::StateDir;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::process::Command;
@@ -57,7 +58,8 @@ fn post_within(world: World<'_>, url: &str, notice: &Notice, limit: Duration) ->
         Ok(address) => address,
         Err(error) => return Delivery::Failed(error.message),
     };
-    let Some(program) = node(world.env, notice.directory.as_deref()) else {
+    let recorded = world.env.state_dir().map(|dir| StateDir::new(dir).recorded_nodes()).unwrap_or_default();
+    let Some(program) = node(world.env, &recorded, notice.directory.as_deref()) else {
         return Delivery::NoPlace("Node.js was not found; the webhook needs it".into());
     };
     let local = address.host().is_some_and(is_loopback);

@@ -396,7 +396,7 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
         files.push(step(package, before, LAUNCHERS_ARE_COMMONJS.into(), why));
         let run = &places.run;
         let before = places.read_text(run, LAUNCHER_LIMIT)?;
-        let text = Runtime::run(&options.package_root, &places.state)?;
+        let text = runtime.run(setup.env, &options.package_root, &places.state, scope)?;
         files.push(step(run, before, text, "chooses the node that runs the launchers"));
         let launchers = [
             (options.hooks, &places.launcher, HOOK, "starts what the hooks run"),

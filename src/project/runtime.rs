@@ -11,7 +11,7 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE, read_small};
 use crate::program::find;
 use crate::store::StateDir;
-use crate::store::layout::ensure_dir;
+use crate::store::layout::{START_LIMIT, ensure_dir};
 use crate::store::replace::{replace, sync_dir};
 use crate::store::stored::sha256_hex;
 use serde_json::{Value, json};
@@ -43,14 +43,17 @@ pub const LAUNCHERS_PACKAGE: &str = "package.json";
 /// Contents of the [`LAUNCHERS_PACKAGE`] file.
 pub const LAUNCHERS_ARE_COMMONJS: &str = "{\"type\":\"commonjs\"}\n";
 /// Placeholder in the launcher templates for the path of the addon, a string.
-const PLACE: &str = "'__RUNTIME__'";
+const RUNTIME: &str = "'__RUNTIME__'";
 /// Placeholder in the launcher templates for the native program: an object with its path and SHA-256, or null
-/// without one.
-const PROGRAM_PLACE: &str = "'__PROGRAM__'";
-/// Placeholder in the launcher templates for the pinned variables, an object.
+/// without one. In the shell script: its path, or an empty word.
+const NATIVE: &str = "'__PROGRAM__'";
+/// Placeholder in the launcher templates for the pinned variables, an object. In the shell script: that object
+/// as one word.
 const PINNED: &str = "'__PINNED__'";
 /// Placeholder in the shell script for the path of [`StateDir::start`], a word.
 const START: &str = "__START__";
+/// Placeholder in the shell script for the version that the native program must have.
+const VERSION: &str = "__VERSION__";
 /// Variables that are pinned if they are set. `HOME` is not among them: a project cannot change it for hooks
 /// (measured with 2.1.120 to 2.1.332), and it selects the directory of the client that runs them.
 const VARIABLES: [&str; 7] = [
@@ -62,8 +65,6 @@ const VARIABLES: [&str; 7] = [
     "XDG_DATA_HOME",
     "CC_RECOVER_CLAUDE",
 ];
-/// Size limit of the file that names the node to start, in bytes.
-const START_LIMIT: u64 = 256 * 1024;
 /// Placeholder in the launcher templates for the owner of the hooks.
 const SCOPE: &str = "__SCOPE__";
 
@@ -73,6 +74,23 @@ pub enum LauncherOwner {
     Project,
     User,
     Plugin,
+}
+
+impl LauncherOwner {
+    /// Returns the name of the owner in command lines and in the launchers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::User => "user",
+            Self::Plugin => "plugin",
+        }
+    }
+
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Project, Self::User, Self::Plugin].into_iter().find(|owner| owner.name() == name)
+    }
 }
 
 impl From<HookScope> for LauncherOwner {
@@ -176,11 +194,6 @@ impl Runtime {
     ) -> Result<String> {
         let path = root.join(template);
         let text = std::fs::read_to_string(&path).doing("read", &path)?;
-        let whose = match whose.into() {
-            LauncherOwner::Project => "project",
-            LauncherOwner::User => "user",
-            LauncherOwner::Plugin => "plugin",
-        };
         let runtime = serde_json::to_string(&text_of(&self.dir.join(ADDON))?).unwrap_or_default();
         let program = match (&self.program, self.program_path()) {
             (Some(bytes), Some(path)) => json!({"path": text_of(&path)?, "sha256": sha256_hex(bytes)}),
@@ -189,21 +202,48 @@ impl Runtime {
         let pinned = serde_json::to_string(&pinned(env)?).unwrap_or_default();
         // The values are inserted last, because they may contain anything.
         let text = text
-            .replace(SCOPE, whose)
-            .replacen(PROGRAM_PLACE, &program.to_string(), 1)
-            .replacen(PLACE, &runtime, 1);
+            .replace(SCOPE, whose.into().name())
+            .replacen(NATIVE, &program.to_string(), 1)
+            .replacen(RUNTIME, &runtime, 1);
         Ok(text.replacen(PINNED, &pinned, 1))
     }
 
-    /// Returns the text of the shell script shared by the launchers.
+    /// Returns the text of the shell script shared by the launchers of one owner.
     ///
     /// # Errors
     /// [`Code::Io`] when the package has no such template.
-    pub fn run(root: &Path, state: &StateDir) -> Result<String> {
+    pub fn run(
+        &self,
+        env: &Environment,
+        root: &Path,
+        state: &StateDir,
+        whose: impl Into<LauncherOwner>,
+    ) -> Result<String> {
         let path = root.join(RUN);
         let text = std::fs::read_to_string(&path).doing("read", &path)?;
-        Ok(text.replace(START, &quoted(&text_of(&state.start())?)))
+        let program = self.program_path().map(|path| text_of(&path)).transpose()?.unwrap_or_default();
+        let pinned = serde_json::to_string(&pinned(env)?).unwrap_or_default();
+        // The values are inserted last, because they may contain anything.
+        let text = text.replace(SCOPE, whose.into().name()).replace(VERSION, env!("CARGO_PKG_VERSION"));
+        let values = [(START, text_of(&state.start())?), (NATIVE, program), (PINNED, pinned)];
+        Ok(inserted(&text, &values))
     }
+}
+
+/// Replaces each placeholder with its value as one word of a shell. A value is never searched for placeholders.
+fn inserted(template: &str, values: &[(&str, String)]) -> String {
+    let mut text = String::new();
+    let mut rest = template;
+    let next = |rest: &str| {
+        let found = values.iter().filter_map(|(name, value)| Some((rest.find(name)?, *name, value)));
+        found.min_by_key(|(at, ..)| *at).map(|(at, name, value)| (at, name.len(), quoted(value)))
+    };
+    while let Some((at, length, word)) = next(rest) {
+        text.push_str(&rest[..at]);
+        text.push_str(&word);
+        rest = &rest[at + length..];
+    }
+    text + rest
 }
 
 /// Returns the variables in force now, which hooks must use whatever their environment contains.
@@ -271,12 +311,12 @@ pub fn record_package(state: &StateDir, root: &Path, from_npx: bool) -> Result<(
     Ok(())
 }
 
-/// The node paths that hooks try, in order; empty if none is recorded.
+/// Returns whether a runtime in the state directory contains the native program.
 #[must_use]
-pub fn recorded_nodes(state: &StateDir) -> Vec<PathBuf> {
-    let bytes = read_small(&state.start(), START_LIMIT).ok().flatten().unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    text.lines().take(2).filter(|line| !line.is_empty()).map(PathBuf::from).collect()
+pub fn has_program(state: &StateDir) -> bool {
+    let runtimes =
+        std::fs::read_dir(state.runtime()).into_iter().flatten().filter_map(std::result::Result::ok);
+    runtimes.map(|runtime| runtime.path().join(PROGRAM)).any(|path| is_executable(&path))
 }
 
 /// Returns the native program beside an addon in the package: the same name without `.node`, on Windows with
@@ -299,8 +339,8 @@ fn is_executable(path: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-const fn is_executable(_path: &Path) -> bool {
-    true
+fn is_executable(path: &Path) -> bool {
+    path.is_file()
 }
 
 fn addon_in(root: &Path) -> Result<PathBuf> {
@@ -314,4 +354,27 @@ fn addon_in(root: &Path) -> Result<PathBuf> {
                 .at(root)
                 .hint("run `npm run build` in the package, or install it again")
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_inserted_as_one_word_of_a_shell_and_never_searched_for_placeholders() {
+        let values = [(START, "it's '__PINNED__'".to_owned()), (PINNED, "{}".to_owned())];
+        let text = inserted("a __START__ b '__PINNED__' c __START__", &values);
+        assert_eq!(
+            text,
+            r"a 'it'\''s '\''__PINNED__'\''@ b '{}' c 'it'\''s '\''__PINNED__'\''@".replace('@', "'")
+        );
+    }
+
+    #[test]
+    fn an_owner_is_found_by_its_name() {
+        for owner in [LauncherOwner::Project, LauncherOwner::User, LauncherOwner::Plugin] {
+            assert_eq!(LauncherOwner::named(owner.name()), Some(owner));
+        }
+        assert_eq!(LauncherOwner::named("other"), None);
+    }
 }

@@ -7,6 +7,8 @@
 
 use super::HookScope;
 use super::hooks::{MARKER, RUN, quoted};
+use super::settings_text::wrapped_by;
+use crate::env::Environment;
 use crate::fs::read_small;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -42,13 +44,32 @@ pub fn entry(scope: HookScope, launcher: &Path, beneath: &[PathBuf]) -> StatusLi
     }
 }
 
-/// Whether a settings file sets a status line that is not ours. An unreadable file sets none for the client
-/// either.
+/// Whether a settings file sets a status line that is not ours.
 fn has_status_line(path: &Path) -> bool {
-    let text = read_small(path, LARGEST).ok().flatten().unwrap_or_default();
+    command_in(path).is_some_and(|command| !command.contains(STATUS_LINE_MARKER))
+}
+
+/// Returns the command of the status line that Claude Code would show in a project without ours: the project's, else
+/// the user's. Where that is one of ours, the command that it wraps. The files are read on every call, because they
+/// may have changed since ours was installed.
+#[must_use]
+pub fn beneath(env: &Environment, project: &Path) -> Option<String> {
+    let shared = project.join(".claude/settings.json");
+    let own = env.claude_config_dir().map(|dir| dir.join("settings.json"));
+    [Some(shared), own].into_iter().flatten().find_map(|path| {
+        let command = command_in(&path)?;
+        Some(wrapped_by(&command, STATUS_LINE_MARKER).unwrap_or(command))
+            .filter(|command| !command.is_empty())
+    })
+}
+
+/// Returns the command of the status line that a settings file sets. An unreadable file sets none for the client
+/// either.
+fn command_in(path: &Path) -> Option<String> {
+    let text = read_small(path, LARGEST).ok().flatten()?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let value: Value = serde_json::from_slice(text).unwrap_or_default();
-    value["statusLine"]["command"].as_str().is_some_and(|command| !command.contains(STATUS_LINE_MARKER))
+    let value: Value = serde_json::from_slice(text).ok()?;
+    value["statusLine"]["command"].as_str().map(str::to_owned)
 }
 
 /// Whether a settings file contains anything of ours.
@@ -60,6 +81,7 @@ pub fn is_ours(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn the_status_line_refreshes_every_minute_only_if_it_wraps_no_other() {
@@ -77,6 +99,36 @@ mod tests {
         ] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(interval(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_status_line_beneath_ours_is_the_projects_else_the_users_and_what_one_of_ours_wraps() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = dir.path().join("project");
+        let home = dir.path().join("home");
+        let files = [project.join(".claude/settings.json"), home.join(".claude/settings.json")];
+        for file in &files {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        }
+        let env = Environment::from_pairs([("HOME", &home)], "/");
+        let ours =
+            r"ccsr_line='echo '\''x'\''@; ccsr_js=/x/cc-session-recover/statusline.js".replace('@', "'");
+        let empty = "ccsr_line=''; ccsr_js=/x/cc-session-recover/statusline.js";
+        for (shared, own, expected) in [
+            (None, None, None),
+            (Some("date"), Some("whoami"), Some("date")),
+            (None, Some("whoami"), Some("whoami")),
+            (Some(ours.as_str()), Some("whoami"), Some("echo 'x'")),
+            (Some(empty), Some("whoami"), Some("whoami")),
+            (Some(""), None, None),
+        ] {
+            for (file, command) in files.iter().zip([shared, own]) {
+                let value =
+                    command.map_or_else(|| json!({}), |command| json!({"statusLine": {"command": command}}));
+                std::fs::write(file, value.to_string()).unwrap();
+            }
+            assert_eq!(beneath(&env, &project).as_deref(), expected, "{shared:?} {own:?}");
         }
     }
 

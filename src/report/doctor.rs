@@ -20,7 +20,7 @@ use crate::project::checkout::{Checkout, can_be_covered, is_covered, project_of}
 use crate::project::hooks::{HookEntry, MARKER, entries, ours, quoted};
 use crate::project::init::{self, InitOptions, InitPlan};
 use crate::project::plugin::{self, ModuleOff};
-use crate::project::runtime::recorded_nodes;
+use crate::project::runtime::has_program;
 use crate::project::{FileAction, HookScope};
 use crate::recovery::incident::Incident;
 use crate::service::status::{ServiceStatusOptions, status as service_status};
@@ -258,7 +258,7 @@ impl DoctorContext<'_> {
     /// Checks the node that hooks start: the recorded one, else the one on the PATH of their client.
     fn node(&self) -> DoctorCheck {
         let running = self.options.node_version.as_deref().unwrap_or("of an unknown version");
-        let recorded = recorded_nodes(&self.state);
+        let recorded = self.state.recorded_nodes();
         if let Some(path) = recorded.iter().find(|path| which::which(path).is_ok()) {
             let same = self
                 .options
@@ -284,6 +284,10 @@ impl DoctorContext<'_> {
             }
             (Some(gone), Some(_)) => {
                 let fact = "the node that ran init no longer exists; hooks use the node on the PATH of their client, if any";
+                DoctorCheck::warn("node", fact).at(gone).next(again)
+            }
+            (Some(gone), None) if has_program(&self.state) => {
+                let fact = "the node that ran init no longer exists and none is on PATH; hooks run the native program instead, and a webhook is not posted";
                 DoctorCheck::warn("node", fact).at(gone).next(again)
             }
             (Some(gone), None) => DoctorCheck::fail(

@@ -2,7 +2,7 @@
 //! with the same standard input, environment and working directory, and in the same process group, so that
 //! the client terminates it together with ours.
 
-use crate::env::Environment;
+use crate::env::{Environment, PASSED_PINS, RECORDED_PATH};
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -36,6 +36,7 @@ impl Wrapped {
     #[must_use]
     pub fn start(command: &str, input: &Arc<[u8]>, env: &Environment) -> Self {
         let mut shell = shell(command, env);
+        shell.env_remove(RECORDED_PATH).env_remove(PASSED_PINS);
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(standard_error());
         let Ok(mut child) = shell.spawn() else { return Self { running: None } };
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());

@@ -2,10 +2,13 @@
 //! 0600 from creation.
 
 use crate::error::{IoContext, Result};
-use crate::fs::private_directory;
+use crate::fs::{private_directory, read_small};
 use crate::store::replace::TEMPORARY;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+/// Size limit in bytes of the files [`StateDir::start`] and [`StateDir::package`].
+pub const START_LIMIT: u64 = 256 * 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {
@@ -292,6 +295,14 @@ impl StateDir {
     #[must_use]
     pub fn start(&self) -> PathBuf {
         self.root.join("start")
+    }
+
+    /// Returns the node paths in [`Self::start`], in the order in which hooks try them; empty if none is recorded.
+    #[must_use]
+    pub fn recorded_nodes(&self) -> Vec<PathBuf> {
+        let bytes = read_small(&self.start(), START_LIMIT).ok().flatten().unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        text.lines().take(2).filter(|line| !line.is_empty()).map(PathBuf::from).collect()
     }
 
     /// Directory of the package that last wrote the hooks, to detect an upgrade.

@@ -93,7 +93,7 @@ pub(super) fn contents(
         ),
         content(
             launcher.with_file_name(RUN_NAME),
-            Runtime::run(package, state)?,
+            runtime.run(env, package, state, LauncherOwner::Plugin)?,
             "chooses the node that runs the launcher",
             false,
         ),

@@ -158,7 +158,7 @@ fn wrapping(command: &str, own: &str) -> String {
 }
 
 /// Returns the command that a status line of ours wraps, which may be empty; `None` if it is not ours.
-fn wrapped_by(command: &str, marker: &str) -> Option<String> {
+pub(super) fn wrapped_by(command: &str, marker: &str) -> Option<String> {
     let mut rest = command.strip_prefix("ccsr_line='").filter(|_| command.contains(marker))?;
     let mut wrapped = String::new();
     loop {
