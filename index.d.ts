@@ -3034,15 +3034,15 @@ export type UninstallReport = InitReport
 
 /** What a command with `--json` prints when it fails: `cc-session-recover/error@1`. */
 export interface ErrorReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/error@1'
-  /** What failed; the same stands on standard error as text. */
+  /** What failed. The same text is printed to standard error. */
   error: {
     /** Stable name, such as `SESSION_NOT_FOUND`. */
     code: string
     /** What happened. */
     message: string
-    /** The file or session that it is about. */
+    /** File or session that the error concerns. */
     path: string | null
     /** What to do next. */
     hint: string | null
@@ -3051,29 +3051,29 @@ export interface ErrorReport {
   }
 }
 
-/** What is posted to the webhook of the user's configuration: `cc-session-recover/notice@1`. */
+/** Body posted to the webhook of the user's configuration: `cc-session-recover/notice@1`. */
 export interface PostedNotice {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/notice@1'
   /** What happened to the session. */
   kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up' | 'dialog-open' | 'open-twice' | 'limit-reset' | 'taken-over' | 'superseded' | 'context-large' | 'context-bloated' | 'not-saved' | 'transcript-lost'
   /** Session id. */
   session: string
-  /** Its title, on one line, without known secrets, at most 80 characters. */
+  /** Title of the session: one line of at most 80 characters, with known secrets replaced. */
   title: string | null
-  /** Name of its project's directory, likewise. */
+  /** Directory name of its project, with the same limits. */
   project: string | null
-  /** All of it in fixed sentences. */
+  /** The notice as text, built from fixed sentences. */
   text: string
   /** When it was sent. */
   at: string
 }
 
-/** Fields of every error that crosses the boundary. */
+/** Fields of every error that the exports throw or reject with. */
 export interface RecoverError extends Error {
   /** Stable name, such as `SESSION_NOT_FOUND`. */
   code: string
-  /** The file or session it is about. */
+  /** File or session that the error concerns. */
   path: string | null
   /** What to do next. */
   hint: string | null
@@ -3098,58 +3098,61 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare function answerPluginModule(line: string): string
 
 /**
- * Sets a project up as planned.
+ * Carries out a plan of {@link planInit}.
  *
- * Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planInit}.
+ * Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planInit}.
  */
 export declare function applyInit(plan: InitPlan): Promise<InitReport>
 
 /**
- * Writes or removes the plugin as planned: all of it, or nothing.
+ * Carries out a plan of {@link planPlugin}, completely or not at all.
  *
- * Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planPlugin}.
+ * Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planPlugin}.
  */
 export declare function applyPlugin(plan: PluginPlan): Promise<PluginReport>
 
 /**
- * Does what {@link planService} planned. A command of the service manager that fails is told in the report.
+ * Carries out a plan of {@link planService}. The report includes commands of the
+ * service manager that failed.
  *
- * Rejects with `CHANGED_MEANWHILE`, `STATE_LOCKED`, else as {@link planService}.
+ * Rejects with `CHANGED_MEANWHILE` or `STATE_LOCKED`, otherwise as {@link planService}.
  */
 export declare function applyService(plan: ServicePlan): Promise<ServiceReport>
 
 /**
- * Takes recovery out as planned.
+ * Carries out a plan of {@link planUninstall}.
  *
- * Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planUninstall}.
+ * Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planUninstall}.
  */
 export declare function applyUninstall(plan: UninstallPlan): Promise<UninstallReport>
 
 /**
- * Cancels what is planned for stopped sessions.
+ * Cancels the planned resumes of stopped sessions.
  *
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `NOTHING_TO_DO`.
  */
 export declare function cancel(options: CancelOptions): Promise<CancelReport>
 
 /**
- * The configuration in force, with the file that each value comes from, and whether its files are valid.
+ * The effective configuration, the file that each value comes from, and whether these files are valid. With
+ * `create`, writes the user's configuration file if it does not exist.
  *
- * Rejects with `PROJECT_NOT_FOUND`, or `IO` when a new file cannot be written.
+ * Rejects with `PROJECT_NOT_FOUND`, or with `IO` if the file cannot be written.
  */
 export declare function configuration(options?: ConfigurationOptions): Promise<ConfigurationReport>
 
 /**
- * Shows all sessions on the whole terminal until an action ends it. Reads only: the caller carries the action out.
+ * Shows all sessions full-screen until the user chooses an action. It only reads; the
+ * caller performs the action.
  *
- * Standard input and output must be a terminal. On a signal call {@link releaseTerminal} first.
+ * Standard input and output must be a terminal. Signal handlers must call {@link releaseTerminal} first.
  *
- * Rejects with `IO` when the terminal cannot be used.
+ * Rejects with `IO` if the terminal cannot be used.
  */
 export declare function dashboard(options?: DashboardOptions): Promise<DashboardOutcome>
 
 /**
- * Whether everything is in order here for a session to be noted, saved and continued. Reads only.
+ * Checks whether this machine can record, save and continue sessions. Reads only.
  *
  * Rejects with `STATE_DIR_UNKNOWN`.
  */
@@ -3164,26 +3167,30 @@ export declare function doctor(options: DoctorOptions): Promise<DoctorReport>
 export declare function drawStatusLine(launcher: string, scope: string, wrapped?: string | undefined | null, pinned?: Record<string, string> | undefined | null): StatusLineOutcome
 
 /**
- * Saves sessions losslessly: every file of theirs, compared byte for byte, with a manifest. The originals are only read.
+ * Exports every file of the selected sessions, verified byte for byte, with a manifest. It
+ * only reads the sessions.
  *
- * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
- * `VERIFICATION_FAILED` or `IO`; nothing that looks like an export is left behind then.
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` or
+ * `PATH_REFUSED`. The export of a single session also rejects with `VERIFICATION_FAILED` or `IO`,
+ * and then leaves no partial export behind.
  */
 export declare function exportSessions(options: ExportOptions): Promise<ExportReport>
 
 /**
- * Removes a session from every place of this tool: what is kept of it, snapshots, outputs, exports, pages, records, its incident and its
- * block in HANDOFF.md. Nothing of Claude Code's own is removed; the answer says what is left of it there.
+ * Removes every trace of a session from this tool: kept files, snapshots, outputs, exports, pages,
+ * records, its incident, and its block in HANDOFF.md. Leaves Claude Code's own files in place and reports
+ * which of them exist.
  *
- * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `STATE_LOCKED`, `NOTHING_TO_DO` or `IO`.
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`,
+ * `STATE_LOCKED`, `NOTHING_TO_DO` or `IO`.
  */
 export declare function forget(options: ForgetOptions): Promise<ForgetReport>
 
 /**
- * Makes the note of a session as a text, and puts it into the project's HANDOFF.md when asked to.
+ * The handoff note of a session as text. With `write`, also writes it to the project's HANDOFF.md.
  *
- * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `PROJECT_NOT_FOUND`, `NOTHING_TO_DO`, `PATH_REFUSED`,
- * `CHANGED_MEANWHILE`, `STATE_LOCKED` or `IO`.
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `PROJECT_NOT_FOUND`, `NOTHING_TO_DO`,
+ * `PATH_REFUSED`, `CHANGED_MEANWHILE`, `STATE_LOCKED` or `IO`.
  */
 export declare function handoff(options?: HandoffOptions): Promise<HandoffReport>
 
@@ -3213,39 +3220,41 @@ export interface HookOutcome {
 }
 
 /**
- * Makes an export a session again; verified, never overwriting.
+ * Restores an export as a resumable session. It verifies every file and never overwrites one.
  *
- * Rejects with `VERIFICATION_FAILED`, `PATH_REFUSED`, `NOTHING_TO_DO`, `SESSION_LIVE`, `PROJECT_NOT_FOUND`, `STATE_NEWER` or `IO`;
- * nothing is left behind then.
+ * Rejects with `VERIFICATION_FAILED`, `PATH_REFUSED`, `NOTHING_TO_DO`, `SESSION_LIVE`, `PROJECT_NOT_FOUND`,
+ * `STATE_NEWER` or `IO`, and then leaves nothing behind.
  */
 export declare function importSession(options: ImportOptions): Promise<ImportReport>
 
 /**
- * Reads one transcript, wherever it is.
+ * Reads one transcript at any path.
  *
  * Rejects with `TRANSCRIPT_UNREADABLE`, `PATH_REFUSED` or `IO`.
  */
 export declare function inspect(options: InspectOptions): Promise<Session>
 
 /**
- * Ends the client that holds a session, after saving it, and nothing else. With `dryRun` it only tells what would be ended.
+ * Exports a session, then ends the client that has it open, and no other process. With `dryRun`, only
+ * reports what would be ended.
  *
- * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` (nobody holds it), `KILL_REFUSED`,
- * `CHANGED_MEANWHILE` (it is not what was shown), `CLIENT_NOT_FOUND`, and with what an export rejects with; nothing was sent then.
+ * Rejects before it sends a signal, with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`
+ * (no client has the session open), `KILL_REFUSED`, `CHANGED_MEANWHILE` (not the process that the user
+ * agreed to end), `CLIENT_NOT_FOUND`, or as {@link exportSessions}.
  */
 export declare function killSession(options: KillOptions): Promise<KillReport>
 
 /**
- * Every session that fits, sorted. Reads only.
+ * Every session that matches the filters, sorted. Reads only.
  *
- * Rejects with `PROJECT_NOT_FOUND`, `USAGE` (a time or a size that is none) or `STATE_DIR_UNKNOWN`.
+ * Rejects with `PROJECT_NOT_FOUND`, `USAGE` (an invalid time or size) or `STATE_DIR_UNKNOWN`.
  */
 export declare function list(options?: ListOptions): Promise<ListReport>
 
 /**
- * What the journal says was decided and done, and whether its chain holds. Reads only.
+ * The decisions and actions recorded in the journal, and whether its hash chain is intact. Reads only.
  *
- * Rejects with `USAGE` (a time that is none), `STATE_DIR_UNKNOWN` or `IO`.
+ * Rejects with `USAGE` (an invalid time), `STATE_DIR_UNKNOWN` or `IO`.
  */
 export declare function log(options?: LogOptions): Promise<LogReport>
 
@@ -3264,35 +3273,37 @@ export interface NativeProgramFile {
 export declare function pause(options: PauseOptions): Promise<PauseReport>
 
 /**
- * Plans the setting up of a project. Reads only.
+ * Plans the setup of a project. Reads only.
  *
- * Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED`, `SETTINGS_UNPARSABLE`, `SETTINGS_DUPLICATE_KEY`, `SETTINGS_SHAPE` or `IO`.
+ * Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED`, `SETTINGS_UNPARSABLE`,
+ * `SETTINGS_DUPLICATE_KEY`, `SETTINGS_SHAPE` or `IO`.
  */
 export declare function planInit(options: InitOptions): Promise<InitPlan>
 
 /**
- * Plans the writing or removing of the plugin for Claude Code. Reads only.
+ * Plans writing or removing the Claude Code plugin. Reads only.
  *
- * Rejects with `PATH_REFUSED` (something that is not ours is in the way), `STATE_DIR_UNKNOWN` or `IO`.
+ * Rejects with `PATH_REFUSED` (a file that this tool did not write is in the
+ * way), `STATE_DIR_UNKNOWN` or `IO`.
  */
 export declare function planPlugin(options: PluginOptions): Promise<PluginPlan>
 
 /**
- * How a person resumes a session, or every session that was open at a crash. Starts nothing.
+ * The commands that resume a session, or every session that was open at a crash. Starts nothing.
  *
- * Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names candidates).
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names the candidates).
  */
 export declare function planResume(options: ResumeOptions): Promise<ResumeReport>
 
 /**
- * Plans the putting in or taking out of the service that starts the supervisor at every login. Reads only.
+ * Plans the installation or removal of the service that starts the supervisor at login. Reads only.
  *
  * Rejects with `PATH_REFUSED`, `USAGE`, `STATE_DIR_UNKNOWN` or `IO`.
  */
 export declare function planService(options: ServiceOptions): Promise<ServicePlan>
 
 /**
- * Plans the taking out. Reads only.
+ * Plans the removal of the hooks from a project. Reads only.
  *
  * Rejects as {@link planInit}.
  */
@@ -3306,67 +3317,76 @@ export declare function planUninstall(options: UninstallOptions): Promise<Uninst
 export declare function preview(options?: PreviewOptions): Promise<PreviewReport>
 
 /**
- * Deletes exports, snapshots, pages and outputs of runs of this tool that are old, many or large, and records of sessions that are
- * old or whose transcript is gone. Nothing of Claude Code's own is ever deleted.
+ * Deletes old or surplus exports, snapshots, pages and run outputs of this tool, and records of sessions
+ * that are old or have lost their transcript. Never deletes files of Claude Code.
  *
  * Rejects with `USAGE`, `CONFIG_INVALID`, `PATH_REFUSED` or `IO`.
  */
 export declare function prune(options?: PruneOptions): Promise<PruneReport>
 
-/** Reads a hook payload, without looking at any file. Unusable text gives `null`. */
+/** Parses a hook payload without reading any file. Returns `null` if the text is not a valid payload. */
 export declare function readPayload(payload: string): PayloadReading | null
 
 /**
- * What was worked on lately, from titles and prompts. Reads only.
+ * Recent work, from session titles and prompts. Reads only.
  *
- * Rejects with `PROJECT_NOT_FOUND` or `USAGE` (a time that is none).
+ * Rejects with `PROJECT_NOT_FOUND` or `USAGE` (an invalid time).
  */
 export declare function recall(options?: RecallOptions): Promise<RecallReport>
 
-/** Draws the dashboard again after {@link releaseTerminal}, when the process continues. */
+/** Redraws the dashboard when the process continues after {@link releaseTerminal}. */
 export declare function reclaimTerminal(): void
 
-/** Gives the terminal back while a dashboard is open, before the process stops or ends. Does nothing without one. */
+/** Restores the terminal before the process stops or exits. Does nothing if no dashboard is open. */
 export declare function releaseTerminal(): void
 
 /**
- * Copies a session to another configuration directory or project; verified, never overwriting.
+ * Copies a session to another configuration directory or project. It verifies every file
+ * and never overwrites one.
  *
  * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `PATH_REFUSED`, `NOTHING_TO_DO`,
- * `VERIFICATION_FAILED` or `IO`; nothing is left behind then.
+ * `VERIFICATION_FAILED` or `IO`, and then leaves nothing behind.
  */
 export declare function relocate(options: RelocateOptions): Promise<RelocateReport>
 
 /**
- * Removes the state directory with everything in it. Resolves to whether there was one.
+ * Removes the state directory and everything in it. Resolves to whether it existed.
  *
- * Rejects with `SESSION_LIVE`, `USAGE` (it has copies that exist nowhere else), `PATH_REFUSED`, `STATE_DIR_UNKNOWN` or `IO`.
+ * Rejects with `SESSION_LIVE`, `USAGE` (it contains the only copies of some sessions),
+ * `PATH_REFUSED`, `STATE_DIR_UNKNOWN` or `IO`.
  */
 export declare function removeState(options?: RemoveStateOptions): Promise<boolean>
 
 /**
- * Says what is damaged in a session's transcript and what is done about it, and mends it on a verified snapshot when asked to.
+ * Reports the damage in a session's transcript and how each part would be repaired. With `apply`, stores a
+ * verified snapshot and then repairs the transcript.
  *
- * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`, `NOTHING_TO_DO`,
- * `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`; the transcript is then as it was.
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`,
+ * `SESSION_LIVE`, `NOTHING_TO_DO`, `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`, and then
+ * leaves the transcript unchanged.
  */
 export declare function repair(options: RepairOptions): Promise<RepairReport>
 
 /**
- * What became of the stops since a time: what was tried, what it did, how it ended. Reads only.
+ * The stops since a given time: what was attempted after each, what that changed, and how
+ * it ended. Reads only.
  *
- * Rejects with `PROJECT_NOT_FOUND`, `USAGE` (a time that is none) or `STATE_DIR_UNKNOWN`.
+ * Rejects with `PROJECT_NOT_FOUND`, `USAGE` (an invalid time) or `STATE_DIR_UNKNOWN`.
  */
 export declare function report(options?: AccountOptions): Promise<AccountReport>
 
-/** How far the export or import is that this process makes; for showing, never an end signal. */
+/**
+ * Progress of the export or import that runs in this process. For display only: it does not show when
+ * the operation has ended.
+ */
 export declare function rescueProgress(): RescueProgress
 
 /**
- * Tells the snapshots of a session and puts one back over its transcript; what was there is kept first.
+ * Lists the snapshots of a session and restores the chosen one, after storing the current
+ * transcript as a snapshot.
  *
- * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`, `NOTHING_TO_DO`,
- * `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`.
+ * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`,
+ * `NOTHING_TO_DO`, `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`.
  */
 export declare function restore(options: RestoreOptions): Promise<RestoreReport>
 
@@ -3378,7 +3398,7 @@ export declare function restore(options: RestoreOptions): Promise<RestoreReport>
 export declare function resumeNow(options: RunOptions): Promise<RunReport>
 
 /**
- * Looks for a text in what was said in all sessions. Reads only.
+ * Searches the conversations of all sessions for a text. Reads only.
  *
  * Rejects with `USAGE` or `PROJECT_NOT_FOUND`.
  */
@@ -3392,36 +3412,37 @@ export declare function search(options: SearchOptions): Promise<SearchReport>
 export declare function serveNatively(addon: string): void
 
 /**
- * Whether the service is there, switched on and running. Reads only.
+ * Whether the service is installed, enabled and running. Reads only.
  *
  * Rejects with `STATE_DIR_UNKNOWN`.
  */
 export declare function serviceStatus(options?: ServiceStatusOptions): Promise<ServiceStatus>
 
 /**
- * What this tool has set up on the machine: projects, the user's own hooks, plugins, and its state directory. Reads only.
+ * Everything that this tool has set up on the machine: projects, the user's hooks, plugins, and the
+ * state directory. Reads only.
  *
  * Rejects with `STATE_DIR_UNKNOWN`.
  */
 export declare function setups(): Promise<SetupsReport>
 
 /**
- * Everything about one session; reads its whole transcript. Reads only.
+ * All details of one session, from its whole transcript. Reads only.
  *
- * Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names candidates).
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names the candidates).
  */
 export declare function show(options: SessionOptions): Promise<Session>
 
 /**
- * Tells the saved states of a project, the text of one, and makes one the last state again when asked to.
+ * Lists the saved states of a project, shows the text of one, or restores one as the last state.
  *
- * Rejects with `USAGE`, `PROJECT_NOT_FOUND`, `STATE_NOT_FOUND`, `SESSION_AMBIGUOUS`, `VERIFICATION_FAILED`, `NOTHING_TO_DO`,
- * `PATH_REFUSED`, `STATE_LOCKED` or `IO`.
+ * Rejects with `USAGE`, `PROJECT_NOT_FOUND`, `STATE_NOT_FOUND`, `SESSION_AMBIGUOUS`, `VERIFICATION_FAILED`,
+ * `NOTHING_TO_DO`, `PATH_REFUSED`, `STATE_LOCKED` or `IO`.
  */
 export declare function state(options?: StateOptions): Promise<StateReport>
 
 /**
- * Stopped, waiting and running sessions of a project or of all. Reads only.
+ * Stopped, waiting and running sessions of one project or of all. Reads only.
  *
  * Rejects with `PROJECT_NOT_FOUND` or `STATE_DIR_UNKNOWN`.
  */
@@ -3438,7 +3459,7 @@ export interface StatusLineOutcome {
 /** Looks after all closed sessions until nothing is owed to any, and returns then. Blocks; for a process of its own. */
 export declare function supervise(): void
 
-/** Version of the native part. */
+/** Version of the addon. */
 export declare function version(): string
 
 /**
@@ -3456,16 +3477,19 @@ export declare function watchPause(milliseconds: number): Promise<boolean>
 export declare function watchWake(): void
 
 /**
- * Writes sessions as pages for people, in HTML or Markdown; with `redact` without recognised secrets. The originals are only read.
+ * Writes sessions as HTML or Markdown pages; with `redact`, recognised secrets are replaced. It
+ * only reads the sessions.
  *
- * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
- * `VERIFICATION_FAILED` or `IO`; no half page is left behind then.
+ * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` or
+ * `PATH_REFUSED`. The page of a single session also rejects with `VERIFICATION_FAILED` or `IO`, and
+ * then leaves no partial page behind.
  */
 export declare function writePages(options: ReadingOptions): Promise<ReadingReport>
 
 /**
- * Writes the report of `report` as an HTML page: stops, waits and runs over time. Sessions are only read.
+ * Writes the result of {@link report} as an HTML page with stops, waits and runs over time. It
+ * only reads the sessions.
  *
- * Rejects as `report`, and with `PATH_REFUSED` or `IO`; no half page is left behind then.
+ * Rejects as {@link report}, and with `PATH_REFUSED` or `IO`; it then leaves no partial page behind.
  */
 export declare function writeReportPage(options: ReportPageOptions): Promise<ReportPage>

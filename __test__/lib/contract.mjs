@@ -17,7 +17,7 @@ export const REPORTS = /** @type {const} */ ([
   { name: 'preview', type: 'PreviewReport', title: 'What `preview --json` prints' },
   { name: 'run', type: 'RunReport', title: 'What `resume --now --json` prints' },
   { name: 'service', type: 'ServiceStatus', title: 'Answer of `watch --status --json`' },
-  { name: 'notice', type: 'PostedNotice', title: 'What is posted to `notify.webhook` of the configuration' },
+  { name: 'notice', type: 'PostedNotice', title: 'Body posted to `notify.webhook` of the configuration' },
   { name: 'restore', type: 'RestoreReport', title: 'Answer of `restore --json`' },
   { name: 'repair', type: 'RepairReport', title: 'Answer of `repair --json`' },
   { name: 'export', type: 'ExportReport', title: 'Answer of `export --json`' },

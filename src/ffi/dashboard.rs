@@ -1,4 +1,4 @@
-//! The exports behind the dashboard: its source of reports, and the terminal for signal handlers.
+//! Exports for the dashboard: the dashboard with its data source, and terminal control for signal handlers.
 
 use super::task::CoreTask;
 use super::verbs::{seen, task};
@@ -34,14 +34,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Entries of a conversation that are kept, from its end.
+/// Number of newest entries shown of a conversation.
 const NEWEST_ENTRIES: usize = 300;
 
-/// Shows all sessions on the whole terminal until an action ends it. Reads only: the caller carries the action out.
+/// Shows all sessions full-screen until the user chooses an action. It only reads; the
+/// caller performs the action.
 ///
-/// Standard input and output must be a terminal. On a signal call {@link releaseTerminal} first.
+/// Standard input and output must be a terminal. Signal handlers must call {@link releaseTerminal} first.
 ///
-/// Rejects with `IO` when the terminal cannot be used.
+/// Rejects with `IO` if the terminal cannot be used.
 #[napi(
     catch_unwind,
     js_name = "dashboard",
@@ -62,19 +63,19 @@ pub fn open_dashboard(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Gives the terminal back while a dashboard is open, before the process stops or ends. Does nothing without one.
+/// Restores the terminal before the process stops or exits. Does nothing if no dashboard is open.
 #[napi(catch_unwind)]
 pub fn release_terminal() {
     screen::release();
 }
 
-/// Draws the dashboard again after {@link releaseTerminal}, when the process continues.
+/// Redraws the dashboard when the process continues after {@link releaseTerminal}.
 #[napi(catch_unwind)]
 pub fn reclaim_terminal() {
     screen::reclaim();
 }
 
-/// The sessions of this machine, read as the verbs read them.
+/// Reads the sessions of this machine with the same functions as the commands.
 struct MachineSource {
     env: Environment,
     /// Directory of the project scope.
@@ -117,7 +118,7 @@ impl DashboardSource for MachineSource {
     fn search(&self, text: &str, scope: DashboardScope) -> Result<search::SearchReport> {
         let options = search::SearchOptions {
             text: text.to_owned(),
-            // As editors do: a capital letter asks for exactly this text.
+            // Smart case, as in editors: a capital letter makes the search case-sensitive.
             ignore_case: !text.chars().any(char::is_uppercase),
             project: self.project(scope),
             ..search::SearchOptions::default()
@@ -136,7 +137,7 @@ impl DashboardSource for MachineSource {
         let mut conversation = Conversation::new(&mut page, BTreeMap::new(), &facts, transcript, &progress);
         let read = conversation.read(transcript);
         let entries = Vec::from(page.entries);
-        // Not wanted any more is no failure.
+        // The read stops with an error when the view no longer wants the conversation; that is not a failure.
         if wanted() { read.map(|_| entries) } else { Ok(entries) }
     }
 
@@ -163,7 +164,7 @@ impl DashboardSource for MachineSource {
             add(&home.projects());
             add(&home.sessions());
             let records = std::fs::read_dir(home.sessions()).into_iter().flatten().flatten();
-            // Each is replaced or rewritten when the client begins or ends a turn.
+            // The client rewrites its record when a turn begins or ends.
             for record in records {
                 add(&record.path());
             }

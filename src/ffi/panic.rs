@@ -1,9 +1,9 @@
-//! A panic, which is a bug: it crosses to Node as an error, and its own text stays silent.
+//! Silences the message of a panic, which Node receives as an error.
 
 use crate::env::Environment;
 use crate::error::keep_panics_silent;
 
-/// Called once, when Node loads the library.
+/// Runs once, when Node loads the addon.
 #[napi_derive::module_init]
 fn loaded() {
     keep_panics_silent(&Environment::of_process());

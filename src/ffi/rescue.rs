@@ -1,4 +1,4 @@
-//! The exports behind `export`, `import`, `kill`, `repair`, `prune` and `log`.
+//! Exports for the commands `export`, `import`, `kill`, `repair`, `prune`, `forget`, `log` and `uninstall`.
 
 use super::task::CoreTask;
 use super::verbs::{seen, task};
@@ -13,13 +13,15 @@ use napi_derive::napi;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How far the export or import of this process is. A command makes one at a time.
+/// Progress of the current export or import. A command runs one at a time.
 static PROGRESS: Progress = Progress { done: AtomicU64::new(0), total: AtomicU64::new(0) };
 
-/// Saves sessions losslessly: every file of theirs, compared byte for byte, with a manifest. The originals are only read.
+/// Exports every file of the selected sessions, verified byte for byte, with a manifest. It
+/// only reads the sessions.
 ///
-/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
-/// `VERIFICATION_FAILED` or `IO`; nothing that looks like an export is left behind then.
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` or
+/// `PATH_REFUSED`. The export of a single session also rejects with `VERIFICATION_FAILED` or `IO`,
+/// and then leaves no partial export behind.
 #[napi(
     catch_unwind,
     js_name = "exportSessions",
@@ -34,10 +36,12 @@ pub fn export_sessions(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Writes sessions as pages for people, in HTML or Markdown; with `redact` without recognised secrets. The originals are only read.
+/// Writes sessions as HTML or Markdown pages; with `redact`, recognised secrets are replaced. It
+/// only reads the sessions.
 ///
-/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`, `PATH_REFUSED`, and of a single session also with
-/// `VERIFICATION_FAILED` or `IO`; no half page is left behind then.
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` or
+/// `PATH_REFUSED`. The page of a single session also rejects with `VERIFICATION_FAILED` or `IO`, and
+/// then leaves no partial page behind.
 #[napi(
     catch_unwind,
     js_name = "writePages",
@@ -52,9 +56,10 @@ pub fn write_pages(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Writes the report of `report` as an HTML page: stops, waits and runs over time. Sessions are only read.
+/// Writes the result of {@link report} as an HTML page with stops, waits and runs over time. It
+/// only reads the sessions.
 ///
-/// Rejects as `report`, and with `PATH_REFUSED` or `IO`; no half page is left behind then.
+/// Rejects as {@link report}, and with `PATH_REFUSED` or `IO`; it then leaves no partial page behind.
 #[napi(
     catch_unwind,
     js_name = "writeReportPage",
@@ -69,10 +74,10 @@ pub fn write_report_page(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Makes an export a session again; verified, never overwriting.
+/// Restores an export as a resumable session. It verifies every file and never overwrites one.
 ///
-/// Rejects with `VERIFICATION_FAILED`, `PATH_REFUSED`, `NOTHING_TO_DO`, `SESSION_LIVE`, `PROJECT_NOT_FOUND`, `STATE_NEWER` or `IO`;
-/// nothing is left behind then.
+/// Rejects with `VERIFICATION_FAILED`, `PATH_REFUSED`, `NOTHING_TO_DO`, `SESSION_LIVE`, `PROJECT_NOT_FOUND`,
+/// `STATE_NEWER` or `IO`, and then leaves nothing behind.
 #[napi(
     catch_unwind,
     js_name = "importSession",
@@ -87,10 +92,12 @@ pub fn import_session(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Ends the client that holds a session, after saving it, and nothing else. With `dryRun` it only tells what would be ended.
+/// Exports a session, then ends the client that has it open, and no other process. With `dryRun`, only
+/// reports what would be ended.
 ///
-/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` (nobody holds it), `KILL_REFUSED`,
-/// `CHANGED_MEANWHILE` (it is not what was shown), `CLIENT_NOT_FOUND`, and with what an export rejects with; nothing was sent then.
+/// Rejects before it sends a signal, with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`
+/// (no client has the session open), `KILL_REFUSED`, `CHANGED_MEANWHILE` (not the process that the user
+/// agreed to end), `CLIENT_NOT_FOUND`, or as {@link exportSessions}.
 #[napi(
     catch_unwind,
     js_name = "killSession",
@@ -105,10 +112,12 @@ pub fn kill_session(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Says what is damaged in a session's transcript and what is done about it, and mends it on a verified snapshot when asked to.
+/// Reports the damage in a session's transcript and how each part would be repaired. With `apply`, stores a
+/// verified snapshot and then repairs the transcript.
 ///
-/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`, `NOTHING_TO_DO`,
-/// `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`; the transcript is then as it was.
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`,
+/// `SESSION_LIVE`, `NOTHING_TO_DO`, `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`, and then
+/// leaves the transcript unchanged.
 #[napi(
     catch_unwind,
     js_name = "repair",
@@ -123,15 +132,16 @@ pub fn repair_session(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// How far the export or import is that this process makes; for showing, never an end signal.
+/// Progress of the export or import that runs in this process. For display only: it does not show when
+/// the operation has ended.
 #[napi(catch_unwind, ts_return_type = "RescueProgress")]
 #[must_use]
 pub fn rescue_progress() -> Value {
     json!({"done": PROGRESS.done.load(Ordering::Relaxed), "total": PROGRESS.total.load(Ordering::Relaxed)})
 }
 
-/// Deletes exports, snapshots, pages and outputs of runs of this tool that are old, many or large, and records of sessions that are
-/// old or whose transcript is gone. Nothing of Claude Code's own is ever deleted.
+/// Deletes old or surplus exports, snapshots, pages and run outputs of this tool, and records of sessions
+/// that are old or have lost their transcript. Never deletes files of Claude Code.
 ///
 /// Rejects with `USAGE`, `CONFIG_INVALID`, `PATH_REFUSED` or `IO`.
 #[napi(
@@ -148,7 +158,8 @@ pub fn prune_copies(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// What this tool has set up on the machine: projects, the user's own hooks, plugins, and its state directory. Reads only.
+/// Everything that this tool has set up on the machine: projects, the user's hooks, plugins, and the
+/// state directory. Reads only.
 ///
 /// Rejects with `STATE_DIR_UNKNOWN`.
 #[napi(catch_unwind, js_name = "setups", ts_return_type = "Promise<SetupsReport>")]
@@ -160,9 +171,10 @@ pub fn setups_of() -> AsyncTask<CoreTask> {
     })
 }
 
-/// Removes the state directory with everything in it. Resolves to whether there was one.
+/// Removes the state directory and everything in it. Resolves to whether it existed.
 ///
-/// Rejects with `SESSION_LIVE`, `USAGE` (it has copies that exist nowhere else), `PATH_REFUSED`, `STATE_DIR_UNKNOWN` or `IO`.
+/// Rejects with `SESSION_LIVE`, `USAGE` (it contains the only copies of some sessions),
+/// `PATH_REFUSED`, `STATE_DIR_UNKNOWN` or `IO`.
 #[napi(
     catch_unwind,
     js_name = "removeState",
@@ -177,10 +189,12 @@ pub fn remove_state_dir(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Removes a session from every place of this tool: what is kept of it, snapshots, outputs, exports, pages, records, its incident and its
-/// block in HANDOFF.md. Nothing of Claude Code's own is removed; the answer says what is left of it there.
+/// Removes every trace of a session from this tool: kept files, snapshots, outputs, exports, pages,
+/// records, its incident, and its block in HANDOFF.md. Leaves Claude Code's own files in place and reports
+/// which of them exist.
 ///
-/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `STATE_LOCKED`, `NOTHING_TO_DO` or `IO`.
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`,
+/// `STATE_LOCKED`, `NOTHING_TO_DO` or `IO`.
 #[napi(
     catch_unwind,
     js_name = "forget",
@@ -195,9 +209,9 @@ pub fn forget_session(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// What the journal says was decided and done, and whether its chain holds. Reads only.
+/// The decisions and actions recorded in the journal, and whether its hash chain is intact. Reads only.
 ///
-/// Rejects with `USAGE` (a time that is none), `STATE_DIR_UNKNOWN` or `IO`.
+/// Rejects with `USAGE` (an invalid time), `STATE_DIR_UNKNOWN` or `IO`.
 #[napi(
     catch_unwind,
     js_name = "log",

@@ -1,4 +1,4 @@
-//! The exports behind `watch --install`, `--uninstall` and `--status`.
+//! Exports for `watch --install`, `watch --uninstall` and `watch --status`.
 
 use super::task::CoreTask;
 use super::verbs::task;
@@ -12,7 +12,7 @@ use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use serde_json::Value;
 
-/// Plans the putting in or taking out of the service that starts the supervisor at every login. Reads only.
+/// Plans the installation or removal of the service that starts the supervisor at login. Reads only.
 ///
 /// Rejects with `PATH_REFUSED`, `USAGE`, `STATE_DIR_UNKNOWN` or `IO`.
 #[napi(catch_unwind, ts_args_type = "options: ServiceOptions", ts_return_type = "Promise<ServicePlan>")]
@@ -24,9 +24,10 @@ pub fn plan_service(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Does what {@link planService} planned. A command of the service manager that fails is told in the report.
+/// Carries out a plan of {@link planService}. The report includes commands of the
+/// service manager that failed.
 ///
-/// Rejects with `CHANGED_MEANWHILE`, `STATE_LOCKED`, else as {@link planService}.
+/// Rejects with `CHANGED_MEANWHILE` or `STATE_LOCKED`, otherwise as {@link planService}.
 #[napi(catch_unwind, ts_args_type = "plan: ServicePlan", ts_return_type = "Promise<ServiceReport>")]
 #[must_use]
 pub fn apply_service(plan: Value) -> AsyncTask<CoreTask> {
@@ -36,7 +37,7 @@ pub fn apply_service(plan: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Whether the service is there, switched on and running. Reads only.
+/// Whether the service is installed, enabled and running. Reads only.
 ///
 /// Rejects with `STATE_DIR_UNKNOWN`.
 #[napi(

@@ -1,4 +1,4 @@
-//! A task: one call of the core on a thread of Node's pool.
+//! Runs one call of the core on a thread of Node's pool.
 
 use crate::error::{Code, Error};
 use napi::bindgen_prelude::{Function, JsObjectValue, Object, Unknown};
@@ -6,17 +6,17 @@ use napi::{Env, JsValue, Task};
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A call that is made once.
+/// Call that returns its result as JSON text.
 pub type Call = Box<dyn FnOnce() -> Result<String, Error> + Send>;
 
-/// The call on its way through the pool.
+/// Task of Node's thread pool. `call` is taken when it runs; `failed` keeps its error for the rejection.
 pub struct CoreTask {
     call: Option<Call>,
     failed: Option<Error>,
 }
 
 impl CoreTask {
-    /// A task that makes this call and gives its answer as JSON.
+    /// Creates a task that runs `call` and resolves to its result.
     pub fn new<T: Serialize>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Self {
         let call = move || {
             let answer = call()?;
@@ -42,7 +42,8 @@ impl Task for CoreTask {
         })
     }
 
-    /// The engine reads a text faster than values can be handed over one by one, and numbers stay numbers.
+    /// Parses the result with `JSON.parse`, which is faster than creating each value through napi and keeps
+    /// all numbers as JavaScript numbers.
     fn resolve(&mut self, env: Env, answer: String) -> napi::Result<Unknown<'static>> {
         let json: Object<'_> = env.get_global()?.get_named_property("JSON")?;
         let parse: Function<'static, String, Unknown<'static>> = json.get_named_property("parse")?;
@@ -57,7 +58,7 @@ impl Task for CoreTask {
     }
 }
 
-/// A JavaScript `Error` with the fields of ours.
+/// Converts an error of the core to a JavaScript `Error` with the same fields.
 fn js_error(env: Env, error: &Error) -> napi::Result<napi::Error> {
     let mut object: Object<'_> = env.create_error(napi::Error::from_reason(error.message.clone()))?;
     object.set("code", error.code.as_str())?;

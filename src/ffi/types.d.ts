@@ -3034,15 +3034,15 @@ export type UninstallReport = InitReport
 
 /** What a command with `--json` prints when it fails: `cc-session-recover/error@1`. */
 export interface ErrorReport {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/error@1'
-  /** What failed; the same stands on standard error as text. */
+  /** What failed. The same text is printed to standard error. */
   error: {
     /** Stable name, such as `SESSION_NOT_FOUND`. */
     code: string
     /** What happened. */
     message: string
-    /** The file or session that it is about. */
+    /** File or session that the error concerns. */
     path: string | null
     /** What to do next. */
     hint: string | null
@@ -3051,29 +3051,29 @@ export interface ErrorReport {
   }
 }
 
-/** What is posted to the webhook of the user's configuration: `cc-session-recover/notice@1`. */
+/** Body posted to the webhook of the user's configuration: `cc-session-recover/notice@1`. */
 export interface PostedNotice {
-  /** Name and version of this form. */
+  /** Schema name and version of this object. */
   schema: 'cc-session-recover/notice@1'
   /** What happened to the session. */
   kind: 'stopped' | 'resumed' | 'recovered' | 'held' | 'given-up' | 'dialog-open' | 'open-twice' | 'limit-reset' | 'taken-over' | 'superseded' | 'context-large' | 'context-bloated' | 'not-saved' | 'transcript-lost'
   /** Session id. */
   session: string
-  /** Its title, on one line, without known secrets, at most 80 characters. */
+  /** Title of the session: one line of at most 80 characters, with known secrets replaced. */
   title: string | null
-  /** Name of its project's directory, likewise. */
+  /** Directory name of its project, with the same limits. */
   project: string | null
-  /** All of it in fixed sentences. */
+  /** The notice as text, built from fixed sentences. */
   text: string
   /** When it was sent. */
   at: string
 }
 
-/** Fields of every error that crosses the boundary. */
+/** Fields of every error that the exports throw or reject with. */
 export interface RecoverError extends Error {
   /** Stable name, such as `SESSION_NOT_FOUND`. */
   code: string
-  /** The file or session it is about. */
+  /** File or session that the error concerns. */
   path: string | null
   /** What to do next. */
   hint: string | null

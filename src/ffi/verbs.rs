@@ -1,4 +1,4 @@
-//! The exports behind the verbs and the typed interface.
+//! Exports for the other commands and for the typed interface.
 
 use super::task::CoreTask;
 use crate::claude::process::SystemProcesses;
@@ -21,14 +21,14 @@ use serde_json::Value;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Version of the native part.
+/// Version of the addon.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn version() -> String {
     VERSION.to_owned()
 }
 
-/// Stopped, waiting and running sessions of a project or of all. Reads only.
+/// Stopped, waiting and running sessions of one project or of all. Reads only.
 ///
 /// Rejects with `PROJECT_NOT_FOUND` or `STATE_DIR_UNKNOWN`.
 #[napi(
@@ -45,9 +45,9 @@ pub fn status_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Every session that fits, sorted. Reads only.
+/// Every session that matches the filters, sorted. Reads only.
 ///
-/// Rejects with `PROJECT_NOT_FOUND`, `USAGE` (a time or a size that is none) or `STATE_DIR_UNKNOWN`.
+/// Rejects with `PROJECT_NOT_FOUND`, `USAGE` (an invalid time or size) or `STATE_DIR_UNKNOWN`.
 #[napi(
     catch_unwind,
     js_name = "list",
@@ -62,9 +62,9 @@ pub fn list_sessions(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Everything about one session; reads its whole transcript. Reads only.
+/// All details of one session, from its whole transcript. Reads only.
 ///
-/// Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names candidates).
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names the candidates).
 #[napi(
     catch_unwind,
     js_name = "show",
@@ -79,9 +79,9 @@ pub fn show_session(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// What was worked on lately, from titles and prompts. Reads only.
+/// Recent work, from session titles and prompts. Reads only.
 ///
-/// Rejects with `PROJECT_NOT_FOUND` or `USAGE` (a time that is none).
+/// Rejects with `PROJECT_NOT_FOUND` or `USAGE` (an invalid time).
 #[napi(
     catch_unwind,
     js_name = "recall",
@@ -96,9 +96,10 @@ pub fn recall_sessions(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// What became of the stops since a time: what was tried, what it did, how it ended. Reads only.
+/// The stops since a given time: what was attempted after each, what that changed, and how
+/// it ended. Reads only.
 ///
-/// Rejects with `PROJECT_NOT_FOUND`, `USAGE` (a time that is none) or `STATE_DIR_UNKNOWN`.
+/// Rejects with `PROJECT_NOT_FOUND`, `USAGE` (an invalid time) or `STATE_DIR_UNKNOWN`.
 #[napi(
     catch_unwind,
     js_name = "report",
@@ -113,7 +114,7 @@ pub fn account_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Whether everything is in order here for a session to be noted, saved and continued. Reads only.
+/// Checks whether this machine can record, save and continue sessions. Reads only.
 ///
 /// Rejects with `STATE_DIR_UNKNOWN`.
 #[napi(
@@ -130,9 +131,10 @@ pub fn doctor_of(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// The configuration in force, with the file that each value comes from, and whether its files are valid.
+/// The effective configuration, the file that each value comes from, and whether these files are valid. With
+/// `create`, writes the user's configuration file if it does not exist.
 ///
-/// Rejects with `PROJECT_NOT_FOUND`, or `IO` when a new file cannot be written.
+/// Rejects with `PROJECT_NOT_FOUND`, or with `IO` if the file cannot be written.
 #[napi(
     catch_unwind,
     js_name = "configuration",
@@ -151,9 +153,9 @@ pub fn configuration_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// How a person resumes a session, or every session that was open at a crash. Starts nothing.
+/// The commands that resume a session, or every session that was open at a crash. Starts nothing.
 ///
-/// Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names candidates).
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names the candidates).
 #[napi(catch_unwind, ts_args_type = "options: ResumeOptions", ts_return_type = "Promise<ResumeReport>")]
 #[must_use]
 pub fn plan_resume(options: Value) -> AsyncTask<CoreTask> {
@@ -163,10 +165,11 @@ pub fn plan_resume(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Copies a session to another configuration directory or project; verified, never overwriting.
+/// Copies a session to another configuration directory or project. It verifies every file
+/// and never overwrites one.
 ///
 /// Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `PATH_REFUSED`, `NOTHING_TO_DO`,
-/// `VERIFICATION_FAILED` or `IO`; nothing is left behind then.
+/// `VERIFICATION_FAILED` or `IO`, and then leaves nothing behind.
 #[napi(
     catch_unwind,
     js_name = "relocate",
@@ -181,10 +184,11 @@ pub fn relocate_session(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Tells the snapshots of a session and puts one back over its transcript; what was there is kept first.
+/// Lists the snapshots of a session and restores the chosen one, after storing the current
+/// transcript as a snapshot.
 ///
-/// Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`, `NOTHING_TO_DO`,
-/// `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`.
+/// Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`,
+/// `NOTHING_TO_DO`, `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`.
 #[napi(
     catch_unwind,
     js_name = "restore",
@@ -199,10 +203,10 @@ pub fn restore_session(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Makes the note of a session as a text, and puts it into the project's HANDOFF.md when asked to.
+/// The handoff note of a session as text. With `write`, also writes it to the project's HANDOFF.md.
 ///
-/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `PROJECT_NOT_FOUND`, `NOTHING_TO_DO`, `PATH_REFUSED`,
-/// `CHANGED_MEANWHILE`, `STATE_LOCKED` or `IO`.
+/// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `PROJECT_NOT_FOUND`, `NOTHING_TO_DO`,
+/// `PATH_REFUSED`, `CHANGED_MEANWHILE`, `STATE_LOCKED` or `IO`.
 #[napi(
     catch_unwind,
     js_name = "handoff",
@@ -217,10 +221,10 @@ pub fn handoff_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Tells the saved states of a project, the text of one, and makes one the last state again when asked to.
+/// Lists the saved states of a project, shows the text of one, or restores one as the last state.
 ///
-/// Rejects with `USAGE`, `PROJECT_NOT_FOUND`, `STATE_NOT_FOUND`, `SESSION_AMBIGUOUS`, `VERIFICATION_FAILED`, `NOTHING_TO_DO`,
-/// `PATH_REFUSED`, `STATE_LOCKED` or `IO`.
+/// Rejects with `USAGE`, `PROJECT_NOT_FOUND`, `STATE_NOT_FOUND`, `SESSION_AMBIGUOUS`, `VERIFICATION_FAILED`,
+/// `NOTHING_TO_DO`, `PATH_REFUSED`, `STATE_LOCKED` or `IO`.
 #[napi(
     catch_unwind,
     js_name = "state",
@@ -235,7 +239,7 @@ pub fn state_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Cancels what is planned for stopped sessions.
+/// Cancels the planned resumes of stopped sessions.
 ///
 /// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `NOTHING_TO_DO`.
 #[napi(
@@ -252,7 +256,7 @@ pub fn cancel_sessions(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Looks for a text in what was said in all sessions. Reads only.
+/// Searches the conversations of all sessions for a text. Reads only.
 ///
 /// Rejects with `USAGE` or `PROJECT_NOT_FOUND`.
 #[napi(
@@ -268,9 +272,10 @@ pub fn search_sessions(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Plans the setting up of a project. Reads only.
+/// Plans the setup of a project. Reads only.
 ///
-/// Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED`, `SETTINGS_UNPARSABLE`, `SETTINGS_DUPLICATE_KEY`, `SETTINGS_SHAPE` or `IO`.
+/// Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED`, `SETTINGS_UNPARSABLE`,
+/// `SETTINGS_DUPLICATE_KEY`, `SETTINGS_SHAPE` or `IO`.
 #[napi(catch_unwind, ts_args_type = "options: InitOptions", ts_return_type = "Promise<InitPlan>")]
 #[must_use]
 pub fn plan_init(options: Value) -> AsyncTask<CoreTask> {
@@ -280,9 +285,9 @@ pub fn plan_init(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Sets a project up as planned.
+/// Carries out a plan of {@link planInit}.
 ///
-/// Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planInit}.
+/// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planInit}.
 #[napi(catch_unwind, ts_args_type = "plan: InitPlan", ts_return_type = "Promise<InitReport>")]
 #[must_use]
 pub fn apply_init(plan: Value) -> AsyncTask<CoreTask> {
@@ -292,7 +297,7 @@ pub fn apply_init(plan: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Plans the taking out. Reads only.
+/// Plans the removal of the hooks from a project. Reads only.
 ///
 /// Rejects as {@link planInit}.
 #[napi(catch_unwind, ts_args_type = "options: UninstallOptions", ts_return_type = "Promise<UninstallPlan>")]
@@ -304,9 +309,9 @@ pub fn plan_uninstall(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Takes recovery out as planned.
+/// Carries out a plan of {@link planUninstall}.
 ///
-/// Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planUninstall}.
+/// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planUninstall}.
 #[napi(catch_unwind, ts_args_type = "plan: UninstallPlan", ts_return_type = "Promise<UninstallReport>")]
 #[must_use]
 pub fn apply_uninstall(plan: Value) -> AsyncTask<CoreTask> {
@@ -316,9 +321,10 @@ pub fn apply_uninstall(plan: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Plans the writing or removing of the plugin for Claude Code. Reads only.
+/// Plans writing or removing the Claude Code plugin. Reads only.
 ///
-/// Rejects with `PATH_REFUSED` (something that is not ours is in the way), `STATE_DIR_UNKNOWN` or `IO`.
+/// Rejects with `PATH_REFUSED` (a file that this tool did not write is in the
+/// way), `STATE_DIR_UNKNOWN` or `IO`.
 #[napi(catch_unwind, ts_args_type = "options: PluginOptions", ts_return_type = "Promise<PluginPlan>")]
 #[must_use]
 pub fn plan_plugin(options: Value) -> AsyncTask<CoreTask> {
@@ -328,9 +334,9 @@ pub fn plan_plugin(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Writes or removes the plugin as planned: all of it, or nothing.
+/// Carries out a plan of {@link planPlugin}, completely or not at all.
 ///
-/// Rejects with `CHANGED_MEANWHILE` when something changed since the plan, else as {@link planPlugin}.
+/// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planPlugin}.
 #[napi(catch_unwind, ts_args_type = "plan: PluginPlan", ts_return_type = "Promise<PluginReport>")]
 #[must_use]
 pub fn apply_plugin(plan: Value) -> AsyncTask<CoreTask> {
@@ -340,7 +346,7 @@ pub fn apply_plugin(plan: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Reads one transcript, wherever it is.
+/// Reads one transcript at any path.
 ///
 /// Rejects with `TRANSCRIPT_UNREADABLE`, `PATH_REFUSED` or `IO`.
 #[napi(catch_unwind, ts_args_type = "options: InspectOptions", ts_return_type = "Promise<Session>")]
@@ -356,12 +362,12 @@ pub fn inspect(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Reads a hook payload, without looking at any file. Unusable text gives `null`.
+/// Parses a hook payload without reading any file. Returns `null` if the text is not a valid payload.
 #[napi(catch_unwind, ts_return_type = "PayloadReading | null")]
 #[must_use]
 #[allow(
     clippy::needless_pass_by_value,
-    reason = "napi hands strings over; whether clippy sees it depends on the macro"
+    reason = "napi passes strings by value; whether clippy sees it depends on the macro"
 )]
 pub fn read_payload(payload: String) -> Option<Value> {
     use crate::clock::Clock;
@@ -377,7 +383,7 @@ fn placed(env: &Environment) -> init::SetupContext<'_> {
     init::SetupContext { env, clock: &SystemClock, version: VERSION }
 }
 
-/// Reads the options and makes the call.
+/// Creates a task that parses the options and makes the call.
 pub(super) fn task<O: DeserializeOwned, T: serde::Serialize>(
     options: Option<Value>,
     call: impl FnOnce(O) -> Result<T, Error> + Send + 'static,
