@@ -69,7 +69,7 @@ test('each context limit creates one lossless copy, one journal entry and advice
   assert.deepEqual(journal('snapshot').map(({ sha256: hash, bytes }) => [hash, bytes]), [whole[0], whole[2]].map((bytes) => [sha256(bytes), bytes.length]));
   const told = journal('context').map(({ session, advice, tokens, window, percent, next }) => [session, advice, tokens, window, percent, next]);
   assert.deepEqual(told, [
-    [SESSION, 'large', 160_000, 200_000, 80, 'compact it soon: /compact in the session'],
+    [SESSION, 'large', 160_000, 200_000, 80, 'run /compact in the session soon'],
     [SESSION, 'bloated', 185_000, 200_000, 92.5, 'begin a fresh session from the note: start claude and say "Read HANDOFF.md and continue"'],
   ]);
   const { context } = JSON.parse((await place.run(['show', SESSION, '--json'])).stdout);

@@ -109,7 +109,7 @@ const ILLS = [
   ['a journal that was edited', ({ place }) => appendFileSync(join(place.state, 'journal.jsonl'), '{"event":"forged"}\n'), { id: 'journal', status: 'warn', fact: /1 places/ }],
   ['a damaged incident', ({ place }) => { mkdirSync(join(place.state, 'incidents'), { recursive: true, mode: 0o700 }); writeFileSync(join(place.state, 'incidents', `${idOf(9)}.json`), '{', { mode: 0o600 }); }, { id: 'incidents', status: 'warn', fact: /damaged/ }],
   ['an event that was never processed', ({ place }) => { const dir = join(place.state, 'spool'); mkdirSync(dir, { recursive: true, mode: 0o700 }); const file = join(dir, `${idOf(9)}.1-1-1.json`); writeFileSync(file, '{}', { mode: 0o600 }); utimesSync(file, 1, 1); }, { id: 'spool', status: 'warn', fact: /^hook events that were never processed: 1$/ }],
-  ['a file in quarantine', ({ place }) => { mkdirSync(join(place.state, 'quarantine'), { mode: 0o700 }); writeFileSync(join(place.state, 'quarantine', 'x.json'), '{', { mode: 0o600 }); }, { id: 'quarantine', status: 'warn', fact: /^1 damaged file is kept/ }],
+  ['a file in quarantine', ({ place }) => { mkdirSync(join(place.state, 'quarantine'), { mode: 0o700 }); writeFileSync(join(place.state, 'quarantine', 'x.json'), '{', { mode: 0o600 }); }, { id: 'quarantine', status: 'warn', fact: /^1 damaged file was set aside/ }],
 ];
 
 for (const [what, spoil, wanted] of ILLS) {

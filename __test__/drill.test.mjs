@@ -75,7 +75,7 @@ suite('drill', { concurrency: 3 }, () => {
     assert.match(failed.detail, /not seen within 6 s/);
     const done = lines.at(-1);
     assert.deepEqual([done.step, done.ok, done.continues], ['done', false, 0]);
-    assert.ok(existsSync(done.kept), 'the home is kept to look at');
+    assert.ok(existsSync(done.kept), 'the home is kept for inspection');
   });
 
   test('drill fails when the client exits at once, and prints the last words of the client', async (t) => {
@@ -84,7 +84,7 @@ suite('drill', { concurrency: 3 }, () => {
     const { code, stdout } = await drill(where, '--client', file);
     assert.equal(code, 1);
     assert.match(stdout, /✗ .*session .*exit code 7.*no such luck/);
-    assert.match(stdout, /Kept to look at: /);
+    assert.match(stdout, /Kept for inspection: /);
   });
 
   test('drill --keep retains its temporary home', async (t) => {

@@ -347,7 +347,7 @@ suite('a failing export leaves no incomplete export and does not change the sess
       assert.deepEqual(readdirSync(join(place.state, 'exports')), []);
     }
     assertWhole(place, session, join(place.state, 'exports'));
-    assert.equal(bounded(100_000).status, 0, 'with room it goes on');
+    assert.equal(bounded(100_000).status, 0, 'with room it continues');
     assert.equal(finished(join(place.state, 'exports')).length, 1);
   });
 

@@ -125,7 +125,7 @@ for (const [arm, skip] of ARMS) test(`1,000 malformed hook calls exit with 0 wit
     ['a configuration that is broken', plain({ CC_RECOVER_CONFIG: taken })],
   ];
   // The other user may not start the program of this one.
-  if (drop && arm === 'node') surroundings.push(['a state directory of somebody else', { ...plain({}), as: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] }]);
+  if (drop && arm === 'node') surroundings.push(['a state directory of another user', { ...plain({}), as: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] }]);
   chmodSync(place.root, 0o755);
   const before = listing(place.home);
   const tasks = [];

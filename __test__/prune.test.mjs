@@ -343,7 +343,7 @@ test('prune removes old session records and those without a transcript, but no u
   const { status, stderr } = await place.run(['prune', '--yes']);
   assert.equal(status, 0, stderr);
   assert.deepEqual(readdirSync(join(place.state, 'sessions')).toSorted(), [there, fresh, unsaved, noted, 'not-a-session'].toSorted());
-  assert.deepEqual(readdirSync(dirs.noted, { recursive: true }).toSorted(), ['edited-notes', join('edited-notes', '0123456789abcdef.md')], 'what somebody wrote stays');
+  assert.deepEqual(readdirSync(dirs.noted, { recursive: true }).toSorted(), ['edited-notes', join('edited-notes', '0123456789abcdef.md')], 'what the user wrote stays');
   assert.deepEqual(contents(place.claude), claude);
   const { paths: told } = JSON.parse(readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').find((line) => line.includes('"event":"pruned"')) ?? '{}');
   assert.deepEqual(told.toSorted(), [dirs.old, dirs.gone, dirs.noted].toSorted());

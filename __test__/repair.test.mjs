@@ -121,7 +121,7 @@ test('while a client has the session open nothing is repaired, but the plan is p
   assert.match(stderr, new RegExp(`process ${client.pid} has it open`));
   const planned = await place.run(['repair', GLUED.session]);
   assert.equal(planned.status, 0);
-  assert.match(planned.stdout, new RegExp(`It cannot be mended now: process ${client.pid} has it open`));
+  assert.match(planned.stdout, new RegExp(`It cannot be repaired now: process ${client.pid} has it open`));
   assert.deepEqual(readFileSync(transcript), GLUED.bytes);
   await client.kill();
   assert.equal((await place.run(['repair', GLUED.session, '--apply'])).status, 0, 'the control');
@@ -160,7 +160,7 @@ test('a stub is reported with where a copy may be; a missing session and options
   const transcript = put(place, { session, bytes });
   const { status, stdout } = await place.run(['repair', transcript, '--apply']);
   assert.equal(status, 6);
-  assert.match(stdout, /no message of a conversation is in it \(stub\)/);
+  assert.match(stdout, /it contains no message of a conversation \(stub\)/);
   assert.match(stdout, /A copy may be kept/);
   assert.deepEqual(readFileSync(transcript), bytes);
   assert.equal((await place.run(['repair', 'ffffffff'])).status, 3);

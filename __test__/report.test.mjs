@@ -123,7 +123,7 @@ test('report omits incidents before the requested time and counts those that sti
     change(place, idOf(number), { ...long, ...fields, stop: { ...stop, at: ago(60) } });
   }
   const report = await reported(place);
-  assert.deepEqual(report.incidents.map((/** @type {any} */ { session, endedAt }) => [session, endedAt]), [[idOf(3), null]], 'what is still waited for is told whenever it stopped');
+  assert.deepEqual(report.incidents.map((/** @type {any} */ { session, endedAt }) => [session, endedAt]), [[idOf(3), null]], 'a stop that still waits is reported whatever its age');
   assert.equal(report.older, 1);
   assert.ok(Math.abs(Date.parse(report.generatedAt) - Date.parse(report.since) - 24 * HOUR) < 1000);
   assert.match((await place.run(['report'])).stdout, /^1 older stop still needs you:\n {2}cc-session-recover status$/m);

@@ -69,7 +69,7 @@ test('the only snapshot is restored, the replaced bytes are kept, and the comman
   assert.ok(readFileSync(join(place.state, 'journal.jsonl'), 'utf8').includes('"event":"restored"'));
   const undone = await place.run(report.undo.slice(1));
   assert.equal(undone.status, 0, undone.stderr);
-  assert.match(undone.stdout, /^Restored .* read again and compared\.$/m);
+  assert.match(undone.stdout, /^Restored .* read back and compared\.$/m);
   assert.equal(readFileSync(transcript, 'utf8'), after);
   assert.deepEqual(readdirSync(join(transcript, '..')), [`${ID}.jsonl`], 'nothing temporary is left beside it');
 });
@@ -162,7 +162,7 @@ test('restore leaves the transcript unchanged and no file behind when the file s
   assert.equal(readFileSync(transcript, 'utf8'), after);
   assert.deepEqual(namesIn(snapshots), ['one-1.jsonl', 'one-1.jsonl.sha256']);
   assert.deepEqual(readdirSync(join(transcript, '..')), [`${ID}.jsonl`]);
-  assert.equal(bounded(100_000).status, 0, 'with room it goes on');
+  assert.equal(bounded(100_000).status, 0, 'with room it continues');
 });
 
 test('a transcript that is gone is restored to the path that its incident names', async (t) => {

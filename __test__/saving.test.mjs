@@ -214,7 +214,7 @@ test('the saving watch can be disabled, and skips unattended runs, subagents and
 function toldBy({ status, stdout, stderr }) {
   assert.deepEqual([status, stderr], [0, '']);
   const said = JSON.parse(stdout);
-  assert.deepEqual(Object.keys(said), ['systemMessage'], 'nothing is decided, and nothing is told to the model');
+  assert.deepEqual(Object.keys(said), ['systemMessage'], 'the hook decides nothing and adds nothing to the context of the model');
   return said.systemMessage;
 }
 
@@ -223,7 +223,7 @@ test('before the next prompt the user is warned once: what is wrong, where, and 
   silent(await prompt());
   silent(await stop('One.', { CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1' }));
   assert.deepEqual([statSync(flag).mode & 0o777, statSync(flag).size], [0o600, 0]);
-  assert.equal(toldBy(await prompt()), `cc-session-recover: Claude Code is not saving a session: in project. What is said in it is not in ${transcript}: there is no transcript, CLAUDE_CODE_SKIP_PROMPT_HISTORY is set in its environment. It cannot be resumed as it is. Run cc-session-recover doctor to see why. Next: unset CLAUDE_CODE_SKIP_PROMPT_HISTORY and start claude again.`);
+  assert.equal(toldBy(await prompt()), `cc-session-recover: Claude Code is not saving a session: in project. Its conversation is not written to ${transcript}: there is no transcript, CLAUDE_CODE_SKIP_PROMPT_HISTORY is set in its environment. It cannot be resumed as it is. Run cc-session-recover doctor to see why. Next: unset CLAUDE_CODE_SKIP_PROMPT_HISTORY and start claude again.`);
   assert.ok(!existsSync(flag));
   silent(await stop('Two.', { CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1' }));
   silent(await prompt());

@@ -353,7 +353,7 @@ test('state restore makes an older state current, retains the previous one and j
   assert.match(await scene.start(), /10000001 \(.*state in \.claude\/session-state\/\.last-state\.md\)/);
   assert.equal((await scene.place.run(['state', 'restore', states[1].name])).status, 6, 'it is the last already');
   appendFileSync(join(scene.archive, scene.archived()[0]), 'x');
-  assert.equal((await scene.place.run(['state', 'restore', states[0].name])).status, 5, 'somebody has edited it');
+  assert.equal((await scene.place.run(['state', 'restore', states[0].name])).status, 5, 'the user has edited it');
 });
 
 test('options that exclude each other are refused with what to do next', { skip: posix }, async (t) => {

@@ -48,7 +48,7 @@ Needs you  state        why           since          terminal  process  name    
 Waiting    state        why           continues      terminal  process  name                              project
 3f2a9c1d   waiting      5-hour limit  in 1 h 20 min  pts/3        4711  Move the parser to its own crate  ~/work/api
            5-hour limit resets at 05:00; Claude Code continues this at 05:00; if it has not by 05:02, this tool does.
-           Context 71 % full: run /compact when it goes on.
+           Context 71 % full: run /compact in the session soon.
 
 1 other session (1 finished): cc-session-recover list
 `,

@@ -25,7 +25,7 @@ const FASTER_ENV = { LD_PRELOAD: library ?? '', FAKETIME: `+0 x${FASTER}`, FAKET
 
 /** Why time cannot be accelerated here, or `false`. */
 const slow = (() => {
-  if (process.platform !== 'linux') return 'time is made to pass faster by libfaketime, and processes are looked at in /proc: Linux only';
+  if (process.platform !== 'linux') return 'time is made to pass faster by libfaketime, and processes are read from /proc: Linux only';
   if (library === undefined) return 'libfaketime is not installed';
   const code = 'const began = Date.now(); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50); console.log(Date.now() - began);';
   const { stdout } = spawnSync(process.execPath, ['-e', code], { env: { ...process.env, ...FASTER_ENV }, encoding: 'utf8' });

@@ -130,7 +130,7 @@ test('an incident that the supervisor created before the hook ran still records 
   await place.run(['pause', '--all']);
   looks(await place.run(['watch', '--once', '--json']));
   const program = () => JSON.parse(readFileSync(join(place.state, 'incidents', `${id}.json`), 'utf8')).claudeProgram ?? null;
-  assert.equal(program(), null, 'nobody has told the process');
+  assert.equal(program(), null, 'the process has not received it');
   const settings = JSON.parse(readFileSync(join(place.project, '.claude', 'settings.json'), 'utf8'));
   const input = JSON.stringify({ hook_event_name: 'SessionEnd', session_id: id, transcript_path: transcript, cwd: place.project, reason: 'other' });
   const client = { CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: id, CLAUDE_CODE_ENTRYPOINT: 'cli' };

@@ -101,7 +101,7 @@ async function withStates({ root, claude, project, env, launcher }) {
   const fresh = { ...env, CC_RECOVER_CONFIG: off, CC_RECOVER_STATE_DIR: join(root, 'state') };
   const figures = [];
   const measured = async (name, input, variables) => {
-    if (call(input, variables) === '') throw new Error(`${name}: nothing is told`);
+    if (call(input, variables) === '') throw new Error(`${name}: the hook printed nothing`);
     const figure = await pair(name, ['node', '-e', '0'], ['node', launcher], input, variables, true);
     const [theirs, ours] = [figure.theirs, figure.ours].map(Number.parseFloat);
     figures.push({ ...figure, anchor: '1.15 × node -e 0 + 30 ms', ratio: ours / (1.15 * theirs + 30), minima: undefined, bar: { most: 1 } });

@@ -313,10 +313,7 @@ impl Default for ContextConfig {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a key of the configuration that a person switches by itself"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate key of the configuration")]
 pub struct States {
     pub save: bool,
     /// Saved states retained per project besides the latest.

@@ -144,7 +144,7 @@ suite('closed sessions', { concurrency: 2 }, () => {
     assert.deepEqual(forks(after), forks(before));
     assert.equal(stage.api.conversation().filter(({ at }) => at >= reset).length, 1, 'one request after the reset');
     assert.match(attempt.run.result.lastWords, /The task is finished now/);
-    assert.ok(!stage.home.handoff().includes(id), 'nothing is owed in HANDOFF.md');
+    assert.ok(!stage.home.handoff().includes(id), 'HANDOFF.md names no pending work');
     await until('the end of everybody', () => stage.inhabitants().length === 0, 10);
   });
 

@@ -95,7 +95,7 @@ export function drifted(pinned, seen) {
     const [before, after] = [pinned.native, seen.native];
     const where = "the client's own continuation";
     if (before.delays.length !== after.delays.length) found.push({ where, what: `${before.delays.length} in a row before, ${after.delays.length} now`, relied: true });
-    if (before.capped !== after.capped) found.push({ where, what: after.capped ? 'ends after them now' : 'goes on after them now', relied: true });
+    if (before.capped !== after.capped) found.push({ where, what: after.capped ? 'ends after them now' : 'continues after them now', relied: true });
     const late = after.delays.filter((delay) => delay > LONGEST_NATIVE_DELAY);
     if (late.length > 0) found.push({ where, what: `came ${late.join(', ')} s after a reset`, relied: true });
   }

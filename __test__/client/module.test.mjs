@@ -55,7 +55,7 @@ suite('the module', { concurrency: 2 }, () => {
     await terminal.shows(/Claude Code continues this session itself/);
     await noHookWaits(stage);
     const shown = await stage.status(id);
-    assert.equal(shown.next.action, 'wake', 'status knows that somebody waits');
+    assert.equal(shown.next.action, 'wake', 'status knows that a hook waits');
     await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
     assert.equal(byPlugin(stage, id), 1);
     const { attempts } = stage.home.incident(id);

@@ -27,7 +27,7 @@ suite('a usage limit in an older client', { concurrency: 4 }, () => {
       const session = stage.open();
       session.prompt('Do the task.');
       const stop = await stage.stop(session.id ?? (await until('the session', () => session.id, 30)));
-      assert.equal(stop.quotaLimits !== undefined, source === 'exact', 'the client is the one that is meant');
+      assert.equal(stop.quotaLimits !== undefined, source === 'exact', 'the client is of the intended version');
       const refusedAt = stage.api.conversation().at(-1).at;
 
       const incident = await stage.incident(session.id, ({ plan }) => plan?.action === 'wake');

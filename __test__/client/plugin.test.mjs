@@ -105,7 +105,7 @@ suite('the plugin', { concurrency: 2 }, () => {
     const [one, other, control] = [await overALimit(both), await overALimit(alone), await overALimit(twice)];
     assert.deepEqual([one.continues, one.incident.attempts.length], [1, 1]);
     assert.deepEqual(new Set(told(one)), new Set(told(other)), 'noted as with the hooks of the project alone');
-    assert.equal(handedOver(both), handedOver(alone), 'the model is told once');
+    assert.equal(handedOver(both), handedOver(alone), 'the model receives it once');
     assert.ok(told(control).length > told(one).length && handedOver(twice) > handedOver(both), 'what was done twice would be seen');
   });
 
@@ -114,7 +114,7 @@ suite('the plugin', { concurrency: 2 }, () => {
     if (stage === null) return;
     const { continues, incident } = await overALimit(stage, { args: ['--setting-sources', 'user,project', '--setting-sources', 'user'] });
     assert.deepEqual([continues, incident.attempts.length], [1, 1]);
-    assert.equal(JSON.stringify(stage.api.conversation()[0]).split('survives interruptions').length - 1, 1, 'the model is told once');
+    assert.equal(JSON.stringify(stage.api.conversation()[0]).split('survives interruptions').length - 1, 1, 'the model receives it once');
   });
 
   test(`the plugin records such a stop when the client does not pass its process id (${VERSIONS.beforeQuotaLimits})`, async (t) => {

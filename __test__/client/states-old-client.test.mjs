@@ -94,7 +94,7 @@ suite('a client without a registry', { concurrency: 4 }, () => {
     session.prompt('Do the task.');
     await until('the answer', () => session.results().length === 1, 30);
     const { id } = session;
-    assert.equal(stage.home.registered(id), null, 'the client is the one that is meant');
+    assert.equal(stage.home.registered(id), null, 'the client is of the intended version');
     await tells(stage, id, { state: 'active', stop: 'finished', pid, live: inTable(null) });
     session.prompt('Now the second task.');
     await begunWith(stage, 'Now the second task.');
@@ -110,7 +110,7 @@ suite('a client without a registry', { concurrency: 4 }, () => {
     const terminal = await openTerminal(t, stage);
     if (terminal === null) return;
     const record = await terminal.session();
-    assert.equal(record.procStart, undefined, 'the client is the one that is meant');
+    assert.equal(record.procStart, undefined, 'the client is of the intended version');
     await terminal.type('Do the task.');
     const { sessionId: id } = record;
     const { pid } = terminal;

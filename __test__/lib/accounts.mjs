@@ -140,7 +140,7 @@ export function restoreReport(fields = {}) {
 
 /** Returns a finding of `repair`. @param {string} kind @param {number} line @param {Record<string, any>} more */
 function finding(kind, line, more) {
-  return { class: kind, line, offset: line * 1234, what: 'a tool result without its call', client: 'leaves the call and its result out', mend: 'a call that says so is put in front', lost: 'the arguments of the call', ...more };
+  return { class: kind, line, offset: line * 1234, what: 'a tool result without its call', client: 'leaves the call and its result out', mend: 'a call that says so is inserted before it', lost: 'the arguments of the call', ...more };
 }
 
 /** Returns a report of `repair`. @param {Record<string, any>} [fields] */
@@ -155,9 +155,9 @@ export function repairReport(fields = {}) {
     lines: 812,
     records: 811,
     findings: [
-      finding('glued-records', 12, { what: '2 records on one line', client: 'passes over the whole line and loses them', mend: 'each gets a line of its own', lost: null }),
+      finding('glued-records', 12, { what: '2 records on one line', client: 'skips the whole line and loses them', mend: 'each is put on its own line', lost: null }),
       finding('orphan-result', 207, {}),
-      ...Array.from({ length: 7 }, (_, at) => finding('torn-line', 300 + at, { what: '480 bytes that are no record', client: 'passes over it', mend: null, lost: 'what it was' })),
+      ...Array.from({ length: 7 }, (_, at) => finding('torn-line', 300 + at, { what: '480 bytes that are not a record', client: 'skips it', mend: null, lost: 'its content' })),
     ],
     more: 0,
     mendable: 2,
@@ -165,7 +165,7 @@ export function repairReport(fields = {}) {
     others: [],
     switches: false,
     branch: null,
-    subagents: [{ path: `${DIR}/subagents/agent-a1.jsonl`, findings: [finding('torn-end', 3, { what: 'the file ends in 20 bytes that are no record', client: 'passes over it, and ends the line before it writes on', mend: null, lost: 'what it was' })], more: 0 }],
+    subagents: [{ path: `${DIR}/subagents/agent-a1.jsonl`, findings: [finding('torn-end', 3, { what: 'the file ends in 20 bytes that are not a record', client: 'skips it, and ends the line before it writes on', mend: null, lost: 'its content' })], more: 0 }],
     held: null,
     repaired: false,
     rolledBack: false,

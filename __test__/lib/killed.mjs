@@ -37,7 +37,7 @@ const RISKS = ['It is in the middle of a turn: the current answer, and results t
 
 export const PLANNED = killReport(made.WAITING, { dryRun: true, risks: RISKS, children: TOOLS, notes: ['if left alone, it would continue by itself'] });
 
-export const FRESH = { ...killReport(made.IDLE, { dryRun: true, risks: ['Nothing was said in it yet: there is nothing to resume.'] }), session: null, tty: null, startedAt: null };
+export const FRESH = { ...killReport(made.IDLE, { dryRun: true, risks: ['It has no conversation yet, so there is nothing to resume.'] }), session: null, tty: null, startedAt: null };
 
 const RESUME = { cwd: '/home/me/work/api', env: {}, resume: ['claude', `--resume=${made.WAITING.id}`], export: null, kill: null };
 

@@ -110,7 +110,7 @@ class Night {
       if (!this.finishes) continue;
       if (this.isOver()) break;
       if (this.windows.at(-1).continues.length === 0) {
-        // The user comes back, leaves the menu and goes on.
+        // The user comes back, leaves the menu and continues.
         await terminal.press('Escape');
         await pause(2);
       }
@@ -168,7 +168,7 @@ class Night {
   startSampling() {
     const sample = () => {
       const window = this.windows.at(-1);
-      // While it waits: the hook has recorded the stop, and nobody has continued it.
+      // While it waits: the hook has recorded the stop, and no client has continued it.
       const waits = window && window.continues.length === 0 && Date.now() > window.stoppedAt + 12_000;
       if (waits) this.samples.push(takeSample(this.stage));
     };

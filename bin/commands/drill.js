@@ -1,6 +1,6 @@
 'use strict';
 
-// The verb `drill`: shows on this machine that a stopped session continues by itself, without touching the user's own configuration.
+// `drill`: shows on this machine that a stopped session continues by itself, without touching the user's own configuration.
 
 const path = require('node:path');
 const { UsageError } = require('../lib/errors.js');
@@ -117,7 +117,7 @@ function textTeller(io) {
       const who = client.stub ? 'the stub client' : `Claude Code ${client.version ?? ''}`.trim();
       io.line();
       io.line(ok ? `Recovery works here: ${who} stopped at a limit and continued without you (${requests} requests, ${continues} continue).` : `The session of ${who} did not continue.`);
-      if (kept !== null) io.line(`Kept to look at: ${kept}`);
+      if (kept !== null) io.line(`Kept for inspection: ${kept}`);
     },
   };
 }

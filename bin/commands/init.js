@@ -148,8 +148,8 @@ function printDone(report, args, io) {
   if (args.statusline) io.line('\nThe status line shows the quota from the next answer of Claude Code on. With an API key there is none to show.');
   if (report.kept > 0) io.line(`\n${report.kept === 1 ? 'One session is' : `${report.kept} sessions are`} kept from Claude Code's retention from now on; it takes no disk space until Claude Code deletes them.`);
   if (args.unattended) {
-    io.line('\nClosed sessions of this project are resumed without you while a supervisor runs: one starts by itself when a session that is to');
-    io.line(`go on is closed, or start it with \`${self} watch\`. \`${self} watch --preview\` prints what it would run.`);
+    io.line('\nClosed sessions of this project are resumed unattended while a supervisor runs. One starts automatically when a session with');
+    io.line(`pending work is closed, or start it with \`${self} watch\`. \`${self} watch --preview\` prints what it would run.`);
   }
   if (args.attended) io.line('\nClosed sessions of this project wait for you again.');
   if (report.offersPlugin) io.line(`\nThis Claude Code can show the plan of a stopped session above its prompt, and continue after the third limit in a row: \`${self} plugin\`.\nWhere these hooks work too, nothing is done twice.`);

@@ -39,7 +39,7 @@ module.exports = {
       ...(args.branch === undefined ? {} : { branch: args.branch }),
       ...(args.rollback ? { rollback: true } : {}),
     };
-    const report = await io.during(args.apply ? 'mending the transcript' : 'reading the transcript', loadAddon().repair(options));
+    const report = await io.during(args.apply ? 'repairing the transcript' : 'reading the transcript', loadAddon().repair(options));
     if (args.json) io.json(report);
     else printRepair(report, io);
     return exitOf.repair(report);

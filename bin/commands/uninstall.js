@@ -40,7 +40,7 @@ module.exports = {
     if (args.state || args.keepState) throw new UsageError('--state and --keep-state go with --all', 'add --all');
     const addon = loadAddon();
     const project = resolve(args.dir ?? '.');
-    // `init` may have asked for the scope: without an option the one that is there is meant.
+    // `init` may have asked for the scope, so without an option the scope that is set up here applies.
     const [only, ...others] = args.local || args.user ? [] : await scopesHere(project, addon);
     const scope = only !== undefined && others.length === 0 ? only : scopeOf(args);
     const plan = await addon.planUninstall({ project, scope });

@@ -45,7 +45,7 @@ module.exports = {
       if (dirs.length > 0) throw new UsageError('--preview takes a session, and no directories', 'name the session behind it, or leave the directories out');
       return require('../lib/previewing.js').preview({ session: args.preview === true ? undefined : args.preview, json: args.json }, io);
     }
-    if (service !== null && dirs.length > 0) throw new UsageError('the service looks after all projects', 'leave the directories out');
+    if (service !== null && dirs.length > 0) throw new UsageError('the service supervises all projects', 'leave the directories out');
     if (service !== null) return require('../lib/service.js')[service](args, io);
     if (args.dryRun) throw new UsageError('--dry-run goes with --install or --uninstall', '`watch --preview` prints what would be resumed');
     if (args.all && dirs.length > 0) throw new UsageError('directories and --all exclude each other', 'leave one of them out');
@@ -57,7 +57,7 @@ module.exports = {
       }
     });
     const addon = loadAddon();
-    // Of a service nobody reads what is printed below, and the native program needs a tenth of this process's memory.
+    // A service has no reader for the output below, and the native program needs a tenth of this process's memory.
     if (process.env.CC_RECOVER_SERVICE && projects.length === 0 && !args.json && !args.once && !args.untilDone) addon.serveNatively(addonFile() ?? '');
     const look = () => addon.watch({ projects });
     const ends = new AbortController();

@@ -50,7 +50,7 @@ function sizeWarnings({ context, oversized, bytes }) {
   const warnings = [];
   if (context !== null && (context.advice === 'large' || context.advice === 'bloated')) {
     const full = context.percent === null ? `${tokenWords(context.tokens)} tokens` : `${Math.round(context.percent)} % full`;
-    const next = context.next ?? (context.advice === 'large' ? 'compact it soon' : 'begin a fresh session from the note');
+    const next = context.next ?? (context.advice === 'large' ? 'compact it soon' : 'start a fresh session from the note');
     warnings.push(`context ${full}: ${next}`);
   }
   if (oversized) warnings.push(`transcript of ${sizeWords(bytes)}: slow to open; a fresh session from the note is lighter`);

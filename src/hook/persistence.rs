@@ -214,7 +214,7 @@ fn notice(unsaved: &Unsaved) -> Notice {
 fn warning(unsaved: &Unsaved) -> String {
     let notice = notice(unsaved);
     format!(
-        "cc-session-recover: {}. What is said in it is not in {}: {}. {} Next: {}.",
+        "cc-session-recover: {}. Its conversation is not written to {}: {}. {} Next: {}.",
         notice.heading(),
         shown(&unsaved.transcript),
         unsaved.facts(),

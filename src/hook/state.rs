@@ -39,9 +39,9 @@ use std::time::Duration;
 const COMPACTION: TimeDelta = TimeDelta::minutes(10);
 /// Newest bytes of a transcript that are read for a state while the start of a session waits for it.
 const WAITED_FOR: u64 = 2 * 1024 * 1024;
-/// Age after which a new session is no longer told about a state.
+/// Age after which a state is no longer reported to a new session.
 const TOLD_FOR: TimeDelta = TimeDelta::days(14);
-/// Number of earlier sessions that a new session is told about.
+/// Number of earlier sessions reported to a new session.
 const TOLD: usize = 3;
 /// Number of texts remembered per session.
 const REMEMBERED: usize = 50;
@@ -258,7 +258,7 @@ impl Hook<'_> {
         Some(GivableState { text, as_of: gathered.last_at, how: "read from its transcript" })
     }
 
-    /// Composes what a new session is told: which work of earlier sessions in this project is unfinished, by
+    /// Composes the text for a new session: which work of earlier sessions in this project is unfinished, by
     /// times and counts, and where its notes are.
     pub(super) fn earlier_work(&self, config: &Config, unfinished: &[&Incident]) -> Option<String> {
         let project = self.project_dir();

@@ -626,7 +626,7 @@ fn by_hand(situation: &Situation, gathered: &GatheredWork) -> String {
     }
     let _ = write!(
         out,
-        "With the tool: `cc-session-recover resume {session}` checks first that nobody has it open, \
+        "With the tool: `cc-session-recover resume {session}` first checks that no process has it open, \
          `cc-session-recover handoff {session} --for resume` prints the first prompt of a fresh session, and `--essential` a \
          text for another assistant. In Claude Code: \"Read HANDOFF.md and continue\".\n\n",
     );
@@ -699,7 +699,7 @@ mod tests {
             stopped_at: parse_rfc3339("2026-11-21T02:39:10Z"),
             resets_at: parse_rfc3339("2026-11-21T05:09:00Z"),
             resets_guess: false,
-            next_text: "The open terminal goes on by itself at 2026-11-21T05:11:30Z.".into(),
+            next_text: "The open terminal continues by itself at 2026-11-21T05:11:30Z.".into(),
             open_in: None,
             resume_command: Some("claude --resume c10fc6d8-f1b0-43a0-bbd4-32659a03b64a".into()),
         }
@@ -727,7 +727,7 @@ mod tests {
             - Stopped because: 5-hour usage limit; the client said `You've hit your 5-hour limit`\n\
             - Stopped at: 2026-11-21T02:39:10Z\n\
             - Limit ends: 2026-11-21T05:09:00Z\n\
-            - What happens next: The open terminal goes on by itself at 2026-11-21T05:11:30Z.\n\
+            - What happens next: The open terminal continues by itself at 2026-11-21T05:11:30Z.\n\
             - As of: 2026-11-21T02:39:12Z, the newest record of the transcript\n\
             - It ran with: directory `/home/dev/projects/iloop`, model `claude-sonnet-5-5`, permission mode \
             `bypassPermissions`, client `2.1.329`\n\n\

@@ -1,7 +1,7 @@
 //! HANDOFF.md on disk: the only part of the note that writes.
 //!
 //! Everything in the file outside the managed blocks belongs to the model and the user. So changes happen
-//! under a lock, replace the whole file, and only succeed if nobody has written to it since it was read.
+//! under a lock, replace the whole file, and only succeed if it has not changed since it was read.
 
 use super::handoff::{EditedBlock, FILE_NAME, edited_blocks, template, with_block, without_block};
 use super::text::span;

@@ -35,11 +35,11 @@ pub fn template() -> &'static str {
 #[must_use]
 pub fn template_with_instruction() -> String {
     let instruction = "_While you work on something longer, keep the three sections below current, each in a few lines: what is \
-                       wanted, what is done, and the one action that comes next. Whoever goes on after an interruption reads them first._";
+                       wanted, what is done, and the one action that comes next. Whoever continues after an interruption reads them first._";
     template().replacen("# Handoff\n\n", &format!("# Handoff\n\n{instruction}\n\n"), 1)
 }
 
-/// Returns whether nobody has edited the file yet.
+/// Returns whether the text is still an unedited template.
 #[must_use]
 pub fn is_untouched(text: &str) -> bool {
     text == template() || text == template_with_instruction()

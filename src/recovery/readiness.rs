@@ -767,7 +767,7 @@ mod tests {
                 ReadinessVerdict::Over(ContinuedWithoutUs::ContinuedByClient),
             ),
             (
-                "somebody continued it",
+                "another client continued it",
                 |facts| facts.seen = TranscriptChange::MovedOn,
                 ReadinessVerdict::Over(ContinuedWithoutUs::MovedOn),
             ),

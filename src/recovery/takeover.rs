@@ -62,7 +62,7 @@ pub fn take_over(resumer: &Resumer<'_>, session: &str, client: Option<StartedPro
         let nonce = incident.open_run().map(|(_, run)| run.nonce.clone());
         let transcript = incident.transcript.clone();
         let run = nonce.and_then(|nonce| incident.run_mut(&nonce));
-        // A session that was started in a window or in the background is meant for the user to continue.
+        // A session that was started in a window or in the background is left for the user to continue.
         if let Some(run) = run.filter(|run| run.transport == Transport::Print) {
             run.taken_over.get_or_insert_with(|| opened.clone());
             open = Some((run.clone(), transcript));

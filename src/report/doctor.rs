@@ -1031,12 +1031,12 @@ impl DoctorContext<'_> {
             count => DoctorCheck::warn(
                 "quarantine",
                 format!(
-                    "{count} damaged file{} kept; what could be was read anew",
-                    if count == 1 { " is" } else { "s are" }
+                    "{count} damaged file{} set aside; the contents were rebuilt where possible",
+                    if count == 1 { " was" } else { "s were" }
                 ),
             )
             .at(dir)
-            .next("look at them, then remove them"),
+            .next("inspect them, then remove them"),
         }
     }
 

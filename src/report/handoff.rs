@@ -111,7 +111,7 @@ pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffRepo
     let tree = project.as_deref().or(session.project.cwd.as_deref().map(Path::new));
     let mut gathered = gather(&transcript, world.env, tree.unwrap_or(Path::new("/nonexistent")));
     if is_without_work(&gathered) {
-        return Err(Error::new(Code::NothingToDo, "nothing was said in this session").at(&row.found.path));
+        return Err(Error::new(Code::NothingToDo, "this session has no conversation").at(&row.found.path));
     }
     if let Some(opened) = inventory.opened(&row.found) {
         gathered.transcript = opened.original(&gathered.transcript);

@@ -238,7 +238,7 @@ fn plan(
 /// Describes which client sees which session. Measured with 2.1.200 to 2.1.329.
 fn visibility(from: &ClaudeHome, to: &ClaudeHome, cwd: &str) -> Vec<String> {
     let apart =
-        "both are sessions of their own from now on: what is said in one is not in the other".to_owned();
+        "the two sessions are independent from now on: neither receives the messages of the other".to_owned();
     if from.dir() == to.dir() {
         return vec![
             format!("a client started in {cwd} finds the copy"),

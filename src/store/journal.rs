@@ -399,7 +399,7 @@ mod tests {
         std::fs::write(state.journal(), changed).unwrap();
         assert!(!verify(&state).unwrap().sound);
         forget(&state, "\"number\":5").unwrap();
-        assert!(!verify(&state).unwrap().sound, "what somebody changed still shows");
+        assert!(!verify(&state).unwrap().sound, "a changed entry still shows");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Saving: detects whether Claude Code writes a session to its transcript, and why not.
 //!
 //! Everything else in this tool reads transcripts, so an unsaved session cannot be recorded, exported or
-//! resumed. A client that was told to save nothing continues as if nothing were wrong (2.1.329 says so in one
+//! resumed. A client that is configured not to save continues as if nothing were wrong (2.1.329 says so in one
 //! line of its terminal, and nothing in a stream), and so does one that fails to write.
 
 use crate::claude::glance::{GlanceKind, kind_of};

@@ -69,7 +69,7 @@ impl ContextSize {
         };
         let next = match advice {
             Advice::Healthy => None,
-            Advice::Large => Some("compact it soon: /compact in the session".to_owned()),
+            Advice::Large => Some("run /compact in the session soon".to_owned()),
             Advice::Bloated => Some(
                 "begin a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\""
                     .to_owned(),

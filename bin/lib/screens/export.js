@@ -63,7 +63,7 @@ function exportLines(report, { width, colours }) {
     const what = exports.length === 1 ? exports[0].session : count(exports.length, 'session');
     const files = count(exports.reduce((sum, one) => sum + one.files, 0), 'file');
     if (dryRun) return `Would export ${what}: ${files}, ${sizeWords(bytes)}${failed}.`;
-    return `Exported ${what}: ${files}, ${sizeWords(bytes)}, read again and compared byte for byte${failed}.`;
+    return `Exported ${what}: ${files}, ${sizeWords(bytes)}, read back and compared byte for byte${failed}.`;
   }
 
   /** @param {ExportedSession} one */

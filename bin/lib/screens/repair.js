@@ -38,23 +38,23 @@ function repairLines(report, { width, colours }) {
     }
   }
   if (findings.some((finding) => finding.class === 'stub')) {
-    lines.push(...wrapped('Nothing can be mended here. A copy may be kept: a snapshot, or an export.', room), copy(`${ownName()} restore ${session} --dry-run`), copy(`${ownName()} import <export>`), '');
+    lines.push(...wrapped('Nothing here can be repaired. A snapshot or an export may have a copy:', room), copy(`${ownName()} restore ${session} --dry-run`), copy(`${ownName()} import <export>`), '');
   }
   if (!rolledBack && branches.length > 0) lines.push(...forked());
   for (const other of others) {
-    lines.push(...wrapped(`Lines ${other.firstLine} to ${other.lastLine} hold ${count(other.records, 'record')} of another session, ${other.session}, with ${count(other.turns, 'prompt')}. They are never merged into this conversation.`, room).map(colours.yellow));
+    lines.push(...wrapped(`Lines ${other.firstLine} to ${other.lastLine} contain ${count(other.records, 'record')} of another session, ${other.session}, with ${count(other.turns, 'prompt')}. They are never merged into this conversation.`, room).map(colours.yellow));
     if (other.transcript === null) lines.push(...wrapped('No transcript of that session was found; its turns are only here.', room), '');
     else lines.push(...wrapped('Its own transcript:', room), `  ${colours.dim(truncatedPath(homely(other.transcript), Math.max(room - 2, 1)))}`, '');
   }
   if (report.dryRun && (mendable > 0 || switches)) {
     const branch = switches && report.branch !== null ? ` --branch ${report.branch}` : '';
-    if (held === null) lines.push(`${switches ? 'Apply' : 'Mend'} it with:`, copy(`${ownName()} repair ${session}${branch} --apply`), '');
-    else lines.push(...wrapped(`It cannot be mended now: ${held}.`, room).map(colours.yellow), '');
+    if (held === null) lines.push(`${switches ? 'Apply' : 'Repair'} it with:`, copy(`${ownName()} repair ${session}${branch} --apply`), '');
+    else lines.push(...wrapped(`It cannot be repaired now: ${held}.`, room).map(colours.yellow), '');
   }
-  if (repaired) lines.push(...wrapped(`What was there before is kept as snapshot ${kept}. To put it back:`, room), copy(commandWords(/** @type {string[]} */ (undo))), '');
-  if (rolledBack && undo !== null) lines.push(...wrapped(`What was there is kept as snapshot ${kept}. To put it back again:`, room), copy(commandWords(undo)), '');
+  if (repaired) lines.push(...wrapped(`The previous transcript is stored as snapshot ${kept}. To restore it:`, room), copy(commandWords(/** @type {string[]} */ (undo))), '');
+  if (rolledBack && undo !== null) lines.push(...wrapped(`The replaced transcript is stored as snapshot ${kept}. To restore it:`, room), copy(commandWords(undo)), '');
   const { resume, cwd, env } = report.commands;
-  if (repaired && resume !== null) lines.push(...wrapped('The session is resumed with:', room), copy(commandWords(resume, cwd, { env })), '');
+  if (repaired && resume !== null) lines.push(...wrapped('Resume the session with:', room), copy(commandWords(resume, cwd, { env })), '');
   return lines.slice(0, -1);
 
   /** Returns the lines about both branches of every fork. */
@@ -71,13 +71,13 @@ function repairLines(report, { width, colours }) {
   }
 
   function summary() {
-    if (rolledBack) return `Put back ${session} as it was before its last repair; read again and compared.`;
+    if (rolledBack) return `Restored ${session} to its state before the last repair. The result was read back and compared.`;
     const found = findings.length + more;
-    if (repaired && switches) return `The client sends the other branch of ${session} from now on${mendable > 0 ? `; mended ${mendable} of ${count(found, 'finding')}` : ''}.`;
+    if (repaired && switches) return `The client sends the other branch of ${session} from now on${mendable > 0 ? `; repaired ${mendable} of ${count(found, 'finding')}` : ''}.`;
     if (switches && report.dryRun) return `Would make the client send the other branch of ${session}; nothing was changed.`;
-    if (repaired) return `Mended ${mendable} of ${count(found, 'finding')} in ${session}; written, read again and examined again.`;
+    if (repaired) return `Repaired ${mendable} of ${count(found, 'finding')} in ${session}. The result was read back and examined again.`;
     if (mendable > 0) return `Would repair ${mendable} of ${count(found, 'finding')} in ${session}; nothing was changed.`;
-    if (found > 0) return `Nothing to repair in ${session}: ${count(found, 'finding')}, and nothing that is to be mended.`;
+    if (found > 0) return `Nothing to repair in ${session}: ${count(found, 'finding')}, left unchanged.`;
     return `Nothing to repair in ${session}.`;
   }
 

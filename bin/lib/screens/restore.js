@@ -30,14 +30,14 @@ function restoreLines(report, { width, colours }) {
   const lines = wrapped(summary(), room).map(colours.bold);
   lines.push(`  ${colours.dim(truncatedPath(homely(transcript), Math.max(room - 2, 1)))}`, '');
   if (!restored) lines.push(...table(), '');
-  if (restored && kept !== null) lines.push(...wrapped(`What was there before is kept as snapshot ${kept}. To put it back again:`, room), copy(commandWords(/** @type {string[]} */ (report.undo))), '');
+  if (restored && kept !== null) lines.push(...wrapped(`The previous transcript is stored as snapshot ${kept}. To restore it:`, room), copy(commandWords(/** @type {string[]} */ (report.undo))), '');
   const { resume, cwd, env } = report.commands;
-  if (restored && resume !== null) lines.push(...wrapped('The session is resumed with:', room), copy(commandWords(resume, cwd, { env })), '');
+  if (restored && resume !== null) lines.push(...wrapped('Resume the session with:', room), copy(commandWords(resume, cwd, { env })), '');
   if (chosen === null) lines.push('Put one back with:', copy(`${ownName()} restore ${session} --from <snapshot>`), '');
   return lines.slice(0, -1);
 
   function summary() {
-    if (restored) return `Restored ${session} from snapshot ${chosen}: ${sizeWords(chosenOne().bytes)}, read again and compared.`;
+    if (restored) return `Restored ${session} from snapshot ${chosen}: ${sizeWords(chosenOne().bytes)}, read back and compared.`;
     if (chosen !== null) return `Would restore ${session} from snapshot ${chosen}; what is there now would be kept first.`;
     return `${count(snapshots.length, 'snapshot')} of ${session}; nothing was changed.`;
   }

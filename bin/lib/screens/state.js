@@ -95,9 +95,9 @@ function restoredLines(report, { width, colours }) {
   const room = width ?? Infinity;
   const state = states.find(({ name }) => name === chosen);
   const of = state === undefined ? '' : `, of session ${state.session.slice(0, 8)}`;
-  const words = dryRun ? `${chosen}${of}, would be the last state; the one that is would go into the archive.` : `${chosen}${of}, is the last state now: a new session in this project is told of it.`;
+  const words = dryRun ? `${chosen}${of}, would become the last state, and the current one would be archived.` : `${chosen}${of}, is now the last state. New sessions in this project receive it.`;
   const lines = wrapped(words, room).map(colours.bold);
-  if (kept !== null) lines.push('', ...wrapped('The one before it had been edited by hand. It is kept in', room), `  ${truncatedPath(homely(kept), Math.max(room - 2, 1))}`);
+  if (kept !== null) lines.push('', ...wrapped('The previous one had been edited by hand and is kept in', room), `  ${truncatedPath(homely(kept), Math.max(room - 2, 1))}`);
   return lines;
 }
 

@@ -22,8 +22,8 @@ const PATH_COLUMNS = 32;
 function watchLines(report, { width, colours }, now = new Date(report.generatedAt)) {
   const { sessions, own, supervisor } = cleaned(report);
   const short = shortIds(sessions.map(({ id }) => id));
-  const head = own ? `Looking after ${count(sessions.length, 'closed session')}.` : `Process ${supervisor} looks after closed sessions already; this is what it does.`;
-  if (sessions.length === 0) return [head, colours.dim(own ? 'Nothing is owed. Sessions of projects set up with `init --unattended` appear here when they stop.' : 'Nothing is owed.')];
+  const head = own ? `Supervising ${count(sessions.length, 'closed session')}.` : `Process ${supervisor} already supervises closed sessions. These are its sessions.`;
+  if (sessions.length === 0) return [head, colours.dim(own ? 'No work is pending. Sessions of projects set up with `init --unattended` appear here when they stop.' : 'No work is pending.')];
   const [table] = tableLines(
     [
       { heading: 'session' },

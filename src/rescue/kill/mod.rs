@@ -659,7 +659,7 @@ fn risks(
     let mut risks = Vec::new();
     match session {
         None if client.status.as_deref() == Some("idle") => {
-            risks.push("Nothing was said in it yet: there is nothing to resume.".to_owned());
+            risks.push("It has no conversation yet, so there is nothing to resume.".to_owned());
         }
         None => risks.push("Nothing of it is on disk: all of it is lost.".to_owned()),
         Some(session) => {

@@ -509,8 +509,10 @@ impl<'r, P: Page> Conversation<'r, P> {
                     return;
                 }
                 if branches {
-                    let title = "Goes on from an earlier point of the conversation";
-                    let detail = "What stands between that point and here was left behind.".to_owned();
+                    let title = "Continues from an earlier point of the conversation";
+                    let detail =
+                        "The turns between that point and here are no longer part of the conversation."
+                            .to_owned();
                     thread.push(event(EventKind::Branch, title, detail, at), 0);
                 }
                 let words = own_words(&said);

@@ -25,8 +25,8 @@ use serde::Serialize;
 use shown::{ShortenedText, count, grouped, size};
 
 /// Privacy notice at the top of every page.
-const PRIVATE_WORDS: &str = "Nothing on this page is redacted. It shows what was said, read and run in this session, with every password \
-                             and key that was in it. Keep it private.";
+const PRIVATE_WORDS: &str = "Nothing on this page is redacted. It contains everything that was said, read and run in this \
+                             session, including every password and key. Keep it private.";
 /// Privacy notice of a page made with `--redact`.
 const REDACTED_WORDS: &str = "Passwords and keys that were recognised are replaced on this page by the name of their kind, and pictures \
                               are left out. No redactor finds every secret: read the page before you share it.";

@@ -271,7 +271,7 @@ fn image_note(found: &[Fault]) -> String {
         _ => None,
     });
     let text = format!(
-        "[An image stood here. It was taken out, because with {} bytes it is larger than a request may have.]",
+        "[This image was removed: its {} bytes exceed the size limit of a request.]",
         bytes.unwrap_or(0)
     );
     json!({"type": "text", "text": text}).to_string()
@@ -281,7 +281,7 @@ fn image_note(found: &[Fault]) -> String {
 fn without_images(text: &str) -> Option<String> {
     let [kind, content] = fields(text, ["type", "content"])?;
     let note = || {
-        json!({"type": "text", "text": "[An image stood here. It was taken out, because with the others of this conversation it was larger than a request may have.]"}).to_string()
+        json!({"type": "text", "text": "[This image was removed: the images of this conversation together exceeded the size limit of a request.]"}).to_string()
     };
     match string(kind?)?.as_str() {
         "image" => Some(note()),
@@ -425,7 +425,7 @@ mod tests {
             format!(r#"[{{"type":"tool_result","tool_use_id":"t","content":[{image}]}}]"#),
         ] {
             assert!(matches!(examine(&raw(&text)).0[..], [Fault::Image(_)]));
-            assert!(mended(&text).unwrap().contains("An image stood here"));
+            assert!(mended(&text).unwrap().contains("This image was removed"));
         }
     }
 

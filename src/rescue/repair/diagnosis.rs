@@ -559,7 +559,7 @@ impl Survey {
             return;
         }
         let Some(bytes) = line.bytes else {
-            let what = format!("a line of {} bytes is too long to be looked into", line.length);
+            let what = format!("a line of {} bytes is too long to be examined", line.length);
             self.add(at(DamageClass::OverlongLine, what, "reads it if it is a record", None, None));
             return;
         };
@@ -569,18 +569,18 @@ impl Survey {
         if !pieces.whole && bytes.iter().any(|byte| !byte.is_ascii_whitespace()) {
             self.damaged(line, &pieces, records, at);
         } else if !line.ended && records > 0 {
-            let what = "the last line has no end".to_owned();
+            let what = "the last line has no line end".to_owned();
             self.add(at(
                 DamageClass::UnendedLine,
                 what,
-                "reads it, and ends it before it writes on",
+                "reads it, and ends the line before it writes on",
                 None,
                 None,
             ));
         }
         if pieces.invalid_text && records > 0 {
-            let what = "bytes in a record are no UTF-8".to_owned();
-            let lost = Some("the characters they stood for".to_owned());
+            let what = "a record contains bytes that are not UTF-8".to_owned();
+            let lost = Some("the characters that they encoded".to_owned());
             self.add(at(
                 DamageClass::InvalidUtf8,
                 what,
@@ -615,45 +615,45 @@ impl Survey {
         let torn = pieces.list.len() - records;
         let length = line.bytes.map_or(0, <[u8]>::len);
         if records == 0 {
-            let lost = (torn > 0).then(|| "what it was".to_owned());
+            let lost = (torn > 0).then(|| "its content".to_owned());
             let what = match (torn, pieces.nul) {
                 (0, nul) => format!("a line of {nul} NUL bytes"),
-                (_, 0) => format!("{length} bytes that are no record"),
-                (_, nul) => format!("{length} bytes that are no record, {nul} of them NUL"),
+                (_, 0) => format!("{length} bytes that are not a record"),
+                (_, nul) => format!("{length} bytes that are not a record, {nul} of them NUL"),
             };
             if line.ended {
-                self.add(at(DamageClass::TornLine, what, "passes over it", None, lost));
+                self.add(at(DamageClass::TornLine, what, "skips it", None, lost));
             } else {
                 let what = format!("the file ends in {what}");
                 self.add(at(
                     DamageClass::TornEnd,
                     what,
-                    "passes over it, and ends the line before it writes on",
+                    "skips it, and ends the line before it writes on",
                     None,
                     lost,
                 ));
             }
             return;
         }
-        let passes = "passes over the whole line and loses them";
+        let passes = "skips the whole line and loses them";
         let finding = if torn > 0 {
-            let what = format!("{records} whole {} behind or between torn ones on one line", words(records));
+            let what = format!("{records} whole {} after or between torn ones on one line", words(records));
             at(
                 DamageClass::BuriedRecord,
                 what,
                 passes,
-                Some("each gets a line of its own"),
-                Some("what the torn ones were".into()),
+                Some("each is put on its own line"),
+                Some("the content of the torn ones".into()),
             )
         } else if records > 1 {
             let what = format!("{records} records on one line");
-            at(DamageClass::GluedRecords, what, passes, Some("each gets a line of its own"), None)
+            at(DamageClass::GluedRecords, what, passes, Some("each is put on its own line"), None)
         } else {
             let what = format!("{} NUL bytes in or beside a record", pieces.nul);
             let lost = pieces
                 .records()
                 .any(|text| text.contains('\u{fffd}'))
-                .then(|| "the characters they stand for".into());
+                .then(|| "the characters that they encoded".into());
             at(DamageClass::NulBytes, what, passes, Some("they are removed"), lost)
         };
         self.found.edits.entry(line.offset).or_default();
@@ -1006,8 +1006,8 @@ impl Survey {
     ) -> std::io::Result<Diagnosis> {
         if !self.spoken {
             let client = "says that there is no conversation with this id";
-            let what = "no message of a conversation is in it".to_owned();
-            let lost = Some("the conversation, unless a copy is kept".to_owned());
+            let what = "it contains no message of a conversation".to_owned();
+            let lost = Some("the conversation, unless a copy exists".to_owned());
             self.add(Finding {
                 class: DamageClass::Stub,
                 line: 1,
@@ -1055,7 +1055,7 @@ impl Survey {
                 offset: links[images.records[0]].offset,
                 what: format!("{} images of {} bytes are too large together", images.all, images.size),
                 client: "sends them all in one request, is refused, and then compacts the conversation and loses its turns",
-                mend: Some(format!("a sentence takes the place of the oldest {}", images.count)),
+                mend: Some(format!("the oldest {} are replaced with a sentence", images.count)),
                 lost: Some(format!("{} images", images.count)),
             });
         }
@@ -1082,8 +1082,8 @@ impl Survey {
                 offset: links[leaf].offset,
                 what: "a copy, a late note or a record of another session stands at the end of the file"
                     .into(),
-                client: "reads the conversation back from there, and does not send what was said last",
-                mend: Some("a record that names the right end is put behind the last line".into()),
+                client: "reads the conversation back from there, and does not send the latest turns",
+                mend: Some("a record that names the right end is appended".into()),
                 lost: None,
             });
         }
@@ -1215,23 +1215,23 @@ fn fault_finding(fault: Fault, line: &FileLine<'_>) -> Finding {
         ),
         Fault::Input => (
             DamageClass::MalformedInput,
-            "the arguments of a tool call are no object".into(),
+            "the arguments of a tool call are not an object".into(),
             "sends it, and every request is refused",
             "they are wrapped in an object",
             None,
         ),
         Fault::Result(bytes) => (
             DamageClass::OversizeResult,
-            format!("a tool's result of {bytes} bytes"),
+            format!("a tool result of {bytes} bytes"),
             "sends it; when that is refused it compacts the conversation and loses its turns",
-            "its beginning is kept",
+            "it is cut to its beginning",
             Some(format!("{} bytes of the result", bytes.saturating_sub(KEPT_RESULT))),
         ),
         Fault::Image(bytes) => (
             DamageClass::OversizeImage,
             format!("an image of {bytes} characters"),
             "refuses to send any request",
-            "a sentence takes its place",
+            "it is replaced with a sentence",
             Some("the image".into()),
         ),
     };
@@ -1359,8 +1359,8 @@ impl<R: Read + Seek> LinkEditPlanner<'_, R> {
                     self.links[before].offset,
                     "the conversation begins with an answer",
                     "sends a conversation that begins with an answer, which is refused",
-                    "a message that says so is put in front",
-                    "what was said before",
+                    "a message that says so is inserted before it",
+                    "the conversation before it",
                 ),
             ),
             LostRecordKind::Calls(result, tools) => {
@@ -1373,9 +1373,9 @@ impl<R: Read + Seek> LinkEditPlanner<'_, R> {
                     finding(
                         DamageClass::OrphanResult,
                         self.links[*result].offset,
-                        "a tool's result without its call",
+                        "a tool result without its call",
                         left_out,
-                        "a call that says so is put in front",
+                        "a call that says so is inserted before it",
                         "the arguments of the call",
                     ),
                 )
@@ -1387,7 +1387,7 @@ impl<R: Read + Seek> LinkEditPlanner<'_, R> {
                     self.links[*call].offset,
                     "a tool call without its result",
                     left_out,
-                    "a result that says so is put in behind",
+                    "a result that says so is inserted after it",
                     "the result of the call",
                 ),
             ),
@@ -1472,19 +1472,19 @@ fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
     let (class, what, client, mend) = match why {
         Broken::Missing => (
             DamageClass::BrokenLink,
-            "it follows a record that is not there",
+            "it follows a record that does not exist",
             guesses,
             "it follows the record in front of it",
         ),
         Broken::Absent => (
             DamageClass::BrokenLink,
             "it follows no record, in the middle of the conversation",
-            "sends nothing of what was said before it",
+            "sends nothing from before it",
             "it follows the record in front of it",
         ),
         Broken::Loop => (
             DamageClass::BrokenLink,
-            "it follows itself, by a detour or without one",
+            "it follows itself, directly or through other records",
             guesses,
             "it follows the record in front of it",
         ),
@@ -1492,19 +1492,19 @@ fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
         Broken::Replayed => (
             DamageClass::ReplayedRecord,
             "a record is written again, and the copy follows no record",
-            "reads the copy, and sends nothing of what was said before it",
+            "reads the copy, and sends nothing from before it",
             "it follows what the first copy follows",
         ),
         Broken::Compacted => (
             DamageClass::LostCompaction,
             "the continuation after a second compaction follows a record from before the first",
-            "sends what was compacted first, and nothing of what was said and summed up since",
+            "sends the first summary, and nothing that was said or summarised since",
             "it follows the record in front of it",
         ),
         Broken::Beside => (
             DamageClass::BrokenLink,
-            "calls that were made at once lie beside the way along which a compaction kept them",
-            "forgets them and their results with what was summed up, once the damage before them is repaired",
+            "parallel calls that a compaction kept are not on the path of the conversation",
+            "drops them and their results with the summarised part, once the damage before them is repaired",
             "it follows the record in front of it",
         ),
         // Reported together with the inserted record or the fork.
