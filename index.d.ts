@@ -23,8 +23,8 @@ export interface AccountOptions {
   /** Cover every project on this machine instead of one. */
   all?: boolean
   /**
-   * Start of the period: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); 24 hours
-   * ago when absent.
+   * Start of the period: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); 24
+   * hours ago when absent.
    */
   since?: string
 }
@@ -141,8 +141,8 @@ export interface Commands {
   /** Environment variables to set for `resume`, such as `CLAUDE_CONFIG_DIR`. */
   env: Record<string, string>
   /**
-   * Resumes the session, or attaches to it if it runs in the background; `null` while it is live
-   * elsewhere.
+   * Resumes the session, or attaches to it if it runs in the background; `null` while
+   * it is live elsewhere.
    */
   resume: string[] | null
   /** Saves a verified copy of the session. */
@@ -160,8 +160,8 @@ export interface ConfigFile {
   /** Whether the file exists. */
   exists: boolean
   /**
-   * What is wrong with the file, and the name that was probably meant; `null` if the file is valid or
-   * missing.
+   * What is wrong with the file, and the name that was probably meant; `null` if the file
+   * is valid or missing.
    */
   problem: Problem | null
 }
@@ -295,8 +295,8 @@ export type DamageClass =
   | 'other-session'
 
 /**
- * Damage to a transcript after a run: a stable code that programs may compare. Only `std::fmt::Display`
- * produces its sentence.
+ * Damage to a transcript after a run: a stable code that programs may compare. Only
+ * `std::fmt::Display` produces its sentence.
  */
 export type DamageReason = 'shortened' | 'rewritten' | 'forked'
 
@@ -342,8 +342,8 @@ export interface DashboardOutcome {
   /** `pick`: a session was picked for the command in `picker`. `interrupt`: the user pressed Ctrl-C. */
   action: DashboardAction
   /**
-   * Session that the action applies to: its id, or the path of a conflict copy; `null` for `quit` and
-   * `interrupt`.
+   * Session that the action applies to: its id, or the path of a conflict copy; `null`
+   * for `quit` and `interrupt`.
    */
   session: string | null
   /** View with which the dashboard reopens as it was left. */
@@ -370,8 +370,8 @@ export interface DoctorCheck {
   /** Stable name of the check; a report may contain several checks of one name. */
   id: 'node' | 'client' | 'setup' | 'hooks' | 'plugin' | 'runtime' | 'launcher' | 'coverage' | 'ran' | 'hooks-allowed' | 'config' | 'saving' | 'retention' | 'kept' | 'note' | 'state' | 'privacy' | 'journal' | 'incidents' | 'spool' | 'quarantine' | 'supervisor' | 'credential' | 'module' | 'session'
   /**
-   * `ok`: nothing is wrong. `warn`: it works, but needs attention. `fail`: recovery does not work as
-   * intended.
+   * `ok`: nothing is wrong. `warn`: it works, but needs attention. `fail`: recovery does
+   * not work as intended.
    */
   status: CheckStatus
   /** The finding, in one sentence. */
@@ -434,8 +434,8 @@ export interface ExportFailure {
 }
 
 /**
- * Algorithm that identifies the files of an export: SHA-256, or 128-bit XXH3, which is faster but detects
- * only accidental changes.
+ * Algorithm that identifies the files of an export: SHA-256, or 128-bit XXH3, which is faster but
+ * detects only accidental changes.
  */
 export type ExportHash = 'sha256' | 'xxh3'
 
@@ -507,8 +507,8 @@ export interface ExportedSession {
   /** Hash of the copied transcript in hex, with the algorithm given by `hash`; `null` before it is copied. */
   digest: string | null
   /**
-   * Whether the transcript has grown since it was copied. The export then contains its first
-   * `transcriptBytes` bytes.
+   * Whether the transcript has grown since it was copied. The export then contains
+   * its first `transcriptBytes` bytes.
    */
   grew: boolean
   /** Id of the process that has the session open. */
@@ -526,8 +526,8 @@ export interface FileStep {
   action: FileAction
   why: string
   /**
-   * Text before the change; `null` if the file does not exist or is not text. `after` is the text after
-   * it.
+   * Text before the change; `null` if the file does not exist or is not text. `after` is
+   * the text after it.
    */
   before: string | null
   after: string | null
@@ -632,9 +632,9 @@ export interface GoneSession {
   /** The first prompt and the latest ones, oldest first. */
   prompts: RecalledPrompt[]
   /**
-   * `kept`: its files are kept. `history`: the client's history of typed prompts. `directory`: a client
-   * directory named after the session. `last-session`: the client's `.claude.json`. `record`: a record of
-   * this program.
+   * `kept`: its files are kept. `history`: the client's history of typed prompts. `directory`: a
+   * client directory named after the session. `last-session`: the client's `.claude.json`. `record`: a
+   * record of this program.
    */
   knownFrom: GoneSource[]
   /**
@@ -652,9 +652,9 @@ export interface GoneSession {
 export type GoneSource = 'kept' | 'history' | 'directory' | 'last-session' | 'record'
 
 /**
- * Purpose of a hand-over. `note`: the block of HANDOFF.md. `paste`: everything, for any assistant. `resume`:
- * the first prompt of a fresh session in the project. `essential`: only what is needed to continue, for any
- * assistant.
+ * Purpose of a hand-over. `note`: the block of HANDOFF.md. `paste`: everything, for any assistant.
+ * `resume`: the first prompt of a fresh session in the project. `essential`: only what is needed to
+ * continue, for any assistant.
  */
 export type HandoffForm = 'note' | 'paste' | 'resume' | 'essential'
 
@@ -996,8 +996,8 @@ export interface KeptSnapshot {
   /** Whether the transcript still begins with exactly these bytes; `null` without a transcript. */
   isPrefix: boolean | null
   /**
-   * Number of lines that the transcript has more than the snapshot; negative if it has fewer, `null`
-   * without a transcript.
+   * Number of lines that the transcript has more than the snapshot; negative if it has fewer,
+   * `null` without a transcript.
    */
   linesSince: number | null
 }
@@ -1022,8 +1022,8 @@ export interface KillChild {
 /** Options of `killSession`: the client to end, and how. */
 export interface KillOptions {
   /**
-   * Terminal (`pts/3`), process id, or session: an id, an id prefix of at least 3 characters, a name or a
-   * title.
+   * Terminal (`pts/3`), process id, or session: an id, an id prefix of at least 3 characters, a
+   * name or a title.
    */
   target: string
   /** Restricts the search to sessions of this project. */
@@ -1120,8 +1120,8 @@ export interface LastRecovered {
   /** Time when the session continued. */
   at: string
   /**
-   * `wake`: the waiting hook of this tool continued the session. `run`: an unattended run did. `client`:
-   * Claude Code did.
+   * `wake`: the waiting hook of this tool continued the session. `run`: an unattended run did.
+   * `client`: Claude Code did.
    */
   by: RecoveredBy
 }
@@ -1153,18 +1153,18 @@ export interface ListOptions {
   /** Directory of the project; every project when absent. */
   project?: string
   /**
-   * Only sessions with these states, such as `orphaned`, or with the words that screens use, such as
-   * `interrupted`.
+   * Only sessions with these states, such as `orphaned`, or with the words that screens
+   * use, such as `interrupted`.
    */
   states?: string[]
   /**
-   * Only these kinds of stop, given by kind, by the words that screens use, or by a part of those, such as
-   * `limit`.
+   * Only these kinds of stop, given by kind, by the words that screens use, or by a part of
+   * those, such as `limit`.
    */
   stops?: string[]
   /**
-   * Only sessions active since this time: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`,
-   * `1w`).
+   * Only sessions active since this time: RFC 3339, a date, or a duration before now
+   * (`90m`, `36h`, `2d`, `1w`).
    */
   since?: string
   /** Part of the name, title or newest prompt, ignoring case. */
@@ -1194,8 +1194,8 @@ export interface ListReport {
   /** Sessions that match, in the requested order. */
   sessions: Session[]
   /**
-   * Sessions without a transcript, and what is left of them, if `gone` was requested; printed by `list`
-   * only.
+   * Sessions without a transcript, and what is left of them, if `gone` was requested;
+   * printed by `list` only.
    */
   gone: GoneSession[]
   /** Number of matching sessions before `limit` is applied; printed by `list` only. */
@@ -1252,8 +1252,8 @@ export interface LogBreak {
 }
 
 /**
- * Result of checking the chain of the journal, in which each line contains the SHA-256 of the line before
- * it.
+ * Result of checking the chain of the journal, in which each line contains the SHA-256 of
+ * the line before it.
  */
 export interface LogChain {
   /** Whether the chain has no break, so that no line within it was changed, removed or inserted. */
@@ -1263,8 +1263,8 @@ export interface LogChain {
   /** Number of lines with a `prev`. */
   chained: number
   /**
-   * Number of lines without a `prev`. At the beginning they are from earlier versions; later ones are
-   * breaks.
+   * Number of lines without a `prev`. At the beginning they are from earlier versions;
+   * later ones are breaks.
    */
   unchained: number
   /** Lines at which the chain of hashes is broken. */
@@ -1291,8 +1291,8 @@ export interface LogEntry {
 /** Which journal entries `log` returns. */
 export interface LogOptions {
   /**
-   * Only entries since this time: RFC 3339, a date, or a duration before now, such as `90m`, `36h`, `2d`,
-   * `1w`.
+   * Only entries since this time: RFC 3339, a date, or a duration before now, such as
+   * `90m`, `36h`, `2d`, `1w`.
    */
   since?: string
   /** Only entries of sessions whose id starts with this. */
@@ -1349,8 +1349,8 @@ export interface OlderStops {
   /** Their kinds of stop, for `list --stop`. */
   stops: StopKind[]
   /**
-   * Sessions whose requests the API refuses until `repair` removes something from the transcript. Waiting
-   * does not help.
+   * Sessions whose requests the API refuses until `repair` removes something from the transcript.
+   * Waiting does not help.
    */
   repairable: string[]
 }
@@ -1587,8 +1587,8 @@ export interface Preview {
   /** Why no run can start now. */
   why: string | null
   /**
-   * Where the session is open, such as `pts/3`; nothing is started while it is open. `null` if it is
-   * closed.
+   * Where the session is open, such as `pts/3`; nothing is started while it is open. `null`
+   * if it is closed.
    */
   openIn: string | null
   /** Process to start; `null` if none can be started. */
@@ -1629,8 +1629,8 @@ export type PruneKind = 'export' | 'snapshot' | 'page' | 'output' | 'record' | '
 /** Options of `prune`: the rules by which copies are deleted. */
 export interface PruneOptions {
   /**
-   * Number of days for which exports are retained; defaults to `retention.exportsDays` of the
-   * configuration, else 90.
+   * Number of days for which exports are retained; defaults to `retention.exportsDays` of
+   * the configuration, else 90.
    */
   exportsDays?: number
   /** Number of days for which snapshots are retained; defaults to `retention.snapshotsDays`, else 14. */
@@ -1640,13 +1640,13 @@ export interface PruneOptions {
   /** Number of days for which outputs of runs are retained; defaults to `retention.outputsDays`, else 30. */
   outputsDays?: number
   /**
-   * Number of days for which session records are retained after their last entry; defaults to
-   * `retention.recordsDays`, else 90.
+   * Number of days for which session records are retained after their last entry; defaults
+   * to `retention.recordsDays`, else 90.
    */
   recordsDays?: number
   /**
-   * Number of days for which kept sessions that Claude Code deleted are retained; defaults to
-   * `retention.keptDays`, else 365.
+   * Number of days for which kept sessions that Claude Code deleted are retained; defaults
+   * to `retention.keptDays`, else 365.
    */
   keptDays?: number
   /**
@@ -1662,8 +1662,8 @@ export interface PruneOptions {
   /** Maximum number of each kind per session. */
   most?: number
   /**
-   * Maximum total size in bytes; the oldest copies are deleted first. Records are not counted, because
-   * they are small.
+   * Maximum total size in bytes; the oldest copies are deleted first. Records are not counted,
+   * because they are small.
    */
   maxBytes?: number
   /** Deletes only these paths, and only if the rules allow it. */
@@ -1690,8 +1690,8 @@ export interface PruneReport {
   /** Total size of what remains, in bytes. */
   keptBytes: number
   /**
-   * Files of sessions that Claude Code deleted, compressed before the rules were applied, with their size
-   * before and after.
+   * Files of sessions that Claude Code deleted, compressed before the rules were applied, with their
+   * size before and after.
    */
   packed: PackedBytes
   /** Files that could not be checked or deleted, and why. */
@@ -1715,8 +1715,8 @@ export interface PruneRules {
   /** Maximum total size in bytes of kept sessions that Claude Code deleted. */
   keptMaxTotal: number
   /**
-   * Minimum number of exports, snapshots, pages and outputs retained per session and kind, whatever the
-   * other rules.
+   * Minimum number of exports, snapshots, pages and outputs retained per session and kind,
+   * whatever the other rules.
    */
   keep: number
   /** Maximum number of each kind retained per session; `null` for no limit. */
@@ -1728,9 +1728,9 @@ export interface PruneRules {
 /** A copy that `prune` deletes. */
 export interface PrunedCopy {
   /**
-   * `export`, `snapshot`, `page`, `output` of a run, `record` (small state files about a session),
-   * `leftover` of an operation that never finished, or `kept` (the kept files of a session that Claude
-   * Code deleted).
+   * `export`, `snapshot`, `page`, `output` of a run, `record` (small state files about a
+   * session), `leftover` of an operation that never finished, or `kept` (the kept files of a
+   * session that Claude Code deleted).
    */
   kind: PruneKind
   /** Id of the session that it belongs to. */
@@ -1870,9 +1870,9 @@ export type RecoveredBy = 'wake' | 'run' | 'client'
 /** Whether recovery is on in a project, or on this machine. */
 export interface RecoveryOverview {
   /**
-   * `on`: stops are detected and sessions are continued. `switched-off`: stops are detected, but
-   * `heartbeat.enabled` prevents this tool from continuing the sessions. `not-set-up`: no hooks are
-   * installed.
+   * `on`: stops are detected and sessions are continued. `switched-off`: stops are detected,
+   * but `heartbeat.enabled` prevents this tool from continuing the sessions. `not-set-up`:
+   * no hooks are installed.
    */
   setup: RecoverySetup
   /** Whether hooks of the user or of the plugin are active in every project. */
@@ -1952,8 +1952,8 @@ export type RemainingKind = 'subagents' | 'files' | 'tasks' | 'file-history' | '
 /** What is left of a session whose transcript contains no conversation. A client refuses to resume it. */
 export interface Remains {
   /**
-   * `empty-file`: the transcript has no bytes. `no-messages`: it contains records, but no prompt and no
-   * answer.
+   * `empty-file`: the transcript has no bytes. `no-messages`: it contains records, but no
+   * prompt and no answer.
    */
   why: NoConversation
   /** Files that are left. */
@@ -2057,8 +2057,8 @@ export interface ReportPageOptions {
   /** Covers every project on this machine instead of one. */
   all?: boolean
   /**
-   * Start of the report: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); defaults
-   * to 24 hours.
+   * Start of the report: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`);
+   * defaults to 24 hours.
    */
   since?: string
   /** Path of the page to write. */
@@ -2109,8 +2109,8 @@ export interface RestoreReport {
   /** The snapshot was restored and read back. */
   restored: boolean
   /**
-   * Number of other missing files of the session that were restored: subagents, tool results, tasks, plan,
-   * file history.
+   * Number of other missing files of the session that were restored: subagents, tool results,
+   * tasks, plan, file history.
    */
   companions: number
   /** Name of the snapshot of the previous transcript. */
@@ -2145,8 +2145,8 @@ export interface ResumePlan {
   /** The session to resume. */
   session: Session
   /**
-   * `resume`: start `argv`. `attach`: the session runs in the background, and `argv` opens it. `refused`:
-   * see `why`.
+   * `resume`: start `argv`. `attach`: the session runs in the background, and `argv` opens
+   * it. `refused`: see `why`.
    */
   action: ResumeAction
   /** Command as the user types it; `null` if refused. */
@@ -2158,8 +2158,8 @@ export interface ResumePlan {
   /** Environment variables to set first. */
   env: Record<string, string>
   /**
-   * Environment variables to remove, because a client started with them would take itself for a child of
-   * another client.
+   * Environment variables to remove, because a client started with them would take itself for a
+   * child of another client.
    */
   unset: string[]
   /** The reason, in words. */
@@ -2192,8 +2192,8 @@ export interface Retention {
   /** Time when the limit passes, RFC 3339. */
   deletedAfter: string
   /**
-   * Whether the limit has passed, so that the next `claude -p` that lives for six seconds deletes the
-   * transcript.
+   * Whether the limit has passed, so that the next `claude -p` that lives for six
+   * seconds deletes the transcript.
    */
   overdue: boolean
 }
@@ -2311,8 +2311,8 @@ export interface SavedState {
   /** Time when the state was saved. */
   savedAt: string
   /**
-   * Occasion of the save: the end of a turn or a subagent, before a compaction, a stop, or the end of the
-   * session.
+   * Occasion of the save: the end of a turn or a subagent, before a compaction, a stop, or the
+   * end of the session.
    */
   moment: SaveMoment
   /** Time of the transcript's newest record when the state was saved. */
@@ -2448,8 +2448,8 @@ export interface ServiceOptions {
   /** Root of the installed package; required to install. */
   packageRoot?: string
   /**
-   * Service manager of another platform, to see what would be written there. Such a plan cannot be
-   * applied.
+   * Service manager of another platform, to see what would be written there. Such a
+   * plan cannot be applied.
    */
   manager?: ServiceManager
 }
@@ -2530,8 +2530,8 @@ export interface Session {
   /** Title given by Claude Code. */
   title: string | null
   /**
-   * Project that the session belongs to: `dir` is the project directory, `cwd` the latest working
-   * directory.
+   * Project that the session belongs to: `dir` is the project directory, `cwd`
+   * the latest working directory.
    */
   project: SessionProject
   /** Configuration directory of the Claude Code installation that the session belongs to. */
@@ -2549,13 +2549,13 @@ export interface Session {
   /** Id of the session that this file is a conflict copy of; `null` for an ordinary session. */
   conflictCopyOf: string | null
   /**
-   * Conflict copies of the transcript, made by directory synchronization tools; collected by `show` and
-   * `resume` only.
+   * Conflict copies of the transcript, made by directory synchronization tools; collected by
+   * `show` and `resume` only.
    */
   conflictCopies: ConflictCopy[]
   /**
-   * Other transcripts of the same session, such as the original of a relocated one; collected by `show`
-   * and `resume` only.
+   * Other transcripts of the same session, such as the original of a relocated one; collected by
+   * `show` and `resume` only.
    */
   copies: string[]
   /** What is left of a session without a conversation; collected by `show` and `resume` only. */
@@ -2632,8 +2632,8 @@ export type SessionActivity = 'busy' | 'idle' | 'waiting'
 export type SessionGroup = 'needs-you' | 'waiting' | 'hung' | 'running' | 'settled'
 
 /**
- * Selects one session by id, by a prefix of at least 3 characters, or by name or title; or the one that was
- * active last.
+ * Selects one session by id, by a prefix of at least 3 characters, or by name or title; or the one
+ * that was active last.
  */
 export interface SessionOptions {
   /** Session id, an unambiguous prefix of it, or its name or title. */
@@ -2724,8 +2724,8 @@ export interface SkippedFile {
 }
 
 /**
- * A process, identified by its id and by a start token that distinguishes it from a later process with the
- * same id.
+ * A process, identified by its id and by a start token that distinguishes it from a later process
+ * with the same id.
  */
 export interface StartedProcess {
   /** Id of the process. */
@@ -2772,8 +2772,8 @@ export interface StateReport {
    */
   foreign: boolean
   /**
-   * Name of the requested state, else of the last one; `null` for a list, and if the file contains a
-   * foreign state.
+   * Name of the requested state, else of the last one; `null` for a list, and if the file
+   * contains a foreign state.
    */
   chosen: string | null
   /** Text of the chosen state, or of a foreign one; only with `show`. */
@@ -2824,8 +2824,8 @@ export interface StatusReport {
   sessions: Session[]
   /**
    * Closed sessions that need you and stopped more than `status.recentHours` ago: their number, their
-   * kinds of stop, and the ids of those that only `repair` can help. They are not in `sessions`. Printed
-   * by `status` only.
+   * kinds of stop, and the ids of those that only `repair` can help. They are not in `sessions`.
+   * Printed by `status` only.
    */
   older: OlderStops
   /** Files that could not be read, and why. */
@@ -2885,8 +2885,8 @@ export type StopKind =
   | 'unknown'
 
 /**
- * Damage found in the transcript of a subagent. It is not repaired, because the client never sends that
- * transcript.
+ * Damage found in the transcript of a subagent. It is not repaired, because the client
+ * never sends that transcript.
  */
 export interface SubagentFindings {
   /** Path of the file. */

@@ -1,7 +1,7 @@
 //! The configuration: the user's own file (JSON with comments), which a project's file may only restrict.
 //!
-//! An invalid file switches automatic recovery off until it is repaired. Recording and showing sessions still
-//! work.
+//! An invalid file switches automatic recovery off until it is repaired. Recording and
+//! showing sessions still work.
 
 use crate::clock::{from_local_time, local_time};
 use crate::env::Environment;
@@ -38,8 +38,8 @@ const OBJECTS: [&str; 12] = [
 ];
 /// Upper end of the usual window, in seconds after a reset, in which the client continues by itself.
 const CLIENT_SECONDS: f64 = 100.0;
-/// If both `graceSeconds` and `stepSeconds` are below this many seconds, the configuration is a test
-/// configuration.
+/// If both `graceSeconds` and `stepSeconds` are below this many seconds, the configuration
+/// is a test configuration.
 const TEST_SECONDS: f64 = 5.0;
 /// Upper bound for `state.archives`: saved states retained per project besides the latest.
 const MOST_ARCHIVES: usize = 1000;
@@ -204,8 +204,8 @@ pub struct Unattended {
     /// Permission mode that an unattended run never exceeds.
     pub permission_ceiling: String,
     pub transport: Transport,
-    /// Program to start instead of `claude`, with its leading arguments, such as `["/usr/local/bin/ccs",
-    /// "work"]`.
+    /// Program to start instead of `claude`, with its leading arguments,
+    /// such as `["/usr/local/bin/ccs", "work"]`.
     pub launcher: Option<Vec<String>>,
     /// Maximum context, in tokens, that is re-read without asking.
     pub max_context_tokens: Option<u64>,
@@ -414,8 +414,8 @@ pub struct Narrowing {
     pub state: Option<bool>,
 }
 
-/// Returns the default disposition of a class; `None` for stops that the policy never continues, whatever is
-/// configured.
+/// Returns the default disposition of a class; `None` for stops that the policy never
+/// continues, whatever is configured.
 const fn default_disposition(class: StopClass) -> Option<Disposition> {
     match class {
         StopClass::BrokenOff => Some(Disposition::Notify),
@@ -618,8 +618,8 @@ fn off(mut config: Config, problem: Error) -> InForce {
     InForce { config, problem: Some(problem) }
 }
 
-/// Builds the error for a key in a configuration file. `meant` is the known key that the user probably
-/// intended.
+/// Builds the error for a key in a configuration file. `meant` is the known key that
+/// the user probably intended.
 fn invalid_key(path: &Path, key: &str, why: &str, meant: Option<&str>) -> Error {
     let off = "automatic recovery is off until this is fixed";
     let hint = meant.map_or_else(|| off.to_owned(), |name| format!("did you mean \"{name}\"? {off}"));

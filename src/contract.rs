@@ -1,5 +1,5 @@
-//! Writes `ffi/types.d.ts`, the types of the values that cross the boundary, from the structs that serde
-//! reads and writes.
+//! Writes `ffi/types.d.ts`, the types of the values that cross the boundary, from the structs that
+//! serde reads and writes.
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test types_of_the_boundary` writes the file. `npm run build:debug` copies it
 //! into `index.d.ts`, and the JSON schemas and docs/json.md are generated from it. `javascript.d.ts` is

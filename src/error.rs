@@ -1,5 +1,5 @@
-//! The error that every fallible function returns: a stable code, what failed, on which path, and what to do
-//! next.
+//! The error that every fallible function returns: a stable code, what failed, on which path, and
+//! what to do next.
 //!
 //! A message is a lower-case fragment that states what failed. The path and the hint are separate fields, so
 //! that the command line can lay them out and programs can read them.
@@ -201,8 +201,8 @@ mod tests {
     use super::*;
     use std::process::Command;
 
-    /// The command line reads its exit codes from this file. `UPDATE_SNAPSHOTS=1 cargo test exit_codes`
-    /// regenerates it.
+    /// The command line reads its exit codes from this file.
+    /// `UPDATE_SNAPSHOTS=1 cargo test exit_codes` regenerates it.
     #[test]
     fn the_command_line_exit_codes_match_the_core() {
         let exits: serde_json::Map<_, _> = ExitCode::ALL

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// Permissions of every private file.
 pub const PRIVATE: u32 = 0o600;
 
-/// Size of a cache line, in bytes. The kernel copies a file up to 1.4 times as fast to a cache-line-aligned
-/// address.
+/// Size of a cache line, in bytes. The kernel copies a file up to 1.4 times as fast
+/// to a cache-line-aligned address.
 pub const CACHE_LINE: usize = 64;
 
 /// Returns the number of bytes before the first cache-line boundary in the slice.
@@ -18,8 +18,8 @@ pub fn before_cache_line(bytes: &[u8]) -> usize {
     bytes.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE)
 }
 
-/// Opens a regular file for reading. Does not block on a pipe and does not follow a symbolic link in the last
-/// component.
+/// Opens a regular file for reading. Does not block on a pipe and does not follow a symbolic link
+/// in the last component.
 ///
 /// # Errors
 ///
@@ -52,8 +52,8 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens the directory. If that fails, files are opened by their full path, and that call reports the
-    /// reason.
+    /// Opens the directory. If that fails, files are opened by their full path, and that
+    /// call reports the reason.
     #[must_use]
     pub fn open(path: &Path) -> Self {
         Self {
@@ -90,9 +90,9 @@ impl Directory {
         path.file_name().filter(|_| path.parent() == Some(&self.path))
     }
 
-    /// Opens a file that the directory listing reported as regular, and returns its length at half the cost
-    /// of reading the metadata. `None` if it is not a regular file after all; [`Self::open_regular`] then
-    /// reports the reason.
+    /// Opens a file that the directory listing reported as regular, and returns its length at half the
+    /// cost of reading the metadata. `None` if it is not a regular file after all; [`Self::open_regular`]
+    /// then reports the reason.
     #[must_use]
     pub fn open_listed(&self, path: &Path) -> Option<(File, u64)> {
         #[cfg(unix)]
@@ -443,8 +443,8 @@ pub fn read_standard_input(
     (bytes, false)
 }
 
-/// Keeps the `most` most recently written files if there are more, sorted newest first. Leaves a shorter list
-/// unchanged.
+/// Keeps the `most` most recently written files if there are more, sorted newest first. Leaves
+/// a shorter list unchanged.
 pub fn keep_newest(paths: &mut Vec<PathBuf>, most: usize) {
     if paths.len() > most {
         let written = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();

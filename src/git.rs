@@ -81,8 +81,8 @@ pub struct GitState {
 /// A file that differs from the last commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirtyFile {
-    /// Two letters as in `git status --short`: index, then working tree. `??` is untracked, `!!` is a
-    /// conflict.
+    /// Two letters as in `git status --short`: index, then working tree. `??` is untracked,
+    /// `!!` is a conflict.
     pub status: String,
     /// Path from the top of the repository, without control characters.
     pub path: String,
@@ -274,8 +274,8 @@ impl<'a> Git<'a> {
         let mut off = Vec::new();
         for key in answer.stdout.split(|byte| *byte == 0).filter(|key| !key.is_empty()) {
             match std::str::from_utf8(key) {
-                // `-c` splits at the first equals sign, so a filter with one in its name could not be
-                // switched off.
+                // `-c` splits at the first equals sign, so a filter with one in its name could
+                // not be switched off.
                 Ok(key) if !key.contains('=') => {
                     let value = if key.ends_with(".required") { "false" } else { "" };
                     off.push(format!("{key}={value}"));
@@ -356,8 +356,8 @@ impl<'a> Git<'a> {
     }
 }
 
-/// Reads the pipe to its end in a separate thread. Retains at most `limit` bytes and reports whether there
-/// were more.
+/// Reads the pipe to its end in a separate thread. Retains at most `limit` bytes and reports
+/// whether there were more.
 fn reader(mut pipe: impl Read + Send + 'static, limit: u64) -> Receiver<(Vec<u8>, bool)> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {

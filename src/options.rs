@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 /// Parses the options of an exported function. A missing or `null` object counts as empty.
 ///
-/// Every type parsed here denies unknown fields: `prune({ dryrun: true })` must not delete what `dryRun`
-/// would have listed.
+/// Every type parsed here denies unknown fields: `prune({ dryrun: true })` must not delete what
+/// `dryRun` would have listed.
 ///
 /// # Errors
 ///
@@ -26,8 +26,8 @@ pub fn read_options<O: DeserializeOwned>(options: Option<Value>) -> Result<O, Er
     })
 }
 
-/// Extracts the unknown field and the known ones from a serde message: ``unknown field `a`, expected `b` or
-/// `c` ``.
+/// Extracts the unknown field and the known ones from a serde message:
+/// ``unknown field `a`, expected `b` or `c` ``.
 pub(crate) fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
     let mut names = message.strip_prefix("unknown field `")?.split('`');
     let unknown = names.next()?;

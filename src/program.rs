@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 /// Maximum amount of standard error that is retained, in bytes.
 const LARGEST: u64 = 4 * 1024;
-/// Maximum wait for the error output after the program has exited. A background process it left may keep the
-/// pipe open.
+/// Maximum wait for the error output after the program has exited. A background process it left may
+/// keep the pipe open.
 const LINGER: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,8 +155,8 @@ pub fn process_exists(pid: u32) -> bool {
     pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
 }
 
-/// Always returns true, because this system has no cheap check. Files that may be in use are therefore
-/// retained.
+/// Always returns true, because this system has no cheap check. Files that may be in
+/// use are therefore retained.
 #[cfg(not(unix))]
 #[must_use]
 pub fn process_exists(_pid: u32) -> bool {

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Maximum length of raw text that is examined, in bytes. A multi-megabyte prompt is cut here, before any
-/// costly work.
+/// Maximum length of raw text that is examined, in bytes. A multi-megabyte prompt is cut here,
+/// before any costly work.
 pub const LONGEST_RAW: usize = 64 * 1024;
 
-/// Removes terminal escapes, control characters and direction-changing characters; retains line ends and
-/// tabs.
+/// Removes terminal escapes, control characters and direction-changing characters; retains
+/// line ends and tabs.
 #[must_use]
 pub fn sanitised(text: &str) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
@@ -69,8 +69,8 @@ fn skip_control_sequence(chars: &mut Peekable<Chars<'_>>) {
     chars.next_if(|next| matches!(next, '@'..='~'));
 }
 
-/// Skips up to BEL or the string terminator, but never past a line end, so that an unterminated string cannot
-/// swallow the rest.
+/// Skips up to BEL or the string terminator, but never past a line end, so that an unterminated string
+/// cannot swallow the rest.
 fn skip_string(chars: &mut Peekable<Chars<'_>>) {
     while let Some(next) = chars.next_if(|next| *next != '\n') {
         match next {
@@ -84,8 +84,8 @@ fn skip_string(chars: &mut Peekable<Chars<'_>>) {
     }
 }
 
-/// Sanitizes a text and puts it on one line, with every run of whitespace as one space and at most `limit`
-/// characters.
+/// Sanitizes a text and puts it on one line, with every run of whitespace as one space and
+/// at most `limit` characters.
 #[must_use]
 pub fn one_line(raw: &str, limit: usize) -> String {
     let simple = raw.len() <= limit

@@ -1,9 +1,9 @@
-//! A home: one configuration directory of Claude Code (`~/.claude` or `CLAUDE_CONFIG_DIR`) and the paths in
-//! it.
+//! A home: one configuration directory of Claude Code (`~/.claude` or `CLAUDE_CONFIG_DIR`) and
+//! the paths in it.
 //!
-//! Measured with 2.1.329: a project's transcripts are in `projects/<encoded path>/<session>.jsonl`, where the
-//! encoded path derives from the real (symlink-free) working directory. The encoding is lossy and is never
-//! decoded.
+//! Measured with 2.1.329: a project's transcripts are in `projects/<encoded path>/<session>.jsonl`,
+//! where the encoded path derives from the real (symlink-free) working directory. The encoding is lossy
+//! and is never decoded.
 
 use crate::env::Environment;
 use std::collections::BTreeSet;
@@ -72,8 +72,8 @@ pub fn all_homes(env: &Environment, further: &[PathBuf]) -> Vec<ClaudeHome> {
     dirs.into_iter().map(ClaudeHome::new).collect()
 }
 
-/// Maps each home to the first one with the same transcript store; several homes may share one through
-/// symbolic links.
+/// Maps each home to the first one with the same transcript store; several homes may share
+/// one through symbolic links.
 #[must_use]
 pub fn stores(homes: &[ClaudeHome]) -> Vec<usize> {
     let real: Vec<PathBuf> =
@@ -90,9 +90,9 @@ pub fn store_with(transcript: &Path, homes: &[ClaudeHome]) -> Option<usize> {
 
 /// Returns the name of the directory in which Claude Code stores the transcripts of a working directory.
 ///
-/// Every UTF-16 unit other than an ASCII letter or digit becomes `-`. A result longer than 200 is truncated
-/// to 200 and followed by `-` and the base-36 absolute value of a 32-bit rolling hash (`h * 31 + unit`) of
-/// the original path.
+/// Every UTF-16 unit other than an ASCII letter or digit becomes `-`. A result longer than 200 is
+/// truncated to 200 and followed by `-` and the base-36 absolute value of a 32-bit rolling hash
+/// (`h * 31 + unit`) of the original path.
 #[must_use]
 pub fn encode_project_path(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());

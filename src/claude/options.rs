@@ -22,8 +22,8 @@ enum OptionArity {
 enum OptionHandling {
     /// The run gets the option too.
     Carried(OptionReference),
-    /// The run does not need it, or sets it itself: input and output formats, the session, the permission
-    /// mode.
+    /// The run does not need it, or sets it itself: input and output formats, the
+    /// session, the permission mode.
     Dropped,
     /// The run would differ from the session without it, but it cannot be passed on.
     Lost,

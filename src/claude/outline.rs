@@ -1,9 +1,9 @@
 //! An outline: walks the members of one JSON line in order, and reads or skips each value.
 //!
-//! It accepts only what clients write: compact JSON without white space, whose keys contain no escapes. It is
-//! as strict as a JSON parser, so a line that it walks to the end is valid JSON; for anything else it returns
-//! `None`, and the caller uses the full parser. It also rejects a repeated key, unless the first value is
-//! `null`.
+//! It accepts only what clients write: compact JSON without white space, whose keys contain no escapes.
+//! It is as strict as a JSON parser, so a line that it walks to the end is valid JSON; for anything else
+//! it returns `None`, and the caller uses the full parser. It also rejects a repeated key, unless the
+//! first value is `null`.
 
 use std::borrow::Cow;
 
@@ -207,8 +207,8 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// Most strings are short: up to this length, a call of `memchr2` costs more than comparing eight bytes at a
-/// time.
+/// Most strings are short: up to this length, a call of `memchr2` costs more than comparing eight
+/// bytes at a time.
 const SHORT_STRING: usize = 32;
 
 fn quote_or_backslash_in(bytes: &[u8]) -> Option<usize> {

@@ -74,9 +74,9 @@ pub trait Processes: Send + Sync {
     fn has_variable(&self, _pid: u32, _name: &str) -> Option<bool> {
         None
     }
-    /// Returns the variables that the process was started with and that `keep` selects: with the value if
-    /// `keep` returns true, only the name if it returns false. `None` if unknown. Retains nothing else of its
-    /// environment.
+    /// Returns the variables that the process was started with and that `keep` selects: with the value
+    /// if `keep` returns true, only the name if it returns false. `None` if unknown. Retains nothing
+    /// else of its environment.
     fn variables(
         &self,
         _pid: u32,
@@ -89,8 +89,8 @@ pub trait Processes: Send + Sync {
     fn configuration_directory(&self, _pid: u32) -> Option<PathBuf> {
         None
     }
-    /// Returns the user id that the process runs as; `None` if unknown, or if its real and effective ids
-    /// differ.
+    /// Returns the user id that the process runs as; `None` if unknown, or if its real
+    /// and effective ids differ.
     fn owner(&self, _pid: u32) -> Option<u32> {
         None
     }
@@ -124,8 +124,8 @@ fn kept<'v>(
     kept
 }
 
-/// Derives the configuration directory from another process's variables (`NAME=value`); `None` if they are
-/// ambiguous.
+/// Derives the configuration directory from another process's variables (`NAME=value`); `None`
+/// if they are ambiguous.
 fn configuration_of<'v>(variables: impl IntoIterator<Item = &'v [u8]>) -> Option<PathBuf> {
     const TELLING: [&str; 3] = ["CLAUDE_CONFIG_DIR", "HOME", "USERPROFILE"];
     let mut told = BTreeMap::new();
@@ -165,8 +165,8 @@ mod system {
     const SYSTEM_TICKS: usize = 15;
     const START: usize = 22;
 
-    /// Maximum length of `/proc/<pid>/stat` in bytes: 50 numbers and a name. The kernel returns it in one
-    /// read.
+    /// Maximum length of `/proc/<pid>/stat` in bytes: 50 numbers and a name. The kernel returns
+    /// it in one read.
     const LONGEST: usize = 2048;
 
     struct Stat {

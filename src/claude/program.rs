@@ -47,8 +47,8 @@ pub fn locate(env: &Environment, project: Option<&Path>) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// [`Code::ClientNotFound`] if there is no such program outside the project, [`Code::Usage`] if the line is
-/// empty.
+/// [`Code::ClientNotFound`] if there is no such program outside the project, [`Code::Usage`] if
+/// the line is empty.
 pub fn launcher(env: &Environment, line: &str, project: Option<&Path>) -> Result<Vec<String>> {
     // The line may be one path that contains spaces.
     let whole = Path::new(line.trim());

@@ -71,8 +71,8 @@ pub struct User {
     pub turn_origin: Option<CompactString>,
     /// Whether a plugin submitted it.
     pub plugin_prompt: bool,
-    /// Id of the prompt that started this turn, which hooks also report. Absent in older clients and in a
-    /// glance.
+    /// Id of the prompt that started this turn, which hooks also report. Absent in older clients
+    /// and in a glance.
     pub prompt_id: Option<String>,
     /// Permission mode when the prompt was sent.
     pub permission_mode: Option<CompactString>,
@@ -80,8 +80,8 @@ pub struct User {
     pub rejected: bool,
     /// Summary of an earlier part of the conversation.
     pub compact_summary: bool,
-    /// `near_limit`, `wrap_up`, `release`: the client informs the model about an approaching limit (2.1.246
-    /// and newer).
+    /// `near_limit`, `wrap_up`, `release`: the client informs the model about an approaching
+    /// limit (2.1.246 and newer).
     pub usage_limit_note: Option<CompactString>,
 }
 
@@ -301,8 +301,8 @@ struct Usage {
     cache_read_input_tokens: Option<u64>,
 }
 
-/// Parses one line. A line of several concatenated records yields all of them; anything that is not a record
-/// yields nothing.
+/// Parses one line. A line of several concatenated records yields all of them; anything that is not
+/// a record yields nothing.
 #[must_use]
 pub fn parse_line(offset: u64, line: &[u8]) -> Vec<Record> {
     let line = trim(line);

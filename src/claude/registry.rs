@@ -1,9 +1,9 @@
 //! The registry: `sessions/<pid>.json`, which each client maintains while it runs (terminal clients from
 //! 2.1.79, every client from 2.1.120).
 //!
-//! A record outlives a client that was killed, so it proves nothing by itself: the process must be running
-//! and have the start time that the record names. The `.key` files next to the records contain secrets and
-//! are never opened.
+//! A record outlives a client that was killed, so it proves nothing by itself: the process must be
+//! running and have the start time that the record names. The `.key` files next to the records contain
+//! secrets and are never opened.
 
 use super::home::{ClaudeHome, is_session_id};
 use super::process::Processes;
@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 const LARGEST: u64 = 256 * 1024;
 /// Delay before a record that is being written is read again.
 const BEING_WRITTEN: std::time::Duration = std::time::Duration::from_millis(20);
-/// Maximum time from the start of a client to its record, in milliseconds. Measured: 0.5 to 2 s, and over 10
-/// s on a busy machine. A larger difference suggests a container with the same home, where the process id
-/// names another process.
+/// Maximum time from the start of a client to its record, in milliseconds. Measured: 0.5 to 2 s, and over
+/// 10 s on a busy machine. A larger difference suggests a container with the same home, where the process
+/// id names another process.
 const FIRST_RECORD: i64 = 120_000;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -64,8 +64,8 @@ pub struct RegistryRecord {
     pub name_source: Option<String>,
 }
 
-/// Treats a value of the wrong type as absent, so that the fields that identify the process can still be
-/// used.
+/// Treats a value of the wrong type as absent, so that the fields that identify the process
+/// can still be used.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     from: D,
 ) -> std::result::Result<Option<T>, D::Error> {

@@ -1,5 +1,5 @@
-//! Claude Code's retention: after how many days it deletes a transcript, and which settings file sets that
-//! limit.
+//! Claude Code's retention: after how many days it deletes a transcript, and which settings
+//! file sets that limit.
 //!
 //! Any `claude -p` that runs for six seconds sweeps, and deletes transcripts of every project of the
 //! configuration directory. It applies the limit of the project in which it runs, so the smallest limit of

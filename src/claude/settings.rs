@@ -86,8 +86,8 @@ pub fn managed_dir() -> PathBuf {
     })
 }
 
-/// Lists managed files in descending precedence: drop-ins in reverse name order, then
-/// `managed-settings.json`.
+/// Lists managed files in descending precedence: drop-ins in reverse
+/// name order, then `managed-settings.json`.
 fn managed_files(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir.join("managed-settings.d")).into_iter().flatten();
     let mut found: Vec<PathBuf> = entries

@@ -44,8 +44,8 @@ impl<'p> Transcript<'p> {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::PathRefused`] for anything but a regular file, [`crate::error::Code::Io`]
-    /// otherwise.
+    /// [`crate::error::Code::PathRefused`] for anything but a
+    /// regular file, [`crate::error::Code::Io`] otherwise.
     pub fn open(path: &'p Path) -> Result<Self> {
         let (file, meta) = open_regular_with_metadata(path)?;
         Ok(Self::of(file, &meta, path))
@@ -179,8 +179,8 @@ impl Iterator for NewestFirst<'_> {
 /// Reads the complete lines of a file from the last to the first. One reader serves many files in succession,
 /// so that its buffer is allocated once.
 ///
-/// The buffer is filled from its end towards its beginning, like the file, so that a line rarely has to be
-/// moved.
+/// The buffer is filled from its end towards its beginning, like the file, so that a line rarely
+/// has to be moved.
 #[derive(Debug, Default)]
 pub struct Backwards {
     buffer: Vec<u8>,
@@ -279,8 +279,8 @@ impl Backwards {
         let length = usize::try_from(self.start - offset).unwrap_or(0);
         self.make_room(length);
         if read_exact_at(file, &mut self.buffer[self.from - length..self.from], offset).is_err() {
-            // The file was truncated during the read: lines already returned remain valid, and no more
-            // follow.
+            // The file was truncated during the read: lines already returned remain valid,
+            // and no more follow.
             self.failed = true;
             self.end = self.from;
             self.carried = 0;

@@ -18,17 +18,17 @@ impl ClientVersion {
         Some(Self(major, minor, rest[..digits].parse().ok()?))
     }
 
-    /// A waiting `StopFailure` hook that exits with 2 starts a new turn, provided that its `timeout` fits a
-    /// 31-bit timer in milliseconds (2,147,483 s): clients before 2.1.268 terminate a hook with a longer one
-    /// at once, as if the client could not be woken. Seen with 2.1.120, not with 2.1.79
-    /// (`__test__/client/hook-timeout.test.mjs`).
+    /// A waiting `StopFailure` hook that exits with 2 starts a new turn, provided that its
+    /// `timeout` fits a 31-bit timer in milliseconds (2,147,483 s): clients before 2.1.268
+    /// terminate a hook with a longer one at once, as if the client could not be woken. Seen with
+    /// 2.1.120, not with 2.1.79 (`__test__/client/hook-timeout.test.mjs`).
     #[must_use]
     pub fn can_be_woken(self) -> bool {
         self >= Self(2, 1, 120)
     }
 
-    /// Every client of this version registers its process, with or without a terminal. Seen with 2.1.120, not
-    /// with 2.1.79.
+    /// Every client of this version registers its process, with or without a terminal. Seen with
+    /// 2.1.120, not with 2.1.79.
     #[must_use]
     pub fn registers(self) -> bool {
         self >= Self(2, 1, 120)
@@ -47,8 +47,8 @@ impl ClientVersion {
         self >= Self(2, 1, 79)
     }
 
-    /// The terminal client continues by itself after a 5-hour limit. From 2.1.234, according to its
-    /// changelog.
+    /// The terminal client continues by itself after a 5-hour limit. From 2.1.234,
+    /// according to its changelog.
     #[must_use]
     pub fn continues_by_itself(self) -> bool {
         self >= Self(2, 1, 234)

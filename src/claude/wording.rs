@@ -5,8 +5,8 @@
 //! distinguishes the two: by the fields that the client writes (`isMeta`, `origin`, `promptSource`,
 //! `turnOrigin`, `pluginPrompt`), and, in records of older clients without them, by how the text begins.
 //!
-//! Texts of results and errors that affect a decision are here too, so that only this module depends on the
-//! client's wording.
+//! Texts of results and errors that affect a decision are here too, so that only this module depends
+//! on the client's wording.
 
 /// First words of every prompt with which this tool continues a closed session.
 pub const AUTOMATED: &str = "Automated message from cc-session-recover, not from the user.";
@@ -205,8 +205,8 @@ pub fn is_interruption_by_user(text: &str) -> bool {
     text.trim_start().starts_with(INTERRUPTED_BY_USER)
 }
 
-/// Classifies a text that comes without fields, such as one in a `last-prompt` record. `None` if the user may
-/// have written it.
+/// Classifies a text that comes without fields, such as one in a `last-prompt` record. `None` if the user
+/// may have written it.
 #[must_use]
 pub fn client_text(text: &str) -> Option<ClientText> {
     known(text, false)
@@ -305,8 +305,8 @@ pub const NO_RESPONSE: &str = "No response requested.";
 /// First words of the result of a subagent that an API error ended (2.1.329, 2.1.332).
 pub const CUT_AGENT: &str = "Agent terminated early due to an API error";
 
-/// Returns whether the result reports a refused call. Records of newer clients report this in
-/// `permissionDecision`.
+/// Returns whether the result reports a refused call. Records of newer clients
+/// report this in `permissionDecision`.
 #[must_use]
 pub fn is_denial(result: &str) -> bool {
     const DENIED: [&str; 7] = [
@@ -324,9 +324,9 @@ pub fn is_denial(result: &str) -> bool {
     DENIED.iter().any(|words| result.contains(words))
 }
 
-/// Returns whether this note reports that the user cancelled the client's automatic continuation. The client
-/// also writes such a note when it exits during the wait, which is not a decision of the user (2.1.329,
-/// 2.1.332).
+/// Returns whether this note reports that the user cancelled the client's automatic continuation.
+/// The client also writes such a note when it exits during the wait, which is not a decision of
+/// the user (2.1.329, 2.1.332).
 #[must_use]
 pub fn is_continuation_cancelled(note: &str) -> bool {
     note.starts_with("Automatic continue cancelled") && !note.contains("exited during the wait")

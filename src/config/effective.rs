@@ -49,8 +49,8 @@ pub struct ConfigFile {
     pub path: PathBuf,
     /// Whether the file exists.
     pub exists: bool,
-    /// What is wrong with the file, and the name that was probably meant; `null` if the file is valid or
-    /// missing.
+    /// What is wrong with the file, and the name that was probably meant; `null` if the file
+    /// is valid or missing.
     pub problem: Option<Problem>,
 }
 

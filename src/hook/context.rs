@@ -14,8 +14,8 @@ use crate::watch::context::{Passed, check_context_size};
 use crate::watch::weight::{Advice, ContextSize};
 use serde_json::json;
 
-/// Copies retained per session for each reason. Each is as large as the transcript was, and a long session is
-/// compacted often.
+/// Copies retained per session for each reason. Each is as large as the transcript was, and a long
+/// session is compacted often.
 const MOST_COPIES: usize = 3;
 
 impl Hook<'_> {

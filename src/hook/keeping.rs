@@ -1,5 +1,5 @@
-//! Links the files of a session into the state directory, so that Claude Code's retention sweep cannot delete
-//! the only copy.
+//! Links the files of a session into the state directory, so that Claude Code's retention sweep cannot
+//! delete the only copy.
 
 use super::Hook;
 use crate::keep::{KeepSource, keep, kept_of, loss_of};
@@ -8,8 +8,8 @@ use crate::store::journal;
 use serde_json::json;
 
 impl Hook<'_> {
-    /// Links the session's new files. A failure never reaches the turn: it is recorded in the journal, and
-    /// `doctor` reports it.
+    /// Links the session's new files. A failure never reaches the turn: it is recorded in the journal,
+    /// and `doctor` reports it.
     pub(super) fn keep_files(&self) {
         if !self.config().retention.keep || self.enabled.keep == Some(false) {
             return;

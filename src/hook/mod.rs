@@ -43,8 +43,8 @@ pub struct HookReply {
     pub stderr: Option<String>,
     /// Whether to start a supervisor: a closed session is to be resumed and no supervisor runs.
     pub supervise: bool,
-    /// Whether the session waits. If so, only the wait remains: run [`Task::KeepWaiting`] with the same
-    /// event.
+    /// Whether the session waits. If so, only the wait remains: run [`Task::KeepWaiting`]
+    /// with the same event.
     pub waits: bool,
 }
 

@@ -110,8 +110,8 @@ pub struct Payload {
     pub notification: Option<String>,
     /// `UserPromptSubmit`: the user typed the prompt.
     pub typed: bool,
-    /// `UserPromptSubmit`: the client continues by itself after a limit. Only the text of the prompt shows
-    /// it.
+    /// `UserPromptSubmit`: the client continues by itself after a limit. Only the text of
+    /// the prompt shows it.
     pub continues_by_client: bool,
     /// Id of the prompt that the turn answers, as in the transcript; older clients do not send it.
     pub prompt_id: Option<String>,

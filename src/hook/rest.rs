@@ -34,8 +34,8 @@ pub struct Turn<'a> {
     pub said: Option<&'a str>,
 }
 
-/// Reads the transcript and how it ends, waiting a short time until `turn` is in it. Returns `None` if there
-/// is no transcript.
+/// Reads the transcript and how it ends, waiting a short time until `turn` is in it. Returns `None` if
+/// there is no transcript.
 pub fn at_rest<'p>(
     path: &'p Path,
     turn: Option<Turn<'_>>,

@@ -25,8 +25,8 @@ const LONGEST: usize = 9_000;
 /// Size limit of `package.json`, in bytes.
 const MANIFEST_LIMIT: u64 = 64 * 1024;
 
-/// Returns the notice, shown once per upgrade of the package, that the hooks still run the copy made by
-/// `init`.
+/// Returns the notice, shown once per upgrade of the package, that the hooks still run the
+/// copy made by `init`.
 fn upgrade_notice(state: &StateDir) -> Option<String> {
     let text = |path: &Path, limit| String::from_utf8(read_small(path, limit).ok()??).ok();
     let root = text(&state.package(), MANIFEST_LIMIT).filter(|root| !root.is_empty())?;

@@ -1,9 +1,9 @@
 //! Saved state in the hooks: saved whenever a session comes to rest, given back to the session when it is
 //! resumed or compacted, and pointed out to a new session.
 //!
-//! The text becomes part of a model's context. So it comes from this session alone: its own saved state, or
-//! one made anew from its own transcript. Of other sessions it names only times, counts and the paths of
-//! their states.
+//! The text becomes part of a model's context. So it comes from this session alone: its own saved
+//! state, or one made anew from its own transcript. Of other sessions it names only times, counts and
+//! the paths of their states.
 
 use super::Hook;
 use super::rest::{at_rest, newest};
@@ -34,8 +34,8 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Maximum age of a state from before a compaction that is given back after it: compacting takes minutes at
-/// most.
+/// Maximum age of a state from before a compaction that is given back after it: compacting
+/// takes minutes at most.
 const COMPACTION: TimeDelta = TimeDelta::minutes(10);
 /// Newest bytes of a transcript that are read for a state while the start of a session waits for it.
 const WAITED_FOR: u64 = 2 * 1024 * 1024;

@@ -1,5 +1,5 @@
-//! Hooks around a stop: the stop itself, a turn after it, the end of the session, and the client's own
-//! notifications.
+//! Hooks around a stop: the stop itself, a turn after it, the end of the session, and
+//! the client's own notifications.
 
 use super::{Hook, HookReply, Registration, Task};
 use crate::claude::home::ClaudeHome;
@@ -168,9 +168,9 @@ impl Hook<'_> {
         }
     }
 
-    /// Raises the flag that makes the hook before a prompt check for Claude Code's own continuation, which
-    /// arrives 36 to 290 s after the reset, even if the session was continued before (measured with 2.1.329
-    /// and 2.1.332).
+    /// Raises the flag that makes the hook before a prompt check for Claude Code's own continuation,
+    /// which arrives 36 to 290 s after the reset, even if the session was continued before (measured
+    /// with 2.1.329 and 2.1.332).
     fn expect_second_continuation(&self, heartbeat: &Heartbeat<'_>) {
         let incident = heartbeat.ledger.read(&self.payload.session).ok().flatten();
         if incident.as_ref().is_some_and(may_continue_by_itself)
@@ -313,8 +313,8 @@ impl Hook<'_> {
 
     /// `Stop`: a turn ended. If it is newer than the stop, the session has continued.
     pub(super) fn turn_ended(&self) -> HookReply {
-        // The process that waits for our own run judges it, or its successor does: a turn that ended proves
-        // nothing yet.
+        // The process that waits for our own run judges it, or its successor does: a turn that
+        // ended proves nothing yet.
         if self.world.env.in_attempt() || !self.state.incident(&self.payload.session).exists() {
             return HookReply::silent();
         }
@@ -346,8 +346,8 @@ impl Hook<'_> {
 
     /// `Stop` of a turn in which Claude Code made the model wrap up near a limit, so the work is unfinished.
     /// This hook cannot wait: a `Stop` hook that wakes would have to start at the end of every turn with a
-    /// timeout of days. So the note says what to type. When the session is closed or reopened, its stop waits
-    /// like any other.
+    /// timeout of days. So the note says what to type. When the session is closed or reopened, its stop
+    /// waits like any other.
     pub(super) fn note_wrap_up(&self) {
         if self.world.env.in_attempt() {
             return;
@@ -418,8 +418,8 @@ impl Hook<'_> {
         let known = match ledger.read(&self.payload.session) {
             Ok(known) => known,
             Err(error) if error.code == Code::StateNewer => return self.failed(&error),
-            // A damaged record goes to quarantine with the next change, and the stop is recorded anew from
-            // the transcript.
+            // A damaged record goes to quarantine with the next change, and the stop is recorded
+            // anew from the transcript.
             Err(_) => None,
         };
         // A client that exits or switches away in the middle of a turn leaves unfinished work too. Its end
@@ -473,8 +473,8 @@ impl Hook<'_> {
             Ok(Some(incident)) => {
                 self.write_note(&incident, config);
                 let owed = incident.plan.action == Action::Run && incident.phase == Phase::Waiting;
-                // A running supervisor may have another provider or account; one that this hook starts
-                // inherits the client's.
+                // A running supervisor may have another provider or account; one that this hook
+                // starts inherits the client's.
                 let own = incident.started_with.as_deref();
                 let alone = own.is_some_and(|started| started.account.from_environment().next().is_some());
                 let supervise = owed
@@ -509,8 +509,8 @@ impl Hook<'_> {
         }
     }
 
-    /// Records what determines the programs and settings that run in the project, if unattended resumes are
-    /// allowed there.
+    /// Records what determines the programs and settings that run in the project, if unattended
+    /// resumes are allowed there.
     fn record_project(&self, ledger: &Ledger<'_>) {
         let agreed = |project: &PathBuf| match self.enabled.project {
             Some(_) => self.enabled.unattended.is_some(),
@@ -599,8 +599,8 @@ impl Hook<'_> {
         }
     }
 
-    /// Updates HANDOFF.md. A note that cannot be written is recorded in the journal and does not stop the
-    /// recovery.
+    /// Updates HANDOFF.md. A note that cannot be written is recorded in the journal and does
+    /// not stop the recovery.
     pub(super) fn write_note(&self, incident: &Incident, config: &Config) {
         self.write_note_with(incident, config, None);
     }

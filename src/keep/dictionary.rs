@@ -33,8 +33,8 @@ const ENDING: &str = ".dict";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DictionaryName {
     pub name: String,
-    /// SHA-256 of the dictionary in hex. A different dictionary of the same name cannot decompress the
-    /// frames.
+    /// SHA-256 of the dictionary in hex. A different dictionary of the same name
+    /// cannot decompress the frames.
     pub sha256: String,
 }
 
@@ -109,9 +109,9 @@ impl Dictionary {
         replace(&path, &head[..head.len().min(LARGEST)], PRIVATE)
     }
 
-    /// Returns whether a session whose frames use this dictionary becomes the dictionary of its version as it
-    /// grows from `before` to `after` bytes. True once per session, so that later hooks do not read its start
-    /// again.
+    /// Returns whether a session whose frames use this dictionary becomes the dictionary of its version
+    /// as it grows from `before` to `after` bytes. True once per session, so that later hooks do not
+    /// read its start again.
     #[must_use]
     pub fn is_outgrown(&self, before: u64, after: u64) -> bool {
         self.name.name == BUILT_IN_NAME && before < LONG_ENOUGH && after >= LONG_ENOUGH

@@ -2,8 +2,8 @@
 //! Code deletes and replaces the transcript and descriptions are torn. After each fault every acknowledged
 //! turn must be present, byte for byte.
 //!
-//! The default is 60 faults; `CC_RECOVER_TEST_FAULTS=1000` tries more, `CC_RECOVER_TEST_SEED` repeats a
-//! failure.
+//! The default is 60 faults; `CC_RECOVER_TEST_FAULTS=1000` tries more,
+//! `CC_RECOVER_TEST_SEED` repeats a failure.
 
 use super::{KeepSource, KeptAs, keep, kept_of, pack};
 use crate::claude::home::ClaudeHome;

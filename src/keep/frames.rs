@@ -31,8 +31,8 @@ pub struct FrameForm<'d> {
 ///
 /// # Errors
 ///
-/// Those of reading, compressing and writing. Bytes written before the error are not frames until they are
-/// described.
+/// Those of reading, compressing and writing. Bytes written before the error are not frames
+/// until they are described.
 pub fn write_frames(
     from: &mut dyn Read,
     to: &mut dyn Write,

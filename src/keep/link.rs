@@ -1,8 +1,8 @@
 //! Keeping: hard-links the files of a session into the state directory.
 //!
-//! A link is made under a temporary name and renamed, and the description is written after the files it names
-//! are durable. A process that dies in between leaves a file in its final place, which the next call finds
-//! and adopts.
+//! A link is made under a temporary name and renamed, and the description is written after the files it
+//! names are durable. A process that dies in between leaves a file in its final place, which the next
+//! call finds and adopts.
 
 use super::dictionary::{Dictionary, head_of, version_in};
 use super::frames::{APPENDED, APPENDED_LEVEL, FrameForm, write_frames};
@@ -86,8 +86,8 @@ fn keep_durably(
     durability: Durability,
 ) -> Result<KeepOutcome> {
     let mut outcome = KeepOutcome::default();
-    // Derived from the path without a directory listing: a hook must not list a project with thousands of
-    // sessions.
+    // Derived from the path without a directory listing: a hook must not list a project
+    // with thousands of sessions.
     let named = Found::named(source.transcript, 0)
         .ok_or_else(|| Error::new(Code::PathRefused, "not the name of a transcript").at(source.transcript))?;
     let _lock = Lock::wait(&state.kept_lock(source.session), LOCK_WAIT)?;
@@ -120,8 +120,8 @@ fn keep_durably(
     saved.map(|()| outcome)
 }
 
-/// Returns the name of the session's plan: searched for in the text added since the last call, else the one
-/// kept before.
+/// Returns the name of the session's plan: searched for in the text added since the last call, else
+/// the one kept before.
 fn plan_of(kept: &KeptSession, transcript: &Path) -> Option<String> {
     let meta = std::fs::symlink_metadata(transcript).ok();
     let newest = kept.transcripts().last().copied();

@@ -46,8 +46,8 @@ pub fn loss_of(transcript: &Path, kept: Option<&KeptSession>) -> Option<LossKind
     is_headless(file)?.then_some(LossKind::Headless)
 }
 
-/// Returns whether the first message of a transcript answers a record that is not in it; `None` if it cannot
-/// be read.
+/// Returns whether the first message of a transcript answers a record that is not in it; `None` if
+/// it cannot be read.
 pub(super) fn is_headless(mut from: impl Read) -> Option<bool> {
     let mut head = Vec::new();
     // The first message is usually near the beginning.

@@ -1,5 +1,5 @@
-//! Opens a kept session for reading: lays out its files as Claude Code would have them, without restoring the
-//! session.
+//! Opens a kept session for reading: lays out its files as Claude Code would have them,
+//! without restoring the session.
 //!
 //! Every command reads a transcript and the files beside it. Instead of teaching each command about frames
 //! and generations, this links the kept files, or unpacks their frames, into a directory that exists for the
@@ -74,8 +74,8 @@ impl OpenedSession {
     ///
     /// # Errors
     ///
-    /// [`Code::Io`], [`Code::VerificationFailed`] if frames are damaged; [`Code::SessionNotFound`] if no
-    /// transcript is kept.
+    /// [`Code::Io`], [`Code::VerificationFailed`] if frames are damaged; [`Code::SessionNotFound`] if
+    /// no transcript is kept.
     pub fn open(state: &StateDir, kept: KeptSession) -> Result<Self> {
         let dir = UnpackDirectory::new(state);
         let home = ClaudeHome::new(dir.path());

@@ -142,8 +142,8 @@ fn pack_session(
     Ok(())
 }
 
-/// Stores name and title before the transcript is packed. They are near its end, so reading them later would
-/// decompress every frame.
+/// Stores name and title before the transcript is packed. They are near its end, so reading them later
+/// would decompress every frame.
 fn note_names(state: &StateDir, kept: &mut KeptSession, file: &KeptFile) {
     let is_transcript = file.part(&kept.session) == Some(SessionFileKind::Transcript);
     if !is_transcript || file.kept_as != KeptAs::Link || kept.newest(&file.path) != Some(file) {
@@ -489,8 +489,8 @@ mod tests {
         assert!(kept_of(&scene.state, second).unwrap().is_none(), "nothing says where it was");
     }
 
-    /// `PACK_CORPUS=<directory of transcripts>`: prints their packed sizes. Not part of the suite, because it
-    /// needs real sessions.
+    /// `PACK_CORPUS=<directory of transcripts>`: prints their packed sizes. Not part of the suite, because
+    /// it needs real sessions.
     #[test]
     #[ignore = "measures a directory of real transcripts"]
     fn measure_packing() {

@@ -1,5 +1,5 @@
-//! Register of kept sessions: one file with the facts that lists, `doctor` and the limits need about each
-//! session.
+//! Register of kept sessions: one file with the facts that lists, `doctor` and the limits
+//! need about each session.
 //!
 //! It is a cache of the descriptions. An entry is valid while its description file has the same inode, length
 //! and time; otherwise it is rebuilt.
@@ -211,8 +211,8 @@ mod tests {
         };
         assert_eq!(read().len(), STALE + 8);
         let written = std::fs::read(state.kept_register()).unwrap();
-        // One session changes, one is removed, one is added: the file is not rewritten, and the results are
-        // current.
+        // One session changes, one is removed, one is added: the file is not rewritten, and
+        // the results are current.
         std::fs::write(transcript(1), line.repeat(2)).unwrap();
         kept(1);
         std::fs::remove_dir_all(state.kept(&session(2))).unwrap();

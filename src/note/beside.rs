@@ -55,8 +55,8 @@ impl SessionPaths {
         Some(Self { session, own: transcript.with_extension(""), config: config.flatten() })
     }
 
-    /// Returns the current task list in the order of its numbers, and its directory; `None` if there are no
-    /// tasks.
+    /// Returns the current task list in the order of its numbers, and its directory; `None` if
+    /// there are no tasks.
     #[must_use]
     pub fn tasks(&self) -> Option<(Vec<Todo>, PathBuf)> {
         let dir = self.config.as_ref()?.join("tasks").join(&self.session);
@@ -77,8 +77,8 @@ impl SessionPaths {
         (!tasks.is_empty()).then_some((tasks, dir))
     }
 
-    /// Reads the plan file that a transcript names and returns its text and path; `None` if it does not
-    /// exist.
+    /// Reads the plan file that a transcript names and returns its text and path; `None` if
+    /// it does not exist.
     #[must_use]
     pub fn plan(&self, named: &str) -> Option<(String, PathBuf)> {
         let name = Path::new(named).file_name()?;

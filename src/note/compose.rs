@@ -19,8 +19,8 @@ use std::fmt::Write;
 
 /// Maximum length of a block, in characters.
 pub const LONGEST: usize = 9000;
-/// Maximum length of a state, in characters: with the text around it, it must fit into what a client accepts
-/// from a hook.
+/// Maximum length of a state, in characters: with the text around it, it must fit into what a client
+/// accepts from a hook.
 pub const LONGEST_STATE: usize = 7800;
 /// Maximum length of an essential text, in characters.
 pub const LONGEST_ESSENTIAL: usize = 4000;
@@ -65,9 +65,9 @@ pub struct Situation {
     pub resume_command: Option<String>,
 }
 
-/// Purpose of a hand-over. `note`: the block of HANDOFF.md. `paste`: everything, for any assistant. `resume`:
-/// the first prompt of a fresh session in the project. `essential`: only what is needed to continue, for any
-/// assistant.
+/// Purpose of a hand-over. `note`: the block of HANDOFF.md. `paste`: everything, for any assistant.
+/// `resume`: the first prompt of a fresh session in the project. `essential`: only what is needed to
+/// continue, for any assistant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "HandoffForm"))]
@@ -75,8 +75,8 @@ pub enum NoteForm {
     /// The managed block of HANDOFF.md.
     #[default]
     Note,
-    /// To paste into any assistant: everything, with an introduction, without what only works on this
-    /// machine.
+    /// To paste into any assistant: everything, with an introduction, without what only
+    /// works on this machine.
     Paste,
     /// The first prompt of a fresh session in the same project.
     Resume,
@@ -205,8 +205,8 @@ impl Section {
     fn fitted(&self, room: usize) -> Fitted {
         let heading = format!("### {}\n\n", self.title);
         let left_out = || Fitted { text: String::new(), missing: Some(self.title.to_owned()) };
-        // Reserves space for the heading, the empty line at the end, and the line that counts omitted
-        // entries.
+        // Reserves space for the heading, the empty line at the end, and the line
+        // that counts omitted entries.
         let Some(inner) = room.checked_sub(length(&heading) + 40).filter(|inner| *inner >= LEAST) else {
             return left_out();
         };

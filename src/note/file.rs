@@ -74,9 +74,9 @@ fn with_note(text: Option<&str>, session: &str, block: &str, max_blocks: usize, 
     with_block(text, session, &with_pointer(block, &kept), max_blocks)
 }
 
-/// Removes the session's block from the project's HANDOFF.md. The file itself remains, even without any
-/// block, because its first part belongs to the user. A block that was edited by hand is saved, as in
-/// [`write_block`].
+/// Removes the session's block from the project's HANDOFF.md. The file itself remains, even
+/// without any block, because its first part belongs to the user. A block that was edited by hand
+/// is saved, as in [`write_block`].
 ///
 /// # Errors
 ///
@@ -174,8 +174,8 @@ fn change(
         .hint("try again"))
 }
 
-/// Saves the edited blocks of the old text that are missing from the new one. They are on disk before the
-/// file changes.
+/// Saves the edited blocks of the old text that are missing from the new one. They are on disk
+/// before the file changes.
 fn keep_aside(state: &StateDir, old: &str, new: &str) -> Result<Vec<PathBuf>> {
     let lost = edited_blocks(old).into_iter().filter(|edited| !new.contains(edited.whole));
     lost.map(|edited| {

@@ -2,9 +2,9 @@
 //! it, and git. The note, a saved state and a text for another assistant all derive from the same result.
 //!
 //! Nothing depends on what the model says about itself, except quotations. The gatherer walks the newest
-//! [`BUDGET`] bytes once, newest record first (see [`super::walk`]), and retains only what can be shown; it
-//! sanitizes and bounds each text at once (see [`super::text`]). The same files and the same tree produce the
-//! same value.
+//! [`BUDGET`] bytes once, newest record first (see [`super::walk`]), and retains only what can be shown;
+//! it sanitizes and bounds each text at once (see [`super::text`]). The same files and the same tree
+//! produce the same value.
 
 use super::beside::SessionPaths;
 use super::text::{block, line};
@@ -61,8 +61,8 @@ pub struct GatheredWork {
     pub summary: Option<TimedText>,
     /// The last plan that the model proposed.
     pub plan: Option<PlanModePlan>,
-    /// The current task list in its own order: from the client's files if they exist, else from the
-    /// transcript.
+    /// The current task list in its own order: from the client's files if they exist,
+    /// else from the transcript.
     pub todos: Vec<Todo>,
     /// Whether the list may lack entries because it begins before the bytes that were read.
     pub todos_partial: bool,
@@ -70,8 +70,8 @@ pub struct GatheredWork {
     pub in_flight: Vec<NoteToolCall>,
     /// Background work without a recorded end, newest first, at most 8.
     pub background: Vec<NoteToolCall>,
-    /// Files written by file tools, the latest first, at most 60. Files written by shell commands appear in
-    /// `git`.
+    /// Files written by file tools, the latest first, at most 60. Files written by shell
+    /// commands appear in `git`.
     pub files: Vec<ChangedFile>,
     /// Total number of files written.
     pub files_total: usize,
@@ -79,8 +79,8 @@ pub struct GatheredWork {
     pub commands: Vec<ShellCommand>,
     /// Tests, lints and builds whose last run failed, newest first, at most 4.
     pub failing: Vec<FailedCheck>,
-    /// Subagents, newest first, at most 6. Only the newest of each description, and no interrupted one that
-    /// was run again.
+    /// Subagents, newest first, at most 6. Only the newest of each description, and no interrupted one
+    /// that was run again.
     pub agents: Vec<SubagentWork>,
     /// Decisions: the user's answers to the model's questions, and sentences in which the model states a
     /// decision, newest first, at most 6.
@@ -220,8 +220,8 @@ pub struct RecordedDecision {
     pub at: Option<DateTime<Utc>>,
 }
 
-/// Gathers everything: reads the transcript and the files next to it while git inspects the tree at
-/// `project`.
+/// Gathers everything: reads the transcript and the files next to it while git inspects
+/// the tree at `project`.
 ///
 /// Reads at most about [`BUDGET`] bytes and waits at most 2 s for git; has no side effects.
 #[must_use]

@@ -1,11 +1,11 @@
-//! HANDOFF.md: a part that the model owns, and managed blocks between markers of this tool, one for each
-//! unfinished session.
+//! HANDOFF.md: a part that the model owns, and managed blocks between markers of this tool, one
+//! for each unfinished session.
 //!
-//! Pure functions on the text. A block is a begin marker and the end marker of the same session, each alone
-//! on its line, with no other marker and no merge conflict line between them. Everything else in the file is
-//! foreign: a marker without its counterpart, and the text after it, remain unchanged, byte for byte. The
-//! last line of a block contains the hash of its other lines, which reveals a block that was edited by hand
-//! ([`edited_blocks`]).
+//! Pure functions on the text. A block is a begin marker and the end marker of the same session, each
+//! alone on its line, with no other marker and no merge conflict line between them. Everything else in the
+//! file is foreign: a marker without its counterpart, and the text after it, remain unchanged, byte for
+//! byte. The last line of a block contains the hash of its other lines, which reveals a block that was
+//! edited by hand ([`edited_blocks`]).
 
 use crate::store::stored::sha256_hex;
 use std::borrow::Cow;

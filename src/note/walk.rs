@@ -196,8 +196,8 @@ impl NoteWalk {
                 .trim_start()
                 .strip_prefix(CUT_AGENT)
                 .map(|rest| line(&first_line(rest.trim_start_matches([':', ' '])), SHORT_LINE)),
-            // The result of a call that launches a background agent comes from the client, not from the
-            // agent.
+            // The result of a call that launches a background agent comes from the client,
+            // not from the agent.
             report: agent
                 .filter(|_| !launched)
                 .and_then(|_| phrases::report(&result.text))
@@ -551,8 +551,8 @@ impl Prompts {
                 return;
             }
             Author::Client(ClientText::Command) => {
-                // The client itself executes `/compact` and similar commands; a project's own command is a
-                // prompt.
+                // The client itself executes `/compact` and similar commands; a project's own
+                // command is a prompt.
                 match phrases::slash_command(text).filter(|_| !after_output) {
                     Some(command) => command,
                     None => return,
@@ -574,8 +574,8 @@ impl Prompts {
         self.oldest = Some(TimedText { text: raw, at: head.at });
     }
 
-    /// Records an answer of the model, so that a prompt after it is not attributed to an earlier
-    /// interruption.
+    /// Records an answer of the model, so that a prompt after it is not attributed
+    /// to an earlier interruption.
     fn answered(&mut self) {
         self.following = None;
     }
@@ -593,8 +593,8 @@ impl Prompts {
     }
 }
 
-/// Returns the last line of a text. Cleans the whole text first, because part of a secret would not be
-/// recognized.
+/// Returns the last line of a text. Cleans the whole text first, because part of a secret
+/// would not be recognized.
 fn last_line(text: &str) -> Option<String> {
     let clean = block(text, KEPT_OUTPUT);
     clean.lines().next_back().filter(|text| !text.is_empty()).map(|text| line(text, SHORT_LINE))

@@ -1,5 +1,5 @@
-//! Workflow runs of a session: which agents finished, were refused or were cut off, and how the run
-//! continues.
+//! Workflow runs of a session: which agents finished, were refused or were cut off, and
+//! how the run continues.
 //!
 //! Facts (2.1.250 to 2.1.332): `<session>/subagents/workflows/<run>/journal.jsonl` has one `started` record
 //! per attempt of an agent and a `result` or `failed` record after it; an agent that a limit refused has only
@@ -93,8 +93,8 @@ struct Attempt {
     failed: bool,
 }
 
-/// Reads the workflow runs of a session, sorted by id; `own` is the session's directory next to its
-/// transcript.
+/// Reads the workflow runs of a session, sorted by id; `own` is the session's directory
+/// next to its transcript.
 #[must_use]
 pub fn runs(own: &Path) -> Vec<WorkflowRun> {
     let Ok(dirs) = std::fs::read_dir(own.join("subagents").join("workflows")) else { return Vec::new() };

@@ -1,6 +1,6 @@
-//! Desktop notifications through the operating system's own command. Texts are passed as separate arguments
-//! or variables and never become part of a command line. Text from the session is placed only where no markup
-//! is parsed.
+//! Desktop notifications through the operating system's own command. Texts are passed as separate
+//! arguments or variables and never become part of a command line. Text from the session is placed only
+//! where no markup is parsed.
 
 use super::Delivery;
 use super::notice::Notice;
@@ -42,8 +42,8 @@ fn with_little(mut command: Command, env: &Environment, names: &[&str]) -> Comma
     command
 }
 
-/// Builds the command of the freedesktop.org desktops. The heading is plain text there; the body may be
-/// parsed as markup.
+/// Builds the command of the freedesktop.org desktops. The heading is plain text there; the body may
+/// be parsed as markup.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
     const DESKTOP: [&str; 3] = ["DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"];

@@ -16,9 +16,9 @@ use serde_json::json;
 
 /// Delivers each notice once. Notices sent before, by session, generation and kind, are skipped.
 ///
-/// A notice is recorded before it is delivered, so that neither a second process nor a crash repeats it. May
-/// take some seconds: both channels have a deadline, and one that missed it is not tried again for the rest
-/// of `notices`.
+/// A notice is recorded before it is delivered, so that neither a second process nor a crash repeats it.
+/// May take some seconds: both channels have a deadline, and one that missed it is not tried again for
+/// the rest of `notices`.
 pub fn send(world: World<'_>, config: &Notify, state: &StateDir, notices: &[Notice]) {
     if notices.is_empty() || !config.desktop && config.webhook.is_none() {
         return;

@@ -177,8 +177,8 @@ impl Notice {
     }
 }
 
-/// Returns the text as one line without control characters and secrets, at most `limit` characters; `None` if
-/// nothing remains.
+/// Returns the text as one line without control characters and secrets, at most `limit` characters;
+/// `None` if nothing remains.
 fn fit(raw: &str, limit: usize) -> Option<String> {
     let short = clean_line(raw, limit);
     (!short.is_empty()).then_some(short)

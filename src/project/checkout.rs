@@ -1,8 +1,8 @@
 //! Finds the working tree of a repository that a directory is in, and the main one if it is a linked worktree
 //! (`git worktree add`, `claude --worktree`).
 //!
-//! Reads only `.git` and runs no program: this decides where hooks are searched for, just as their shell line
-//! does.
+//! Reads only `.git` and runs no program: this decides where hooks are searched for, just as
+//! their shell line does.
 
 use super::HookScope;
 use super::hooks::ours;

@@ -1,8 +1,8 @@
 //! Slash commands: Markdown files in `.claude/commands`, which Claude Code offers as `/session-rescue` or
 //! `/handoff`. The text names the command line to run and to show; that program makes all decisions.
 //!
-//! Read-only commands need no permission. Ending a process does: the text asks the user first, and the client
-//! asks as well.
+//! Read-only commands need no permission. Ending a process does: the text asks the user first, and the
+//! client asks as well.
 
 use super::fence::Fence;
 use super::{FileAction, FileStep};

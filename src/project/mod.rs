@@ -41,8 +41,8 @@ pub struct FileStep {
     pub path: PathBuf,
     pub action: FileAction,
     pub why: String,
-    /// Text before the change; `null` if the file does not exist or is not text. `after` is the text after
-    /// it.
+    /// Text before the change; `null` if the file does not exist or is not text. `after` is
+    /// the text after it.
     pub before: Option<String>,
     pub after: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! A settings file: its real path, whether it may be edited, its text, and its text with or without our
-//! entries.
+//! A settings file: its real path, whether it may be edited, its text, and its text with
+//! or without our entries.
 
 use super::HookScope;
 use super::fence::Fence;
@@ -47,8 +47,8 @@ pub fn path_of(scope: HookScope, project: &Path, config_dir: &Path) -> PathBuf {
 /// followed if its target belongs to the user and is below the home directory.
 ///
 /// # Errors
-/// [`Code::PathRefused`] for a link that leads elsewhere, a read-only or foreign file, or one that is not
-/// text.
+/// [`Code::PathRefused`] for a link that leads elsewhere, a read-only or foreign file, or one
+/// that is not text.
 pub fn read(
     path: &Path,
     scope: HookScope,

@@ -343,8 +343,8 @@ pub(super) fn stop_waiting(setup: SetupContext<'_>, state: &StateDir) {
         let by_user = config_dir.is_some_and(|dir| find_user(state, dir).is_some());
         let by_project = project.is_some_and(|project| find(state, setup.env, Some(project)).is_some());
         if !by_user && !by_project && !plugin::is_on(state, config_dir, project) {
-            // Best effort: a session that cannot be changed now still shows in `status`, where it can be
-            // cancelled.
+            // Best effort: a session that cannot be changed now still shows in `status`, where
+            // it can be cancelled.
             let _ = ledger.change(&incident.session, |incident| {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
                     incident.phase = Phase::Cancelled;

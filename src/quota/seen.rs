@@ -1,10 +1,10 @@
 //! Last known readings: the usage windows of the account in each configuration directory of Claude Code, and
 //! the context window size of each model, as clients reported them to their status lines.
 //!
-//! One file per configuration directory, replaced as a whole but without fsync: a status line is drawn every
-//! second while a session works, and whatever a power cut loses is reported again with the next answer. The
-//! file is written only when a value changed. A process that finds it locked leaves the update to the other
-//! one.
+//! One file per configuration directory, replaced as a whole but without fsync: a status line is drawn
+//! every second while a session works, and whatever a power cut loses is reported again with the next
+//! answer. The file is written only when a value changed. A process that finds it locked leaves the update
+//! to the other one.
 
 use super::refresh::{Refresh, Window};
 use crate::error::Code;
@@ -87,8 +87,8 @@ impl Stored for StoredQuota {
     const VERSION: u32 = 1;
 }
 
-/// Returns the accounts with known usage windows, sorted by configuration directory. Unreadable files are
-/// skipped.
+/// Returns the accounts with known usage windows, sorted by configuration directory.
+/// Unreadable files are skipped.
 #[must_use]
 pub fn last_seen(state: &StateDir) -> Vec<Account> {
     let accounts = all(state).into_iter().filter(|seen| seen.five_hour.is_some() || seen.seven_day.is_some());
@@ -142,8 +142,8 @@ fn all(state: &StateDir) -> Vec<StoredQuota> {
         .collect()
 }
 
-/// Stores the readings of a refresh and returns what is then known; `None` if nothing is known. Never waits
-/// and never fails.
+/// Stores the readings of a refresh and returns what is then known; `None` if nothing is known. Never
+/// waits and never fails.
 #[must_use]
 pub fn note(
     state: &StateDir,
@@ -208,8 +208,8 @@ fn merged(
     something.then_some(seen)
 }
 
-/// Stores the reading of a session. Returns whether it changed, which means the session received it with an
-/// answer just now.
+/// Stores the reading of a session. Returns whether it changed, which means the session received it with
+/// an answer just now.
 fn reading_changed(
     readings: &mut BTreeMap<String, SessionReading>,
     refresh: &Refresh,
@@ -262,8 +262,8 @@ fn latest(known: Option<Window>, told: Option<Window>, now: DateTime<Utc>, fresh
     fuller(told, known).or(known)
 }
 
-/// Returns the higher of two readings of the same window, because use only grows; `told` if they are of
-/// different windows.
+/// Returns the higher of two readings of the same window, because use only grows; `told` if they
+/// are of different windows.
 fn fuller(told: Option<Window>, known: Option<Window>) -> Option<Window> {
     let told = told?;
     let same = known.filter(|known| (known.resets_at - told.resets_at).abs() <= SAME_RESET);
@@ -289,8 +289,8 @@ fn moved(from: &StoredQuota, to: &StoredQuota) -> bool {
         || (to.seen_at - from.seen_at).abs() >= FRESH
 }
 
-/// Returns whether the readings differ by a new session, a step of use, or a reset. This is what reveals an
-/// early reset.
+/// Returns whether the readings differ by a new session, a step of use, or a reset. This is what
+/// reveals an early reset.
 fn readings_moved(from: &BTreeMap<String, SessionReading>, to: &BTreeMap<String, SessionReading>) -> bool {
     to.iter().any(|(session, reading)| {
         let Some(known) = from.get(session) else { return true };

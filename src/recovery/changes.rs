@@ -1,6 +1,6 @@
-//! Notifies a supervisor between two passes that a file changed which it should check at once: a stop that a
-//! hook recorded, a pause, a cancellation. Where the system offers no notifications, the regular passes alone
-//! find it.
+//! Notifies a supervisor between two passes that a file changed which it should check at once: a stop
+//! that a hook recorded, a pause, a cancellation. Where the system offers no notifications, the regular
+//! passes alone find it.
 
 use std::time::Duration;
 pub use told::{Changes, Wake};
@@ -8,8 +8,8 @@ pub use told::{Changes, Wake};
 /// Files written within this time are handled together.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Uses inotify in the waiting thread: a separate watching thread would be woken by everything we read
-/// ourselves.
+/// Uses inotify in the waiting thread: a separate watching thread would be woken by
+/// everything we read ourselves.
 #[cfg(target_os = "linux")]
 mod told {
     use super::SETTLE;

@@ -1,6 +1,6 @@
 //! A due time on two clocks. The wall clock defines what a planned time means; the boot clock, which no
-//! correction moves, shows whether that much time has really passed since it was planned. Nothing happens
-//! before both agree.
+//! correction moves, shows whether that much time has really passed since it was planned. Nothing
+//! happens before both agree.
 
 use crate::clock::Clock;
 use crate::session::stop::time;

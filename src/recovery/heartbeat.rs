@@ -50,8 +50,8 @@ const RECORD_STEP: Duration = Duration::from_millis(40);
 const UNWRITABLE_STEP: Duration = Duration::from_secs(5);
 /// Longest wait for the lease.
 const LEASE_WAIT: Duration = Duration::from_millis(250);
-/// Time between two checks of an incident whose hook is still reading, or whose error record is still
-/// missing.
+/// Time between two checks of an incident whose hook is still reading, or whose error
+/// record is still missing.
 const ESTABLISHING: Duration = Duration::from_secs(1);
 /// A record this much older than the hook belongs to an earlier stop.
 const RECORD_AGE: chrono::Duration = chrono::Duration::seconds(60);
@@ -60,8 +60,8 @@ const RECORD_LATE: chrono::Duration = chrono::Duration::minutes(10);
 /// Variables that route requests through a proxy.
 const PROXIES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-/// A clock that advanced this much more than the time slept shows that the machine or this process was
-/// suspended.
+/// A clock that advanced this much more than the time slept shows that the machine or
+/// this process was suspended.
 const GAP: Duration = Duration::from_secs(10);
 
 /// Everything that a waiting hook works with.
@@ -124,8 +124,8 @@ pub enum WaitMove {
     NotifyReset,
     /// End silently, and set this phase; `None` leaves the phase as it is.
     End(Option<Phase>, &'static str),
-    /// End silently and leave the session to the user: the client is closed or has switched to another
-    /// session.
+    /// End silently and leave the session to the user: the client is closed or has
+    /// switched to another session.
     Leave(&'static str),
 }
 
@@ -143,8 +143,8 @@ pub struct WaitFacts<'a> {
     pub escape_cancels: bool,
     /// Whether the machine or this process was suspended since the last check.
     pub gap: bool,
-    /// Head start of the client's own continuation after a gap; `None` if the client does not continue by
-    /// itself.
+    /// Head start of the client's own continuation after a gap; `None` if the client does
+    /// not continue by itself.
     pub head_start: Option<Duration>,
     pub now: DateTime<Utc>,
     /// Boot-clock time that must still pass, whatever the wall clock shows.
@@ -709,9 +709,9 @@ pub fn obstacle(
     switches.offline.then_some(Obstacle::NoRoute)
 }
 
-/// Whether Claude Code may continue the session itself while its terminal stays open: by default, or because
-/// the user chose to wait in its limit menu, which leaves no trace. [`super::native`] decides whether to
-/// expect it.
+/// Whether Claude Code may continue the session itself while its terminal stays open: by default, or
+/// because the user chose to wait in its limit menu, which leaves no trace. [`super::native`] decides
+/// whether to expect it.
 #[must_use]
 pub fn may_continue_by_itself(incident: &Incident) -> bool {
     let version = incident.client_version.as_deref().and_then(ClientVersion::parse);
@@ -775,8 +775,8 @@ impl WaiterMemory {
         self.stopped_at = clock.since_boot();
     }
 
-    /// A client suspended by a signal notices the reset only when it runs again, so resuming it counts as a
-    /// gap.
+    /// A client suspended by a signal notices the reset only when it runs again, so resuming it
+    /// counts as a gap.
     fn suspended(&mut self, suspended: bool) {
         self.gap |= self.was_suspended && !suspended;
         self.was_suspended = suspended;
@@ -823,8 +823,8 @@ pub(super) fn seen(incident: &Incident, summary: Option<&Summary>) -> Transcript
     };
     let same = match &incident.stop.record {
         Some(record) => summary.stop.record.as_ref() == Some(record),
-        // The error record was never seen, so an entry that is not newer than the report is older than the
-        // stop.
+        // The error record was never seen, so an entry that is not newer than the report is
+        // older than the stop.
         None => !summary.stop.kind.is_failure() && summary.stop.at <= incident.stop.at,
     };
     if same {

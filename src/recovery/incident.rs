@@ -241,8 +241,8 @@ pub struct Attempt {
     pub run: Option<Box<Run>>,
 }
 
-/// A process, identified by its id and by a start token that distinguishes it from a later process with the
-/// same id.
+/// A process, identified by its id and by a start token that distinguishes it from a later process
+/// with the same id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -410,8 +410,8 @@ impl std::fmt::Display for HollowRun {
     }
 }
 
-/// Damage to a transcript after a run: a stable code that programs may compare. Only [`std::fmt::Display`]
-/// produces its sentence.
+/// Damage to a transcript after a run: a stable code that programs may compare. Only
+/// [`std::fmt::Display`] produces its sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -475,8 +475,8 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub started_with: Option<Box<StartedWith>>,
-    /// Why the leading supervisor would not reach the session's account, in which case another one may claim
-    /// it.
+    /// Why the leading supervisor would not reach the session's account, in which case another
+    /// one may claim it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, ts(skip))]
     pub other_account: Vec<AccountDifference>,
@@ -528,8 +528,8 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub limit_menu_at: Option<DateTime<Utc>>,
-    /// When the plugin's module in the client last reported that it waits for the planned time in place of a
-    /// hook.
+    /// When the plugin's module in the client last reported that it waits for the planned time in
+    /// place of a hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub module_seen_at: Option<DateTime<Utc>>,
@@ -545,8 +545,8 @@ pub struct Incident {
 }
 
 impl Stored for Incident {
-    /// 2: limits of a model family have kinds of their own, and a stop may come from a turn that was wrapped
-    /// up.
+    /// 2: limits of a model family have kinds of their own, and a stop may come from a turn
+    /// that was wrapped up.
     const VERSION: u32 = 2;
 }
 
@@ -643,8 +643,8 @@ impl Incident {
         next.claimed_by = self.claimed_by;
         next.early = self.early;
         if !fresh {
-            // A stop within a run of our own: changes that the run may have made have not been approved
-            // since.
+            // A stop within a run of our own: changes that the run may have made have
+            // not been approved since.
             next.fingerprint = self.fingerprint;
             next.created_at = self.created_at;
             next.first_stop_at = self.first_stop_at;

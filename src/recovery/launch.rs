@@ -16,8 +16,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Variables that a client sets for its children or that identify one of its sessions; a run of our own gets
-/// new ones.
+/// Variables that a client sets for its children or that identify one of its sessions; a run of our
+/// own gets new ones.
 pub const OF_A_CHILD: [&str; 14] = [
     "AI_AGENT",
     "CLAUDECODE",
@@ -116,8 +116,8 @@ pub fn launch(incident: &Incident, means: &LaunchInputs<'_>, nonce: &str) -> Lau
         argv.extend(["--output-format", "stream-json", "--verbose"].map(str::to_owned));
     }
     let started = means.started_with;
-    // Passes only valid model names. The model that answered last takes precedence over the one the client
-    // was started with.
+    // Passes only valid model names. The model that answered last takes precedence over the one the
+    // client was started with.
     let model = incident.model.as_deref().or_else(|| started?.model.as_deref());
     if let Some(model) = model.filter(|model| is_model(model)) {
         argv.extend(["--model".to_owned(), model.to_owned()]);
@@ -174,8 +174,8 @@ fn words_of(option: &CarriedOption) -> Vec<String> {
     words.collect()
 }
 
-/// Returns the narrower of the recorded mode and the user's ceiling, never above `auto`. An unknown mode
-/// counts as `default`.
+/// Returns the narrower of the recorded mode and the user's ceiling, never above `auto`. An unknown
+/// mode counts as `default`.
 #[must_use]
 pub fn permission_mode(recorded: Option<&str>, ceiling: &str) -> &'static str {
     let rank = |name: &str| MODES.iter().find(|(known, _)| *known == name).copied();
@@ -215,8 +215,8 @@ pub fn permitted_actions(mode: &str) -> &'static str {
     }
 }
 
-/// Composes the prompt for the model. It differs between sessions only in the reason and the quoted task, and
-/// grants nothing.
+/// Composes the prompt for the model. It differs between sessions only in the reason and the quoted
+/// task, and grants nothing.
 #[must_use]
 pub fn prompt(kind: StopKind, task: Option<&str>) -> String {
     let mut text = format!(

@@ -14,8 +14,8 @@ use std::path::Path;
 
 /// The client does not continue a limit that resets more than this many hours from now.
 const LONGEST_HOURS: i64 = 24;
-/// Number of continuations without a prompt typed by the user after which the client opens the limit menu
-/// instead.
+/// Number of continuations without a prompt typed by the user after which the client opens
+/// the limit menu instead.
 pub const MOST_CONTINUATIONS: u32 = 3;
 /// Time after the reset within which the first two continuations come: 30 to 100 s measured.
 const USUAL_WINDOW: Duration = Duration::seconds(120);
@@ -30,8 +30,8 @@ pub struct NativeFacts<'a> {
     pub entrypoint: Option<&'a str>,
     pub kind: StopKind,
     pub reset: Option<DateTime<Utc>>,
-    /// Whether the turn was wrapped up before the limit was reached: it ended well, so the client does not
-    /// wait.
+    /// Whether the turn was wrapped up before the limit was reached: it ended well, so the
+    /// client does not wait.
     pub wrapped_up: bool,
     /// Continuations by the client since the last prompt that the user typed.
     pub continuations: u32,

@@ -65,8 +65,8 @@ impl RecoveryPlan {
         Self::new(Action::None, None, reason)
     }
 
-    /// Time at which to notify the user that a limit or budget has reset, if the session does not continue
-    /// without them.
+    /// Time at which to notify the user that a limit or budget has reset, if the session does
+    /// not continue without them.
     #[must_use]
     pub const fn notified_at(&self) -> Option<DateTime<Utc>> {
         match (self.action, self.reason) {

@@ -167,8 +167,8 @@ impl PolicySituation<'_> {
         PolicyDecision { plan, phase: Phase::Held }
     }
 
-    /// The user is notified of a limit that resets more than a day away, now and when it has reset, unless
-    /// configured otherwise.
+    /// The user is notified of a limit that resets more than a day away, now and when it has
+    /// reset, unless configured otherwise.
     fn far_reset(&self) -> Option<PolicyDecision> {
         let (kind, stop) = (self.stop.kind, self.stop);
         if kind.class() != StopClass::UsageLimit || self.config.configured(kind) == Some(Disposition::Resume)
@@ -251,8 +251,8 @@ impl PolicySituation<'_> {
                 }
             }
             StopClass::BrokenOff => {
-                // Counts successful attempts as well, so that a client that keeps crashing is not restarted
-                // forever.
+                // Counts successful attempts as well, so that a client that keeps crashing
+                // is not restarted forever.
                 let broken = |attempt: &&Attempt| attempt.answered.class() == StopClass::BrokenOff;
                 let attempts = self.attempts.iter().filter(broken).count();
                 if attempts >= MOST_AFTER_A_CRASH {
@@ -323,8 +323,8 @@ impl PolicySituation<'_> {
         self.failing().iter().filter(|attempt| attempt.answered.class() == class).count()
     }
 
-    /// A fraction from 0 to 1 that is the same for the same session and attempt, so that plans are
-    /// reproducible.
+    /// A fraction from 0 to 1 that is the same for the same session and attempt, so
+    /// that plans are reproducible.
     fn jitter(&self, attempt: usize) -> f64 {
         let mixed = self
             .session

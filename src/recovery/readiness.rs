@@ -264,8 +264,8 @@ pub struct Program {
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, read one by one")]
 pub struct ReadinessFacts {
-    /// Every process that has the session open, is being started for it, or may have it open without being
-    /// visible from here.
+    /// Every process that has the session open, is being started for it, or may have it open without
+    /// being visible from here.
     pub owners: SessionOwners,
     /// The user's client that opened the session, is alive, and is not registered yet.
     pub opened: Option<u32>,
@@ -285,8 +285,8 @@ pub struct ReadinessFacts {
     pub tree_busy: Option<u32>,
     /// A session that the user started in the project after the stop, and that did work there.
     pub worked_on_since: Option<String>,
-    /// A later one-shot session in the same directory that was given the same prompt, if this one got no
-    /// answer.
+    /// A later one-shot session in the same directory that was given the same prompt, if this
+    /// one got no answer.
     pub repeated_by: Option<String>,
     /// Changes to the project's fingerprint since the stop, or since the user allowed unattended runs; `None`
     /// if neither was recorded.
@@ -1049,8 +1049,8 @@ mod tests {
             change_facts(&mut facts);
             let since = Duration::seconds(seconds);
             assert_eq!(orphan(&run, &facts, &table, since), expected, "{case}");
-            // Once the user has taken over the session, the user's client does not count as a process of the
-            // run.
+            // Once the user has taken over the session, the user's client does not count as a
+            // process of the run.
             run.taken_over = Some(user.clone());
             let expected = match (run.child.as_ref().is_some_and(|child| is_alive(child, &table)), &run.child)
             {

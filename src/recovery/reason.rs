@@ -1,5 +1,5 @@
-//! Reasons for plans. Decisions compare the stable [`PlanReason`]; the sentence beside it is only for
-//! display.
+//! Reasons for plans. Decisions compare the stable [`PlanReason`]; the sentence beside it
+//! is only for display.
 //!
 //! [`Reason`] carries the values that the sentence contains. [`Reason::code_and_sentence`] is the only
 //! function that turns it into a code and a sentence, so a new reason does not compile until it has both.

@@ -246,9 +246,9 @@ impl Resumer<'_> {
         Ok(ResumeOutcome::Left(left))
     }
 
-    /// Whether to pass the configuration directory to the client explicitly. The default directory is passed
-    /// only if it was set explicitly before: then the client's own file lies inside it, and not beside it
-    /// (measured with 2.1.329).
+    /// Whether to pass the configuration directory to the client explicitly. The default directory is
+    /// passed only if it was set explicitly before: then the client's own file lies inside it, and not
+    /// beside it (measured with 2.1.329).
     fn is_named(&self, dir: &Path) -> bool {
         if Some(dir) != self.ledger().default_home {
             return true;
@@ -342,9 +342,9 @@ impl Resumer<'_> {
         self.make(incident, &plan, nonce, kept)
     }
 
-    /// Retains every session that the run itself may delete: a `claude -p` that lives for six seconds sweeps
-    /// the transcripts of all projects of its configuration directory, by the limit in force where it is
-    /// started.
+    /// Retains every session that the run itself may delete: a `claude -p` that lives for six seconds
+    /// sweeps the transcripts of all projects of its configuration directory, by the limit in force
+    /// where it is started.
     fn keep_before_sweep(&self, incident: &Incident, cwd: &Path) {
         let ledger = self.ledger();
         let Some(dir) = incident.config_dir.as_deref().or(ledger.default_home) else { return };
@@ -698,8 +698,8 @@ impl Resumer<'_> {
         if run.transport != Transport::Print || self.process(child.pid) != *child || child.start.is_none() {
             return;
         }
-        // The age comes from the machine's own clock, because the wall clock may have jumped since the run
-        // began.
+        // The age comes from the machine's own clock, because the wall clock may have jumped
+        // since the run began.
         let table = self.reading.processes.table();
         let started = table.iter().find(|process| process.pid == child.pid).and_then(|one| one.started_at);
         let age = started.and_then(|at| (self.clock_now() - at).to_std().ok()).unwrap_or_default();
@@ -716,8 +716,8 @@ impl Resumer<'_> {
         }
     }
 
-    /// Closes a run that was recorded but never started. The attempt counts, but not as a run that did
-    /// nothing.
+    /// Closes a run that was recorded but never started. The attempt counts, but not as a
+    /// run that did nothing.
     fn forget(&self, incident: &Incident, run: &Run) -> Result<()> {
         let result = RunResult {
             ended_at: Some(self.clock_now()),
@@ -784,8 +784,8 @@ fn task_of(incident: &Incident, newest: Option<&str>) -> Option<String> {
     })
 }
 
-/// Why a run proves nothing: the model's own claims do not count if calls were denied in this run or an
-/// earlier one.
+/// Why a run proves nothing: the model's own claims do not count if calls were denied in this run
+/// or an earlier one.
 fn unproven(incident: &Incident, at: usize, result: &RunResult) -> Option<String> {
     let earlier = incident.attempts[..at].iter().filter_map(|attempt| attempt.run.as_ref()?.result.as_ref());
     let denied_before = result.calls == 0 && earlier.into_iter().any(|before| before.denied > 0);
@@ -844,8 +844,8 @@ fn conclude(
         let newer = summary.stop.at.is_some_and(|at| at >= begun);
         summary.stop.kind.is_failure() && summary.stop.record.is_some() && newer
     });
-    // A failure of the run itself that waiting cannot fix is not a new stop of the session. The earlier stop
-    // remains.
+    // A failure of the run itself that waiting cannot fix is not a new stop of the session.
+    // The earlier stop remains.
     let own = stopped.filter(|summary| result.answers == 0 && user_needed(summary.stop.kind).is_some());
     if let Some(summary) = own {
         incident.attempts[at].outcome = AttemptOutcome::NoEffect;
@@ -915,8 +915,8 @@ fn conclude(
     }
 }
 
-/// Records added by our own run are not work of another client: the stop remains, and the transcript now ends
-/// with them.
+/// Records added by our own run are not work of another client: the stop remains, and the transcript
+/// now ends with them.
 fn left_at(incident: &mut Incident, summary: Option<&crate::session::summary::Summary>) {
     if let Some(record) = summary.and_then(|summary| summary.stop.record.clone()) {
         incident.stop.record = Some(record);
@@ -928,8 +928,8 @@ fn grown(transcript: &Path, run: &Run) -> bool {
     std::fs::metadata(transcript).is_ok_and(|meta| meta.len() > run.bytes_before)
 }
 
-/// Key of the account that a session uses, as far as it can be detected: the configuration directory and what
-/// selects the provider.
+/// Key of the account that a session uses, as far as it can be detected: the configuration directory and
+/// what selects the provider.
 #[must_use]
 pub fn account_key(incident: &Incident) -> String {
     let dir = crate::trust::enabled::project_key(&incident.config_dir.clone().unwrap_or_default());
@@ -961,8 +961,8 @@ fn open_log(path: &PathBuf) -> Result<File> {
     options.open(path).doing("write", path)
 }
 
-/// The last line of a log that is not one of the client's messages (which are JSON), truncated and with
-/// secrets removed.
+/// The last line of a log that is not one of the client's messages (which are JSON), truncated
+/// and with secrets removed.
 fn said(log: &Path) -> Option<String> {
     let mut file = File::open(log).ok()?;
     let length = file.metadata().ok()?.len();

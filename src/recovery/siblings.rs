@@ -1,5 +1,5 @@
-//! Siblings: other sessions of the same working tree, as far as they affect whether a closed session is
-//! resumed.
+//! Siblings: other sessions of the same working tree, as far as they affect whether a
+//! closed session is resumed.
 
 use crate::claude::home::is_session_id;
 use crate::claude::process::Processes;

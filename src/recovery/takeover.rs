@@ -24,8 +24,8 @@ use std::time::Duration;
 const BUDGET: Duration = Duration::from_millis(7500);
 /// Time that the supervisor gets to end the run before the hook does.
 const SUPERVISOR_FIRST: Duration = Duration::from_millis(1200);
-/// Time after which the hook kills the process group. The supervisor does so after
-/// [`super::resume::TAKEOVER_GRACE`].
+/// Time after which the hook kills the process group. The supervisor
+/// does so after [`super::resume::TAKEOVER_GRACE`].
 const FORCE: Duration = Duration::from_millis(5500);
 const STEP: Duration = Duration::from_millis(50);
 

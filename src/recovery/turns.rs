@@ -62,8 +62,8 @@ pub fn turn(now: DateTime<Utc>, others: &[OtherWake]) -> WakeTurn {
     if wait > Duration::zero() { WakeTurn::Wait(wait) } else { WakeTurn::Now }
 }
 
-/// Key that distinguishes the sessions of one account from those of another: configuration directory and
-/// account.
+/// Key that distinguishes the sessions of one account from those of another:
+/// configuration directory and account.
 #[must_use]
 pub fn account_of(state: &StateDir, incident: &Incident) -> String {
     let dir = project_key(&incident.config_dir.clone().unwrap_or_default());
@@ -73,8 +73,8 @@ pub fn account_of(state: &StateDir, incident: &Incident) -> String {
     }
 }
 
-/// How much later the account's limit resets according to the newest stop of another session at the same
-/// limit.
+/// How much later the account's limit resets according to the newest stop of another session
+/// at the same limit.
 fn reset_later(own: &Incident, other: &Incident, now: DateTime<Utc>) -> Option<Duration> {
     let newer = other.stop.kind == own.stop.kind && other.stop.at > own.stop.at;
     let (reset, later) = (own.stop.resets_at?, other.stop.resets_at?);

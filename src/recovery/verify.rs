@@ -21,8 +21,8 @@ use std::path::Path;
 const MOST_NAMED: usize = 20;
 /// Maximum length of the quoted last message, in characters.
 const WORDS: usize = 600;
-/// Bytes before the run that are searched for parents of records. A fork happens at the end of a
-/// conversation.
+/// Bytes before the run that are searched for parents of records. A fork happens at the
+/// end of a conversation.
 const TAIL: u64 = 4 * 1024 * 1024;
 /// Maximum number of denied calls that are listed.
 const MOST_DENIED: usize = 5;
@@ -170,8 +170,8 @@ impl Branches {
         let beside = |id: &&String| !chain.contains_key(id.as_str());
         self.forked |= order.iter().filter(beside).any(|id| match links[id].kind {
             LinkKind::Prompt => true,
-            // A broken stream that was requested again leaves such records too. A prompt as successor shows
-            // another client.
+            // A broken stream that was requested again leaves such records too. A prompt as
+            // successor shows another client.
             LinkKind::Answer | LinkKind::ToolResult => {
                 let mut from = links.get(id);
                 let mut steps = order.len();

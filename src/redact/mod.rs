@@ -103,8 +103,8 @@ fn is_plain_word(word: &str) -> bool {
     let digit = bytes.iter().any(u8::is_ascii_digit);
     // A run of letters is never shorter in bytes than in characters.
     let runs = bytes.split(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()).map(<[u8]>::len).max();
-    // A colon is accepted only as in 4:25am or "API Error: ", a full stop only after a word, an underscore
-    // only in America/New_York.
+    // A colon is accepted only as in 4:25am or "API Error: ", a full stop only after a word, an
+    // underscore only in America/New_York.
     let colons = word == "Error:"
         || memchr::memchr_iter(b':', bytes).all(|at| digit_at(at.checked_sub(1)) && digit_at(Some(at + 1)));
     let stops = !word.trim_end_matches(['.', ')']).contains('.');
@@ -394,8 +394,8 @@ mod tests {
                     && !path.ends_with("redact.test.mjs")
                 {
                     let text = std::fs::read_to_string(&path).unwrap();
-                    // Made-up secrets in tests come after this line. Dummy keys elsewhere count as false
-                    // positives.
+                    // Made-up secrets in tests come after this line. Dummy keys elsewhere
+                    // count as false positives.
                     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
                     *lines += text.lines().count();
                     hits.extend(kinds(text).iter().map(|kind| format!("{}: {kind}", path.display())));

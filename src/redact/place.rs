@@ -444,8 +444,8 @@ impl Value {
         Self { start, end, joined, quoted: false }
     }
 
-    /// Reads up to the closing quote, also across lines or across a string that is closed and reopened on the
-    /// next line.
+    /// Reads up to the closing quote, also across lines or across a string that is closed and reopened
+    /// on the next line.
     fn quoted(text: &[u8], start: usize, quote: u8) -> Self {
         let inside = |byte: u8| byte != quote && byte != b'\n';
         let mut end = start + run(text, start, 4 * LOOKED_AT, inside);
@@ -675,8 +675,8 @@ fn no_secret(name: &str, after: &str) -> bool {
         || name.starts_with("no-")
 }
 
-/// Returns whether the text before a name makes the next word its value: `set -gx NAME value`, `setenv`,
-/// `setx`, `configure set`.
+/// Returns whether the text before a name makes the next word its value: `set -gx NAME value`,
+/// `setenv`, `setx`, `configure set`.
 fn sets_variable(text: &[u8], name: usize) -> bool {
     let line = memchr::memrchr(b'\n', &text[..name]).map_or(0, |newline| newline + 1);
     let words = &text[line.max(name.saturating_sub(48))..name];

@@ -4,8 +4,8 @@
 /// Maximum length of a seam in bytes: quotes, marks and the indentation of the next line.
 const LONGEST: usize = 160;
 
-/// Returns where the text continues if a line ends here. `None` if no line ends here, or the next one starts
-/// something else.
+/// Returns where the text continues if a line ends here. `None` if no line ends here, or the next
+/// one starts something else.
 pub fn over(text: &[u8], at: usize) -> Option<usize> {
     let end = text.len().min(at + LONGEST);
     let text = &text[..end];

@@ -1,6 +1,6 @@
-//! Shape detector: finds secrets by their whole form, because nothing telling precedes them and their first
-//! letters are ordinary: a line of a password file, a column of a table, separated parts, or the encoding of
-//! a token.
+//! Shape detector: finds secrets by their whole form, because nothing telling precedes them and their
+//! first letters are ordinary: a line of a password file, a column of a table, separated parts, or the
+//! encoding of a token.
 
 use super::{Found, place, token, worth};
 use base64::Engine;

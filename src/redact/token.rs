@@ -324,8 +324,8 @@ pub fn kinds() -> std::collections::BTreeSet<&'static str> {
 /// Finds tokens in a text.
 pub fn find(text: &[u8], found: &mut Vec<Found>) {
     let Some(prefixes) = PREFIXES.as_ref() else { return };
-    // Position up to which a kind was searched without success. A match that starts before it would end at
-    // the same place.
+    // Position up to which a kind was searched without success. A match that starts before it would end
+    // at the same place.
     let mut vain = vec![0; TOKENS.len()];
     let mut at = 0;
     while let Some(hit) = prefixes.find_at(text, at) {

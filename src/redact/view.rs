@@ -1,6 +1,6 @@
-//! View: the text as the patterns read it. Escapes of URLs and JSON are decoded, however often they were
-//! nested, and invisible characters are skipped. Every position in the view maps back to its position in the
-//! text.
+//! View: the text as the patterns read it. Escapes of URLs and JSON are decoded, however often they
+//! were nested, and invisible characters are skipped. Every position in the view maps back to its
+//! position in the text.
 
 use memchr::memchr3;
 use std::borrow::Cow;
@@ -8,8 +8,8 @@ use std::borrow::Cow;
 /// Decoded text with a map back to the original.
 pub struct View<'a> {
     text: Cow<'a, str>,
-    /// Pairs of a position in the view and the original position from which the text continues there;
-    /// ascending.
+    /// Pairs of a position in the view and the original position from which the
+    /// text continues there; ascending.
     moves: Vec<(usize, usize)>,
 }
 

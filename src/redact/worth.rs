@@ -1,5 +1,5 @@
-//! Value checks: decide whether a value in the place of a secret is one, or a word, a name, code or a
-//! placeholder.
+//! Value checks: decide whether a value in the place of a secret is one, or a word, a name,
+//! code or a placeholder.
 //!
 //! Integers only, no floating point, so that the result is the same on every machine.
 

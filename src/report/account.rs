@@ -1,8 +1,8 @@
 //! Account report: the outcome of every stop since a given time, whether or not the user was there: when and
 //! why it stopped, what was tried, what the runs did, how it ended, and what the user has to do.
 //!
-//! The newest incident of a session is in the ledger; earlier ones, which are over, are read from the
-//! journal.
+//! The newest incident of a session is in the ledger; earlier ones, which are over, are
+//! read from the journal.
 
 use super::inventory::{Inventory, ReportContext};
 use super::session::{Commands, Project, SessionGroup};
@@ -41,8 +41,8 @@ pub struct AccountOptions {
     pub project: Option<PathBuf>,
     /// Cover every project on this machine instead of one.
     pub all: bool,
-    /// Start of the period: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); 24 hours
-    /// ago when absent.
+    /// Start of the period: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); 24
+    /// hours ago when absent.
     pub since: Option<String>,
 }
 
@@ -238,8 +238,8 @@ pub struct AccountReport {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for an invalid time,
-/// [`crate::error::Code::StateDirUnknown`].
+/// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for
+/// an invalid time, [`crate::error::Code::StateDirUnknown`].
 pub fn account(world: World<'_>, options: &AccountOptions) -> Result<AccountReport> {
     let now = world.clock.now();
     let after = since(options.since.as_deref().unwrap_or(SINCE), now)?;
@@ -432,8 +432,8 @@ fn enter(
     let phase: Phase = field(entry, "phase")?;
     let stop: StopKind = field(entry, "stop")?;
     let before: Option<Phase> = field(entry, "from");
-    // As when a stop is recorded: after an incident that is over, or after the user tried again, a new
-    // incident begins.
+    // As when a stop is recorded: after an incident that is over, or after the user tried again,
+    // a new incident begins.
     let anew = known.is_none_or(|known| {
         let grown = generation > *all[known].generations.end();
         before.is_none_or(|before| grown && !before.is_active())

@@ -1,5 +1,5 @@
-//! The arm that continues each open session: the plugin's module in its client, a waiting hook, the
-//! supervisor, or none.
+//! The arm that continues each open session: the plugin's module in its client, a waiting hook,
+//! the supervisor, or none.
 
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::registry::read_record;

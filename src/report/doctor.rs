@@ -116,8 +116,8 @@ pub struct DoctorCheck {
         )
     )]
     pub id: &'static str,
-    /// `ok`: nothing is wrong. `warn`: it works, but needs attention. `fail`: recovery does not work as
-    /// intended.
+    /// `ok`: nothing is wrong. `warn`: it works, but needs attention. `fail`: recovery does
+    /// not work as intended.
     pub status: CheckStatus,
     /// The finding, in one sentence.
     pub fact: String,
@@ -299,8 +299,8 @@ impl DoctorContext<'_> {
         }
     }
 
-    /// Checks whether sessions in the given directory run the hooks of its project, if that is another
-    /// directory.
+    /// Checks whether sessions in the given directory run the hooks of its project, if
+    /// that is another directory.
     fn coverage(&self) -> Option<DoctorCheck> {
         let id = "coverage";
         let set_up = self.enabled.iter().any(|enabled| enabled.settings.values().any(|image| image.hooks));
@@ -722,8 +722,8 @@ impl DoctorContext<'_> {
         checks
     }
 
-    /// Reports conflict copies of transcripts made by file synchronization tools. A session may continue in
-    /// the wrong copy.
+    /// Reports conflict copies of transcripts made by file synchronization tools. A session may continue
+    /// in the wrong copy.
     fn conflict_copies(&self) -> Vec<DoctorCheck> {
         let further: Vec<PathBuf> = self.config.config.config_dirs.iter().map(PathBuf::from).collect();
         let homes = all_homes(self.world.env, &further);
@@ -761,8 +761,8 @@ impl DoctorContext<'_> {
         check.at(&unsaved.transcript).next(unsaved.next())
     }
 
-    /// Reports the retention limit in effect, over every directory in which a client is known to have been
-    /// started.
+    /// Reports the retention limit in effect, over every directory in which a client is known
+    /// to have been started.
     fn retention(&self) -> Vec<DoctorCheck> {
         let Ok(ground) = ReportContext::read(self.world, None) else { return Vec::new() };
         let inventory = Inventory::take(&ground, None);
@@ -835,8 +835,8 @@ impl DoctorContext<'_> {
         own.map_or(u32::MAX, |limit| limit.days)
     }
 
-    /// Reports kept copies of deleted sessions, the space they take, and sessions whose transcripts lost
-    /// something.
+    /// Reports kept copies of deleted sessions, the space they take, and sessions
+    /// whose transcripts lost something.
     fn kept(&self) -> Vec<DoctorCheck> {
         let mut problems = Vec::new();
         let all = kept_register(&self.state, &mut problems);
@@ -1088,8 +1088,8 @@ impl DoctorContext<'_> {
         }
     }
 
-    /// Checks whether an unattended run could log in. Inspects only names of variables and the presence of a
-    /// file.
+    /// Checks whether an unattended run could log in. Inspects only names of variables and the
+    /// presence of a file.
     fn credential(&self) -> DoctorCheck {
         let id = "credential";
         if !self.agreed() {
@@ -1265,8 +1265,8 @@ fn is_writable(path: &Path) -> bool {
     }
 }
 
-/// Returns the paths to which users other than the owner have access. Checks at most [`MOST_FILES`] and does
-/// not follow links.
+/// Returns the paths to which users other than the owner have access. Checks at most [`MOST_FILES`] and
+/// does not follow links.
 #[cfg(unix)]
 fn open_to_others(root: &Path) -> Vec<PathBuf> {
     use std::os::unix::fs::PermissionsExt;

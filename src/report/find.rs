@@ -1,5 +1,5 @@
-//! Resolves the session that a name matches: an id, an id prefix, a name or title, a part of these, or "the
-//! latest".
+//! Resolves the session that a name matches: an id, an id prefix, a name or title, a part of
+//! these, or "the latest".
 
 use super::gone::{GoneSession, gone_session};
 use super::inventory::{Inventory, InventoryRow};
@@ -24,8 +24,8 @@ const CANDIDATES: usize = 8;
 /// Maximum length of a candidate's name, in characters.
 const NAMED: usize = 60;
 
-/// Selects one session by id, by a prefix of at least 3 characters, or by name or title; or the one that was
-/// active last.
+/// Selects one session by id, by a prefix of at least 3 characters, or by name or title; or the one
+/// that was active last.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -104,8 +104,8 @@ pub fn matching<'c, T>(
     parts.map(|(one, _)| *one).collect()
 }
 
-/// Finds the matching row, or the conflict copy at the given path. For commands that read one file and open
-/// no session.
+/// Finds the matching row, or the conflict copy at the given path. For commands that read one file
+/// and open no session.
 ///
 /// # Errors
 ///
@@ -181,8 +181,8 @@ fn kept_row(inventory: &Inventory<'_>, id: &str) -> NameRow {
     NameRow { id: id.to_owned(), name: one_line(&name, NAMED), ..NameRow::default() }
 }
 
-/// Returns the ids of deleted sessions that are kept and whose name or title equals `name`, or else contains
-/// it.
+/// Returns the ids of deleted sessions that are kept and whose name or title equals `name`,
+/// or else contains it.
 fn kept_called(inventory: &Inventory<'_>, name: &str) -> Vec<String> {
     let state = inventory.state_directory();
     let entries = inventory.gone_kept();

@@ -1,5 +1,5 @@
-//! Sessions whose transcript is gone: every session that some other file still mentions, and what remains of
-//! it.
+//! Sessions whose transcript is gone: every session that some other file still mentions, and
+//! what remains of it.
 
 use super::inventory::{Inventory, ReportContext};
 use super::recall::RecalledPrompt;
@@ -92,9 +92,9 @@ pub struct GoneSession {
     pub typed: usize,
     /// The first prompt and the latest ones, oldest first.
     pub prompts: Vec<RecalledPrompt>,
-    /// `kept`: its files are kept. `history`: the client's history of typed prompts. `directory`: a client
-    /// directory named after the session. `last-session`: the client's `.claude.json`. `record`: a record of
-    /// this program.
+    /// `kept`: its files are kept. `history`: the client's history of typed prompts. `directory`: a
+    /// client directory named after the session. `last-session`: the client's `.claude.json`. `record`: a
+    /// record of this program.
     pub known_from: BTreeSet<GoneSource>,
     /// What can still be read. `conversation`: all of it is kept, and `restore` restores the session.
     /// `prompts`: what was typed. `nothing`: nothing.
@@ -127,13 +127,13 @@ struct ClientProject {
     last_session_id: Option<serde_json::Value>,
 }
 
-/// Returns the gone sessions of a project, or of all projects. Reads no transcript, so it is cheaper than
-/// `list --gone`.
+/// Returns the gone sessions of a project, or of all projects. Reads no transcript, so it is
+/// cheaper than `list --gone`.
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::ProjectNotFound`] when the directory does not exist,
-/// [`crate::error::Code::StateDirUnknown`].
+/// [`crate::error::Code::ProjectNotFound`] when the directory
+/// does not exist, [`crate::error::Code::StateDirUnknown`].
 pub fn read_gone(world: World<'_>, project: Option<&Path>) -> Result<Vec<GoneSession>> {
     let project = project.map(|dir| asked(world, dir)).transpose()?.map(|asked| asked.dir);
     let ground = ReportContext::read(world, project.as_deref())?;

@@ -1,5 +1,5 @@
-//! Handing over: the note of one session as text, for HANDOFF.md, for a fresh session, or for another
-//! assistant.
+//! Handing over: the note of one session as text, for HANDOFF.md, for a fresh session,
+//! or for another assistant.
 
 use super::find::{SessionOptions, find_readable};
 use super::inventory::{Inventory, InventoryRow, ReportContext};

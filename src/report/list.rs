@@ -26,14 +26,14 @@ use std::path::{Path, PathBuf};
 pub struct ListOptions {
     /// Directory of the project; every project when absent.
     pub project: Option<PathBuf>,
-    /// Only sessions with these states, such as `orphaned`, or with the words that screens use, such as
-    /// `interrupted`.
+    /// Only sessions with these states, such as `orphaned`, or with the words that screens
+    /// use, such as `interrupted`.
     pub states: Vec<String>,
-    /// Only these kinds of stop, given by kind, by the words that screens use, or by a part of those, such as
-    /// `limit`.
+    /// Only these kinds of stop, given by kind, by the words that screens use, or by a part of
+    /// those, such as `limit`.
     pub stops: Vec<String>,
-    /// Only sessions active since this time: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`,
-    /// `1w`).
+    /// Only sessions active since this time: RFC 3339, a date, or a duration before now
+    /// (`90m`, `36h`, `2d`, `1w`).
     pub since: Option<String>,
     /// Part of the name, title or newest prompt, ignoring case.
     pub name: Option<String>,
@@ -92,8 +92,8 @@ pub struct ListReport {
     pub accounts: Vec<Account>,
     /// Sessions that match, in the requested order.
     pub sessions: Vec<Session>,
-    /// Sessions without a transcript, and what is left of them, if `gone` was requested; printed by `list`
-    /// only.
+    /// Sessions without a transcript, and what is left of them, if `gone` was requested;
+    /// printed by `list` only.
     pub gone: Vec<GoneSession>,
     /// Number of matching sessions before `limit` is applied; printed by `list` only.
     pub total: usize,
@@ -136,8 +136,8 @@ fn parse_size(text: &str) -> Option<u64> {
 ///
 /// # Errors
 ///
-/// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::Usage`] for an invalid time or size,
-/// [`Code::StateDirUnknown`].
+/// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::Usage`] for an invalid
+/// time or size, [`Code::StateDirUnknown`].
 pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
     let after = options.since.as_deref().map(|text| since(text, world.clock.now())).transpose()?;
     let states: Vec<StateFilter> =

@@ -21,8 +21,8 @@ const SCHEMA: &str = "cc-session-recover/log@1";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct LogOptions {
-    /// Only entries since this time: RFC 3339, a date, or a duration before now, such as `90m`, `36h`, `2d`,
-    /// `1w`.
+    /// Only entries since this time: RFC 3339, a date, or a duration before now, such as
+    /// `90m`, `36h`, `2d`, `1w`.
     pub since: Option<String>,
     /// Only entries of sessions whose id starts with this.
     pub session: Option<String>,
@@ -79,8 +79,8 @@ pub struct LogReport {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::Usage`] for an invalid time, [`crate::error::Code::Io`] when the journal cannot be
-/// read.
+/// [`crate::error::Code::Usage`] for an invalid time, [`crate::error::Code::Io`] when the
+/// journal cannot be read.
 pub fn log(world: World<'_>, options: &LogOptions) -> Result<LogReport> {
     let now = world.clock.now();
     let since = options.since.as_deref().map(|text| since(text, now)).transpose()?;

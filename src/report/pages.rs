@@ -27,8 +27,8 @@ pub struct SessionPage {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::ProjectNotFound`] when the directory does not exist,
-/// [`crate::error::Code::StateDirUnknown`].
+/// [`crate::error::Code::ProjectNotFound`] when the directory
+/// does not exist, [`crate::error::Code::StateDirUnknown`].
 pub fn read_pages(
     world: World<'_>,
     project: Option<&Path>,

@@ -1,5 +1,5 @@
-//! Preview: exactly what the supervisor would start for each closed session, when and why, or why it would
-//! start nothing.
+//! Preview: exactly what the supervisor would start for each closed session, when and why, or why
+//! it would start nothing.
 
 use super::cancel::chosen_among;
 use super::inventory::{Inventory, ReportContext};
@@ -57,8 +57,8 @@ pub struct Preview {
     pub verdict: &'static str,
     /// Why no run can start now.
     pub why: Option<String>,
-    /// Where the session is open, such as `pts/3`; nothing is started while it is open. `null` if it is
-    /// closed.
+    /// Where the session is open, such as `pts/3`; nothing is started while it is open. `null`
+    /// if it is closed.
     pub open_in: Option<String>,
     /// Process to start; `null` if none can be started.
     pub launch: Option<Launch>,

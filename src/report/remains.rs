@@ -70,8 +70,8 @@ pub struct Remaining {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Remains {
-    /// `empty-file`: the transcript has no bytes. `no-messages`: it contains records, but no prompt and no
-    /// answer.
+    /// `empty-file`: the transcript has no bytes. `no-messages`: it contains records, but no
+    /// prompt and no answer.
     pub why: NoConversation,
     /// Files that are left.
     pub left: Vec<Remaining>,

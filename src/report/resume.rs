@@ -1,10 +1,10 @@
-//! Resuming by hand: the exact command, its directory and its variables, or why the session cannot be
-//! resumed.
+//! Resuming by hand: the exact command, its directory and its variables, or why the
+//! session cannot be resumed.
 //!
-//! A client resumes in the directory in which it is started and with the environment it is given (measured
-//! with 2.1.329: `--resume` from elsewhere works, and the session then runs in that other directory). The
-//! directory is therefore part of the plan, and the variables with which a client marks its children are
-//! removed.
+//! A client resumes in the directory in which it is started and with the environment it is given
+//! (measured with 2.1.329: `--resume` from elsewhere works, and the session then runs in that other
+//! directory). The directory is therefore part of the plan, and the variables with which a client marks
+//! its children are removed.
 
 use super::find::{SessionOptions, find};
 use super::handoff::{HandoffOptions, handoff};
@@ -71,8 +71,8 @@ pub enum ResumeAction {
 pub struct ResumePlan {
     /// The session to resume.
     pub session: Session,
-    /// `resume`: start `argv`. `attach`: the session runs in the background, and `argv` opens it. `refused`:
-    /// see `why`.
+    /// `resume`: start `argv`. `attach`: the session runs in the background, and `argv` opens
+    /// it. `refused`: see `why`.
     pub action: ResumeAction,
     /// Command as the user types it; `null` if refused.
     pub argv: Option<Vec<String>>,
@@ -83,8 +83,8 @@ pub struct ResumePlan {
     pub cwd: Option<String>,
     /// Environment variables to set first.
     pub env: BTreeMap<String, String>,
-    /// Environment variables to remove, because a client started with them would take itself for a child of
-    /// another client.
+    /// Environment variables to remove, because a client started with them would take itself for a
+    /// child of another client.
     pub unset: Vec<&'static str>,
     /// The reason, in words.
     pub why: String,
@@ -151,8 +151,8 @@ pub fn plan(world: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
         }
         vec![plan]
     };
-    // An invalid `CC_RECOVER_CLAUDE` is reported here. A missing client is reported only when one has to be
-    // started.
+    // An invalid `CC_RECOVER_CLAUDE` is reported here. A missing client is reported only when one
+    // has to be started.
     let named = world.env.var("CC_RECOVER_CLAUDE").and_then(|_| locate(world.env, None).err());
     Ok(ResumeReport {
         schema: SCHEMA,
@@ -347,8 +347,8 @@ pub fn start_directory(
     if let Some(dir) = inventory.moved_to(&row.found) {
         return (Some(dir.to_owned()), true);
     }
-    // The records of a copy name the directory of the original. The caller, its new neighbors, or the client
-    // have better information.
+    // The records of a copy name the directory of the original. The caller, its new neighbors, or the
+    // client have better information.
     let here = [inventory.project(), Some(world.env.cwd())];
     let here = here.into_iter().flatten().filter_map(Path::to_str).map(str::to_owned);
     // Evaluated lazily, only if its own records do not identify the directory.

@@ -41,8 +41,8 @@ const SCHEMA: &str = "cc-session-recover/search@1";
 const LIMIT: usize = 100;
 /// Minimum and maximum number of reading threads.
 const THREADS: std::ops::RangeInclusive<usize> = 2..=4;
-/// Maximum number of project directories that are kept open. Files in them are opened by name instead of by
-/// full path.
+/// Maximum number of project directories that are kept open. Files in them are opened by name instead
+/// of by full path.
 const MOST_OPEN: usize = 64;
 
 /// What `search` looks for.
@@ -139,8 +139,8 @@ pub struct SearchReport {
 ///
 /// # Errors
 ///
-/// [`Code::Usage`] for an empty text, an invalid regular expression or an invalid time,
-/// [`Code::ProjectNotFound`].
+/// [`Code::Usage`] for an empty text, an invalid regular expression or
+/// an invalid time, [`Code::ProjectNotFound`].
 pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> Result<SearchReport> {
     let limit = options.limit.unwrap_or(LIMIT);
     let now = clock.now();
@@ -217,9 +217,9 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     })
 }
 
-/// Kept files of sessions without a transcript, including subagents and tool results, in searchable form.
-/// Compressed files that may contain the text are unpacked into the state directory until this value is
-/// dropped.
+/// Kept files of sessions without a transcript, including subagents and tool results, in searchable
+/// form. Compressed files that may contain the text are unpacked into the state directory until
+/// this value is dropped.
 struct KeptPlaces {
     state: StateDir,
     /// Directory of the unpacked files.
@@ -249,8 +249,8 @@ struct KeptPlace {
 }
 
 impl KeptPlaces {
-    /// Collects the kept files. `results`: also unpack tool results in separate files, because they are
-    /// searched.
+    /// Collects the kept files. `results`: also unpack tool results in separate files,
+    /// because they are searched.
     fn of(
         state: StateDir,
         present: &[SearchedFiles],

@@ -260,8 +260,8 @@ pub struct Commands {
     pub cwd: Option<String>,
     /// Environment variables to set for `resume`, such as `CLAUDE_CONFIG_DIR`.
     pub env: BTreeMap<String, String>,
-    /// Resumes the session, or attaches to it if it runs in the background; `null` while it is live
-    /// elsewhere.
+    /// Resumes the session, or attaches to it if it runs in the background; `null` while
+    /// it is live elsewhere.
     pub resume: Option<Vec<String>>,
     /// Saves a verified copy of the session.
     pub export: Option<Vec<String>>,
@@ -308,8 +308,8 @@ pub struct TranscriptRetention {
     /// Time when the limit passes, RFC 3339.
     #[serde(serialize_with = "time")]
     pub deleted_after: DateTime<Utc>,
-    /// Whether the limit has passed, so that the next `claude -p` that lives for six seconds deletes the
-    /// transcript.
+    /// Whether the limit has passed, so that the next `claude -p` that lives for six
+    /// seconds deletes the transcript.
     pub overdue: bool,
 }
 
@@ -327,8 +327,8 @@ pub struct Session {
     pub name: Option<String>,
     /// Title given by Claude Code.
     pub title: Option<String>,
-    /// Project that the session belongs to: `dir` is the project directory, `cwd` the latest working
-    /// directory.
+    /// Project that the session belongs to: `dir` is the project directory, `cwd`
+    /// the latest working directory.
     pub project: Project,
     /// Configuration directory of the Claude Code installation that the session belongs to.
     #[serde(serialize_with = "lossy_or_null")]
@@ -346,11 +346,11 @@ pub struct Session {
     pub workflows: Vec<SessionWorkflow>,
     /// Id of the session that this file is a conflict copy of; `null` for an ordinary session.
     pub conflict_copy_of: Option<String>,
-    /// Conflict copies of the transcript, made by directory synchronization tools; collected by `show` and
-    /// `resume` only.
+    /// Conflict copies of the transcript, made by directory synchronization tools; collected by
+    /// `show` and `resume` only.
     pub conflict_copies: Vec<ConflictCopy>,
-    /// Other transcripts of the same session, such as the original of a relocated one; collected by `show`
-    /// and `resume` only.
+    /// Other transcripts of the same session, such as the original of a relocated one; collected by
+    /// `show` and `resume` only.
     #[serde(serialize_with = "lossy_each")]
     pub copies: Vec<PathBuf>,
     /// What is left of a session without a conversation; collected by `show` and `resume` only.
@@ -554,8 +554,8 @@ impl Session {
             .collect();
     }
 
-    /// Rates the size of its context. `seen` contains the context window sizes that clients reported, by
-    /// model.
+    /// Rates the size of its context. `seen` contains the context window sizes that
+    /// clients reported, by model.
     pub fn weigh(&mut self, limits: &ContextConfig, seen: &BTreeMap<String, u64>) {
         let full = self.stop.kind == StopKind::ContextFull;
         let Some(context) = &mut self.context else { return };
@@ -604,8 +604,8 @@ impl Session {
         self.loss.is_some_and(|loss| loss.lost == LossKind::Gone)
     }
 
-    /// Marks a session read from its kept copy: no client can open it before it is restored, and no sweep
-    /// deletes it.
+    /// Marks a session read from its kept copy: no client can open it before it is restored, and
+    /// no sweep deletes it.
     pub fn mark_deleted(&mut self) {
         self.loss = Some(TranscriptLoss { lost: LossKind::Gone, restorable: true });
         (self.retention, self.deleted_after) = (None, None);

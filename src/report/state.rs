@@ -62,8 +62,8 @@ pub struct SavedState {
     /// Time when the state was saved.
     #[serde(serialize_with = "time")]
     pub saved_at: DateTime<Utc>,
-    /// Occasion of the save: the end of a turn or a subagent, before a compaction, a stop, or the end of the
-    /// session.
+    /// Occasion of the save: the end of a turn or a subagent, before a compaction, a stop, or the
+    /// end of the session.
     pub moment: SaveMoment,
     /// Time of the transcript's newest record when the state was saved.
     #[serde(serialize_with = "time_or_null")]
@@ -116,8 +116,8 @@ pub struct StateReport {
     /// Whether the file of the last state contains one that this tool did not save: the file was edited, or
     /// it came with the project. Such a state is never given to a model.
     pub foreign: bool,
-    /// Name of the requested state, else of the last one; `null` for a list, and if the file contains a
-    /// foreign state.
+    /// Name of the requested state, else of the last one; `null` for a list, and if the file
+    /// contains a foreign state.
     pub chosen: Option<String>,
     /// Text of the chosen state, or of a foreign one; only with `show`.
     pub text: Option<String>,

@@ -78,8 +78,8 @@ pub struct StatusReport {
     /// Matching sessions, sorted by group.
     pub sessions: Vec<Session>,
     /// Closed sessions that need you and stopped more than `status.recentHours` ago: their number, their
-    /// kinds of stop, and the ids of those that only `repair` can help. They are not in `sessions`. Printed
-    /// by `status` only.
+    /// kinds of stop, and the ids of those that only `repair` can help. They are not in `sessions`.
+    /// Printed by `status` only.
     pub older: Older,
     /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
@@ -102,9 +102,9 @@ pub enum RecoverySetup {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RecoveryOverview {
-    /// `on`: stops are detected and sessions are continued. `switched-off`: stops are detected, but
-    /// `heartbeat.enabled` prevents this tool from continuing the sessions. `not-set-up`: no hooks are
-    /// installed.
+    /// `on`: stops are detected and sessions are continued. `switched-off`: stops are detected,
+    /// but `heartbeat.enabled` prevents this tool from continuing the sessions. `not-set-up`:
+    /// no hooks are installed.
     pub setup: RecoverySetup,
     /// Whether hooks of the user or of the plugin are active in every project.
     pub everywhere: bool,
@@ -137,8 +137,8 @@ pub struct LastRecovered {
     /// Time when the session continued.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
-    /// `wake`: the waiting hook of this tool continued the session. `run`: an unattended run did. `client`:
-    /// Claude Code did.
+    /// `wake`: the waiting hook of this tool continued the session. `run`: an unattended run did.
+    /// `client`: Claude Code did.
     pub by: RecoveredBy,
 }
 
@@ -173,8 +173,8 @@ pub struct Older {
     pub count: usize,
     /// Their kinds of stop, for `list --stop`.
     pub stops: BTreeSet<StopKind>,
-    /// Sessions whose requests the API refuses until `repair` removes something from the transcript. Waiting
-    /// does not help.
+    /// Sessions whose requests the API refuses until `repair` removes something from the transcript.
+    /// Waiting does not help.
     pub repairable: Vec<String>,
 }
 

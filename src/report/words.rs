@@ -414,8 +414,8 @@ mod tests {
         all.iter().map(|one| (json!(one).as_str().unwrap().to_owned(), json!(words(*one)))).collect()
     }
 
-    /// The command line reads its words from this file. `UPDATE_SNAPSHOTS=1 cargo test
-    /// words_of_the_command_line` regenerates it.
+    /// The command line reads its words from this file. `UPDATE_SNAPSHOTS=1 cargo
+    /// test words_of_the_command_line` regenerates it.
     #[test]
     fn the_words_of_the_command_line_match_the_core() {
         let words = json!({

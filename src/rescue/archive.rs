@@ -90,8 +90,8 @@ fn same(one: &mut impl Read, other: &mut impl Read) -> std::io::Result<bool> {
 ///
 /// # Errors
 ///
-/// [`Code::VerificationFailed`] if it is not an archive of an export, [`Code::PathRefused`] if it names a
-/// path outside, [`Code::Io`].
+/// [`Code::VerificationFailed`] if it is not an archive of an export, [`Code::PathRefused`] if it names
+/// a path outside, [`Code::Io`].
 pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
     let bad = |why: &str| {
         Error::new(Code::VerificationFailed, format!("is not an archive made by `export`: {why}"))

@@ -40,8 +40,8 @@ const RACY: Duration = Duration::from_secs(3);
 /// Number of bytes written before a background sync starts.
 const FLUSH: u64 = 32 * 1024 * 1024;
 
-/// Algorithm that identifies the files of an export: SHA-256, or 128-bit XXH3, which is faster but detects
-/// only accidental changes.
+/// Algorithm that identifies the files of an export: SHA-256, or 128-bit XXH3, which is faster but
+/// detects only accidental changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportHash"))]
@@ -94,9 +94,9 @@ impl Progress {
 ///
 /// # Errors
 ///
-/// [`Code::VerificationFailed`] if the file is truncated, rewritten or replaced on every attempt, or if the
-/// copy does not contain what was written; [`Code::PathRefused`] if `from` is not a regular file;
-/// [`Code::Io`].
+/// [`Code::VerificationFailed`] if the file is truncated, rewritten or replaced on every
+/// attempt, or if the copy does not contain what was written; [`Code::PathRefused`] if `from` is
+/// not a regular file; [`Code::Io`].
 pub fn copy(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<Copied> {
     let mut pause = PAUSE;
     for attempt in 0..TRIES {

@@ -64,8 +64,8 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// [`Code::Usage`] if more than one kind of selection is given; those of [`directory`] and
-    /// [`ReportContext::read`].
+    /// [`Code::Usage`] if more than one kind of selection is given; those
+    /// of [`directory`] and [`ReportContext::read`].
     pub(super) fn ground<'o>(&self, world: World<'o>) -> Result<(ReportContext<'o>, Option<PathBuf>)> {
         if usize::from(self.is_named()) + usize::from(self.active) + usize::from(self.all) > 1 {
             return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
@@ -98,8 +98,8 @@ impl Selection {
         find_readable(inventory, &wanted).map(|row| vec![row])
     }
 
-    /// Returns the kept sessions that `--all` includes. Each must be unpacked, so the caller reads them one
-    /// at a time.
+    /// Returns the kept sessions that `--all` includes. Each must be unpacked, so the caller reads them
+    /// one at a time.
     pub(super) fn kept(&self, inventory: &Inventory<'_>) -> Vec<KeptEntry> {
         if self.all { inventory.gone_kept() } else { Vec::new() }
     }
@@ -180,8 +180,8 @@ pub struct Exported {
     pub transcript_lines: Option<u64>,
     /// Hash of the copied transcript in hex, with the algorithm given by `hash`; `null` before it is copied.
     pub digest: Option<String>,
-    /// Whether the transcript has grown since it was copied. The export then contains its first
-    /// `transcriptBytes` bytes.
+    /// Whether the transcript has grown since it was copied. The export then contains
+    /// its first `transcriptBytes` bytes.
     pub grew: bool,
     /// Id of the process that has the session open.
     pub live_pid: Option<u32>,
@@ -365,8 +365,8 @@ fn failed(world: World<'_>, ground: &ReportContext<'_>, session: &str, error: Er
     ExportFailure::of(session, error)
 }
 
-/// Returns the sessions of the `--all` selection that cannot be read, and the directories that could not be
-/// listed.
+/// Returns the sessions of the `--all` selection that cannot be read, and the directories that
+/// could not be listed.
 pub(super) fn unread<'i>(inventory: &'i Inventory<'_>) -> impl Iterator<Item = ExportFailure> + 'i {
     let told = |error: &Error| {
         let error = Error { code: Code::TranscriptUnreadable, ..error.clone() };

@@ -176,8 +176,8 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
     })
 }
 
-/// Finds the session: one with a transcript, or else one that only this tool or files left by the client
-/// still name.
+/// Finds the session: one with a transcript, or else one that only this tool or files left by
+/// the client still name.
 fn target(
     inventory: &Inventory<'_>,
     state: &StateDir,

@@ -107,10 +107,10 @@ pub struct ImportReport {
 ///
 /// # Errors
 ///
-/// [`Code::VerificationFailed`] if the export does not match its manifest, or a copy of it differs;
-/// [`Code::PathRefused`] if another file is in the way; [`Code::NothingToDo`] if the session is already
-/// there, byte for byte; [`Code::SessionLive`] while a client has it open; [`Code::ProjectNotFound`];
-/// [`Code::Io`].
+/// [`Code::VerificationFailed`] if the export does not match its manifest, or a copy of it
+/// differs; [`Code::PathRefused`] if another file is in the way; [`Code::NothingToDo`] if
+/// the session is already there, byte for byte; [`Code::SessionLive`] while a client has
+/// it open; [`Code::ProjectNotFound`]; [`Code::Io`].
 pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) -> Result<ImportReport> {
     let ground = ReportContext::read(world, None)?;
     let given = canonical(&options.export).map_err(|error| {
@@ -198,8 +198,8 @@ fn sweep(root: &Path) {
     }
 }
 
-/// Plans the target of each file. The second value is the path of the transcript if an identical one exists
-/// already.
+/// Plans the target of each file. The second value is the path of the transcript if an
+/// identical one exists already.
 fn plan(
     world: World<'_>,
     source: &ExportSource,
@@ -297,8 +297,8 @@ fn config_dir(world: World<'_>, options: &ImportOptions) -> Result<PathBuf> {
 
 /// Returns the target of a file; `None` for the note.
 fn place(home: &ClaudeHome, dir: &Path, session: &str, entry: &ManifestEntry) -> Result<Option<PathBuf>> {
-    // The user may build the configuration directory itself from symbolic links; inside a session none are
-    // followed.
+    // The user may build the configuration directory itself from symbolic links; inside a
+    // session none are followed.
     let below = |part: &str| {
         let rest = entry.path.split_once('/').map_or(entry.path.as_str(), |(_, rest)| rest);
         inside(&home.dir().join(part), &format!("{session}/{rest}"))

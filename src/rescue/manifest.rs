@@ -1,5 +1,5 @@
-//! A manifest: lists what an export contains, from which session, up to which length, and the hash of every
-//! file.
+//! A manifest: lists what an export contains, from which session, up to which length, and the
+//! hash of every file.
 //!
 //! It is written last. A directory without a manifest is not an export, whatever its name.
 
@@ -141,8 +141,8 @@ impl Manifest {
             let plain = entry.path.split('/').all(|name| !["", ".", ".."].contains(&name));
             let known = SessionFileKind::of(&entry.path, &self.session.id) == Some(entry.part);
             let bare = !entry.path.contains(['\\', '\0', '\n']);
-            // Only a plan must be directly in its directory; the other kinds may be nested as in the client's
-            // own directories.
+            // Only a plan must be directly in its directory; the other kinds may be nested as in
+            // the client's own directories.
             let depth = entry.path.matches('/').count();
             let flat = entry.part != SessionFileKind::Plan || depth == 1;
             if !plain || !known || !bare || !flat {

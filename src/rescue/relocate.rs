@@ -1,5 +1,5 @@
-//! Relocating: makes a verified copy of a session in another configuration directory or for another project
-//! directory.
+//! Relocating: makes a verified copy of a session in another configuration directory or
+//! for another project directory.
 //!
 //! The original is not changed, and both sessions continue separately. The transcript is put in place last,
 //! so that no client sees half a session; nothing that exists is overwritten; if anything fails, the files
@@ -165,8 +165,8 @@ fn plan(
     };
     let shared = |path: &Path| canonical(path).unwrap_or_else(|_| path.to_path_buf());
     let in_place = row.found.path.parent().is_some_and(|own| shared(own) == shared(&dir));
-    // Different paths can have the same encoded name, so the files of a renamed project may already be in the
-    // right place.
+    // Different paths can have the same encoded name, so the files of a renamed project may already be
+    // in the right place.
     if in_place && (is_home || start.as_deref() == to.to_str()) {
         return Err(Error::new(Code::NothingToDo, "the session is there already").at(&dir));
     }
@@ -259,8 +259,8 @@ fn step(from: &Path, to: &Path) -> Result<CopyStep> {
     Ok(CopyStep { from: from.to_path_buf(), to: to.to_path_buf(), bytes, sha256: None })
 }
 
-/// Collects the regular files below a directory. Anything else is an error, because a link could lead
-/// anywhere.
+/// Collects the regular files below a directory. Anything else is an error, because a
+/// link could lead anywhere.
 fn tree(from: &Path, to: &Path, files: &mut Vec<CopyStep>) -> Result<()> {
     let entries = match std::fs::read_dir(from) {
         Ok(entries) => entries,

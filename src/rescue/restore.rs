@@ -79,8 +79,8 @@ pub struct KeptSnapshot {
     pub sound: Option<bool>,
     /// Whether the transcript still begins with exactly these bytes; `null` without a transcript.
     pub is_prefix: Option<bool>,
-    /// Number of lines that the transcript has more than the snapshot; negative if it has fewer, `null`
-    /// without a transcript.
+    /// Number of lines that the transcript has more than the snapshot; negative if it has fewer,
+    /// `null` without a transcript.
     pub lines_since: Option<i64>,
 }
 
@@ -117,8 +117,8 @@ pub struct RestoreReport {
     pub chosen: Option<String>,
     /// The snapshot was restored and read back.
     pub restored: bool,
-    /// Number of other missing files of the session that were restored: subagents, tool results, tasks, plan,
-    /// file history.
+    /// Number of other missing files of the session that were restored: subagents, tool results,
+    /// tasks, plan, file history.
     pub companions: usize,
     /// Name of the snapshot of the previous transcript.
     pub kept: Option<String>,
@@ -283,8 +283,8 @@ fn undo_command(session: &str, kept: &str) -> Vec<String> {
     ["cc-session-recover", "restore", session, "--from", kept].map(str::to_owned).to_vec()
 }
 
-/// Compares the snapshots of a session, newest first, with its transcript. Also returns the content of the
-/// transcript.
+/// Compares the snapshots of a session, newest first, with its transcript. Also returns the
+/// content of the transcript.
 fn compare(
     state: &StateDir,
     target: &Target,
@@ -298,8 +298,8 @@ fn compare(
         Err(error) => return Err(Error::io("read the directory", &dir, &error)),
     };
     let mut snapshots = Vec::new();
-    // Files kept by hooks are listed only if Claude Code has lost something; otherwise they equal the
-    // transcript.
+    // Files kept by hooks are listed only if Claude Code has lost something; otherwise
+    // they equal the transcript.
     let lost = kept_session.filter(|kept| loss_of(&target.transcript, Some(kept)).is_some());
     if let Some(kept) = lost {
         let parts = whole_transcript(state, kept);

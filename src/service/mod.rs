@@ -19,8 +19,8 @@ use crate::store::StateDir;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Part of every service file that we write. It has no two hyphens in a row, because it is used in XML
-/// comments.
+/// Part of every service file that we write. It has no two hyphens in a row, because it is
+/// used in XML comments.
 pub const MARKER: &str = "Made by cc-session-recover";
 
 /// Service manager that starts the supervisor.

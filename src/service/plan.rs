@@ -49,8 +49,8 @@ pub struct ServiceOptions {
     /// Root of the installed package; required to install.
     #[serde(default)]
     pub package_root: Option<PathBuf>,
-    /// Service manager of another platform, to see what would be written there. Such a plan cannot be
-    /// applied.
+    /// Service manager of another platform, to see what would be written there. Such a
+    /// plan cannot be applied.
     #[serde(default)]
     pub manager: Option<Manager>,
 }
@@ -113,9 +113,9 @@ pub struct ServiceReport {
 /// Computes the plan without changing anything.
 ///
 /// # Errors
-/// [`Code::PathRefused`] for a file in the way that is not ours, a link that leads elsewhere, or a package in
-/// a temporary or project directory; [`Code::Usage`] without the options that an installation needs;
-/// [`Code::StateDirUnknown`]; [`Code::Io`].
+/// [`Code::PathRefused`] for a file in the way that is not ours, a link that leads elsewhere, or a
+/// package in a temporary or project directory; [`Code::Usage`] without the options that an
+/// installation needs; [`Code::StateDirUnknown`]; [`Code::Io`].
 pub fn plan(world: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
     let env = world.env;
     let manager = options.manager.unwrap_or(Manager::of_platform());
@@ -283,8 +283,8 @@ fn taking_out(manager: Manager, reach: &ManagerProgram) -> (Vec<CommandStep>, Ve
 /// no effect, and its file step must be equal.
 ///
 /// # Errors
-/// As [`plan`]; [`Code::ChangedMeanwhile`]. A manager command that fails is not an error, but part of the
-/// report.
+/// As [`plan`]; [`Code::ChangedMeanwhile`]. A manager command that fails is not an error, but
+/// part of the report.
 pub fn apply(world: World<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
     let state = StateDir::new(world.env.state_dir()?);
     let _lock = Lock::wait(&state.service_lock(), PATIENCE)?;
@@ -298,8 +298,8 @@ pub fn apply(world: World<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
         return Err(Error::new(Code::Usage, "the plan is for the service manager of another platform"));
     }
     let ServicePlan { manager, wanted, file, mut before, mut after, unreachable, warnings, .. } = plan;
-    // After a removal the user has nothing to run: a manager that cannot be reached does not know the
-    // service.
+    // After a removal the user has nothing to run: a manager that cannot be reached does
+    // not know the service.
     if unreachable.is_some() && wanted == ServiceChange::Uninstall {
         before.clear();
         after.clear();
@@ -341,8 +341,8 @@ fn write(manager: Manager, file: &FileStep) -> Result<()> {
     }
 }
 
-/// Removes what remains if systemd was not asked: the link that enables the unit, and directories that are
-/// now empty.
+/// Removes what remains if systemd was not asked: the link that enables the unit, and directories
+/// that are now empty.
 fn clear_up(place: &ServicePaths) -> Result<()> {
     let wants = wants(place);
     if is_taken(&wants) {

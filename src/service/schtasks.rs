@@ -66,8 +66,8 @@ pub fn task(start: &Start, user: Option<&str>) -> String {
     )
 }
 
-/// Quotes a command-line word. It cannot contain quotation marks: Windows paths have none, and other words
-/// are refused.
+/// Quotes a command-line word. It cannot contain quotation marks: Windows paths have none, and
+/// other words are refused.
 fn quoted(word: &str) -> String {
     if word.contains(' ') { format!("\"{word}\"") } else { word.to_owned() }
 }

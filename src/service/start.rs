@@ -129,8 +129,8 @@ fn writable(path: &Path, manager: Manager) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// The user's own `PATH`: absolute directories, without those that `npm run` and npx prepend, and with the
-/// directory of node.
+/// The user's own `PATH`: absolute directories, without those that `npm run` and npx prepend, and with
+/// the directory of node.
 fn search_path(env: &Environment, node: &Path) -> String {
     let separator = if cfg!(windows) { ';' } else { ':' };
     let mut dirs: Vec<PathBuf> = Vec::new();

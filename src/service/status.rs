@@ -1,5 +1,5 @@
-//! Status of the service: whether it is installed, enabled and running, and whether any supervisor runs at
-//! all.
+//! Status of the service: whether it is installed, enabled and running, and whether any
+//! supervisor runs at all.
 
 use super::plan::{ManagerProgram, ServiceChange, ServiceOptions, domain, is_ours, plan, reach};
 use super::{Manager, ServicePaths, launchd, schtasks, systemd};
@@ -127,8 +127,8 @@ pub(super) fn is_enabled(manager: Manager, place: &ServicePaths, reach: &Manager
     }
 }
 
-/// Whether the manager runs the service; `None` for managers other than systemd, which do not report it by
-/// exit code.
+/// Whether the manager runs the service; `None` for managers other than systemd, which do not report
+/// it by exit code.
 pub(super) fn is_running(manager: Manager, reach: &ManagerProgram) -> Option<bool> {
     match manager {
         Manager::Systemd => succeeds(reach, &["--user", "is-active", "--quiet", systemd::NAME]),

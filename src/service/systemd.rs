@@ -47,8 +47,8 @@ pub fn unit(start: &Start) -> String {
     )
 }
 
-/// Formats the program. systemd accepts no path with quotation marks or backslashes; env(1) does, as an
-/// argument.
+/// Formats the program. systemd accepts no path with quotation marks or backslashes; env(1)
+/// does, as an argument.
 fn program(node: &str) -> String {
     if node.contains(['"', '\'', '\\']) {
         return format!("/usr/bin/env {}", quoted(node, true));
@@ -57,8 +57,8 @@ fn program(node: &str) -> String {
     quoted(node, false)
 }
 
-/// Quotes one word. Percent signs would begin specifiers, and dollar signs in arguments would begin
-/// variables.
+/// Quotes one word. Percent signs would begin specifiers, and dollar signs in
+/// arguments would begin variables.
 fn quoted(text: &str, argument: bool) -> String {
     let mut word = String::from("\"");
     for char in text.chars() {

@@ -83,8 +83,8 @@ pub struct Skipped {
     pub why: String,
 }
 
-/// Lists all files of a session. The transcript comes first, because what it refers to exists before it is
-/// mentioned.
+/// Lists all files of a session. The transcript comes first, because what it refers to exists
+/// before it is mentioned.
 ///
 /// # Errors
 ///
@@ -233,8 +233,8 @@ pub fn slug(path: &Path) -> Option<String> {
     slug_after(path, 0, TAIL)
 }
 
-/// Returns the slug of the session's plan, searching only after the first `seen` bytes and in the last `tail`
-/// bytes.
+/// Returns the slug of the session's plan, searching only after the first `seen` bytes and in
+/// the last `tail` bytes.
 #[must_use]
 pub fn slug_after(path: &Path, seen: u64, tail: u64) -> Option<String> {
     let transcript = Transcript::open(path).ok()?;

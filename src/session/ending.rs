@@ -47,8 +47,8 @@ impl<'a> EndingWalk<'a> {
         Self { liveness, graceful: false, result: None }
     }
 
-    /// Processes the next older record; returns the stop once it is determined, with the id of the record
-    /// that determines it.
+    /// Processes the next older record; returns the stop once it is determined, with the id of the
+    /// record that determines it.
     pub fn see(&mut self, record: &mut Record) -> Option<Stop> {
         if record.head.sidechain {
             return None;
@@ -151,8 +151,8 @@ impl<'a> EndingWalk<'a> {
         }
         Some(match assistant.stop_reason.as_deref() {
             Some("tool_use") => self.open_call(assistant),
-            // Background subagents are running or a prompt is on its way: the client's status word is more
-            // accurate.
+            // Background subagents are running or a prompt is on its way: the client's status
+            // word is more accurate.
             Some("end_turn" | "stop_sequence") if self.liveness == Liveness::Live(Some("busy")) => {
                 Stop::of(StopKind::Running)
                     .because(Source::Transcript, "the last answer ended its turn")

@@ -1,5 +1,5 @@
-//! Classifies an API failure, from the error record in the transcript or from the `StopFailure` payload
-//! alone.
+//! Classifies an API failure, from the error record in the transcript or from
+//! the `StopFailure` payload alone.
 //!
 //! The same failure has different fields in different clients (`apiError` from 2.1.300, `quotaLimits` from
 //! 2.1.240), so the most precise field is checked first, then the coarse one, then the text.
@@ -44,8 +44,8 @@ pub fn stop_of(failure: &ApiFailure, text: &str, at: Option<DateTime<Utc>>) -> S
     stop
 }
 
-/// Returns the stop that a `StopFailure` payload describes by itself: the reset time comes only from its
-/// text.
+/// Returns the stop that a `StopFailure` payload describes by itself: the reset time comes
+/// only from its text.
 #[must_use]
 pub fn stop_of_payload(error: &str, message: &str, details: Option<&str>, at: DateTime<Utc>) -> Stop {
     let coarse =
@@ -100,8 +100,8 @@ fn usage_limit(name: &str) -> Option<StopKind> {
     })
 }
 
-/// Determines the kind of a limit from text: a window of the subscription if the text names one, else a
-/// budget.
+/// Determines the kind of a limit from text: a window of the subscription if the text names
+/// one, else a budget.
 fn limit_in(failure: Coarse<'_>) -> Option<StopKind> {
     match usage_limit_in(failure.text) {
         Some(StopKind::UsageLimitOther) | None => {}

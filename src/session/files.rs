@@ -23,8 +23,8 @@ const DEEPEST: usize = 6;
 /// Number of bytes that are searched for the first record of a subagent's file.
 const HEAD: u64 = 16 * 1024;
 
-/// A directory of transcripts. One directory may have several names through symbolic links; it is listed
-/// once.
+/// A directory of transcripts. One directory may have several names through symbolic links;
+/// it is listed once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectDirectory {
     pub home: usize,
@@ -71,8 +71,8 @@ pub fn project_directories(homes: &[ClaudeHome], problems: &mut Vec<Error>) -> V
     found
 }
 
-/// Registers each link as another name of its target, or as a directory of its own if the target is not
-/// listed.
+/// Registers each link as another name of its target, or as a directory of its own if the
+/// target is not listed.
 fn add_links(homes: &[ClaudeHome], mut links: Vec<(usize, PathBuf)>, found: &mut Vec<ProjectDirectory>) {
     links.sort();
     let real = |path: &Path| path.canonicalize().ok();
@@ -138,8 +138,8 @@ pub fn is_subagent(name: &str) -> bool {
     name.strip_suffix(".jsonl").is_some_and(|stem| stem.starts_with("agent-"))
 }
 
-/// Lists the subagent transcripts in a session's own directory (`<project>/<id>`), at any depth, sorted. Does
-/// not follow links.
+/// Lists the subagent transcripts in a session's own directory (`<project>/<id>`), at any depth, sorted.
+/// Does not follow links.
 #[must_use]
 pub fn subagents_in(companion: &Path, problems: &mut Vec<Error>) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -148,9 +148,9 @@ pub fn subagents_in(companion: &Path, problems: &mut Vec<Error>) -> Vec<PathBuf>
     found
 }
 
-/// Lists the tool results in a session's own directory, sorted: the client stores a result that is too long
-/// for the conversation in a separate file, and the conversation contains a preview and the path. Does not
-/// follow links.
+/// Lists the tool results in a session's own directory, sorted: the client stores a result that is too
+/// long for the conversation in a separate file, and the conversation contains a preview and the path.
+/// Does not follow links.
 #[must_use]
 pub fn tool_results_in(companion: &Path, problems: &mut Vec<Error>) -> Vec<PathBuf> {
     let mut found = Vec::new();

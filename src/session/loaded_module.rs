@@ -31,8 +31,8 @@ impl Stored for LoadedModule {
     const VERSION: u32 = 1;
 }
 
-/// Records that the client of a session has loaded the module. Does not rewrite a record that already names
-/// this client.
+/// Records that the client of a session has loaded the module. Does not rewrite a record that
+/// already names this client.
 ///
 /// # Errors
 ///

@@ -57,8 +57,8 @@ impl Moves {
         save(&state.moves(), &moves)
     }
 
-    /// Records that a transcript belongs to a directory, and drops entries of transcripts that no longer
-    /// exist.
+    /// Records that a transcript belongs to a directory, and drops entries of transcripts
+    /// that no longer exist.
     ///
     /// # Errors
     ///

@@ -286,8 +286,8 @@ impl Owners {
         all
     }
 
-    /// Describes where a session of one configuration directory is open, apart from one process that is about
-    /// to end.
+    /// Describes where a session of one configuration directory is open, apart from one process that
+    /// is about to end.
     #[must_use]
     pub fn places_of(
         config_dir: Option<&Path>,
@@ -465,8 +465,8 @@ fn is_client(process: &Process, processes: &dyn Processes) -> bool {
     if is_interpreter(&program) {
         return true;
     }
-    // A client that keeps a registry but has no record in any known one belongs to an unknown configuration
-    // directory.
+    // A client that keeps a registry but has no record in any known one belongs to
+    // an unknown configuration directory.
     if version_of(&program).is_some_and(ClientVersion::registers) {
         return false;
     }

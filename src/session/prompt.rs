@@ -1,5 +1,5 @@
-//! A prompt: what the user asked for, as opposed to what the client wrote in the user's role
-//! ([`crate::claude::wording`]).
+//! A prompt: what the user asked for, as opposed to what the client wrote in
+//! the user's role ([`crate::claude::wording`]).
 
 use crate::claude::glance::{GlanceKind, is_glued};
 use crate::claude::record::{Body, Record, User};

@@ -1,5 +1,5 @@
-//! Parses a reset time from the client's words, for clients that do not write it as a number (before
-//! 2.1.240).
+//! Parses a reset time from the client's words, for clients that do not write it as
+//! a number (before 2.1.240).
 //!
 //! Seen: `resets 4:20am (UTC)`, `resets 4am (America/New_York)`, `resets Nov 24, 1:45pm (UTC)`. The result is
 //! a guess: the minute is rounded, the year is missing, and a time without a zone name cannot be interpreted.
@@ -75,8 +75,8 @@ fn date_of(words: &[&str], written: DateTime<Utc>) -> Option<(NaiveDate, usize)>
 fn client_reset(message: &str, written: DateTime<Utc>) -> Option<ResetText> {
     let (_, rest) = message.split_once("resets ")?;
     let (when, zone) = rest.split_once('(')?;
-    // Uses the system's zone data: tables of all zones in the addon would cost every hook a millisecond at
-    // startup.
+    // Uses the system's zone data: tables of all zones in the addon would cost every hook
+    // a millisecond at startup.
     let zone = zone_of(zone.split_once(')')?.0.trim())?;
     let when = when.trim().trim_start_matches("at ").trim();
     let today = jiff::Timestamp::from_second(written.timestamp()).ok()?.to_zoned(zone.clone()).date();
@@ -109,8 +109,8 @@ fn zone_of(name: &str) -> Option<TimeZone> {
     if name == "UTC" { Some(TimeZone::UTC) } else { TimeZone::get(name).ok() }
 }
 
-/// Parses the epoch seconds that the first clients appended to their message: `Claude AI usage limit
-/// reached|1795230000`.
+/// Parses the epoch seconds that the first clients appended to their message:
+/// `Claude AI usage limit reached|1795230000`.
 #[must_use]
 pub fn epoch_in(message: &str) -> Option<DateTime<Utc>> {
     let (_, rest) = message.split_once("limit reached|")?;

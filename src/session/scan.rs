@@ -1,8 +1,8 @@
 //! A scan: finds all transcripts below some configuration directories by name, and reads them in parallel.
 //!
-//! A file that cannot be read is a problem of its own and never fails the list. The scan reads of each file
-//! only what [`super::summary`] needs, so the time grows with the number of sessions and hardly with their
-//! sizes.
+//! A file that cannot be read is a problem of its own and never fails the list. The scan reads of
+//! each file only what [`super::summary`] needs, so the time grows with the number of sessions and
+//! hardly with their sizes.
 
 use super::ending::Liveness;
 use super::files::{

@@ -2,8 +2,8 @@
 //!
 //! A session is reported as hung only if its client is alive, reports that it is busy, has written nothing
 //! for a long time, runs no tool, and receives nothing from the network. Processor time alone proves nothing
-//! (a busy terminal client uses 3 to 6 % whether it thinks or hangs, measured with 2.1.329); it can only rule
-//! out a hang.
+//! (a busy terminal client uses 3 to 6 % whether it thinks or hangs, measured with 2.1.329); it can only
+//! rule out a hang.
 
 use super::owners::{ClientWord, HeldBy, OwnerProcess, SessionOwners};
 use super::stop::{Evidence, Source, Stop, StopKind};
@@ -54,8 +54,8 @@ pub enum Activity {
 /// Signs of work of a live client that are visible from outside.
 #[derive(Debug, Clone)]
 pub struct Signs {
-    /// Time since the newest message of the conversation or of a subagent, or since the reported status
-    /// changed.
+    /// Time since the newest message of the conversation or of a subagent, or since
+    /// the reported status changed.
     pub quiet: Option<Duration>,
     /// Whether a signal has stopped the process.
     pub stopped: bool,
@@ -247,8 +247,8 @@ fn is_hung(signs: &Signs, hung_after: Duration) -> (bool, Vec<Evidence>) {
         }
         Reception::Last(since) => {
             say(Source::Process, format!("its connections have been silent for {}", words(since)));
-            // A retry gets a new connection, which is younger than the silence: it continues the silence of
-            // the first request.
+            // A retry gets a new connection, which is younger than the silence: it continues the silence
+            // of the first request.
             let owed =
                 signs.since_request.filter(|_| sent_again).map_or(hung_after, |age| age.min(hung_after));
             (since + UNDER_WAY.min(hung_after / 4) >= owed, reasons)
@@ -256,8 +256,8 @@ fn is_hung(signs: &Signs, hung_after: Duration) -> (bool, Vec<Evidence>) {
     }
 }
 
-/// Returns whether a tool's work is done by a process that already existed, so that nothing of it is visible
-/// below the client.
+/// Returns whether a tool's work is done by a process that already existed, so that nothing of it is
+/// visible below the client.
 fn runs_elsewhere(tool: &str) -> bool {
     tool.starts_with("mcp__")
 }

@@ -210,8 +210,8 @@ impl StopKind {
         }
     }
 
-    /// Returns the general window that applies to the limit of a model family if that family is not
-    /// configured.
+    /// Returns the general window that applies to the limit of a model family if that
+    /// family is not configured.
     #[must_use]
     pub const fn general(self) -> Self {
         match self {
@@ -334,8 +334,8 @@ pub struct Stop {
     /// unfinished. Absent if `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wrapped_up: bool,
-    /// Whether the last prompt has no answer at all, so that work may be lost although the user appears to
-    /// have ended it.
+    /// Whether the last prompt has no answer at all, so that work may be lost although the user appears
+    /// to have ended it.
     #[serde(skip)]
     pub unanswered: bool,
     /// Evidence for the value of `kind`.

@@ -28,8 +28,8 @@ use std::sync::Arc;
 const BUDGET: u64 = 8 * 1024 * 1024;
 /// Number of bytes at the end that are searched for titles if no batch proves that there is none.
 const TITLE_BUDGET: u64 = 4 * 1024 * 1024;
-/// The same for sessions that were never open in a terminal, once a batch was seen: their title is at the
-/// beginning.
+/// The same for sessions that were never open in a terminal, once a batch was seen: their title
+/// is at the beginning.
 const PRINT_TITLE_BUDGET: u64 = 64 * 1024;
 /// Number of bytes at the beginning that are searched for a title given at the start.
 const SHORT_HEAD: usize = 1024;
@@ -321,8 +321,8 @@ fn title_by_bytes(beginning: &mut Beginning<'_>, titles: &OldTitles) -> Option<S
     let mut end = transcript.bytes();
     let floor = end.saturating_sub(OLD_TITLE_BUDGET);
     let mut torn = true;
-    // With several titles, the one whose message is nearest to the end counts. A single one usually refers to
-    // the beginning.
+    // With several titles, the one whose message is nearest to the end counts. A single one usually
+    // refers to the beginning.
     let begins_first = titles.0.len() == 1 && end > BLOCK;
     let mut found = if begins_first { read(0, FIRST_BLOCK, &mut false).flatten() } else { None };
     while end > floor && found.is_none() {
@@ -353,8 +353,8 @@ fn title_by_record(transcript: &Transcript<'_>, lines: &mut Backwards, titles: &
     None
 }
 
-/// Returns the string value of a key that ends before these bytes, with or without white space around the
-/// colon.
+/// Returns the string value of a key that ends before these bytes, with or without white
+/// space around the colon.
 fn value_at(behind_key: &[u8]) -> Option<&[u8]> {
     let value = behind_key.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
     Some(&value[..memchr::memchr(b'"', value)?])
@@ -399,8 +399,8 @@ struct SummaryBuilder<'a> {
     ending_read: Option<u64>,
     /// Whether the prompt was passed at which the client restarts the count of its own continuations.
     counted: bool,
-    /// Whether the newest note of the turn, `near_limit` or `wrap_up`, was passed; the notice before it names
-    /// the window.
+    /// Whether the newest note of the turn, `near_limit` or `wrap_up`, was passed; the notice before
+    /// it names the window.
     wrapping: bool,
 }
 

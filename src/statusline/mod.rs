@@ -2,9 +2,9 @@
 //!
 //! Measured with 2.1.120 to 2.1.329: the client runs the command through `/bin/sh -c` in its own process
 //! group and passes one JSON object with a line end on standard input. It shows the output only if the
-//! command exits with 0, drops blank lines, and rejects more than a million characters. Only one status line
-//! is possible, so ours runs the one that was configured before, passes its output through unchanged, and
-//! adds a line.
+//! command exits with 0, drops blank lines, and rejects more than a million characters. Only one status
+//! line is possible, so ours runs the one that was configured before, passes its output through unchanged,
+//! and adds a line.
 
 pub mod segment;
 pub mod wrapped;
@@ -111,15 +111,15 @@ fn own(world: World<'_>, project: Option<&Path>, input: &[u8]) -> Option<String>
     }))
 }
 
-/// Returns whether the session is known to be unsaved. For a saved session this costs one lookup of a missing
-/// file.
+/// Returns whether the session is known to be unsaved. For a saved session this costs one lookup
+/// of a missing file.
 fn is_unsaved(state: &StateDir, session: &str) -> bool {
     let known = peek::<Unsaved>(&state.saving(session)).ok().flatten();
     known.is_some_and(|known| known.is_still_unsaved())
 }
 
-/// Counts the waiting sessions of a project. Read-only: an event still in the spool appears at the next
-/// refresh.
+/// Counts the waiting sessions of a project. Read-only: an event still in the spool appears
+/// at the next refresh.
 fn waiting(state: &StateDir, project: &Path) -> Waiting {
     let names = std::fs::read_dir(state.incidents()).into_iter().flatten().filter_map(Result::ok);
     let mut files: Vec<PathBuf> = names

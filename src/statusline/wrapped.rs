@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// Output limit in bytes, above which the command is killed: a million characters, more than the client
-/// shows.
+/// Output limit in bytes, above which the command is killed: a million characters, more
+/// than the client shows.
 const LARGEST: usize = 4_000_000;
 /// Interval between checks for its exit while it prints nothing.
 const LOOK: Duration = Duration::from_millis(5);

@@ -1,5 +1,5 @@
-//! A flag: an empty file next to a launcher, named after a session, which signals that there is a message for
-//! its user.
+//! A flag: an empty file next to a launcher, named after a session, which signals that there is a
+//! message for its user.
 //!
 //! The client waits for the hook before a prompt, so the hook's shell line checks only for this file and
 //! starts node only if it exists. The message itself is in the state directory: the launcher may be in a
@@ -110,8 +110,8 @@ pub fn is_flag(path: &Path, meta: &std::fs::Metadata) -> bool {
     named && placed && meta.is_file() && meta.len() == 0
 }
 
-/// The open flag directory: all operations apply to this directory, even if its path is replaced in the
-/// meantime.
+/// The open flag directory: all operations apply to this directory, even if its path is
+/// replaced in the meantime.
 struct FlagDirectory(#[cfg(unix)] std::os::fd::OwnedFd, #[cfg(not(unix))] PathBuf);
 
 #[cfg(unix)]

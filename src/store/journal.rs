@@ -97,8 +97,8 @@ pub struct Break {
     pub why: String,
 }
 
-/// Result of checking the chain of the journal, in which each line contains the SHA-256 of the line before
-/// it.
+/// Result of checking the chain of the journal, in which each line contains the SHA-256 of
+/// the line before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LogChain"))]
@@ -109,8 +109,8 @@ pub struct JournalChain {
     pub lines: usize,
     /// Number of lines with a `prev`.
     pub chained: usize,
-    /// Number of lines without a `prev`. At the beginning they are from earlier versions; later ones are
-    /// breaks.
+    /// Number of lines without a `prev`. At the beginning they are from earlier versions;
+    /// later ones are breaks.
     pub unchained: usize,
     /// Lines at which the chain of hashes is broken.
     pub breaks: Vec<Break>,

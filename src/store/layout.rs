@@ -1,5 +1,5 @@
-//! Layout of the state directory: the location of each kind of file. Directories have mode 0700 and files
-//! 0600 from creation.
+//! Layout of the state directory: the location of each kind of file. Directories have mode 0700 and
+//! files 0600 from creation.
 
 use crate::error::{IoContext, Result};
 use crate::fs::{private_directory, read_small};

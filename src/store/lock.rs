@@ -1,5 +1,5 @@
-//! A lock: a kernel lock on a dedicated file. The kernel releases it as soon as the owner process ends, for
-//! whatever reason.
+//! A lock: a kernel lock on a dedicated file. The kernel releases it as soon as the owner process
+//! ends, for whatever reason.
 
 use super::layout::ensure_dir;
 use crate::error::{Code, Error, IoContext, Result};
@@ -32,8 +32,8 @@ impl Lock {
         }
     }
 
-    /// Returns whether another process owns the lock. Creates nothing; the check itself owns the lock for an
-    /// instant.
+    /// Returns whether another process owns the lock. Creates nothing; the check itself owns the
+    /// lock for an instant.
     #[must_use]
     pub fn is_held(path: &Path) -> bool {
         File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))

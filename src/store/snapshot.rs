@@ -34,9 +34,9 @@ pub struct Snapshot {
 ///
 /// # Errors
 ///
-/// [`Code::VerificationFailed`] if it changes while it is copied, [`Code::PathRefused`] for an invalid name,
-/// [`Code::Io`] if it cannot be read or written, or the file system has too little space. No partial copy
-/// remains.
+/// [`Code::VerificationFailed`] if it changes while it is copied, [`Code::PathRefused`] for an
+/// invalid name, [`Code::Io`] if it cannot be read or written, or the file system has too little
+/// space. No partial copy remains.
 pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> Result<Snapshot> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return Err(Error::new(Code::PathRefused, format!("{name:?} is not a valid snapshot name")));

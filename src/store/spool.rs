@@ -41,8 +41,8 @@ pub fn put(state: &StateDir, event: &SpooledEvent) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Reads the events of one session, oldest first. Damaged ones go to quarantine. The caller holds the
-/// session's lock.
+/// Reads the events of one session, oldest first. Damaged ones go to quarantine. The caller
+/// holds the session's lock.
 #[must_use]
 pub fn pending(state: &StateDir, session: &str) -> Vec<(PathBuf, SpooledEvent)> {
     events(state, session, |path| load::<SpooledEvent>(state, path).ok()?.found())

@@ -44,20 +44,20 @@ impl<T> Loaded<T> {
 ///
 /// # Errors
 ///
-/// [`Code::StateNewer`] for a version newer than this program supports; [`Code::Io`] if the file is damaged
-/// or unreadable.
+/// [`Code::StateNewer`] for a version newer than this program supports; [`Code::Io`] if the file
+/// is damaged or unreadable.
 pub fn peek<T: Stored>(path: &Path) -> Result<Option<T>> {
     let Some(bytes) = read_small(path, LARGEST)? else { return Ok(None) };
     parse(&bytes, path).map(Some)
 }
 
-/// Reads a value; moves a damaged file to quarantine so that the next write starts afresh. The caller holds
-/// the lock.
+/// Reads a value; moves a damaged file to quarantine so that the next write starts afresh. The
+/// caller holds the lock.
 ///
 /// # Errors
 ///
-/// [`Code::StateNewer`] for a version newer than this program supports, [`Code::Io`] if the file cannot be
-/// read or moved.
+/// [`Code::StateNewer`] for a version newer than this program supports, [`Code::Io`] if the file cannot
+/// be read or moved.
 pub fn load<T: Stored>(state: &StateDir, path: &Path) -> Result<Loaded<T>> {
     let Some(bytes) = read_small(path, LARGEST)? else { return Ok(Loaded::Missing) };
     match parse(&bytes, path) {
@@ -76,8 +76,8 @@ pub fn save<T: Stored>(path: &Path, value: &T) -> Result<()> {
     replace(path, &encode(value)?, PRIVATE)
 }
 
-/// Writes a value durably, unless a newer version wrote the file. For a value that is not loaded before it is
-/// written.
+/// Writes a value durably, unless a newer version wrote the file. For a value that is not loaded
+/// before it is written.
 ///
 /// # Errors
 ///

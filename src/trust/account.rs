@@ -70,22 +70,22 @@ impl Salt {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountFingerprint {
-    /// Variables in force, including those from settings: `set` for a credential, else a salted hash of the
-    /// value.
+    /// Variables in force, including those from settings: `set` for a credential, else a salted
+    /// hash of the value.
     pub variables: BTreeMap<String, String>,
     /// Names of the variables that come from settings.
     pub from_settings: BTreeSet<String>,
     /// Salted hash of the command that prints the API key.
     pub api_key_helper: Option<String>,
-    /// Whether `CLAUDE_CONFIG_DIR` was set. Then `.claude.json` is inside the configuration directory, not
-    /// beside it.
+    /// Whether `CLAUDE_CONFIG_DIR` was set. Then `.claude.json` is inside the configuration
+    /// directory, not beside it.
     pub config_dir_named: bool,
     /// Salted hash of the logged-in account.
     pub login: Option<String>,
     /// Whether a login is stored in the configuration directory.
     pub login_stored: bool,
-    /// Whether this was read from the client's process; otherwise from the environment that it gives its
-    /// hooks.
+    /// Whether this was read from the client's process; otherwise from the environment that
+    /// it gives its hooks.
     pub complete: bool,
 }
 
@@ -270,9 +270,9 @@ fn login(salt: &Salt, config_dir: &Path, named: bool) -> (Option<String>, bool) 
 }
 
 impl AccountFingerprint {
-    /// Reads the account of a running session. `env` contains the variables that its client gives to a hook.
-    /// The client's own variables are read from its process where possible, and only the names of
-    /// credentials.
+    /// Reads the account of a running session. `env` contains the variables that its client gives
+    /// to a hook. The client's own variables are read from its process where possible, and only
+    /// the names of credentials.
     #[must_use]
     pub fn of_client(
         salt: &Salt,
@@ -326,8 +326,8 @@ impl AccountFingerprint {
         self.api_key_helper.is_some() || has_credential(&self.variables)
     }
 
-    /// Returns the variables of the client's environment that no settings set. A supervisor needs them in its
-    /// own environment.
+    /// Returns the variables of the client's environment that no settings set. A supervisor needs them
+    /// in its own environment.
     pub fn from_environment(&self) -> impl Iterator<Item = &str> {
         self.variables.keys().filter(|name| !self.from_settings.contains(*name)).map(String::as_str)
     }
@@ -346,8 +346,8 @@ impl AccountFingerprint {
         sha256_hex(format!("{:?} {login:?} {helper:?}", self.variables).as_bytes())[..DIGITS].to_owned()
     }
 
-    /// Returns whether a run started by a supervisor with these variables reaches the same provider and
-    /// account.
+    /// Returns whether a run started by a supervisor with these variables reaches the
+    /// same provider and account.
     #[must_use]
     pub fn fit(
         &self,
@@ -461,8 +461,8 @@ pub fn kept_from_hooks_words(names: &[&str]) -> String {
     )
 }
 
-/// Returns the selectors in one of our environments. Credentials are only marked as set; their values are not
-/// used here.
+/// Returns the selectors in one of our environments. Credentials are only marked as set; their values
+/// are not used here.
 fn of_environment(env: &Environment) -> BTreeMap<String, Option<String>> {
     names()
         .chain(["CLAUDE_CONFIG_DIR"])

@@ -96,8 +96,8 @@ pub struct SettingsImage {
     pub path: PathBuf,
     /// Contents before the edit; `None` if there was no file.
     pub before: Option<String>,
-    /// The contents before are unknown, because others had changed the file while it already contained our
-    /// entries.
+    /// The contents before are unknown, because others had changed the file while it
+    /// already contained our entries.
     pub mixed: bool,
     /// SHA-256 of the file after the edit, in hex.
     pub after_sha256: String,
@@ -133,15 +133,15 @@ pub fn record_path(state: &StateDir, project: &Path) -> PathBuf {
     state.projects().join(format!("{}.json", project_key(project)))
 }
 
-/// Returns the path of the record of the user's own hooks, which depends on Claude Code's configuration
-/// directory.
+/// Returns the path of the record of the user's own hooks, which depends on
+/// Claude Code's configuration directory.
 #[must_use]
 pub fn user_record_path(state: &StateDir, config_dir: &Path) -> PathBuf {
     state.projects().join(format!("user-{}.json", project_key(config_dir)))
 }
 
-/// Finds the record that allows a hook to act: that of `project`, or of the user's own hooks when it is
-/// `None`.
+/// Finds the record that allows a hook to act: that of `project`, or of the user's own hooks
+/// when it is `None`.
 #[must_use]
 pub fn find(state: &StateDir, env: &Environment, project: Option<&Path>) -> Option<Enabled> {
     let Some(project) = project else {

@@ -19,9 +19,9 @@ const FILES: [&str; 3] = [".mcp.json", "CLAUDE.md", "CLAUDE.local.md"];
 const DIRECTORY: &str = ".claude";
 /// Subdirectories that sessions write themselves in every project; not part of the fingerprint.
 const WRITTEN_BY_SESSIONS: [&str; 2] = ["session-state", "worktrees"];
-/// Further exclusions if the directory is the client's own configuration directory, that is, if the project
-/// is a home directory. In any other project a hook may run a script from a directory with one of these
-/// names.
+/// Further exclusions if the directory is the client's own configuration directory, that is, if the
+/// project is a home directory. In any other project a hook may run a script from a directory with
+/// one of these names.
 const WRITTEN_BY_CLIENTS: [&str; 13] = [
     "backups",
     "cache",
@@ -62,10 +62,10 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Takes the current fingerprint. A client reads the settings of the directory in which it is started,
-    /// and the instructions of all directories above it. Therefore `cwd`, the directory of the session,
-    /// counts together with every directory on the way to it. `config_dir` is the configuration directory of
-    /// the client.
+    /// Takes the current fingerprint. A client reads the settings of the directory in which it is
+    /// started, and the instructions of all directories above it. Therefore `cwd`, the directory of the
+    /// session, counts together with every directory on the way to it. `config_dir` is the configuration
+    /// directory of the client.
     #[must_use]
     pub fn of(project: &Path, cwd: Option<&Path>, config_dir: Option<&Path>) -> Self {
         let config_dir = config_dir.and_then(|dir| dir.canonicalize().ok());
@@ -211,8 +211,8 @@ impl FingerprintWalk<'_> {
         }
     }
 
-    /// Adds the files that an instruction file imports. A missing file is recorded as absent, because it may
-    /// be created later.
+    /// Adds the files that an instruction file imports. A missing file is recorded as absent, because it
+    /// may be created later.
     fn add_imports(&mut self, of: &Path, text: &[u8], depth: usize) {
         if depth >= DEEPEST_IMPORT {
             return;

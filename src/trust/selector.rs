@@ -1,5 +1,5 @@
-//! Selectors: the variables by which Claude Code chooses a provider and an account (names taken from the
-//! strings of 2.1.332).
+//! Selectors: the variables by which Claude Code chooses a provider and an account (names taken from
+//! the strings of 2.1.332).
 
 use std::collections::BTreeMap;
 
@@ -135,8 +135,8 @@ pub fn reaches_hooks(name: &str) -> bool {
     !KEPT_FROM_HOOKS.contains(&name)
 }
 
-/// Returns whether the variable counts, given the others that are set: `AWS_PROFILE` has no effect without an
-/// AWS switch.
+/// Returns whether the variable counts, given the others that are set: `AWS_PROFILE` has no effect
+/// without an AWS switch.
 #[must_use]
 pub fn counts<V>(name: &str, among: &BTreeMap<String, V>) -> bool {
     let Some((.., cloud)) = OF_CLOUDS.iter().find(|(known, ..)| *known == name) else { return true };

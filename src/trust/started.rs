@@ -131,8 +131,8 @@ impl StartedWith {
             .collect()
     }
 
-    /// Returns variables to set for a run, and names of variables to remove, so that it uses the same models
-    /// as the session.
+    /// Returns variables to set for a run, and names of variables to remove, so that it uses the same
+    /// models as the session.
     pub fn model_variables(&self) -> (&BTreeMap<String, String>, impl Iterator<Item = &'static str>) {
         (&self.models, MODELS.into_iter().filter(|name| !self.models.contains_key(*name)))
     }

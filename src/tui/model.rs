@@ -155,8 +155,8 @@ pub struct DashboardOptions {
 pub struct DashboardOutcome {
     /// `pick`: a session was picked for the command in `picker`. `interrupt`: the user pressed Ctrl-C.
     pub action: DashboardAction,
-    /// Session that the action applies to: its id, or the path of a conflict copy; `null` for `quit` and
-    /// `interrupt`.
+    /// Session that the action applies to: its id, or the path of a conflict copy; `null`
+    /// for `quit` and `interrupt`.
     pub session: Option<String>,
     /// View with which the dashboard reopens as it was left.
     pub view: DashboardView,
@@ -418,8 +418,8 @@ pub struct Dashboard {
     pub details: SessionDetails,
     /// Index of the first visible line of the list.
     pub top: usize,
-    /// Scroll offset of the preview, in lines from the top of the overview or from the end of the
-    /// conversation.
+    /// Scroll offset of the preview, in lines from the top of the overview or from the
+    /// end of the conversation.
     pub scroll: usize,
     /// Index of the first visible line of the help.
     pub help_top: usize,
@@ -523,8 +523,8 @@ impl Dashboard {
         }
     }
 
-    /// Sorts all sessions by group; in the waiting group the next to continue comes first, in the others the
-    /// newest.
+    /// Sorts all sessions by group; in the waiting group the next to continue comes first, in
+    /// the others the newest.
     fn arrange(&mut self) {
         let matter: HashSet<&Path> = self.status.iter().map(|session| session.transcript.as_path()).collect();
         let mut rows: Vec<(SessionGroup, Arc<Session>)> =
@@ -673,8 +673,8 @@ impl Dashboard {
         }
     }
 
-    /// Returns the key of the row shown in the preview. A hit in a subagent belongs to the transcript of its
-    /// session.
+    /// Returns the key of the row shown in the preview. A hit in a subagent belongs to the
+    /// transcript of its session.
     #[must_use]
     pub fn target(&self) -> Option<PathBuf> {
         match &self.hits {

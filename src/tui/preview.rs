@@ -48,8 +48,8 @@ impl PreviewBuilder {
         self.indented(style, "", text);
     }
 
-    /// Adds every line of the text, with `mark` before the first. Later and wrapped lines are indented to
-    /// match.
+    /// Adds every line of the text, with `mark` before the first. Later and wrapped lines
+    /// are indented to match.
     fn indented(&mut self, style: PreviewStyle, mark: &str, text: &str) {
         let indent = mark.width();
         let room = self.width.saturating_sub(indent).max(1);

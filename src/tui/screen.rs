@@ -1,8 +1,8 @@
 //! The terminal and the loop of the dashboard: the only part of `tui` with effects.
 //!
-//! The terminal is a resource of the whole process, so its state is one static value. [`release`] restores it
-//! whatever the loop is doing: the command line calls it when a signal arrives, before the process stops or
-//! exits.
+//! The terminal is a resource of the whole process, so its state is one static value. [`release`]
+//! restores it whatever the loop is doing: the command line calls it when a signal arrives, before the
+//! process stops or exits.
 
 use super::details::{ConversationEntry, SessionDetails, WorkDetails};
 use super::input::command_of;
@@ -41,8 +41,8 @@ use std::time::{Duration, Instant, SystemTime};
 const WHILE_READING: Duration = Duration::from_millis(40);
 /// Default interval between checks of files for changes.
 const CHECK: Duration = Duration::from_secs(2);
-/// Pause between readings, as a multiple of the duration of the last one. Limits reading to a small part of
-/// the time.
+/// Pause between readings, as a multiple of the duration of the last one. Limits reading to a small
+/// part of the time.
 const SHARE: u32 = 20;
 /// Interval after which open sessions are read again, because whether one is hung depends on the time.
 const OPEN_SESSIONS: Duration = Duration::from_mins(1);
@@ -207,8 +207,8 @@ struct ScreenLoop<'s> {
     ended: Instant,
     checked: Instant,
     check: Duration,
-    /// Fingerprint of the files behind the displayed reports; `None` if a file was written during the
-    /// reading.
+    /// Fingerprint of the files behind the displayed reports; `None` if a file was
+    /// written during the reading.
     fingerprint: Option<FileFingerprint>,
     watched: Vec<PathBuf>,
     /// Time of the next planned step, after which its session is read again.
@@ -318,8 +318,8 @@ impl<'s> ScreenLoop<'s> {
         }
     }
 
-    /// Requests the details of the selected session when the selection changes or when it has a newer
-    /// message.
+    /// Requests the details of the selected session when the selection changes or when it
+    /// has a newer message.
     fn request_details(&mut self) {
         let Some(wanted) = self.dashboard.details_request() else {
             self.requested = None;
@@ -399,8 +399,8 @@ impl<'s> ScreenLoop<'s> {
         });
     }
 
-    /// Starts a new reading if a file changed, a plan became due, or time alone may have changed the state of
-    /// an open session.
+    /// Starts a new reading if a file changed, a plan became due, or time alone may have changed the state
+    /// of an open session.
     fn read_changes(&mut self, clock: &dyn Clock) {
         if self.reading || self.checked.elapsed() < self.check || self.ended.elapsed() < self.took * SHARE {
             return;

@@ -74,15 +74,15 @@ pub trait DashboardSource: Send + Sync {
     /// Those of opening the transcript.
     fn work(&self, transcript: &Path) -> Result<WorkDetails>;
 
-    /// Returns the newest entries of the conversation, oldest first. Stops early and returns what it has once
-    /// `wanted` is false.
+    /// Returns the newest entries of the conversation, oldest first. Stops early and returns what it has
+    /// once `wanted` is false.
     ///
     /// # Errors
     ///
     /// Those of reading the transcript.
     fn conversation(&self, transcript: &Path, wanted: &dyn Fn() -> bool) -> Result<Vec<ConversationEntry>>;
 
-    /// Returns the state of these files and of all recovery state. Must be cheap, because it is called every
-    /// two seconds.
+    /// Returns the state of these files and of all recovery state. Must be cheap, because it is
+    /// called every two seconds.
     fn fingerprint(&self, watched: &[PathBuf]) -> FileFingerprint;
 }

@@ -757,8 +757,8 @@ fn the_header_says_whether_recovery_is_on_and_puts_a_pause_before_the_quota() {
     assert!(usual.trim_end().ends_with("recovery on  5 h 42 % used"), "{usual}");
     let everything = header(|recovery| recovery.paused_all = true, 100);
     assert!(everything.contains("everything paused  5 h 42 % used"), "{everything}");
-    // Too narrow for both: an unusual recovery state takes precedence over the quota, but the usual one does
-    // not.
+    // Too narrow for both: an unusual recovery state takes precedence over the quota, but the
+    // usual one does not.
     let paused = header(|recovery| recovery.paused = 2, 64);
     assert!(paused.contains("recovery on, 2 paused") && !paused.contains("42 %"), "{paused}");
     let narrow = header(|_| {}, 56);

@@ -245,8 +245,8 @@ fn recovery_words(recovery: &RecoveryOverview) -> (String, bool) {
     }
 }
 
-/// Returns the used share of the usage windows, as Claude Code reports it; only for windows that have not
-/// reset.
+/// Returns the used share of the usage windows, as Claude Code reports it; only for windows
+/// that have not reset.
 fn quota_words(dashboard: &Dashboard, now: DateTime<Utc>) -> Option<String> {
     let account = dashboard.accounts.iter().max_by_key(|account| account.seen_at)?;
     let used = |name: &str, window: &Option<crate::quota::refresh::Window>| {

@@ -48,8 +48,8 @@ impl Passed {
         }))
     }
 
-    /// Returns whether this advice is new, and records it. A context that is bloated when first seen counts
-    /// as large too.
+    /// Returns whether this advice is new, and records it. A context that is bloated when first seen
+    /// counts as large too.
     #[must_use]
     pub fn note(&mut self, advice: Advice, now: DateTime<Utc>) -> bool {
         let slot = match advice {
@@ -77,8 +77,8 @@ impl Passed {
     }
 }
 
-/// Reads the context size after the last real turn, with a summary of the transcript's end; `None` if the
-/// size is unknown.
+/// Reads the context size after the last real turn, with a summary of the transcript's end; `None` if
+/// the size is unknown.
 #[must_use]
 pub fn check_context_size(
     transcript: &Transcript,

@@ -149,8 +149,8 @@ fn holds(transcript: &Transcript, said: &str, since: DateTime<Utc>) -> bool {
     false
 }
 
-/// Returns whether the text of a record, on one line, matches `said` or is part of it. A client may trim or
-/// join differently.
+/// Returns whether the text of a record, on one line, matches `said` or is part of it. A client may
+/// trim or join differently.
 #[must_use]
 pub fn is_answer(text: &str, said: &str) -> bool {
     let text = on_one_line(text);
@@ -206,8 +206,8 @@ pub struct MissedAnswer<'a> {
 }
 
 impl Unsaved {
-    /// Loads the record and adds a miss; starts over if the file is damaged. The caller must hold the
-    /// session's lease.
+    /// Loads the record and adds a miss; starts over if the file is damaged. The caller must
+    /// hold the session's lease.
     ///
     /// # Errors
     ///
@@ -232,9 +232,9 @@ impl Unsaved {
         })
     }
 
-    /// Returns whether it is certain enough to report. A missing transcript is certain at once. An answer may
-    /// be in an existing transcript in another form, so that counts only once the next turn has added nothing
-    /// at all.
+    /// Returns whether it is certain enough to report. A missing transcript is certain at once. An
+    /// answer may be in an existing transcript in another form, so that counts only once the next turn
+    /// has added nothing at all.
     #[must_use]
     pub fn is_certain(&self) -> bool {
         self.why != UnsavedReason::NotInIt || self.misses >= IN_A_ROW

@@ -36,8 +36,8 @@ pub struct ShadowEntry {
 }
 
 impl ShadowEntry {
-    /// Creates an entry. Secrets are redacted before the text is cut, because a partial secret is not
-    /// recognised.
+    /// Creates an entry. Secrets are redacted before the text is cut, because a partial
+    /// secret is not recognised.
     #[must_use]
     pub fn new(who: ShadowSpeaker, text: &str, at: Option<DateTime<Utc>>) -> Self {
         Self { at, who, text: head(&redact(text), LONGEST).to_owned() }

@@ -139,8 +139,8 @@ impl SavedStateIndex {
         }
     }
 
-    /// Reads the index in order to change it; a damaged one goes to quarantine. The caller holds
-    /// [`SavedStateIndex::lock`].
+    /// Reads the index in order to change it; a damaged one goes to quarantine.
+    /// The caller holds [`SavedStateIndex::lock`].
     ///
     /// # Errors
     ///

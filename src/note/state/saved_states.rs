@@ -54,8 +54,8 @@ pub enum SaveOutcome {
     Older,
 }
 
-/// Lists the saved state files of a session in the project of one index, if they are unchanged since they
-/// were saved.
+/// Lists the saved state files of a session in the project of one index, if they are unchanged
+/// since they were saved.
 #[must_use]
 pub fn states_of(book: &SavedStateIndex, session: &str) -> Vec<PathBuf> {
     let Ok(Some(place)) = StatesDirectory::find(&book.project) else { return Vec::new() };
@@ -231,8 +231,8 @@ impl SavedStateStore<'_> {
         news && book.save(self.state).is_ok()
     }
 
-    /// Lists this tool's files in the project that are unchanged since they were saved, which `uninstall`
-    /// removes.
+    /// Lists this tool's files in the project that are unchanged since they were
+    /// saved, which `uninstall` removes.
     #[must_use]
     pub fn removable(&self) -> Vec<PathBuf> {
         let Ok((Some(place), book)) = self.look() else { return Vec::new() };
@@ -289,8 +289,8 @@ fn archive_last(place: &StatesDirectory, book: &SavedStateIndex) -> Result<()> {
 fn settle(place: &StatesDirectory, book: &mut SavedStateIndex) {
     let last = hash_of(&place.last());
     let states = std::mem::take(&mut book.states);
-    // An edited state stays in the index so that it can be reported; a retired one stays only until its file
-    // is removed.
+    // An edited state stays in the index so that it can be reported; a retired one stays only until
+    // its file is removed.
     let there = |entry: &SavedStateEntry| {
         let path = place.archived(&entry.name);
         last.as_ref() == Some(&entry.sha256)
@@ -327,8 +327,8 @@ fn hash_of(path: &Path) -> Option<String> {
     Some(sha256_hex(&read_small(path, LARGEST).ok()??))
 }
 
-/// Builds a name from the time of saving and the beginning of the session id, plus a number if that name is
-/// taken.
+/// Builds a name from the time of saving and the beginning of the session id, plus a number if
+/// that name is taken.
 fn free_name(book: &SavedStateIndex, entry: &SavedStateEntry) -> String {
     let id: String = entry.session.chars().take(8).collect();
     let plain = format!("{}-{id}", entry.saved_at.format("%Y%m%dT%H%M%S%3fZ"));
@@ -404,8 +404,8 @@ mod tests {
         for next in ["a", "b"] {
             let ground = Ground::new();
             ground.put("a", 1, ENDED);
-            // The index as the killed process left it: it contains the new state, and the previous one is
-            // retired.
+            // The index as the killed process left it: it contains the new state, and the
+            // previous one is retired.
             let mut book = SavedStateIndex::load(&ground.state, &ground.project).unwrap();
             let mut lost = entry("a", 2, ENDED);
             lost.sha256 = sha256_hex(b"never written");

@@ -229,8 +229,8 @@ pub struct InstalledPlugin {
     pub directory: PathBuf,
     /// Whether Claude Code reads the plugin there and has it enabled.
     pub on: bool,
-    /// Whether the state directory records that it was written there. Without that record its hooks do
-    /// nothing.
+    /// Whether the state directory records that it was written there. Without that record
+    /// its hooks do nothing.
     pub recorded: bool,
 }
 

@@ -29,8 +29,8 @@ pub enum ModuleOff {
 }
 
 impl ModuleOff {
-    /// Returns what keeps a client of this version from loading the module under these settings; `None` if
-    /// nothing does.
+    /// Returns what keeps a client of this version from loading the module under these settings;
+    /// `None` if nothing does.
     #[must_use]
     pub fn of(settings: &Settings, version: Option<ClientVersion>) -> Option<Self> {
         if let Some(file) = settings.managed("allowManagedHooksOnly") {

@@ -97,8 +97,8 @@ struct PluginPlanning {
     icon: PluginIcon,
 }
 
-/// The icon in Claude Code's list of plugins. It is binary, so its step contains no text. The plugin works
-/// without it.
+/// The icon in Claude Code's list of plugins. It is binary, so its step contains no text. The
+/// plugin works without it.
 struct PluginIcon {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -349,8 +349,8 @@ fn flags(directory: &Path) -> Flags {
 
 /// Carries out a plan: all of it, or nothing.
 ///
-/// The plan is computed again from its options and must be equal, so changes that a caller made to it have no
-/// effect.
+/// The plan is computed again from its options and must be equal, so changes that a caller made to
+/// it have no effect.
 ///
 /// # Errors
 /// As [`plan`]; [`Code::ChangedMeanwhile`] if a file has changed since the plan was made.

@@ -43,8 +43,8 @@ const HOOKS_ARE_OFF: &str = "\"disableAllHooks\": true in this settings file swi
 /// A hook with `marker` in its command or arguments is ours.
 ///
 /// # Errors
-/// [`Code::SettingsUnparsable`], [`Code::SettingsDuplicateKey`] or [`Code::SettingsShape`]; the file must not
-/// be touched then.
+/// [`Code::SettingsUnparsable`], [`Code::SettingsDuplicateKey`] or [`Code::SettingsShape`]; the file must
+/// not be touched then.
 pub fn with_hooks(text: Option<&str>, entries: &[HookEntry], marker: &str) -> Result<String> {
     let (bom, body) = split_bom(text.unwrap_or_default());
     let document = Document::read(body)?;
@@ -60,8 +60,8 @@ pub fn with_hooks(text: Option<&str>, entries: &[HookEntry], marker: &str) -> Re
     Ok(format!("{bom}{current}"))
 }
 
-/// Removes our hooks, and the lists and objects that become empty only because of that. A comment inside
-/// preserves them.
+/// Removes our hooks, and the lists and objects that become empty only because of that. A
+/// comment inside preserves them.
 ///
 /// # Errors
 /// As [`with_hooks`].
@@ -390,8 +390,8 @@ fn one_step(document: &Document, entries: &[HookEntry], marker: &str) -> Result<
                 None => continue,
             }
         };
-        // An older entry of ours with another matcher is replaced in place if the group contains nothing
-        // else.
+        // An older entry of ours with another matcher is replaced in place if the
+        // group contains nothing else.
         let is_alone = |hook: &&&OurHook| {
             value_in(&hook.group, "hooks")
                 .and_then(|list| list.as_array())
@@ -570,8 +570,8 @@ impl Document {
             && self.is_one_line(&holder.into())
             && let Some(following) = &following
         {
-            // First of several values on one line: removes the space after its comma and leaves the one
-            // before it.
+            // First of several values on one line: removes the space after its comma and leaves
+            // the one before it.
             return spliced(text, &[(own.start..following.end + blanks(&text[following.end..]), "")]);
         }
         // After a line comment the line break stays, unless the node ends its own line. Otherwise the

@@ -43,8 +43,8 @@ impl Ledger<'_> {
         peek(&self.state.incident(session))
     }
 
-    /// Folds every spooled event into its incident, and returns the errors of those that could not be
-    /// changed.
+    /// Folds every spooled event into its incident, and returns the errors of those that
+    /// could not be changed.
     #[must_use]
     pub fn fold_spool(&self) -> Vec<Error> {
         let sessions = spool::sessions(self.state).into_iter();
@@ -108,8 +108,8 @@ impl Ledger<'_> {
     /// Changes an incident under its lock and returns the result.
     ///
     /// # Errors
-    /// [`Code::StateLocked`] when the lock is held for too long, [`Code::Io`] when the incident could not be
-    /// written.
+    /// [`Code::StateLocked`] when the lock is held for too long, [`Code::Io`] when the incident
+    /// could not be written.
     pub fn change(
         &self,
         session: &str,

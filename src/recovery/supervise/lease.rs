@@ -83,8 +83,8 @@ impl Supervisor {
         (wanted.pid != self.ground.pid && start.is_some() && start == wanted.start).then_some(wanted)
     }
 
-    /// Requests the lease from a supervisor that a hook started, which notices the request at once or in its
-    /// next pass.
+    /// Requests the lease from a supervisor that a hook started, which notices the request at once or
+    /// in its next pass.
     fn ask_for_lease(&self) -> Result<Option<Lock>> {
         let wanted = LeaseRequest { version: LeaseRequest::VERSION, process: self.this_process() };
         save(&self.state.supervisor_wanted(), &wanted)?;

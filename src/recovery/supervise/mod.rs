@@ -54,8 +54,8 @@ pub struct SupervisorContext {
     pub pid: u32,
     /// Origin of the environment variables.
     pub provenance: Provenance,
-    /// Compresses and removes retained copies of deleted sessions, about this many bytes at a time. Returns
-    /// the errors.
+    /// Compresses and removes retained copies of deleted sessions, about this many bytes at a
+    /// time. Returns the errors.
     pub tend_kept: fn(World<'_>, &StateDir, &RetentionConfig, u64) -> Vec<Error>,
 }
 

@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 /// Time within which a supervisor started by the session's own client claims the session.
 const CLAIMED: Duration = Duration::seconds(5);
 
-/// Applies the newest known reset of a limit to all sessions of its account, because a limit belongs to the
-/// account.
+/// Applies the newest known reset of a limit to all sessions of its account, because a limit
+/// belongs to the account.
 pub(super) fn align_resets(incidents: &mut [Incident]) {
     type Limit = (String, &'static str);
     let mut ends: BTreeMap<Limit, (DateTime<Utc>, DateTime<Utc>)> = BTreeMap::new();
@@ -75,8 +75,8 @@ impl Supervisor {
         }
         let now = seen(incident, summary.as_ref());
         let agreed = incident.project.as_deref().is_some_and(|project| unattended(&self.state, project));
-        // The session's own client may have started a supervisor with its account, which claims the session
-        // within moments.
+        // The session's own client may have started a supervisor with its account, which claims
+        // the session within moments.
         let settled = self.ground.clock.now() - incident.updated_at > CLAIMED;
         let differences =
             if agreed && settled { self.fits(incident).unwrap_or_default() } else { Vec::new() };

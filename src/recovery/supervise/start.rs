@@ -80,8 +80,8 @@ impl Supervisor {
         }
         for sessions in accounts.into_values() {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            // Resumes one session per account first; the others follow in later passes once that one is seen
-            // to work.
+            // Resumes one session per account first; the others follow in later passes once that one
+            // is seen to work.
             if sessions.iter().any(|one| running.contains(one)) {
                 continue;
             }

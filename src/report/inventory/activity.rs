@@ -38,8 +38,8 @@ impl Inventory<'_> {
         self.believed(row.summary.last_activity, &row.found.path)
     }
 
-    /// Sort key of "the latest": a session whose newest message is ahead of the clock sorts behind all
-    /// others.
+    /// Sort key of "the latest": a session whose newest message is ahead of the clock
+    /// sorts behind all others.
     #[must_use]
     pub fn recency(&self, row: &InventoryRow) -> (bool, Option<DateTime<Utc>>) {
         let told = row.summary.last_activity.is_none_or(|at| at <= self.taken_at + CLOCK_SKEW);
@@ -57,8 +57,8 @@ impl Inventory<'_> {
         Some(earlier.or_else(|| modified().map(DateTime::from)).map_or(now, |at| at.min(now)))
     }
 
-    /// Returns whether `status` shows a session: it has unfinished work, or a process has it open. Reads no
-    /// file.
+    /// Returns whether `status` shows a session: it has unfinished work, or a process has it
+    /// open. Reads no file.
     #[must_use]
     pub fn matters(&self, row: &InventoryRow) -> bool {
         let id = row.found.id();

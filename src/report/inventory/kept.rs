@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 impl Inventory<'_> {
-    /// Returns whether no configuration directory has a transcript of the session, even outside the project
-    /// of this inventory.
+    /// Returns whether no configuration directory has a transcript of the session, even outside the
+    /// project of this inventory.
     #[must_use]
     pub fn is_gone(&self, session: &str) -> bool {
         let known = self.rows.iter().any(|row| row.found.id() == session);
@@ -51,8 +51,8 @@ impl Inventory<'_> {
         self.read_kept(kept_of(&self.ground.state, session)?.ok_or_else(gone)?)
     }
 
-    /// Removes the files that [`read_kept`](Self::read_kept) unpacked, so that the next kept session can be
-    /// read.
+    /// Removes the files that [`read_kept`](Self::read_kept) unpacked, so that the next kept
+    /// session can be read.
     pub fn close_kept(&mut self) {
         self.opened = OnceCell::new();
     }

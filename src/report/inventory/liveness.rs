@@ -1,5 +1,5 @@
-//! Liveness: whether a session is open, working or hung, and whether it was open when its client or the
-//! machine crashed.
+//! Liveness: whether a session is open, working or hung, and whether it was open when its client
+//! or the machine crashed.
 
 use super::{CLOCK_SKEW, Inventory, InventoryRow, RECENT};
 use crate::claude::glance::{glance, kind_of, text_after};
@@ -123,8 +123,8 @@ impl Inventory<'_> {
         self.owners.of(found).first()
     }
 
-    /// Returns whether the session is open and active. Determined once per report, because a second check
-    /// could differ.
+    /// Returns whether the session is open and active. Determined once per report, because a
+    /// second check could differ.
     #[must_use]
     pub fn verdict(&self, row: &InventoryRow) -> Verdict {
         if let Some(known) = self.verdicts.borrow().get(&row.found.path) {
@@ -228,8 +228,8 @@ impl Inventory<'_> {
         (!elapsed.is_zero()).then(|| 100.0 * used.as_secs_f64() / elapsed.as_secs_f64())
     }
 
-    /// Returns whether the session was open when its client or the machine died, and has not been opened
-    /// since.
+    /// Returns whether the session was open when its client or the machine died, and has
+    /// not been opened since.
     #[must_use]
     pub fn open_at_crash(&self, row: &InventoryRow) -> Option<OpenAtCrash> {
         let own = self.ground.world.env.text("CLAUDE_CODE_SESSION_ID") == Some(row.found.id());

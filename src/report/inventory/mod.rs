@@ -40,8 +40,8 @@ use std::sync::Arc;
 
 /// Period during which stops that no hook observed are still reported.
 const RECENT: Duration = Duration::days(14);
-/// Tolerance for clock differences. A timestamp further in the future comes from a wrong clock, or ours is
-/// wrong.
+/// Tolerance for clock differences. A timestamp further in the future comes from a wrong clock,
+/// or ours is wrong.
 const CLOCK_SKEW: Duration = Duration::minutes(1);
 
 /// Input of an inventory, which it outlives.

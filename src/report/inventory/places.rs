@@ -118,8 +118,8 @@ impl Inventory<'_> {
         named && !start_of(&row.found, row.summary.cwd.as_deref()).is_some_and(|start| twin(&start))
     }
 
-    /// Returns the directories in which clients of a session's configuration directory were used, as the
-    /// client remembers them.
+    /// Returns the directories in which clients of a session's configuration directory were used, as
+    /// the client remembers them.
     #[must_use]
     pub fn known_projects(&self, row: &InventoryRow) -> &[String] {
         self.projects_of(row.found.home)

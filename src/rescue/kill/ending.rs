@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::time::Duration;
 
-/// Time a client has to end; it closes its session and writes pending data (143 ms to 2 s observed with
-/// 2.1.329).
+/// Time a client has to end; it closes its session and writes pending data (143 ms to 2
+/// s observed with 2.1.329).
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Time a tool process has to end.
 pub const TOOL_PATIENCE: Duration = Duration::from_secs(3);

@@ -23,8 +23,8 @@ impl KillCaller {
     #[must_use]
     pub fn of(env: &Environment, table: &[Process], pid: u32, owner: Option<u32>) -> Self {
         let mut above = parents(table, pid);
-        // A background process has lost its ancestors, but the client's environment variables still name the
-        // client.
+        // A background process has lost its ancestors, but the client's environment variables
+        // still name the client.
         if let Some(client) = env.claude_pid() {
             above.push(client);
             above.extend(parents(table, client));
@@ -39,8 +39,8 @@ impl KillCaller {
     }
 }
 
-/// Ancestors of a process, nearest first. The table may contain a cycle if it was read while processes
-/// started and ended.
+/// Ancestors of a process, nearest first. The table may contain a cycle if it was read while
+/// processes started and ended.
 fn parents(table: &[Process], pid: u32) -> Vec<u32> {
     let mut found = Vec::new();
     let mut below = pid;

@@ -1,9 +1,9 @@
 //! A kill ends the client of a session and nothing else. It first reports what will be ended and what may be
 //! lost, then exports the session, and checks the identity of the process once more right before each signal.
 //!
-//! It holds a handle to the process from before the export on, so that a reused process id cannot be hit.
-//! Background sessions are ended with `claude stop`, because their daemon would restart a worker that
-//! disappears.
+//! It holds a handle to the process from before the export on, so that a reused process id
+//! cannot be hit. Background sessions are ended with `claude stop`, because their daemon would
+//! restart a worker that disappears.
 
 pub mod ending;
 pub mod guard;
@@ -66,8 +66,8 @@ pub struct Expected {
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct KillOptions {
-    /// Terminal (`pts/3`), process id, or session: an id, an id prefix of at least 3 characters, a name or a
-    /// title.
+    /// Terminal (`pts/3`), process id, or session: an id, an id prefix of at least 3 characters, a
+    /// name or a title.
     pub target: String,
     /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
@@ -124,8 +124,8 @@ pub enum KillWay {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ChildFate {
     Running,
-    /// Left alone: it belongs to Claude Code itself or to another user, has its own session, or is above this
-    /// command.
+    /// Left alone: it belongs to Claude Code itself or to another user, has its own session, or
+    /// is above this command.
     Kept,
     Ended,
     Killed,
@@ -216,8 +216,8 @@ pub fn kill(
     }
     let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
-    // A project narrows the search by name only. The export covers every transcript of the session, wherever
-    // it is.
+    // A project narrows the search by name only. The export covers every transcript of the
+    // session, wherever it is.
     let inventory = Inventory::take(&ground, None);
     let narrowed = project.as_deref().map(|project| Inventory::take(&ground, Some(project)));
     let table = world.processes.table();
@@ -358,8 +358,8 @@ impl Kill<'_> {
         KillCandidate { background: *background, ..suspect }
     }
 
-    /// Checks whether the client may be ended although no transcript was found. It may if the session is
-    /// still empty.
+    /// Checks whether the client may be ended although no transcript was found. It may if the
+    /// session is still empty.
     fn may_be_lost(&self) -> Result<()> {
         let named =
             |path: &Path| path.file_stem().and_then(std::ffi::OsStr::to_str) == Some(&self.client.session);
@@ -413,8 +413,8 @@ impl Kill<'_> {
         children
     }
 
-    /// Exports every transcript of the session. Reuses the export of an earlier attempt if nothing was
-    /// written since.
+    /// Exports every transcript of the session. Reuses the export of an earlier attempt if
+    /// nothing was written since.
     fn save(&self, progress: &Progress) -> Result<(Vec<Exported>, Option<PathBuf>)> {
         if !self.options.export || self.rows.is_empty() {
             return Ok((Vec::new(), None));
@@ -541,8 +541,8 @@ impl Kill<'_> {
         wanted
             .filter_map(|child| {
                 let held = self.hands.hold(child.pid, &child.start_token, processes).ok()??;
-                // If the token matches now that the handle is open, the handle belongs to the reported
-                // process.
+                // If the token matches now that the handle is open, the handle belongs
+                // to the reported process.
                 let same = processes.start_token(child.pid).as_ref() == Some(&child.start_token);
                 same.then_some((child.pid, held))
             })

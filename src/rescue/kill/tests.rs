@@ -330,8 +330,8 @@ fn kill_signals_no_other_process_in_500_rounds_of_reused_ids() {
         }
         *outcomes.entry(outcome).or_default() += 1;
 
-        // Negative control: a program that remembers an id and signals it hits whatever process has it by
-        // then.
+        // Negative control: a program that remembers an id and signals it hits whatever process
+        // has it by then.
         let control = Machine::default();
         control.put(PID, Running::client(1));
         control.0.lock().unwrap().reused_at = Some((2 + round % 2, bystander));

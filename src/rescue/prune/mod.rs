@@ -1,12 +1,12 @@
 //! Pruning: deletes exports, snapshots, pages and run outputs that are too old, too many or too large, and
 //! records of sessions that are old or have lost their transcript.
 //!
-//! Only files that this tool made, in its own state directory and with a name it knows, are deleted: never a
-//! file of Claude Code, an export written elsewhere, or anything behind a symbolic link. The newest export,
-//! snapshot, page and output of every session are retained unless the user asks otherwise. Also retained are
-//! the snapshot and the output of a run that has not ended, and every page and record of a session that is
-//! open or has unfinished work. Whatever cannot be read counts as unfinished, so files that may depend on it
-//! are retained.
+//! Only files that this tool made, in its own state directory and with a name it knows, are deleted: never
+//! a file of Claude Code, an export written elsewhere, or anything behind a symbolic link. The newest
+//! export, snapshot, page and output of every session are retained unless the user asks otherwise. Also
+//! retained are the snapshot and the output of a run that has not ended, and every page and record of a
+//! session that is open or has unfinished work. Whatever cannot be read counts as unfinished, so files that
+//! may depend on it are retained.
 
 mod delete;
 mod find;
@@ -39,8 +39,8 @@ const SCHEMA: &str = "cc-session-recover/prune@1";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PruneOptions {
-    /// Number of days for which exports are retained; defaults to `retention.exportsDays` of the
-    /// configuration, else 90.
+    /// Number of days for which exports are retained; defaults to `retention.exportsDays` of
+    /// the configuration, else 90.
     pub exports_days: Option<f64>,
     /// Number of days for which snapshots are retained; defaults to `retention.snapshotsDays`, else 14.
     pub snapshots_days: Option<f64>,
@@ -48,11 +48,11 @@ pub struct PruneOptions {
     pub pages_days: Option<f64>,
     /// Number of days for which outputs of runs are retained; defaults to `retention.outputsDays`, else 30.
     pub outputs_days: Option<f64>,
-    /// Number of days for which session records are retained after their last entry; defaults to
-    /// `retention.recordsDays`, else 90.
+    /// Number of days for which session records are retained after their last entry; defaults
+    /// to `retention.recordsDays`, else 90.
     pub records_days: Option<f64>,
-    /// Number of days for which kept sessions that Claude Code deleted are retained; defaults to
-    /// `retention.keptDays`, else 365.
+    /// Number of days for which kept sessions that Claude Code deleted are retained; defaults
+    /// to `retention.keptDays`, else 365.
     pub kept_days: Option<f64>,
     /// Maximum total size in bytes of kept sessions that Claude Code deleted; defaults to
     /// `retention.keptMaxTotal`, else 5 GB.
@@ -62,8 +62,8 @@ pub struct PruneOptions {
     pub keep: Option<usize>,
     /// Maximum number of each kind per session.
     pub most: Option<usize>,
-    /// Maximum total size in bytes; the oldest copies are deleted first. Records are not counted, because
-    /// they are small.
+    /// Maximum total size in bytes; the oldest copies are deleted first. Records are not counted,
+    /// because they are small.
     pub max_bytes: Option<u64>,
     /// Deletes only these paths, and only if the rules allow it.
     pub only: Option<Vec<PathBuf>>,
@@ -93,9 +93,9 @@ pub enum PruneKind {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PrunedCopy {
-    /// `export`, `snapshot`, `page`, `output` of a run, `record` (small state files about a session),
-    /// `leftover` of an operation that never finished, or `kept` (the kept files of a session that Claude
-    /// Code deleted).
+    /// `export`, `snapshot`, `page`, `output` of a run, `record` (small state files about a
+    /// session), `leftover` of an operation that never finished, or `kept` (the kept files of a
+    /// session that Claude Code deleted).
     pub kind: PruneKind,
     /// Id of the session that it belongs to.
     pub session: String,
@@ -134,8 +134,8 @@ pub struct PruneReport {
     pub kept: usize,
     /// Total size of what remains, in bytes.
     pub kept_bytes: u64,
-    /// Files of sessions that Claude Code deleted, compressed before the rules were applied, with their size
-    /// before and after.
+    /// Files of sessions that Claude Code deleted, compressed before the rules were applied, with their
+    /// size before and after.
     pub packed: PackedBytes,
     /// Files that could not be checked or deleted, and why.
     pub problems: Vec<Problem>,

@@ -33,8 +33,8 @@ pub struct PruneRules {
     pub kept_days: f64,
     /// Maximum total size in bytes of kept sessions that Claude Code deleted.
     pub kept_max_total: u64,
-    /// Minimum number of exports, snapshots, pages and outputs retained per session and kind, whatever the
-    /// other rules.
+    /// Minimum number of exports, snapshots, pages and outputs retained per session and kind,
+    /// whatever the other rules.
     pub keep: usize,
     /// Maximum number of each kind retained per session; `null` for no limit.
     pub most: Option<usize>,

@@ -25,8 +25,8 @@ pub(super) struct RetainedFiles {
     pub(super) any_unread: bool,
     /// Sessions without a transcript whose record contains the conversation.
     pub(super) unsaved: BTreeSet<String>,
-    /// Sessions whose transcript is gone and whose record does not contain the conversation; the record is
-    /// useless.
+    /// Sessions whose transcript is gone and whose record does not contain the conversation;
+    /// the record is useless.
     pub(super) gone: BTreeSet<String>,
 }
 
@@ -38,8 +38,8 @@ pub(super) fn open_or_unfinished(inventory: &Inventory<'_>) -> BTreeSet<String> 
 }
 
 impl RetainedFiles {
-    /// Determines what is retained. Each problem of the inventory retains files, and its hint is extended to
-    /// say which.
+    /// Determines what is retained. Each problem of the inventory retains files, and its hint is
+    /// extended to say which.
     pub(super) fn of(
         inventory: &mut Inventory<'_>,
         state: &StateDir,

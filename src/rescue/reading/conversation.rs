@@ -180,8 +180,8 @@ struct Thread {
 }
 
 impl<'r, P: Page> Conversation<'r, P> {
-    /// Creates a reader that writes to `page`. `agents` is keyed by the id of the call that started each
-    /// subagent.
+    /// Creates a reader that writes to `page`. `agents` is keyed by the id of the call
+    /// that started each subagent.
     pub fn new(
         page: &'r mut P,
         agents: BTreeMap<String, Agent>,
@@ -198,8 +198,8 @@ impl<'r, P: Page> Conversation<'r, P> {
     ///
     /// # Errors
     ///
-    /// [`Code::VerificationFailed`] if the transcript is truncated meanwhile, [`Code::PathRefused`] and
-    /// [`Code::Io`].
+    /// [`Code::VerificationFailed`] if the transcript is truncated
+    /// meanwhile, [`Code::PathRefused`] and [`Code::Io`].
     pub fn read(&mut self, path: &Path) -> Result<u64> {
         let bytes = self.transcript(path, 0)?;
         while let Some((_, agent)) = self.agents.pop_first() {
@@ -383,8 +383,8 @@ impl<'r, P: Page> Conversation<'r, P> {
         Some(())
     }
 
-    /// Updates times and adds the events before a record: waits, resumptions, branches, and switches to or
-    /// from a subagent.
+    /// Updates times and adds the events before a record: waits, resumptions, branches, and switches to
+    /// or from a subagent.
     fn moved(
         &mut self,
         thread: &mut Thread,

@@ -1,5 +1,5 @@
-//! The index of the pages that `export --all --format html` writes: one HTML file that filters its rows and
-//! loads nothing.
+//! The index of the pages that `export --all --format html` writes: one HTML file that filters its
+//! rows and loads nothing.
 
 use super::prose::{escape, escape_visible};
 use super::shown::{count, line_of, size};

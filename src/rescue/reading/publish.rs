@@ -1,5 +1,5 @@
-//! Publishing: selects the sessions that become pages, chooses the path of each page, and publishes only
-//! complete pages.
+//! Publishing: selects the sessions that become pages, chooses the path of each page, and
+//! publishes only complete pages.
 //!
 //! A page is written under a temporary name, synced to disk, and then renamed. Nothing is overwritten unless
 //! the user asks for it, and then the old page remains until the new one is complete.
@@ -230,8 +230,8 @@ pub struct ReadingReport {
 ///
 /// # Errors
 ///
-/// As [`crate::rescue::export::export`]; also [`Code::PathRefused`] for a file that exists, unless it is to
-/// be replaced.
+/// As [`crate::rescue::export::export`]; also [`Code::PathRefused`] for a file that exists, unless it
+/// is to be replaced.
 pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(world)?;

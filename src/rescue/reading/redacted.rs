@@ -1,5 +1,5 @@
-//! Redaction of a page: replaces secrets in an entry before it is shown, with the same redactor that notes
-//! use.
+//! Redaction of a page: replaces secrets in an entry before it is shown, with the same
+//! redactor that notes use.
 //!
 //! Pictures cannot be redacted, so a redacted page has none ([`super::PageMemory`]).
 
@@ -56,8 +56,8 @@ fn redact_result(outcome: &mut PageToolResult) {
     }
 }
 
-/// Redacts all lines together, because a key can span several, and without their `+` and `-` marks, which
-/// would hide it.
+/// Redacts all lines together, because a key can span several, and without their `+` and `-` marks,
+/// which would hide it.
 fn redact_hunk(hunk: &mut Hunk) {
     let body = |line: &String| line.get(1..).unwrap_or_default().to_owned();
     let bodies = hunk.lines.iter().map(body).collect::<Vec<_>>().join("\n");

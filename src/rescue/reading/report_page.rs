@@ -43,8 +43,8 @@ pub struct ReportPageOptions {
     /// Covers every project on this machine instead of one.
     #[serde(default)]
     pub all: bool,
-    /// Start of the report: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); defaults
-    /// to 24 hours.
+    /// Start of the report: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`);
+    /// defaults to 24 hours.
     pub since: Option<String>,
     /// Path of the page to write.
     pub to: PathBuf,
@@ -79,8 +79,8 @@ pub struct ReportPage {
 ///
 /// # Errors
 ///
-/// As [`account`]; [`Code::PathRefused`] for a file that exists, unless it is to be replaced, and
-/// [`Code::Io`].
+/// As [`account`]; [`Code::PathRefused`] for a file that exists, unless it is to
+/// be replaced, and [`Code::Io`].
 pub fn write_report_page(world: World<'_>, options: &ReportPageOptions) -> Result<ReportPage> {
     let wanted =
         AccountOptions { project: options.project.clone(), all: options.all, since: options.since.clone() };

@@ -412,10 +412,10 @@ impl Grammar {
         escape_visible(&text[plain..], to);
     }
 
-    /// Returns the class of the token at an offset, if it has a colour, and where the token ends. Both are at
-    /// characters. `open_until` has, for each kind of string, the end of the last line on which one was not
-    /// closed. That line is not searched again, so the time grows with the length of a line and not with its
-    /// square.
+    /// Returns the class of the token at an offset, if it has a colour, and where the token ends. Both
+    /// are at characters. `open_until` has, for each kind of string, the end of the last line on which
+    /// one was not closed. That line is not searched again, so the time grows with the length of a line
+    /// and not with its square.
     fn token(
         &self,
         text: &str,
@@ -470,8 +470,8 @@ const fn is_word(byte: u8) -> bool {
 }
 
 impl Quote {
-    /// Returns the offset after the end of the string. `None` if the string is not terminated, as with an
-    /// apostrophe.
+    /// Returns the offset after the end of the string. `None` if the string is not terminated,
+    /// as with an apostrophe.
     fn end(&self, text: &str, from: usize) -> Option<usize> {
         let bytes = text.as_bytes();
         let mut at = from;

@@ -54,8 +54,8 @@ pub enum LineKind {
     Removed,
 }
 
-/// Returns a short label for the call. A path below `cwd`, the directory of the session, is shown relative to
-/// it.
+/// Returns a short label for the call. A path below `cwd`, the directory of the session, is
+/// shown relative to it.
 #[must_use]
 pub fn label(call: &PageToolCall, cwd: Option<&str>) -> String {
     let text = |key: &str| call.input.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());

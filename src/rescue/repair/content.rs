@@ -1,5 +1,5 @@
-//! The content of a message: finds what a client or the API rejects, and repairs it without changing the
-//! rest.
+//! The content of a message: finds what a client or the API rejects, and repairs it
+//! without changing the rest.
 //!
 //! Measured on 2.1.329: thinking without a signature is sent and rejected, and then the whole conversation is
 //! sent without any thinking (2.1.200 gives up); an image of more than 5 MB is never sent, and every turn

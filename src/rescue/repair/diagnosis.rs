@@ -2,8 +2,8 @@
 //!
 //! The transcript is read once from beginning to end, one line at a time; only a few words per record are
 //! kept in memory. Damage that the client handles by itself is reported and left alone. Only what loses
-//! turns, is rejected, or makes the client fail is repaired, each in the smallest way. Measured on clients
-//! 2.1.200 and 2.1.329.
+//! turns, is rejected, or makes the client fail is repaired, each in the smallest way. Measured on
+//! clients 2.1.200 and 2.1.329.
 
 use super::content::{Fault, KEPT_RESULT, examine};
 use super::links::{
@@ -25,8 +25,8 @@ use xxhash_rust::xxh3::xxh3_64;
 pub const LONGEST_LINE: usize = 32 * 1024 * 1024;
 /// Maximum number of findings listed; the rest are repaired all the same.
 pub const MOST_FINDINGS: usize = 1000;
-/// Bytes of messages that fit into one request: the limit is 32 MB, and the client adds instructions and
-/// tools.
+/// Bytes of messages that fit into one request: the limit is 32 MB, and the client
+/// adds instructions and tools.
 pub const LARGEST_REQUEST: u64 = 30 * 1024 * 1024;
 /// Maximum length of [`FoundBranch::last_words`], in characters.
 const LAST_WORDS: usize = 120;
@@ -269,8 +269,8 @@ pub fn diagnose(source: impl Read + Seek, reading: &DiagnosisOptions<'_>) -> std
     survey.finish(&mut lines, reading)
 }
 
-/// Checks the output of a repair while it is written. Returns the number of repairs still needed and the
-/// number of records.
+/// Checks the output of a repair while it is written. Returns the number of repairs still needed and
+/// the number of records.
 ///
 /// # Errors
 ///
@@ -797,8 +797,8 @@ impl Survey {
         }
         let first = self.firsts.get(&link.id).filter(|_| link.id != 0).map(|first| *first as usize);
         if let Some(first) = first.filter(|first| *first < index) {
-            // A copy of a record contains the same calls and results as the first one. A rename applies to
-            // both.
+            // A copy of a record contains the same calls and results as the first one. A
+            // rename applies to both.
             for reuse in &mut self.reuses {
                 if reuse.call == first || reuse.results.contains(&first) {
                     reuse.results.push(index);
@@ -920,8 +920,8 @@ impl Survey {
         ConversationRepair { plan, renames, images }
     }
 
-    /// Returns the calls that need a new id: those that the client sends together with another of the same
-    /// id.
+    /// Returns the calls that need a new id: those that the client sends together with another
+    /// of the same id.
     fn renames(&self, plan: &LinkRepairPlan) -> Vec<(usize, String)> {
         let mut renames = Vec::new();
         let mut numbers: HashMap<&str, u32> = HashMap::new();

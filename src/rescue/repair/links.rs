@@ -1,5 +1,5 @@
-//! The links of a conversation: which record follows which, with a few words per record, and which of them
-//! are broken.
+//! The links of a conversation: which record follows which, with a few words per record, and which
+//! of them are broken.
 //!
 //! The client walks from the newest record to the first along `parentUuid`; records off this path are not
 //! sent. A plan states how to change the fewest links so that every record that belongs to the conversation
@@ -167,8 +167,8 @@ pub enum Broken {
     Replayed,
     /// The record continues after a compaction, but names a parent from before an earlier one.
     Compacted,
-    /// One of the calls and results that a compaction preserved, but off the path on which the client finds
-    /// them.
+    /// One of the calls and results that a compaction preserved, but off the path on which
+    /// the client finds them.
     Beside,
 }
 
@@ -259,8 +259,8 @@ pub fn plan(talk: &ConversationRecords, scope: RepairScope, beside: bool) -> Lin
     if !whole.harms {
         return whole;
     }
-    // Once a repair makes a compaction intact, the client forgets what is off the path of the preserved
-    // messages.
+    // Once a repair makes a compaction intact, the client forgets what is off the path
+    // of the preserved messages.
     if scope >= RepairScope::Links && whole.forgets_beside {
         let keeping = attempt(talk, scope, &none, true);
         if !keeping.harms {
@@ -323,8 +323,8 @@ fn attempt(
         .filter(|branch| !branch.members.iter().any(|member| after.chain.contains(member)))
         .flat_map(|branch| branch.members.iter().copied())
         .collect();
-    // Repairing a damaged line can make a compaction intact, and then the client forgets more than it does
-    // now.
+    // Repairing a damaged line can make a compaction intact, and then the client forgets more
+    // than it does now.
     let damaged = after.compaction.segment.is_some() && talk.links.iter().any(|link| link.unread);
     let as_read =
         damaged.then(|| Chain::as_read(talk, held).sent()).filter(|read| read.compaction.segment.is_none());
@@ -411,8 +411,8 @@ impl ClientView {
             self.chain.iter().copied().filter(|index| links[*index].kind == LinkedRecordKind::Boundary).max();
         let summed_up_before = passed.unwrap_or(0).max(self.compaction.boundary);
         let messages: HashSet<u64> = self.compaction.kept.iter().map(|index| links[*index].message).collect();
-        // The other calls of a message that the compaction preserved, and their results, are not in any
-        // summary.
+        // The other calls of a message that the compaction preserved, and their results, are
+        // not in any summary.
         let summed_up = |index: usize| {
             index < summed_up_before
                 && (links[index].message == 0 || !messages.contains(&links[index].message))
@@ -738,14 +738,14 @@ impl<'a> Chain<'a> {
             .iter()
             .filter(spoken)
             .fold((0, 0), |(all, without), link| (all + 1, without + usize::from(link.parent == 0)));
-        // If most records have no parent, the file lost them, rather than the user going back to the
-        // beginning.
+        // If most records have no parent, the file lost them, rather than the user going
+        // back to the beginning.
         let unlinked = all > 2 && without * 2 > all;
         let forward: HashSet<usize> = (0..self.links.len())
             .filter(|index| self.index(self.parents[*index]).is_some_and(|parent| parent >= *index))
             .collect();
-        // Records with the same missing parent get the same new one, so that the branches of a user who went
-        // back stay separate.
+        // Records with the same missing parent get the same new one, so that the branches of a user who
+        // went back stay separate.
         let mut found: HashMap<u64, RecordIdSource> = HashMap::new();
         for index in 1..self.links.len() {
             let link = &self.links[index];
@@ -989,8 +989,8 @@ impl<'a> Chain<'a> {
         beside
     }
 
-    /// Links the records next to the path of the preserved messages into it, in file order, so that the
-    /// client keeps them.
+    /// Links the records next to the path of the preserved messages into it, in file order, so that
+    /// the client keeps them.
     fn keep_beside(&mut self) {
         let beside = self.beside_kept();
         let mut way: Vec<usize> = self.compaction().kept.into_iter().collect();
@@ -1101,9 +1101,9 @@ impl<'a> Chain<'a> {
         let Some(last) = (from..self.links.len()).rev().find(said) else { return };
         let astray = match sent.leaf {
             None => true,
-            // A `last-prompt` names it, which was the choice of the client or of the user. After records of
-            // another session, or if a copy is the last line, the client does not continue from it to later
-            // messages.
+            // A `last-prompt` names it, which was the choice of the client or of the user. After
+            // records of another session, or if a copy is the last line, the client does not continue
+            // from it to later messages.
             Some(leaf) if leaf != sent.newest => {
                 let copy = self.later.contains_key(&sent.newest)
                     && !sent.chain.contains(&last)
@@ -1438,8 +1438,8 @@ impl Tree<'_> {
     fn all(&self, from: usize) -> Vec<usize> {
         let mut all = Vec::new();
         let mut left = vec![from];
-        // A descendant may be earlier in the file if the first copy of its ancestor was lost, and links can
-        // form a loop.
+        // A descendant may be earlier in the file if the first copy of its ancestor was lost, and links
+        // can form a loop.
         let mut seen = HashSet::from([from]);
         while let Some(index) = left.pop() {
             all.push(index);
@@ -1501,8 +1501,8 @@ mod tests {
     }
 
     const LOST: u64 = 99;
-    /// A turn with two parallel calls that a compaction preserves completely; the prompt is 1, the last
-    /// answer 6.
+    /// A turn with two parallel calls that a compaction preserves completely; the prompt is 1,
+    /// the last answer 6.
     const KEPT: [Row; 9] = [
         (1, 0, 0, LinkedRecordKind::Prompt),
         (2, 1, 50, LinkedRecordKind::Assistant),

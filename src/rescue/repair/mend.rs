@@ -16,8 +16,8 @@ const SHARED: [&str; 8] =
 ///
 /// # Errors
 ///
-/// Errors of the reader or the writer; [`std::io::ErrorKind::UnexpectedEof`] if the source is shorter than
-/// before.
+/// Errors of the reader or the writer; [`std::io::ErrorKind::UnexpectedEof`] if the source
+/// is shorter than before.
 pub fn mend(source: impl Read, found: &Diagnosis, to: &mut impl Write) -> std::io::Result<()> {
     let mut source = BufReader::with_capacity(BLOCK, source.take(found.bytes));
     let mut to = LineEndWriter { to, ended: true };

@@ -69,8 +69,8 @@ pub struct RepairOptions {
     pub branch: Option<String>,
 }
 
-/// Damage found in the transcript of a subagent. It is not repaired, because the client never sends that
-/// transcript.
+/// Damage found in the transcript of a subagent. It is not repaired, because the client
+/// never sends that transcript.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -235,8 +235,8 @@ fn branch_id(text: &str) -> Result<String> {
         .hint("`cc-session-recover repair` lists the branches with their ids"))
 }
 
-/// Returns the name of a snapshot. It contains the requested branch, so that the same bytes can be made from
-/// the snapshot again.
+/// Returns the name of a snapshot. It contains the requested branch, so that the same bytes can be made
+/// from the snapshot again.
 fn name_of(at: DateTime<Utc>, branch: Option<&str>) -> String {
     let branch = branch.map(|branch| format!("-{branch}")).unwrap_or_default();
     format!("{}{branch}{ENDING}", at.format(NAME_TIME))
@@ -307,8 +307,8 @@ fn examined_in<S: Read + Seek + Send>(
     Ok(first.unwrap_or_default())
 }
 
-/// Drops all edits: repairing the line would make a compaction intact, and the client would forget turns that
-/// it sends now.
+/// Drops all edits: repairing the line would make a compaction intact, and the client would forget turns
+/// that it sends now.
 fn refuse(found: &mut Diagnosis) {
     found.edits.clear();
     (found.end, found.put_in, found.mendable) = (None, 0, 0);

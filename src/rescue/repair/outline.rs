@@ -40,8 +40,8 @@ struct BlockOutline {
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_use_id: Option<String>,
-    /// A call without arguments would count as damaged, so an empty object replaces the arguments, which are
-    /// not examined.
+    /// A call without arguments would count as damaged, so an empty object replaces the arguments,
+    /// which are not examined.
     #[serde(skip_deserializing, default)]
     input: EmptyObject,
 }
@@ -81,8 +81,8 @@ fn blocks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<BlockOutline
 
 /// Bytes that are kept of each text.
 const KEPT_TEXT: usize = 4096;
-/// Memory limit for making an outline, in bytes. No client writes a line that exceeds it with that many small
-/// parts.
+/// Memory limit for making an outline, in bytes. No client writes a line that exceeds it with
+/// that many small parts.
 const LARGEST_OUTLINE: usize = 16 * 1024 * 1024;
 const BLOCK: usize = 256 * 1024;
 

@@ -182,8 +182,8 @@ pub fn fields<'a, const N: usize>(text: &'a str, keys: [&str; N]) -> Option<[Opt
 
         fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
             let mut found = [None; N];
-            // Compare keys as raw text: one with an unpaired surrogate is not a valid string and never one of
-            // the wanted keys.
+            // Compare keys as raw text: one with an unpaired surrogate is not a valid string and never one
+            // of the wanted keys.
             while let Some(key) = map.next_key::<&RawValue>()? {
                 let key = key.get().trim_matches('"');
                 match self.0.iter().position(|wanted| *wanted == key) {

@@ -30,8 +30,8 @@ pub struct Lines<'b, R> {
     source: R,
     buffer: &'b mut Vec<u8>,
     limit: usize,
-    /// Number of bytes of the buffer in use: no more than the line needs, so that they stay in the
-    /// processor's cache.
+    /// Number of bytes of the buffer in use: no more than the line needs, so that they stay
+    /// in the processor's cache.
     room: usize,
     /// Start of the next line, and end of the bytes read.
     start: usize,

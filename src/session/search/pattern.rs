@@ -45,8 +45,8 @@ enum Matcher {
 }
 
 impl Pattern {
-    /// Compiles a literal text, or with `regex` a regular expression in which `^` and `$` match at line
-    /// boundaries.
+    /// Compiles a literal text, or with `regex` a regular expression in which `^` and `$`
+    /// match at line boundaries.
     ///
     /// # Errors
     ///
@@ -167,8 +167,8 @@ fn forms(runs: &[&[Vec<char>]]) -> Option<bytes::Regex> {
     bytes::Regex::new(&expression).ok()
 }
 
-/// Returns whether an ASCII letter, digit or mark is written as an escape. `\\u0041` also counts, which is
-/// harmless.
+/// Returns whether an ASCII letter, digit or mark is written as an escape. `\\u0041` also
+/// counts, which is harmless.
 #[must_use]
 pub fn escapes_letters(bytes: &[u8]) -> bool {
     let is_letter = |at| bytes.get(at + 4).is_some_and(|digit| (b'2'..=b'7').contains(digit));
@@ -179,8 +179,8 @@ fn is_plain(char: char) -> bool {
     u8::try_from(char).is_ok_and(|byte| byte.is_ascii_alphanumeric() || PLAIN_MARKS.contains(&byte))
 }
 
-/// Returns the part with one written form that is likely to be the rarest, if it is long enough to be
-/// searched for alone.
+/// Returns the part with one written form that is likely to be the rarest, if it is long enough to
+/// be searched for alone.
 fn rarest_plain(run: &[Vec<char>]) -> Option<Vec<u8>> {
     let plain = |set: &[char]| matches!(set, [char] if is_plain(*char));
     let weight = |set: &Vec<char>| if set.iter().any(|char| COMMON.contains(*char)) { 1 } else { 3 };

@@ -89,8 +89,8 @@ pub struct Findings {
     pub problems: Vec<Error>,
 }
 
-/// Returns whether a record counts, given the directory in which its session was started and its own
-/// directory, if known.
+/// Returns whether a record counts, given the directory in which its session was started and its
+/// own directory, if known.
 pub type InProject<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> bool;
 
 /// Searches the files of a session. `dir` is the directory of its transcript, if it is already open.
@@ -115,8 +115,8 @@ pub fn scan(
             Err(error) => findings.problems.push(error),
         }
     }
-    // The transcript is sieved last and then read again first, so that the block the sieve saw is still in
-    // the buffer.
+    // The transcript is sieved last and then read again first, so that the block the sieve saw is
+    // still in the buffer.
     let subagents = files.subagents.iter().map(|path| (path, true));
     for (path, subagent) in subagents.chain(files.transcript.iter().map(|path| (path, false))) {
         match Candidate::open(path, dir, query.pattern.sieve(), buffer) {
@@ -196,8 +196,8 @@ impl Ids {
     }
 }
 
-/// Bytes that indicate what a line may be. They cannot occur inside a JSON string, because its quotes would
-/// be escaped.
+/// Bytes that indicate what a line may be. They cannot occur inside a JSON string, because its
+/// quotes would be escaped.
 struct LineMarks {
     names: [Finder<'static>; 3],
     cwd: Finder<'static>,
@@ -469,8 +469,8 @@ impl SessionSearch<'_> {
         }
     }
 
-    /// Adds the hits of a file. A repeated text counts only once, and only if it is not also found in a
-    /// message.
+    /// Adds the hits of a file. A repeated text counts only once, and only if it is not also
+    /// found in a message.
     fn finish(&mut self, mut reading: Reading) {
         let mut hits = std::mem::take(&mut reading.hits);
         for (text, hit) in std::mem::take(&mut reading.repeated) {

@@ -110,8 +110,8 @@ impl Read for Reread<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sieved {
     Nothing,
-    /// The block at offset `block` may contain a match, and no line that ends within the first `passed` bytes
-    /// does.
+    /// The block at offset `block` may contain a match, and no line that ends within the
+    /// first `passed` bytes does.
     Seen {
         block: u64,
         passed: u64,

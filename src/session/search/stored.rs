@@ -47,8 +47,8 @@ impl StoredResult {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::PathRefused`] for anything but a regular file, [`crate::error::Code::Io`]
-    /// otherwise.
+    /// [`crate::error::Code::PathRefused`] for anything but a
+    /// regular file, [`crate::error::Code::Io`] otherwise.
     pub fn search(path: &Path, pattern: &Pattern) -> Result<(u64, Option<Self>)> {
         let (file, meta) = open_regular_with_metadata(path)?;
         let found = first_match(file, pattern, PIECE, OVERLAP).doing("read", path)?;

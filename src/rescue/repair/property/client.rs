@@ -60,8 +60,8 @@ pub fn sent(bytes: &[u8]) -> BTreeSet<u32> {
         chain = walk(&records, newest);
     }
     let named = named.and_then(|leaf| index_of(&records, &leaf)).filter(|leaf| {
-        // After a compaction that preserved messages, a checkpoint is used only if no record follows the one
-        // it names.
+        // After a compaction that preserved messages, a checkpoint is used only if no record follows
+        // the one it names.
         !relinked || !records.iter().any(|record| record.parent.as_deref() == Some(&records[*leaf].id))
     });
     if let Some(leaf) = named.filter(|leaf| !chain.contains(leaf)) {

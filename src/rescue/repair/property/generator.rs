@@ -1,7 +1,7 @@
 //! Generates transcripts as clients write them, and damage to them, from a seed.
 //!
-//! Every text has a word of its own, and the fate of each word is known: whether it is still part of the
-//! user's conversation.
+//! Every text has a word of its own, and the fate of each word is known: whether it is still part
+//! of the user's conversation.
 
 use super::client::words;
 use serde_json::{Value, json};
@@ -307,8 +307,8 @@ impl World {
             }
             calls.push((call, tool, name));
             if beside && number + 1 < count {
-                // The result of a fast call comes before the next call, which still follows the previous
-                // call.
+                // The result of a fast call comes before the next call, which still
+                // follows the previous call.
                 let (call, tool, name) = calls[number].clone();
                 self.result(front, &call, &tool, name, false);
             }
@@ -390,8 +390,8 @@ impl World {
         for word in front.turns.drain(..).flat_map(|turn| turn.words) {
             self.fates.insert(word, Fate::Any);
         }
-        // Older records, such as the branch that was set aside when two clients wrote, are summarised as
-        // well.
+        // Older records, such as the branch that was set aside when two clients wrote,
+        // are summarised as well.
         let kept = last.as_ref().map(|turn| turn.words.clone()).unwrap_or_default();
         for (word, fate) in &mut self.fates {
             if matches!(*fate, Fate::Live | Fate::Beside) && !kept.contains(word) {

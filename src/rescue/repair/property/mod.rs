@@ -97,8 +97,8 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// Writes a failing sample, its repair, and what the model sends of both into the directory named by
-/// `CC_RECOVER_REPAIR_KEEP`.
+/// Writes a failing sample, its repair, and what the model sends of both into the
+/// directory named by `CC_RECOVER_REPAIR_KEEP`.
 fn keep(seed: u64, sample: &Sample) {
     if let Some(directory) = std::env::var_os("CC_RECOVER_REPAIR_KEEP") {
         let file = |name: &str| Path::new(&directory).join(format!("{seed}{name}.jsonl"));
