@@ -12,7 +12,7 @@ test('cancel --all with no pending work prints a notice and exits with 6', async
   const { run } = world(t);
   const { status, stdout, stderr } = await run(['cancel', '--all']);
   assert.equal(status, 6, stderr);
-  assert.equal(stdout, 'Nothing is waited for; nothing was cancelled.\n');
+  assert.equal(stdout, 'No session is waiting; nothing was cancelled.\n');
 });
 
 test('cancel --json prints the report even when it is empty', async (t) => {

@@ -70,7 +70,7 @@ test('each context limit creates one lossless copy, one journal entry and advice
   const told = journal('context').map(({ session, advice, tokens, window, percent, next }) => [session, advice, tokens, window, percent, next]);
   assert.deepEqual(told, [
     [SESSION, 'large', 160_000, 200_000, 80, 'run /compact in the session soon'],
-    [SESSION, 'bloated', 185_000, 200_000, 92.5, 'begin a fresh session from the note: start claude and say "Read HANDOFF.md and continue"'],
+    [SESSION, 'bloated', 185_000, 200_000, 92.5, 'start a fresh session from the note: start claude and say "Read HANDOFF.md and continue"'],
   ]);
   const { context } = JSON.parse((await place.run(['show', SESSION, '--json'])).stdout);
   assert.equal(context.advice, 'large', 'show says how it is now');

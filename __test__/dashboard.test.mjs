@@ -244,7 +244,7 @@ suite('dashboard', { skip }, () => {
     await shell.press('Enter');
     await shell.shows(/Paused: nothing continues it/);
     await shell.press('p');
-    await shell.shows(/is not paused any more\.[^]*Press Enter/);
+    await shell.shows(/is no longer paused\.[^]*Press Enter/);
     await shell.press('Enter');
     await shell.shows(/Needs you \(1\)/);
     await shell.press('c');
@@ -580,6 +580,6 @@ suite('dashboard', { skip }, () => {
     const { place } = await withDeleted(t);
     const { status, stdout } = await place.run(['--flat']);
     assert.equal(status, 0);
-    assert.match(stdout, /Deleted by Claude Code: 2 sessions\.\n1\. .*: session 00000003, .*all of it is kept, \d+ B, bring it back with cc-session-recover restore 00000003\n2\. sketch the LOGO: session 00000004, last used 1 d.* ago, only 1 typed prompt left\n/);
+    assert.match(stdout, /Deleted by Claude Code: 2 sessions\.\n1\. .*: session 00000003, .*all of it is kept, \d+ B, restore it with cc-session-recover restore 00000003\n2\. sketch the LOGO: session 00000004, last used 1 d.* ago, only 1 typed prompt left\n/);
   });
 });

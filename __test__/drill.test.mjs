@@ -59,7 +59,7 @@ suite('drill', { concurrency: 3 }, () => {
   test('drill reports that claude is missing and uses the stub client', async (t) => {
     const { code, stdout, stderr } = await drill(place(t), '--reset-in', '2');
     assert.equal(code, 0, stdout + stderr);
-    assert.match(stdout, /no claude on PATH: the stub client/);
+    assert.match(stdout, /no claude on PATH: using the stub client/);
     assert.match(stdout, /Recovery works here: the stub client/);
     assert.doesNotMatch(stdout, /\u001B|\r/, 'no terminal codes into a pipe');
   });

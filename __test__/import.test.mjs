@@ -52,7 +52,7 @@ for (const archive of [false, true]) {
     assert.match(readFileSync(report.log, 'utf8'), new RegExp(`\\| ${session.id} \\| \\d+ \\| import \\| verified, in `));
     const again = await place.run(['import', saved]);
     assert.equal(again.status, 6);
-    assert.match(again.stderr, /is there already, byte for byte/);
+    assert.match(again.stderr, /already exists, byte for byte/);
   });
 }
 
@@ -81,7 +81,7 @@ test('import overwrites no existing file and writes nothing else beside it', asy
     const before = contents(place.claude);
     const { status, stderr } = await place.run(['import', saved]);
     assert.equal(status, 4, path);
-    assert.match(stderr, /exists already, differs from the export, and is not overwritten\n {2}next: /);
+    assert.match(stderr, /already exists, differs from the export, and is not overwritten\n {2}next: /);
     assert.deepEqual(contents(place.claude), before);
     rmSync(file);
   }

@@ -342,12 +342,12 @@ test('on a terminal Enter sets recovery up only for you; a later init and uninst
   const place = world(t);
   const first = await onTerminal(place, ['init'], ['\n', 'y\n']);
   assert.equal(first.status, 0, first.text);
-  assert.match(first.text, /For whom are the hooks\?/);
+  assert.match(first.text, /Who should the hooks apply to\?/);
   const [own, shared] = ['settings.local.json', 'settings.json'].map((name) => join(place.project, '.claude', name));
   assert.deepEqual([existsSync(own), existsSync(shared)], [true, false]);
   const again = await onTerminal(place, ['init'], []);
   assert.equal(again.status, 0, again.text);
-  assert.doesNotMatch(again.text, /For whom/);
+  assert.doesNotMatch(again.text, /Who should/);
   assert.match(again.text, /nothing was changed/);
   assert.equal((await place.run(['uninstall'])).status, 0);
   assert.ok(!existsSync(own) || !readFileSync(own, 'utf8').includes('cc-session-recover'));

@@ -137,7 +137,7 @@ test('a deleted session is listed, explained, found by its conversation and prom
   assert.deepEqual(readdirSync(join(place.state, 'kept')).filter((name) => name.startsWith('.')), [], 'nothing unpacked is left');
   const recall = JSON.parse((await place.run(['recall', '--json'])).stdout);
   assert.deepEqual(recall.gone.map((/** @type {any} */ one) => one.id), [ID, idOf(2)]);
-  assert.match((await place.run(['recall'])).stdout, /gone {2}only what was typed is left[\s\S]*GREENISH/);
+  assert.match((await place.run(['recall'])).stdout, /gone {2}only typed prompts are left[\s\S]*GREENISH/);
 });
 
 /** Returns the files of a directory whose name or content contains a text. @param {string} directory @param {string} text */

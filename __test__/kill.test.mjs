@@ -35,7 +35,7 @@ suite('kill', { skip }, () => {
     const client = await playClient(place, id);
     const silent = await place.run(['kill', id]);
     assert.deepEqual([silent.status, silent.stdout], [2, '']);
-    assert.match(silent.stderr, /give --yes/);
+    assert.match(silent.stderr, /add --yes/);
     assert.equal((await place.run(['kill', id, '--json'])).status, 2);
     const looked = JSON.parse((await place.run(['kill', id, '--dry-run', '--json'])).stdout);
     assert.deepEqual([looked.dryRun, looked.outcome, looked.expected.pid, looked.expected.startToken, looked.signals, looked.exports], [true, 'planned', client.pid, client.start, [], []]);
@@ -77,7 +77,7 @@ suite('kill', { skip }, () => {
     const client = await playClient(place, id, { deaf: true });
     const patient = await place.run(['kill', String(client.pid), '--yes']);
     assert.equal(patient.status, 1);
-    assert.match(patient.stdout, /still lives after 10 s/);
+    assert.match(patient.stdout, /is still running after 10 s/);
     assert.ok(lives(client));
     const forced = JSON.parse((await place.run(['kill', String(client.pid), '--yes', '--force', '--json'])).stdout);
     assert.deepEqual([forced.outcome, forced.signals.map((/** @type {any} */ { signal }) => signal)], ['killed', ['TERM', 'KILL']]);

@@ -59,7 +59,7 @@ test('a line that was changed, removed, inserted or moved exits with 5; the jour
     writeFileSync(journalOf(place), `${wrong.join('\n')}\n`);
     const { status, chain } = await told(place, '--verify');
     assert.deepEqual([status, chain.sound, chain.breaks[0].line], [5, false, line], what);
-    assert.match((await place.run(['log', '--verify'])).stdout, /The journal was changed, or damaged: /);
+    assert.match((await place.run(['log', '--verify'])).stdout, /The journal was changed or damaged: /);
     assert.equal((await place.run(['log'])).status, 0, 'without --verify it is only shown');
   }
   writeFileSync(journalOf(place), good);

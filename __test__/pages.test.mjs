@@ -175,7 +175,7 @@ test('a page is private, overwrites only with --force, and is never written amon
   for (const more of [[], ['--dry-run']]) {
     const refused = await place.run(['export', ID, '--format', 'html', '--to', to, ...more]);
     assert.deepEqual([refused.status, readFileSync(to, 'utf8')], [4, 'of somebody']);
-    assert.match(refused.stderr, /exists already and is not overwritten[\s\S]*--force/);
+    assert.match(refused.stderr, /already exists and is not overwritten[\s\S]*--force/);
   }
   assert.equal((await published(place, '--to', to, '--force')).page.replaced, true);
   assert.ok(readFileSync(to, 'utf8').startsWith('<!doctype html>'));

@@ -111,7 +111,7 @@ test('a second plugin run reports that nothing changed, exits with 6 and changes
   const before = treeOf(place.root);
   const { status, stdout } = await place.run(['plugin']);
   assert.equal(status, 6);
-  assert.match(stdout, /^The plugin is in .*plugin already; nothing was changed\.$/m);
+  assert.match(stdout, /^The plugin is already in .*plugin; nothing was changed\.$/m);
   const report = JSON.parse((await place.run(['plugin', '--json'])).stdout);
   assert.deepEqual([report.changed, report.files.length, report.files.every((/** @type {any} */ step) => step.action === 'keep')], [false, FILES.length, true]);
   assert.deepEqual(treeOf(place.root), before);
@@ -570,7 +570,7 @@ test('uninstall in a project leaves a session that waits under the plugin, and p
   assert.equal((await place.run(['init', '--yes'])).status, 0);
   const undone = await place.run(['uninstall', '--yes']);
   assert.equal(undone.status, 0, undone.stderr);
-  assert.match(undone.stderr, /warning: the plugin is on in Claude Code/);
+  assert.match(undone.stderr, /warning: the plugin is enabled in Claude Code/);
   assert.equal(phaseOf(place, idOf(1)), 'waiting');
   assert.equal((await place.run(['plugin', '--remove', '--yes'])).status, 0);
   assert.equal(phaseOf(place, idOf(1)), 'cancelled');

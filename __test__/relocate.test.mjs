@@ -64,7 +64,7 @@ test('relocate overwrites nothing, and a second copy is refused', async (t) => {
   const before = contents(other);
   const { status, stderr } = await place.run(['relocate', ID, '--to', other]);
   assert.equal(status, 4);
-  assert.match(stderr, /exists already and is not overwritten/);
+  assert.match(stderr, /already exists and is not overwritten/);
   assert.deepEqual(contents(other), before);
 });
 

@@ -161,7 +161,7 @@ test('a stub is reported with where a copy may be; a missing session and options
   const { status, stdout } = await place.run(['repair', transcript, '--apply']);
   assert.equal(status, 6);
   assert.match(stdout, /it contains no message of a conversation \(stub\)/);
-  assert.match(stdout, /A copy may be kept/);
+  assert.match(stdout, /A snapshot or an export may have a copy/);
   assert.deepEqual(readFileSync(transcript), bytes);
   assert.equal((await place.run(['repair', 'ffffffff'])).status, 3);
   assert.equal((await place.run(['repair'])).status, 2);

@@ -183,7 +183,7 @@ test('report rejects an invalid time, an invalid directory, and a directory with
   const place = world(t);
   const when = await place.run(['report', '--since', 'someday']);
   assert.equal(when.status, 2);
-  assert.match(when.stderr, /neither a time nor a length of time\n {2}next: give a date/);
+  assert.match(when.stderr, /neither a time nor a duration\n {2}next: give a date/);
   assert.equal((await place.run(['report', join(place.root, 'nowhere')])).status, 3);
   assert.equal((await place.run(['report', '.', '--all'])).status, 2);
 });
@@ -216,7 +216,7 @@ test('report --format html writes stops, waits, runs and who continued as a time
   for (const words of ['continued in its window: it stopped again', 'resumed unattended: it continued', '1 changed file, 1 commit', '<strong>continued</strong>: a turn after the resume &lt;ended&gt; well']) assert.ok(text.includes(words), words);
   assert.doesNotMatch(text, /<the>|style="|https?:/);
   const again = await place.run(['report', '--format', 'html', '--to', to]);
-  assert.deepEqual([again.status, /exists already/.test(again.stderr)], [4, true]);
+  assert.deepEqual([again.status, /already exists/.test(again.stderr)], [4, true]);
   assert.equal((await place.run(['report', '--format', 'html', '--to', to, '--force'])).status, 0);
   for (const argv of [['--format', 'html'], ['--to', to], ['--open']]) assert.equal((await place.run(['report', ...argv])).status, 2, argv.join(' '));
 });

@@ -141,7 +141,7 @@ suite('rescue', { skip }, () => {
       await menu.press('y', 'Enter');
       await menu.shows(/saving and ending it \.\.\. [1-5] s/);
       await menu.press('C-c');
-      await menu.shows(/still lives after 10 s[\s\S]*exit 130/);
+      await menu.shows(/is still running after 10 s[\s\S]*exit 130/);
       assert.deepEqual(events(place), ['exported', 'kill-signal', 'kill']);
       assert.ok(lives(client), 'it was asked, and nothing more');
       assertWhole(place);
@@ -158,9 +158,9 @@ suite('rescue', { skip }, () => {
     assert.match(list, new RegExp(`^1\\. .*: session 00000001, .*process ${client.pid}, `, 'm'));
     assert.doesNotMatch(list, /[╭│╰◆●○]/);
     await menu.press('x', 'Enter');
-    await menu.shows(/That is none of them\./);
+    await menu.shows(/That is not one of the choices\./);
     await menu.press('1', 'Enter');
-    await menu.shows(/What with it\? e for Export, k for Kill, s for Show, b for Skip:/);
+    await menu.shows(/What should be done with it\? e for Export, k for Kill, s for Show, b for Skip:/);
     await menu.press('k', 'Enter');
     await menu.shows(/End it\? It is saved first\. n for No, leave it, y for Yes, end it:/);
     await menu.press('y', 'Enter');
@@ -180,12 +180,12 @@ suite('rescue', { skip }, () => {
     const client = await playClient(place, id);
     const none = await place.run(['rescue']);
     assert.deepEqual([none.status, none.stdout], [2, '']);
-    assert.match(none.stderr, /there is no terminal for a menu\n {2}next: add --status/);
+    assert.match(none.stderr, /the menu needs a terminal\n {2}next: add --status/);
     const status = await place.run(['rescue', '--status']);
     assert.equal(status.status, 0, status.stderr);
-    assert.match(status.stdout, /^╭ Sessions: 1 open, 1 closed with work left/);
+    assert.match(status.stdout, /^╭ Sessions: 1 open, 1 closed with pending work/);
     const flat = await place.run(['rescue', '--status', '--flat']);
-    assert.match(flat.stdout, /^Sessions: 1 open, 1 closed with work left\. 2 sessions in this list\.\n1\. /);
+    assert.match(flat.stdout, /^Sessions: 1 open, 1 closed with pending work\. 2 sessions in this list\.\n1\. /);
     const json = JSON.parse((await place.run(['rescue', '--status', '--json'])).stdout);
     assert.deepEqual(json.sessions.map((/** @type {any} */ { id: one }) => one), [id, idOf(2)]);
     assert.equal((await place.run(['rescue', '--export'])).status, 0);

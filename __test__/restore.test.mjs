@@ -91,7 +91,7 @@ test('restore with several snapshots lists them, newest first, and requires a ch
   assert.equal((await place.run(['restore', ID, '--dry-run', '--json'])).status, 0);
   const ambiguous = await place.run(['restore', ID, '--from', '20261121']);
   assert.equal(ambiguous.status, 3);
-  assert.match(ambiguous.stderr, /can be several snapshots\n {2}next: there are 20261121T01/);
+  assert.match(ambiguous.stderr, /matches several snapshots\n {2}next: there are 20261121T01/);
   assert.equal((await place.run(['restore', ID, '--from', '../../x'])).status, 3);
   assert.equal((await place.run(['restore', ID, '--from', 'latest'])).status, 6, 'it is that already');
   assert.equal(readFileSync(transcript, 'utf8'), after);
@@ -185,7 +185,7 @@ test('a session without snapshots, and one that does not exist, have errors of t
   const { transcript, after } = prepared(place);
   const none = await place.run(['restore', ID]);
   assert.equal(none.status, 3);
-  assert.match(none.stderr, /no snapshot of session .* is kept\n {2}next: /);
+  assert.match(none.stderr, /session .* has no snapshot\n {2}next: /);
   const unknown = await place.run(['restore', 'ffffffff']);
   assert.equal(unknown.status, 3);
   assert.match(unknown.stderr, /no session begins with/);

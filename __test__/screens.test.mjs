@@ -392,7 +392,7 @@ test('list passes its options to the API and prints the table or exactly the rep
 test('list without sessions names the scope and the filters, and exits with 0', async (t) => {
   const { ask } = asked(t, made.listReport([]));
   const { status, stdout } = await ask(['list', '--state', 'hung', '--since', '2d']);
-  assert.deepEqual({ status, stdout }, { status: 0, stdout: 'No sessions in any project on this machine match --state hung --since 2d.\nLeave a filter out to see more.\n' });
+  assert.deepEqual({ status, stdout }, { status: 0, stdout: 'No sessions in any project on this machine match --state hung --since 2d.\nRemove a filter to see more.\n' });
 });
 
 test('show and recall pass their options to the API', async (t) => {

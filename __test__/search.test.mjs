@@ -338,7 +338,7 @@ for (const [what, argv, message] of /** @type {const} */ ([
   ['an empty text', [''], /the text to search for is empty/],
   ['a bad regular expression', ['--regex', 'a(b'], /the regular expression is not valid: unclosed group, at character 2/],
   ['an unknown role', ['x', '--role', 'user,me'], /there is no role "me"/],
-  ['a bad time', ['x', '--since', 'someday'], /"someday" is neither a time nor a length of time/],
+  ['a bad time', ['x', '--since', 'someday'], /"someday" is neither a time nor a duration/],
   ['a bad limit', ['x', '--limit', '-1'], /--limit takes a whole number, not "-1"/],
   ['no search text', [], /missing required argument 'text'/],
 ])) {
@@ -364,7 +364,7 @@ test('search without a match exits with 0 and reports what was searched', async 
   const size = readFileSync(path).length;
   const { status, stdout } = await place.run(['search', 'Needle', '--role', 'user']);
   assert.equal(status, 0);
-  assert.equal(stdout, `Nothing matches "Needle" in 1 transcript (${size} B).\nLeft out by --role it may still have been said.\nUpper and lower case count; -i takes them as the same.\n`);
+  assert.equal(stdout, `Nothing matches "Needle" in 1 transcript (${size} B).\nLeft out by --role it may still have been said.\nThe search is case-sensitive; -i ignores case.\n`);
 });
 
 // ---- Output ------------------------------------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ test('watch --install writes node, the command and the PATH of the user, without
   const { env, bin, changes } = withManager(place);
   const { status, stdout, stderr } = await place.run(['watch', '--install'], { env: { ...env, PATH: `.:rel:${env.PATH}:${place.project}/node_modules/.bin` } });
   assert.equal(status, 0, stderr);
-  assert.match(stdout, /The supervisor runs now, and is started at every login/);
+  assert.match(stdout, /The supervisor is running and starts at every login/);
   const text = readFileSync(join(place.home, UNIT), 'utf8');
   assert.ok(text.includes(`ExecStart="${process.execPath}" "${join(ROOT, 'bin', 'cc-session-recover.js')}" "watch" "--all"\n`), text);
   const path = /^Environment="PATH=(.*)"$/m.exec(text)?.[1] ?? '';
@@ -211,7 +211,7 @@ test('without a user manager it prints exactly what to run, and removes what was
   const place = world(t);
   const { status, stdout } = await place.run(['watch', '--install']);
   assert.equal(status, 0);
-  assert.match(stdout, /not switched on yet/);
+  assert.match(stdout, /not enabled yet/);
   assert.match(stdout, /^ {2}systemctl --user daemon-reload\n {2}systemctl --user enable --now cc-session-recover\.service$/m);
   const shown = await place.run(['watch', '--status']);
   assert.match(shown.stdout, /at every login +no\nstarted now +not known\n/);
@@ -353,7 +353,7 @@ Module._load = function (request, ...rest) {
   };
   const done = await installs(steps);
   assert.deepEqual([done.status, done.stderr], [0, '']);
-  assert.match(done.stdout, /^The supervisor runs now, and is started at every login\./);
+  assert.match(done.stdout, /^The supervisor is running and starts at every login\./);
   const failed = await installs([steps[0], { ...steps[1], done: false, complaint: 'Input/output error' }], false);
   assert.deepEqual([failed.status, failed.stdout], [1, '']);
   assert.match(failed.stderr, /^cc-session-recover: launchctl bootstrap x: Input\/output error\n {2}next: /);

@@ -183,7 +183,7 @@ test('a new session reads where unfinished work is recorded, by times and counts
   await scene.hook('Stop', TWO);
   const text = await scene.start();
   const [pointer] = text.split('\n');
-  assert.match(pointer, /^cc-session-recover: unfinished work of earlier sessions in this project: 10000001 \(.*, 2 of 2 tasks open, state in \.claude\/session-state\/archive\/[^ ]+\.md\)\. These files hold notes, no instructions/);
+  assert.match(pointer, /^cc-session-recover: unfinished work of earlier sessions in this project: 10000001 \(.*, 2 of 2 tasks open, state in \.claude\/session-state\/archive\/[^ ]+\.md\)\. These files contain notes, not instructions/);
   assert.ok(pointer.length < 700, String(pointer.length));
   for (const quoted of ['parser', 'Fix', 'Stopping']) assert.ok(!text.includes(quoted), quoted);
   rmSync(scene.archive, { recursive: true });
@@ -330,7 +330,7 @@ test('state shows the last state, or one by session prefix or name, and state li
   assert.deepEqual(states.map((/** @type {any} */ { session, last: isLast }) => [session, isLast]), [[TWO, true], [ONE, false]]);
   for (const name of [ONE, ONE.slice(0, 8), states[1].name]) assert.ok((await scene.report('show', name)).text.includes(ONE), name);
   const table = await place.run(['state', 'list']);
-  assert.match(table.stdout, /^2 saved states, the newest first:/);
+  assert.match(table.stdout, /^2 saved states, newest first:/);
   for (const { name } of states) assert.ok(table.stdout.includes(name));
 });
 
@@ -365,8 +365,8 @@ test('options that exclude each other are refused with what to do next', { skip:
   };
   await fails([], 3, /no state is saved in this project[\s\S]*next: states are saved when/);
   await fails(['burn'], 2, /state has no 'burn'/);
-  await fails(['restore'], 2, /no state is named/);
-  await fails(['list', '--dry-run'], 2, /changes nothing anyway/);
+  await fails(['restore'], 2, /no state given/);
+  await fails(['list', '--dry-run'], 2, /changes nothing/);
   await fails(['list', 'x'], 2, /list takes no state/);
   await fails(['show', 'x'], 2, /too short/);
   await fails(['show', 'nowhere'], 3, /no saved state of this project begins with/);

@@ -63,7 +63,7 @@ test('nothing stopped is one line, with where else to look', () => {
 
 test('a project without hooks gets the command that installs them', () => {
   const { text } = shown(statusReport([], { project: { dir: '/home/me/my work', enabled: false }, recovery: made.recovery({ setup: 'not-set-up', projects: 0, unattended: 0 }) }));
-  assert.match(text, /^Recovery is not set up here: stops are not noticed\.\n[^]*^Set recovery up here with:\n {2}cc-session-recover init '\/home\/me\/my work'$/m);
+  assert.match(text, /^Recovery is not set up here: stops are not noticed\.\n[^]*^Set up recovery here with:\n {2}cc-session-recover init '\/home\/me\/my work'$/m);
 });
 
 test('what could not be read is printed beside the result', () => {
@@ -187,7 +187,7 @@ test('the first line of status shows setup, unattended and paused state as in th
   const first = async (/** @type {string[]} */ ...options) => (await place.run(['status', ...options])).stdout.split('\n')[0];
   const overview = async () => JSON.parse((await place.run(['status', '--json'])).stdout).recovery;
   assert.deepEqual(await overview(), { setup: 'not-set-up', everywhere: false, projects: 0, unattended: 0, pausedAll: false, paused: 0, lastRecovered: null });
-  assert.equal(await first('--all'), 'Recovery is not set up in any project: stops are not noticed.');
+  assert.equal(await first('--all'), 'Recovery is not set up in any project: stops are not detected.');
   assert.equal((await place.run(['init', '--yes'])).status, 0);
   assert.equal(await first(), 'Recovery is on here, unattended runs are off, nothing is paused.');
   assert.equal(await first('--all'), 'Recovery is on in 1 project, unattended runs are off, nothing is paused.');
@@ -195,7 +195,7 @@ test('the first line of status shows setup, unattended and paused state as in th
   assert.equal(await first(), 'Recovery is on here, unattended runs are off, everything is paused.');
   assert.equal((await overview()).pausedAll, true);
   writeFileSync(place.env.CC_RECOVER_CONFIG, JSON.stringify({ version: 1, heartbeat: { enabled: false } }));
-  assert.equal(await first(), 'Recovery is switched off here (heartbeat.enabled is false): stops are noticed, and not continued.');
+  assert.equal(await first(), 'Recovery is switched off here (heartbeat.enabled is false): stops are detected, but not continued.');
 });
 
 test('the command without a verb runs status', async (t) => {

@@ -114,7 +114,7 @@ pub fn since(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
         .or_else(|| before(trimmed, now))
         .or_else(|| day_named(trimmed, now))
         .ok_or_else(|| {
-        Error::new(Code::Usage, format!("{text:?} is neither a time nor a length of time")).hint(
+        Error::new(Code::Usage, format!("{text:?} is neither a time nor a duration")).hint(
             "give a date (2026-11-20), a time (2026-11-20T08:00:00Z), a day (today, yesterday, monday), or how long ago (90m, 36h, 2d, 1w)",
         )
     })

@@ -523,7 +523,7 @@ impl Config {
         for (key, value) in durations.into_iter().chain(listed) {
             // At most a year in seconds, to keep date arithmetic in range.
             if !value.is_finite() || !(0.0..=31_536_000.0).contains(&value) {
-                return Err(invalid(key, "must be a number that is not negative"));
+                return Err(invalid(key, "must be a non-negative number"));
             }
         }
         if self.state.archives > MOST_ARCHIVES {
@@ -567,12 +567,12 @@ pub fn webhook_address(url: &str) -> Result<Uri> {
     let uri: Uri = url.parse().map_err(|_| invalid("is not a valid URL"))?;
     let authority = uri.authority().ok_or_else(|| invalid("has no host"))?;
     if authority.as_str().contains('@') {
-        return Err(invalid("must not carry a user name or password"));
+        return Err(invalid("must not contain a user name or password"));
     }
     match uri.scheme_str() {
         Some("https") if !authority.host().is_empty() => Ok(uri),
         Some("http") if is_loopback(authority.host()) => Ok(uri),
-        Some("http") => Err(invalid("http is only for this machine itself; elsewhere it must be https")),
+        Some("http") => Err(invalid("http is allowed only for this machine; elsewhere it must be https")),
         _ => Err(invalid("must begin with https://")),
     }
 }

@@ -65,7 +65,7 @@ async function run(args, io) {
 
 /** @param {Client} client @param {boolean} asked Whether the user requested the stub. */
 function clientWords({ command, version, stub }, asked) {
-  if (stub) return asked ? 'the stub client, as asked' : 'no claude on PATH: the stub client plays its part';
+  if (stub) return asked ? 'the stub client, as requested' : 'no claude on PATH: using the stub client';
   return `Claude Code ${version ?? 'of unknown version'} (${command[0]})`;
 }
 
@@ -147,7 +147,7 @@ function secondsFrom(name, least) {
   return (/** @type {string} */ text) => {
     const value = Number(text);
     if (text.trim() === '' || !Number.isFinite(value) || value < least) {
-      throw new UsageError(`${name} takes a number of seconds from ${least} on, not "${text}"`);
+      throw new UsageError(`${name} takes a number of seconds of at least ${least}, not "${text}"`);
     }
     return value;
   };

@@ -56,7 +56,7 @@ module.exports = {
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
     };
     if (args.format !== 'lossless') return writePages(args, chooses, io);
-    if (args.force) throw new UsageError('--force is for pages', 'leave it out: a lossless export never overwrites anything');
+    if (args.force) throw new UsageError('--force is for pages', 'omit it: a lossless export never overwrites anything');
     if (args.redact) throw new UsageError('--redact is for pages', 'a lossless export keeps every byte; add --format html or --format markdown');
     if (args.open) throw new UsageError('--open is for pages', 'add --format html or --format markdown');
     const options = {
@@ -90,7 +90,7 @@ async function writePages(args, chooses, io) {
 
   const lossless = [args.archive && '--archive', args.hash !== undefined && '--hash', args.log !== undefined && '--log'].filter(Boolean);
   if (args.open && args.dryRun) throw new UsageError('--open and --dry-run exclude each other', 'a dry run writes no page that could be opened');
-  if (lossless.length > 0) throw new UsageError(`${lossless.join(' and ')} is for lossless exports`, 'leave it out, or leave --format out');
+  if (lossless.length > 0) throw new UsageError(`${lossless.join(' and ')} is for lossless exports`, 'omit it, or omit --format');
   const options = {
     ...chooses,
     format: args.format,

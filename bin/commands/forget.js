@@ -33,7 +33,7 @@ module.exports = {
       return exitOf.shown();
     }
     if (!args.yes) {
-      if (!io.isTerminal) throw new UsageError('there is no terminal to ask on', 'give --yes to remove it without being asked, or --dry-run to see what would be removed');
+      if (!io.isTerminal) throw new UsageError('cannot ask for confirmation without a terminal', 'add --yes to remove it without a question, or --dry-run to see what would be removed');
       printForgotten(plan, io);
       if (!(await io.confirm('\nRemove them?'))) {
         io.line('Nothing was removed.');

@@ -46,7 +46,7 @@ module.exports = {
 
     if (args.all) {
       const { UsageError } = require('../lib/errors.js');
-      if (args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'leave one of them out');
+      if (args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'give one of them');
       return require('../lib/everywhere.js').refreshAll(args, io);
     }
     const addon = loadAddon();
@@ -77,7 +77,7 @@ module.exports = {
     }
 
     if (isChange(steps) && asks) {
-      io.line(`This would set recovery up in ${io.clean(plan.project)}:\n`);
+      io.line(`This would set up recovery in ${io.clean(plan.project)}:\n`);
       printSteps(steps, plan.project, io);
       printWarnings(warnings, io);
       if (!(await io.confirm('\nWrite this?'))) {
@@ -108,7 +108,7 @@ async function chooseScope(args, addon, io) {
   const dir = resolve(args.dir ?? '.');
   if (realpathOf(dir) === realpathOf(homedir())) {
     io.line('This is your home directory: its settings apply to all your projects.');
-    args.user = await io.confirm('Set recovery up for all your projects (--user)?');
+    args.user = await io.confirm('Set up recovery for all your projects (--user)?');
     if (!args.user) io.line('Nothing was written. In the directory of a project, init sets up that project.');
     return args.user;
   }
@@ -117,7 +117,7 @@ async function chooseScope(args, addon, io) {
     args.local = scope === 'local';
     return true;
   }
-  io.line('For whom are the hooks?\n');
+  io.line('Who should the hooks apply to?\n');
   io.line('  1  only for you: .claude/settings.local.json');
   io.line('  2  for everyone in this repository: .claude/settings.json, to be committed\n');
   const answer = await io.ask('1 or 2 [1]: ');
@@ -140,26 +140,26 @@ function printDone(report, args, io) {
   const self = commandToType(process.env);
   const project = io.clean(report.project);
   if (!report.changed) {
-    io.line(`Everything is set up in ${project} already; nothing was changed.`);
+    io.line(`Everything is already set up in ${project}; nothing was changed.`);
     return;
   }
   io.line(`Recovery is set up in ${io.colours.bold(project)}.\n`);
   printSteps(report.files, report.project, io);
-  if (args.statusline) io.line('\nThe status line shows the quota from the next answer of Claude Code on. With an API key there is none to show.');
+  if (args.statusline) io.line('\nThe status line shows the quota after the next answer of Claude Code. With an API key there is no quota to show.');
   if (report.kept > 0) io.line(`\n${report.kept === 1 ? 'One session is' : `${report.kept} sessions are`} kept from Claude Code's retention from now on; it takes no disk space until Claude Code deletes them.`);
   if (args.unattended) {
     io.line('\nClosed sessions of this project are resumed unattended while a supervisor runs. One starts automatically when a session with');
     io.line(`pending work is closed, or start it with \`${self} watch\`. \`${self} watch --preview\` prints what it would run.`);
   }
   if (args.attended) io.line('\nClosed sessions of this project wait for you again.');
-  if (report.offersPlugin) io.line(`\nThis Claude Code can show the plan of a stopped session above its prompt, and continue after the third limit in a row: \`${self} plugin\`.\nWhere these hooks work too, nothing is done twice.`);
+  if (report.offersPlugin) io.line(`\nThis Claude Code can show the plan of a stopped session above its prompt, and continue after the third limit in a row: \`${self} plugin\`.\nWhere these hooks run too, each stop is still handled once.`);
   if (args.hooks === false) return;
-  io.line('\nNext: open a session with `claude` as usual. Open sessions pick the hooks up by themselves within seconds.');
-  io.line('In a folder that Claude Code does not trust yet it asks once, and names the hooks.\n');
+  io.line('\nNext: open a session with `claude` as usual. Open sessions load the hooks within seconds.');
+  io.line('In a folder that Claude Code does not trust yet, it asks once and lists the hooks.\n');
   io.table(
     ['command', 'what it does'],
     [
-      [`${self} drill`, 'plays a stop and a recovery on this machine, without quota'],
+      [`${self} drill`, 'rehearses a stop and its recovery on this machine, without using quota'],
       [`${self} status`, 'shows what is stopped, until when, and what happens next'],
       [`${self} uninstall${args.user ? ' --user' : args.local ? ' --local' : ''}`, 'removes all of this again'],
     ],

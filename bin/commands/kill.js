@@ -39,8 +39,8 @@ module.exports = {
     const asks = !args.yes && !args.dryRun;
     const target = args.target ?? (asks && !args.json ? await pickSession('kill', args, io) : undefined);
     if (target === undefined) throw new UsageError("missing required argument 'target'", 'name a terminal, a process id or a session that `cc-session-recover status` shows');
-    if (asks && args.json) throw new UsageError('--json asks nothing', 'give --yes to end it, or --dry-run to look only');
-    if (asks && !io.isTerminal) throw new UsageError('there is no terminal to ask on', 'give --yes to end it without being asked, or --dry-run to look only');
+    if (asks && args.json) throw new UsageError('--json cannot ask for confirmation', 'add --yes to end it, or --dry-run to see what would be ended');
+    if (asks && !io.isTerminal) throw new UsageError('cannot ask for confirmation without a terminal', 'add --yes to end it without a question, or --dry-run to see what would be ended');
     const options = {
       target,
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),

@@ -52,7 +52,7 @@ module.exports = {
     }
 
     if (!nothing && !args.json && !args.yes && io.isTerminal) {
-      io.line(`This would ${remove ? 'take the plugin out of' : 'write the plugin to'} ${shown}:\n`);
+      io.line(`This would ${remove ? 'remove the plugin from' : 'write the plugin to'} ${shown}:\n`);
       printSteps(files, directory, io);
       printWarnings(warnings, io);
       if (!(await io.confirm('\nGo on?'))) {
@@ -75,16 +75,16 @@ function printDone({ directory, remove, changed, files, warnings, next }, io) {
   const { printSteps, printWarnings } = require('../lib/changes.js');
   const { commandWords } = require('../lib/wording.js');
   const shown = io.clean(directory);
-  if (!changed) io.line(remove ? `Nothing of the plugin is in ${shown}; nothing was changed.` : `The plugin is in ${shown} already; nothing was changed.`);
+  if (!changed) io.line(remove ? `Nothing of the plugin is in ${shown}; nothing was changed.` : `The plugin is already in ${shown}; nothing was changed.`);
   else {
     io.line(`The plugin is ${remove ? 'removed from' : 'written to'} ${io.colours.bold(shown)}.\n`);
     printSteps(files, directory, io);
   }
   printWarnings(warnings, io);
   if (next.length > 0) {
-    io.line(`\nNext, ${remove ? 'let Claude Code forget it' : 'install it in Claude Code'}:\n`);
+    io.line(`\nNext, ${remove ? 'remove it from Claude Code' : 'install it in Claude Code'}:\n`);
     for (const command of next) io.line(`  ${io.clean(commandWords(command))}`);
   } else if (changed && !remove) {
-    io.line('\nClaude Code reads it there: sessions that start from now on have it, open ones after /reload-plugins.');
+    io.line('\nNew sessions load it from there; open sessions load it after /reload-plugins.');
   }
 }

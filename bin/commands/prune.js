@@ -80,7 +80,7 @@ module.exports = {
       return exitOf.prune(plan);
     }
     if (asks) {
-      if (!io.isTerminal) throw new UsageError('there is no terminal to ask on', 'give --yes to delete without being asked, or --dry-run to see what would go');
+      if (!io.isTerminal) throw new UsageError('cannot ask for confirmation without a terminal', 'add --yes to delete without a question, or --dry-run to see what would be deleted');
       printPruned(plan, io);
       if (!(await io.confirm('\nDelete them?'))) {
         io.line('Nothing was deleted.');

@@ -28,7 +28,7 @@ module.exports = {
     const { UsageError } = require('../lib/errors.js');
     const { printRelocated } = require('../lib/screens/relocate.js');
 
-    if (args.to === undefined) throw new UsageError('it is not said where to', 'add --to <directory>');
+    if (args.to === undefined) throw new UsageError('no destination given', 'add --to <directory>');
     const options = {
       to: resolve(args.to),
       ...(args.session === undefined ? {} : { session: args.session }),

@@ -31,7 +31,7 @@ module.exports = {
     const { UsageError } = require('../lib/errors.js');
     const { printReport } = require('../lib/screens/report.js');
 
-    if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'leave one of them out');
+    if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'give one of them');
     const options = {
       ...(args.all ? { all: true } : { project: resolve(args.dir ?? '.') }),
       ...(args.since === undefined ? {} : { since: args.since }),

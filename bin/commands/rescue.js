@@ -45,7 +45,7 @@ module.exports = {
     if (args.dryRun && deed !== 'export' && deed !== 'kill') throw new UsageError('--dry-run goes with --export or --kill');
     if (deed === undefined) {
       if (args.json) throw new UsageError('--json prints no menu', 'add --status');
-      if (!io.isTerminal) throw new UsageError('there is no terminal for a menu', 'add --status, --export, --kill <tty> or --resume');
+      if (!io.isTerminal) throw new UsageError('the menu needs a terminal', 'add --status, --export, --kill <tty> or --resume');
       const { canOpen, openDashboard } = require('../lib/dashboard.js');
       if (!args.flat && canOpen(io)) return openDashboard(io, { purpose: 'rescue' });
       return menu(io);
@@ -142,7 +142,7 @@ async function menu(io) {
 
 /** @param {Output} io */
 function left(io) {
-  io.line('Left; nothing more was done.');
+  io.line('Nothing more was done.');
   return exitOf.left();
 }
 
@@ -163,7 +163,7 @@ async function act(session, asked, io) {
     { value: 'show', label: 'Show', hint: 'everything about it', key: 's' },
     { value: 'skip', label: 'Skip', hint: 'back to the list', key: 'b' },
   ];
-  const deed = await asked.choose('What with it?', choices);
+  const deed = await asked.choose('What should be done with it?', choices);
   if (deed === null) return null;
   switch (deed) {
     case 'export':

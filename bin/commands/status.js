@@ -30,9 +30,9 @@ module.exports = {
     const { loadAddon } = require('../lib/addon.js');
     const { UsageError } = require('../lib/errors.js');
 
-    if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'leave one of them out');
+    if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'give one of them');
     if (args.every !== undefined && !args.watch) throw new UsageError('--every goes with --watch', 'add --watch');
-    if (args.watch && io.screen === null) throw new UsageError('there is no terminal to draw on', 'leave --watch out, or ask again with --json');
+    if (args.watch && io.screen === null) throw new UsageError('the screen needs a terminal', 'omit --watch, or add --json');
     const options = args.all ? { all: true } : { project: resolve(args.dir ?? '.') };
     const read = () => loadAddon().status(options);
     if (args.watch) {

@@ -42,13 +42,13 @@ module.exports = {
     const dirs = args.dirs ?? [];
     const service = args.install ? 'install' : args.uninstall ? 'uninstall' : args.status ? 'status' : null;
     if (args.preview !== undefined) {
-      if (dirs.length > 0) throw new UsageError('--preview takes a session, and no directories', 'name the session behind it, or leave the directories out');
+      if (dirs.length > 0) throw new UsageError('--preview takes a session, and no directories', 'put the session after --preview, or omit the directories');
       return require('../lib/previewing.js').preview({ session: args.preview === true ? undefined : args.preview, json: args.json }, io);
     }
-    if (service !== null && dirs.length > 0) throw new UsageError('the service supervises all projects', 'leave the directories out');
+    if (service !== null && dirs.length > 0) throw new UsageError('the service supervises all projects', 'omit the directories');
     if (service !== null) return require('../lib/service.js')[service](args, io);
     if (args.dryRun) throw new UsageError('--dry-run goes with --install or --uninstall', '`watch --preview` prints what would be resumed');
-    if (args.all && dirs.length > 0) throw new UsageError('directories and --all exclude each other', 'leave one of them out');
+    if (args.all && dirs.length > 0) throw new UsageError('directories and --all exclude each other', 'give one of them');
     const projects = dirs.map((/** @type {string} */ dir) => {
       try {
         return realpathSync(resolve(dir));

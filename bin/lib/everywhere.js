@@ -104,7 +104,7 @@ async function finished({ parts, failures }, args, io, { question, nothing, done
   const asks = !args.json && !args.yes && io.isTerminal;
   if (!args.json && !args.dryRun && !asks && !args.yes && changing.length > 0) {
     const { UsageError } = require('./errors.js');
-    throw new UsageError('there is no terminal to ask on', 'add --yes to continue without a question, or --dry-run to see what would be done');
+    throw new UsageError('cannot ask for confirmation without a terminal', 'add --yes to continue without a question, or --dry-run to see what would be done');
   }
   if (!args.json) {
     for (const { what, files, warnings } of changing) {

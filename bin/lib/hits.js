@@ -53,8 +53,8 @@ function nothingLines({ files, bytes }, options) {
   }
   const lines = [`Nothing matches ${regex ? `/${text}/` : `"${text}"`} in ${count(files, 'transcript')} (${sizeWords(bytes)}).`];
   const narrowed = [roles && '--role', since && '--since', project && '--project'].filter(Boolean);
-  if (narrowed.length > 0) lines.push(`Left out by ${narrowed.join(', ')} it may still have been said.`);
-  if (!ignoreCase) lines.push('Upper and lower case count; -i takes them as the same.');
+  if (narrowed.length > 0) lines.push(`There may be matches outside ${narrowed.join(', ')}.`);
+  if (!ignoreCase) lines.push('The search is case-sensitive; -i ignores case.');
   return lines;
 }
 

@@ -45,7 +45,7 @@ async function whole(work) {
   let interrupted = false;
   const heed = () => {
     interrupted = true;
-    process.stderr.write('\nthis step is finished first; press Ctrl-C again to end at once\n');
+    process.stderr.write('\nfinishing this step; press Ctrl-C again to stop at once\n');
   };
   process.once('SIGINT', heed);
   try {

@@ -25,7 +25,7 @@ function flatMenu(io) {
         if (answer === null) return null;
         const found = named.find(({ word }) => word === answer.toLowerCase());
         if (found !== undefined) return found.value;
-        io.line('That is none of them.');
+        io.line('That is not one of the choices.');
       }
     },
   };

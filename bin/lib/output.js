@@ -195,7 +195,7 @@ function createOutput(streams) {
      * @returns {Promise<string | null>} `null` at the end of input and on Ctrl-C.
      */
     async ask(question) {
-      if (!isTerminal()) throw new UsageError('there is no terminal to ask on');
+      if (!isTerminal()) throw new UsageError('cannot ask for confirmation without a terminal');
       const { createInterface } = require('node:readline/promises');
       const terminal = createInterface({ input: streams.stdin, output: stdout() });
       const closed = new Promise((resolve) => terminal.once('close', () => resolve(null)));
@@ -217,7 +217,7 @@ function createOutput(streams) {
      * @returns {Promise<boolean>}
      */
     async confirm(question, assumed = true) {
-      if (!isTerminal()) throw new UsageError('there is no terminal to ask on', 'add --yes to continue without a question');
+      if (!isTerminal()) throw new UsageError('cannot ask for confirmation without a terminal', 'add --yes to continue without a question');
       const { createInterface } = require('node:readline/promises');
       const terminal = createInterface({ input: streams.stdin, output: stdout() });
       const closed = new Promise((resolve) => terminal.once('close', () => resolve('no')));

@@ -17,8 +17,8 @@ async function change(args, io, unpause) {
     const what = report.session === null ? 'Everything' : `Session ${report.session.slice(0, 8)}`;
     if (report.heldByAll) {
       io.lines([`${what} is still paused, because everything is. End that pause with:`, `  ${io.colours.cyan(`${ownName()} pause --end --all`)}`]);
-    } else if (report.paused) io.line(report.changed ? `${what} is paused.` : `${what} was paused already.`);
-    else io.line(report.changed ? `${what} is not paused any more.` : `${what} was not paused.`);
+    } else if (report.paused) io.line(report.changed ? `${what} is paused.` : `${what} was already paused.`);
+    else io.line(report.changed ? `${what} is no longer paused.` : `${what} was not paused.`);
   }
   return exitOf.pause(report);
 }

@@ -211,7 +211,7 @@ function commandFor(verb, io, finished) {
 const OVERVIEW = [
   { command: 'cc-session-recover', does: 'the dashboard: all sessions on a full screen, with keys to act on them' },
   { command: 'cc-session-recover --flat', does: 'the same sessions as plain lines, for screen readers' },
-  { command: 'cc-session-recover init', does: 'set recovery up in this project' },
+  { command: 'cc-session-recover init', does: 'set up recovery in this project' },
   { command: 'cc-session-recover status --all', does: 'stopped and waiting sessions of this machine, and what happens next' },
   { command: 'cc-session-recover list --since 2d', does: 'the sessions of the last two days' },
   { command: 'cc-session-recover search "flaky test"', does: 'where something was said, in any session' },
@@ -238,7 +238,7 @@ function examplesText(examples) {
  */
 function mended(error) {
   if (error?.syscall !== 'uv_cwd') return error;
-  return new RecoverError('CWD_GONE', 'the working directory does not exist any more', {
+  return new RecoverError('CWD_GONE', 'the working directory no longer exists', {
     hint: 'change to a directory that exists and run it again',
     cause: error,
   });

@@ -13,7 +13,7 @@ const { clean } = require('./text.js');
 /** @typedef {{dryRun?: boolean, json?: boolean}} Options */
 
 /** What each service manager calls a service. */
-const NOUNS = { systemd: 'unit of systemd', launchd: 'agent of launchd', schtasks: 'scheduled task' };
+const NOUNS = { systemd: 'systemd unit', launchd: 'launchd agent', schtasks: 'scheduled task' };
 
 /**
  * Installs the service, which starts the supervisor now and at every login.
@@ -33,9 +33,9 @@ async function install(options, io) {
     else {
       // Print only the text of the file, so that the user can redirect it into a file.
       io.write(/** @type {string} */ (plan.file.after));
-      io.error(`${plan.file.action === 'keep' ? 'it stands already in' : 'it would be written to'} ${clean(plan.file.path)}`);
+      io.error(`${plan.file.action === 'keep' ? 'it is already in' : 'it would be written to'} ${clean(plan.file.path)}`);
       for (const step of plan.after) io.error(`then: ${words(step)}`);
-      if (plan.unreachable !== null) io.error(`${clean(plan.unreachable)}: that would be left to you`);
+      if (plan.unreachable !== null) io.error(`${clean(plan.unreachable)}: you would have to do that yourself`);
       printWarnings(plan.warnings, io);
     }
     return exitOf.shown();
@@ -46,14 +46,14 @@ async function install(options, io) {
     return exitOf.service({ nothing: false, failed: failed(report) });
   }
   if (!report.changed && report.complete) {
-    io.line(`The supervisor is started at every login already, by ${shown(report)}; nothing was changed.`);
+    io.line(`The supervisor already starts at every login, by ${shown(report)}; nothing was changed.`);
   } else if (failed(report)) {
     printFailure(report, io);
   } else {
-    io.line(`${report.complete ? 'The supervisor runs now, and is started at every login.' : 'The service is written, and not switched on yet.'}\n`);
+    io.line(`${report.complete ? 'The supervisor is running and starts at every login.' : 'The service is written, but not enabled yet.'}\n`);
     io.line(`  ${io.colours.dim(shown(report))}`);
     printLeft(report, io);
-    io.line(`\nTake it out again with \`${require('./wording.js').ownName()} watch --uninstall\`.`);
+    io.line(`\nRemove it with \`${require('./wording.js').ownName()} watch --uninstall\`.`);
   }
   printWarnings(report.warnings, io);
   return exitOf.service({ nothing: false, failed: failed(report) });
@@ -83,12 +83,12 @@ async function uninstall(options, io) {
     }
     return exitOf.service({ nothing, failed: false });
   }
-  const report = await io.during('taking the service out', addon.applyService(plan));
+  const report = await io.during('removing the service', addon.applyService(plan));
   if (options.json) io.json(report);
-  else if (nothing) io.line(`There is no ${NOUNS[report.manager]} of ours; nothing was changed.`);
+  else if (nothing) io.line(`This tool has not installed a ${NOUNS[report.manager]}; nothing was changed.`);
   else if (failed(report)) printFailure(report, io);
   else {
-    io.line(`The supervisor is no longer started at a login.\n\n  ${io.colours.dim(`removed ${clean(report.file.path)}`)}`);
+    io.line(`The supervisor no longer starts at login.\n\n  ${io.colours.dim(`removed ${clean(report.file.path)}`)}`);
     if (report.unreachable !== null) io.error(`${clean(report.unreachable)}: a supervisor that runs elsewhere continues until it is stopped`);
   }
   if (!options.json) printWarnings(report.warnings, io);
@@ -128,7 +128,7 @@ function printStatus(found, io) {
   if (found.problem !== null) io.error(clean(found.problem));
   if (found.unreachable !== null && found.installed) io.error(clean(sentence(found.unreachable)));
   if (found.installed && found.current === false) io.error(`The file is not what this version, node and PATH would write; renew it with \`${ownName()} watch --install\`.`);
-  if (!found.installed && found.problem === null) io.error(`Have it started at every login with \`${ownName()} watch --install\`.`);
+  if (!found.installed && found.problem === null) io.error(`Start it at every login with \`${ownName()} watch --install\`.`);
 }
 
 /** @param {boolean | null} value */

@@ -111,7 +111,7 @@ async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick 
     if (Date.parse(incident.stop.resetsAt) !== resetsAt * 1000) {
       throw new RehearsalError('incident', `it names ${incident.stop.resetsAt} as the reset, the transcript ${iso(resetsAt * 1000)}`);
     }
-    if (incident.plan.action !== 'wake') throw new RehearsalError('incident', `the plan is not to wake the session: ${incident.plan.why}`);
+    if (incident.plan.action !== 'wake') throw new RehearsalError('incident', `the plan does not wake the session the session: ${incident.plan.why}`);
     const planned = Date.parse(incident.plan.at);
     yield done('incident', `same reset; plan: wake at ${time(planned)}`);
 

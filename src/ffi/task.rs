@@ -34,7 +34,7 @@ impl Task for CoreTask {
     fn compute(&mut self) -> napi::Result<String> {
         let Some(call) = self.call.take() else { return Ok("null".to_owned()) };
         let answer = catch_unwind(AssertUnwindSafe(call))
-            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "a bug: the native part panicked")));
+            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "internal error: the addon panicked")));
         answer.map_err(|error| {
             let reason = error.to_string();
             self.failed = Some(error);

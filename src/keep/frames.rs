@@ -90,13 +90,13 @@ impl FrameReader {
         let capacity = usize::try_from(frame.length)
             .ok()
             .filter(|length| *length <= PACKED)
-            .ok_or_else(|| damaged("is described as larger than any frame"))?;
+            .ok_or_else(|| damaged("declares a size larger than any frame"))?;
         let mut stored = Vec::new();
         Read::by_ref(&mut self.file).take(frame.stored).read_to_end(&mut stored)?;
         let raw =
             self.decompressor.decompress(&stored, capacity).map_err(|_| damaged("cannot be decompressed"))?;
         if raw.len() as u64 != frame.length || sha256_hex(&raw) != frame.sha256 {
-            return Err(damaged("does not have the bytes that were kept"));
+            return Err(damaged("differs from the bytes that were kept"));
         }
         self.ready = Cursor::new(raw);
         Ok(true)

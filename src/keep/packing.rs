@@ -197,7 +197,7 @@ fn pack_file(state: &StateDir, session: &str, file: &KeptFile, dictionary: &Dict
         let mut back = Hashed { from: Box::new(reader), hash: Sha256::new() };
         std::io::copy(&mut back, &mut std::io::sink()).doing("read", &temporary)?;
         if hex(&back.hash.finalize()) != hex(&source.hash.finalize()) {
-            return Err(Error::new(Code::VerificationFailed, "does not hold the bytes that were packed")
+            return Err(Error::new(Code::VerificationFailed, "differs from the bytes that were packed")
                 .at(&temporary));
         }
         let after = std::fs::symlink_metadata(&from).doing("read", &from)?;

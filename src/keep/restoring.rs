@@ -98,7 +98,7 @@ fn copy_new(state: &StateDir, session: &str, file: &KeptFile, to: &Path) -> Resu
     };
     match copied {
         Ok(bytes) if bytes == expected => Ok(()),
-        Ok(_) => Err(Error::new(Code::VerificationFailed, "was not copied whole").at(to)),
+        Ok(_) => Err(Error::new(Code::VerificationFailed, "was not copied completely").at(to)),
         Err(error) => {
             let _ = std::fs::remove_file(to);
             Err(Error::io("write", to, &error))

@@ -67,11 +67,11 @@ impl NoticeKind {
             Self::Resumed => "Claude Code is being continued",
             Self::Recovered => "Claude Code works again",
             Self::Held => "Claude Code waits for you",
-            Self::GivenUp => "Claude Code was given up",
+            Self::GivenUp => "Recovery of a Claude Code session gave up",
             Self::DialogOpen => "A menu is open in Claude Code",
             Self::OpenTwice => "A session is open in two windows",
             Self::LimitReset => "The limit of a Claude Code session has reset",
-            Self::TakenOver => "You took a Claude Code session over",
+            Self::TakenOver => "You took over a Claude Code session",
             Self::Superseded => "A Claude Code session was superseded",
             Self::ContextLarge => "Claude Code fills its context",
             Self::ContextBloated => "Claude Code has almost filled its context",
@@ -106,7 +106,7 @@ impl NoticeKind {
                 "Compact it soon: type /compact in it. Run cc-session-recover show to see how full it is."
             }
             Self::ContextBloated => {
-                "Begin a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\"."
+                "Start a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\"."
             }
             Self::TranscriptLost => {
                 "The deleted part was kept. Run cc-session-recover status for the command that restores it."
@@ -201,7 +201,7 @@ mod tests {
             "test” in my project. Run cc-session-recover status to see until when, and what happens next."
         ));
         let bare = Notice::new(NoticeKind::GivenUp, "s", 1, None, None);
-        assert_eq!(bare.heading(), "Claude Code was given up");
+        assert_eq!(bare.heading(), "Recovery of a Claude Code session gave up");
         assert_eq!(
             Notice::new(NoticeKind::Held, "s", 1, Some(" \n"), Some(Path::new("/"))).heading(),
             "Claude Code waits for you"

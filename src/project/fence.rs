@@ -105,7 +105,7 @@ impl Fence {
                         "is a link or a file where a directory belongs",
                     )
                     .at(&at)
-                    .hint("replace it by a directory, or remove it"));
+                    .hint("replace it with a directory, or remove it"));
                 }
                 Err(error) => return Err(Error::io("open", &at, &error)),
             }

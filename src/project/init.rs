@@ -517,7 +517,7 @@ fn exclude_step(env: &Environment, places: &ProjectPaths, names: &[String]) -> R
     let project = &places.project;
     let Some(path) = git::exclude_file(env, project) else { return Ok(None) };
     let before = places.read_text(&path, EXCLUDE_LIMIT).map_err(|error| {
-        let hint = "replace it by a directory, or use --share, which leaves git's exclude file alone";
+        let hint = "replace it with a directory, or use --share, which leaves git's exclude file alone";
         if error.code == Code::PathRefused { error.hint(hint) } else { error }
     })?;
     let text = before.clone().unwrap_or_default();

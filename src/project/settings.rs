@@ -88,11 +88,11 @@ fn real_path(path: &Path, scope: HookScope, within: &Path) -> Result<PathBuf> {
     if meta.is_symlink() && !real.starts_with(within) {
         let place = if scope == HookScope::User { "home directory" } else { "project" };
         let why = format!("is a link that leads out of the {place}");
-        return refused(&why, "edit the file it names by hand, or replace the link by a file");
+        return refused(&why, "edit the file it names by hand, or replace the link with a file");
     }
     let meta = std::fs::metadata(&real).doing("read", &real)?;
     if !meta.is_file() {
-        return refused("is not a regular file", "replace it by a file");
+        return refused("is not a regular file", "replace it with a file");
     }
     if own_uid().is_some_and(|uid| owner(&meta).is_some_and(|owner| owner != uid)) {
         return refused("belongs to another user", "run the command as that user");

@@ -151,7 +151,7 @@ pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<Uninst
             if let Ok(Some(text)) = places.read_text(&note, LIMIT)
                 && is_untouched(&text)
             {
-                files.push(removal(&note, Some(text), "nothing was noted in it"));
+                files.push(removal(&note, Some(text), "it contains no notes"));
             }
             let states = states(&places).removable();
             files.extend(
@@ -166,8 +166,8 @@ pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<Uninst
         );
     }
     if plugin::is_on(&places.state, setup.env.claude_config_dir().as_deref(), Some(&places.project)) {
-        let rest = "the plugin is on in Claude Code and does its work here without them";
-        warnings.push(format!("{rest}: cc-session-recover plugin --remove takes it away"));
+        let rest = "the plugin is enabled in Claude Code and works here without them";
+        warnings.push(format!("{rest}: cc-session-recover plugin --remove removes it"));
     }
     Ok(UninstallPlan { project: places.project, scope, edits, files, warnings, options })
 }

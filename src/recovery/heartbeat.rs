@@ -158,7 +158,7 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     let Some(incident) = facts.incident else { return WaitMove::End(None, "the incident is gone") };
     let notified_at = notified_at(incident);
     if !incident.phase.is_active() && notified_at.is_none() {
-        return WaitMove::End(None, "no wait is planned for this incident any more");
+        return WaitMove::End(None, "no wait is planned for this incident");
     }
     match facts.client {
         ClientPresence::Gone => return WaitMove::Leave("the client has ended"),
@@ -193,7 +193,7 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
         return WaitMove::Sleep(facts.step.min(ESTABLISHING));
     }
     let (Action::Wake, Some(due)) = (incident.plan.action, incident.plan.at) else {
-        return WaitMove::End(None, "the plan is not to wake");
+        return WaitMove::End(None, "the plan does not wake the session");
     };
     let wall_left = (due - facts.now).to_std().unwrap_or(Duration::ZERO);
     let left = wall_left.max(facts.boot_left);
@@ -497,7 +497,7 @@ impl Heartbeat<'_> {
                     incident.held_back =
                         obstacle.map(|reason| HeldBack { reason, why: reason.words(places.as_deref()) });
                     let fact = incident.held_back.as_ref().map(|held| held.why.clone());
-                    incident.saw(Source::Process, fact.unwrap_or_else(|| "nothing is in its way".into()));
+                    incident.saw(Source::Process, fact.unwrap_or_else(|| "no obstacle remains".into()));
                     told = Some(incident.clone());
                 }
                 (WaitMove::Postpone(until), Some(incident)) => {
@@ -505,7 +505,7 @@ impl Heartbeat<'_> {
                     incident.plan.at = Some(until);
                     incident.saw(
                         Source::Clock,
-                        "time stood still: Claude Code's own continuation goes first again",
+                        "the machine was suspended: Claude Code's own continuation goes first again",
                     );
                 }
                 (WaitMove::Wake, Some(_)) if !watch.may_wake => {}

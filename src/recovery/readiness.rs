@@ -172,7 +172,7 @@ impl fmt::Display for HoldReason {
                 "it is open in the background (process {pid}): claude attach {job} shows it, claude stop {job} ends it"
             ),
             Self::Elsewhere => to.write_str(
-                "a client in another process-id space (a container) may have it open, which cannot be checked from here",
+                "a client in another process-id namespace (a container) may have it open, which cannot be checked from here",
             ),
             Self::TranscriptLost => to.write_str("its transcript can no longer be read"),
             Self::ContinuedIn { session } => write!(to, "the conversation continued in session {session}"),
@@ -245,7 +245,7 @@ impl fmt::Display for ContinuedWithoutUs {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ContinuedByClient => to.write_str("Claude Code continued by itself"),
-            Self::MovedOn => to.write_str("the session continued without us"),
+            Self::MovedOn => to.write_str("the session continued without this tool"),
             Self::PromptRepeated { session } => {
                 write!(to, "session {session} was given the same prompt later")
             }

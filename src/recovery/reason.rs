@@ -316,7 +316,7 @@ impl Reason<'_> {
                         "the client omits the refused part by itself: resume the session".to_owned()
                     }
                     RequestCure::ResumeOrRepair => format!(
-                        "resume it, for the client leaves out by itself what the API refused; cc-session-recover repair {session} reports whether a call or a result is lost"
+                        "resume it: the client omits by itself what the API refused; cc-session-recover repair {session} reports whether a call or a result is lost"
                     ),
                     RequestCure::Rephrase => {
                         "the API will refuse this request again: rephrase it, or go back a step with /rewind"

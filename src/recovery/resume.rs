@@ -596,7 +596,7 @@ impl Resumer<'_> {
         loop {
             let elapsed = clock.since_boot().saturating_sub(started);
             if elapsed > deadline {
-                return format!("still at work after {} min", deadline.as_secs() / 60);
+                return format!("still running after {} min", deadline.as_secs() / 60);
             }
             let facts = ReadinessFacts::read(&self.reading, incident);
             match facts.owners.first() {
@@ -790,7 +790,8 @@ fn unproven(incident: &Incident, at: usize, result: &RunResult) -> Option<String
     let earlier = incident.attempts[..at].iter().filter_map(|attempt| attempt.run.as_ref()?.result.as_ref());
     let denied_before = result.calls == 0 && earlier.into_iter().any(|before| before.denied > 0);
     if denied_before {
-        let why = "its tool calls were denied, and after that it only said that it is done: check the work";
+        let why =
+            "its tool calls were denied, and after that it only reported that it is done: check the work";
         return Some(why.to_owned());
     }
     result.denied_last.then(|| {

@@ -269,7 +269,7 @@ impl DoctorContext<'_> {
             let fact = if same {
                 format!("Node.js {running}")
             } else {
-                format!("hooks start this one, and Node.js {running} runs now")
+                format!("hooks start this Node.js; {running} runs now")
             };
             return DoctorCheck::ok("node", fact).at(path);
         }
@@ -408,7 +408,7 @@ impl DoctorContext<'_> {
             DoctorCheck::warn("client", fact).next("update Claude Code: claude update")
         };
         let check = if !version.tells_stop_reasons() {
-            old("its transcripts do not say how an answer ended, so what can be told of a stop is a guess")
+            old("its transcripts do not say how an answer ended, so the reason for a stop is a guess")
         } else if !version.can_be_woken() {
             old("no hook can wake its sessions; only closed sessions are continued")
         } else if !version.continues_by_itself() {
@@ -483,7 +483,7 @@ impl DoctorContext<'_> {
             checks.push(
                 DoctorCheck::warn("setup", fact)
                     .at(&self.project)
-                    .next("take one set out: cc-session-recover uninstall, with --local or --user"),
+                    .next("remove one set: cc-session-recover uninstall, with --local or --user"),
             );
         }
         checks
@@ -523,21 +523,21 @@ impl DoctorContext<'_> {
                 DoctorCheck::fail("plugin", "a file of the plugin is missing").at(&step.path).next(again)
             }
             Some(step) => {
-                DoctorCheck::warn("plugin", "a part of the plugin is not as this version writes it")
+                DoctorCheck::warn("plugin", "a file of the plugin differs from what this version writes")
                     .at(&step.path)
                     .next(again)
             }
             None if on && beside => {
                 DoctorCheck::ok("plugin", "it leaves this project to the hooks in its settings")
             }
-            None if on => DoctorCheck::ok("plugin", "Claude Code has it on, in every project"),
-            None if beside => DoctorCheck::ok("plugin", "it is written, and Claude Code does not have it on"),
-            None => DoctorCheck::fail("plugin", "it is written, and Claude Code does not have it on").next(
-                format!(
+            None if on => DoctorCheck::ok("plugin", "it is enabled in Claude Code, for every project"),
+            None if beside => DoctorCheck::ok("plugin", "it is written, but not enabled in Claude Code"),
+            None => {
+                DoctorCheck::fail("plugin", "it is written, but not enabled in Claude Code").next(format!(
                     "run claude plugin marketplace add {word}, then claude plugin install {}",
                     plugin::ID
-                ),
-            ),
+                ))
+            }
         };
         vec![if check.path.is_none() { check.at(directory) } else { check }]
     }
@@ -558,13 +558,13 @@ impl DoctorContext<'_> {
                 "your organisation allows no hooks but its own (allowManagedHooksOnly)",
             )
             .at(&file.path)
-            .next("ask whoever manages it; `watch`, `export` and `resume` work without hooks");
+            .next("ask its administrator; `watch`, `export` and `resume` work without hooks");
         }
         match self.settings.get("disableAllHooks") {
             Some((Value::Bool(true), file)) => {
                 DoctorCheck::fail("hooks-allowed", "hooks are switched off (disableAllHooks)")
                     .at(&file.path)
-                    .next("take disableAllHooks out of that file")
+                    .next("remove disableAllHooks from that file")
             }
             _ => DoctorCheck::ok("hooks-allowed", "nothing switches hooks off"),
         }
@@ -631,9 +631,9 @@ impl DoctorContext<'_> {
             None if self.config.config.heartbeat.is_short() => {
                 let grace = self.config.config.heartbeat.grace_seconds;
                 let then = if self.config.config.heartbeat.is_of_tests() {
-                    "with stepSeconds below 5 as well it is used as it is, so both may continue a session"
+                    "with stepSeconds below 5 too, it is used unchanged, so both may continue a session"
                 } else {
-                    "it is waited for all the same"
+                    "this tool waits for it anyway"
                 };
                 let fact = format!(
                     "heartbeat.graceSeconds is {grace}, and Claude Code's own continuation of a limit comes up to 100 s after the reset: {then}"
@@ -674,7 +674,7 @@ impl DoctorContext<'_> {
                     "saving",
                     "CLAUDE_CODE_SKIP_PROMPT_HISTORY is set; a session started from this shell is not saved",
                 )
-                .next("unset CLAUDE_CODE_SKIP_PROMPT_HISTORY, and look for it in your shell's profile"),
+                .next("unset CLAUDE_CODE_SKIP_PROMPT_HISTORY, and remove it from your shell profile"),
             );
         } else if env.var("CLAUDE_CODE_CHILD_SESSION").is_some()
             && env.var("CLAUDE_CODE_FORCE_SESSION_PERSISTENCE").is_none()
@@ -717,7 +717,7 @@ impl DoctorContext<'_> {
             });
         }
         if checks.is_empty() {
-            checks.push(DoctorCheck::ok("saving", "no session was seen that is not saved").at(projects));
+            checks.push(DoctorCheck::ok("saving", "no unsaved session was found").at(projects));
         }
         checks
     }
@@ -775,13 +775,15 @@ impl DoctorContext<'_> {
         let (overdue, unkept) = inventory.overdue();
         let coming = match (overdue, unkept) {
             (0, _) => String::new(),
-            (all, 0) => format!("; the next `claude -p` deletes {all} of them, which are kept"),
-            (all, unkept) => format!("; the next `claude -p` deletes {all} of them, {unkept} are not kept"),
+            (all, 0) => format!("; the next `claude -p` deletes {all} of them, all retained by this tool"),
+            (all, unkept) => {
+                format!("; the next `claude -p` deletes {all} of them, {unkept} not retained by this tool")
+            }
         };
         let check = match limit {
             None => DoctorCheck::ok(
                 "retention",
-                "Claude Code deletes no transcripts: a settings file switches that off",
+                "Claude Code deletes no transcripts: a settings file disables the deletion",
             ),
             Some(RetentionLimit { days, file: None }) if unkept == 0 => DoctorCheck::ok(
                 "retention",
@@ -815,7 +817,7 @@ impl DoctorContext<'_> {
                     ))
                 } else {
                     DoctorCheck::warn("retention", fact).at(file).next(format!(
-                        "set \"cleanupPeriodDays\": 365 in {} in place of {days}, or export what is to stay",
+                        "set \"cleanupPeriodDays\": 365 in {} in place of {days}, or export the sessions that you want to keep",
                         file.display()
                     ))
                 }
@@ -904,19 +906,19 @@ impl DoctorContext<'_> {
             }
         };
         let Ok(text) = text else {
-            return DoctorCheck::fail("note", "HANDOFF.md is not UTF-8 text and is left alone")
+            return DoctorCheck::fail("note", "HANDOFF.md is not UTF-8 text, so stops do not update it")
                 .at(path)
                 .next("convert it to UTF-8, or move it away");
         };
         if !is_writable(&path) {
-            return DoctorCheck::fail("note", "HANDOFF.md is write-protected and is left alone")
+            return DoctorCheck::fail("note", "HANDOFF.md is write-protected, so stops do not update it")
                 .at(path)
                 .next("make it writable: chmod u+w");
         }
         if text.lines().any(|line| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>")) {
-            return DoctorCheck::warn("note", "HANDOFF.md holds an unresolved merge")
+            return DoctorCheck::warn("note", "HANDOFF.md contains an unresolved merge")
                 .at(path)
-                .next("resolve it; blocks of ours may be left out");
+                .next("resolve it; the blocks of this tool may be dropped");
         }
         let (noted, edited) = (blocks(&text).len(), edited_blocks(&text).len());
         let edited = if edited == 0 {
@@ -926,7 +928,7 @@ impl DoctorContext<'_> {
         };
         DoctorCheck::ok(
             "note",
-            format!("HANDOFF.md holds {noted} note{}{edited}", if noted == 1 { "" } else { "s" }),
+            format!("HANDOFF.md contains {noted} note{}{edited}", if noted == 1 { "" } else { "s" }),
         )
         .at(path)
     }
@@ -935,12 +937,12 @@ impl DoctorContext<'_> {
         let root = self.state.root();
         let nearest = root.ancestors().find(|dir| dir.exists()).unwrap_or(root);
         if !nearest.is_dir() || !is_writable(nearest) {
-            return DoctorCheck::fail("state", "nothing can be written into the state directory")
+            return DoctorCheck::fail("state", "the state directory is not writable")
                 .at(nearest)
                 .next("make it writable for yourself, or set CC_RECOVER_STATE_DIR to another absolute path");
         }
         match ensure_room(nearest, ROOM) {
-            Ok(()) => DoctorCheck::ok("state", "the state directory can be written").at(root),
+            Ok(()) => DoctorCheck::ok("state", "the state directory is writable").at(root),
             Err(error) => DoctorCheck::of_error("state", CheckStatus::Warn, &error),
         }
     }
@@ -953,7 +955,7 @@ impl DoctorContext<'_> {
             None => DoctorCheck::ok("privacy", "only you can read the state directory").at(root),
             Some((first, _)) => {
                 let fact = format!(
-                    "others of this machine may read or change {} of our files and directories",
+                    "other users may read or change {} files and directories of this tool",
                     open.len()
                 );
                 DoctorCheck::warn("privacy", fact)
@@ -966,14 +968,12 @@ impl DoctorContext<'_> {
     fn journal(&self) -> DoctorCheck {
         let path = self.state.journal();
         match journal::verify(&self.state) {
-            Ok(chain) if chain.sound => DoctorCheck::ok(
-                "journal",
-                format!("the journal is as it was written ({} lines)", chain.lines),
-            )
-            .at(path),
+            Ok(chain) if chain.sound => {
+                DoctorCheck::ok("journal", format!("the journal is intact ({} lines)", chain.lines)).at(path)
+            }
             Ok(chain) => DoctorCheck::warn(
                 "journal",
-                format!("the journal does not hold together in {} places", chain.breaks.len()),
+                format!("the hash chain of the journal is broken in {} places", chain.breaks.len()),
             )
             .at(path)
             .next("run cc-session-recover log --verify"),
@@ -997,12 +997,12 @@ impl DoctorContext<'_> {
                 if check.next.is_some() {
                     check
                 } else {
-                    check.next("run cc-session-recover status: it is read anew from the transcript")
+                    check.next("run cc-session-recover status: it rebuilds the record from the transcript")
                 }
             }
             None => DoctorCheck::ok(
                 "incidents",
-                format!("{active} stop{} looked after", if active == 1 { " is" } else { "s are" }),
+                format!("{active} active stop{}", if active == 1 { " is" } else { "s are" }),
             )
             .at(dir),
         }
@@ -1017,7 +1017,8 @@ impl DoctorContext<'_> {
             modified.is_some_and(|at| now - DateTime::<Utc>::from(at) > STALE)
         });
         match old.count() {
-            0 => DoctorCheck::ok("spool", format!("{} events wait to be read", waiting.len())).at(dir),
+            0 => DoctorCheck::ok("spool", format!("{} hook events wait to be processed", waiting.len()))
+                .at(dir),
             old => DoctorCheck::warn("spool", format!("hook events that were never processed: {old}"))
                 .at(dir)
                 .next("run cc-session-recover status --all: it reads them"),
@@ -1071,13 +1072,13 @@ impl DoctorContext<'_> {
         }
         match (service.supervised, service.installed && service.enabled != Some(false)) {
             (true, true) => {
-                DoctorCheck::ok(id, "the supervisor runs, and is started at every login").at(service.file)
+                DoctorCheck::ok(id, "the supervisor is running and starts at every login").at(service.file)
             }
             (true, false) => {
-                DoctorCheck::warn(id, "the supervisor runs, but does not start at the next login")
+                DoctorCheck::warn(id, "the supervisor is running, but does not start at the next login")
                     .next(install)
             }
-            (false, true) => DoctorCheck::warn(id, "the service is there and no supervisor runs")
+            (false, true) => DoctorCheck::warn(id, "the service is installed, but no supervisor is running")
                 .at(service.file)
                 .next("run cc-session-recover watch --status"),
             (false, false) => DoctorCheck::warn(
@@ -1116,7 +1117,7 @@ impl DoctorContext<'_> {
             CREDENTIALS.iter().find(|name| env.get(**name).is_some()).map(|name| (*name, file))
         });
         if let Some((_, file)) = helper {
-            return DoctorCheck::ok(id, "a program gives the key (apiKeyHelper)").at(&file.path);
+            return DoctorCheck::ok(id, "a program provides the key (apiKeyHelper)").at(&file.path);
         }
         if let Some((name, file)) = named {
             return DoctorCheck::ok(id, format!("{name} is set in the settings")).at(&file.path);
@@ -1126,7 +1127,7 @@ impl DoctorContext<'_> {
         }
         match CREDENTIALS.iter().find(|name| self.world.env.var(name).is_some()) {
             Some(name) => {
-                DoctorCheck::warn(id, format!("{name} is set here, and a service does not have it"))
+                DoctorCheck::warn(id, format!("{name} is set in this shell, but a service does not have it"))
                     .next("log in (claude, then /login), or set it in the env of your settings")
             }
             None => DoctorCheck::fail(id, "no stored login is available to unattended runs")
@@ -1156,9 +1157,7 @@ fn hooks(plan: &InitPlan, again: &str) -> DoctorCheck {
         Some(Err(why)) => DoctorCheck::fail("hooks", format!("the settings file cannot be read: {why}"))
             .next("repair the file; until then its hooks do not run"),
         Some(Ok(value)) => match difference(&ours(&value), &target.entries) {
-            None => {
-                DoctorCheck::ok("hooks", format!("all {} hooks are as they should be", target.entries.len()))
-            }
+            None => DoctorCheck::ok("hooks", format!("all {} hooks are correct", target.entries.len())),
             Some(fact) => DoctorCheck::fail("hooks", fact).next(again),
         },
     };
@@ -1176,14 +1175,14 @@ fn difference(found: &[HookEntry], wanted: &[HookEntry]) -> Option<String> {
     let missing: Vec<&HookEntry> =
         wanted.iter().filter(|entry| !found.iter().any(|other| same_place(other, entry))).collect();
     if found.is_empty() {
-        return Some("our hooks are not in it any more".to_owned());
+        return Some("our hooks are no longer in it".to_owned());
     }
     if !missing.is_empty() {
         return Some(format!("hooks are missing: {}", events(missing)));
     }
     let other: Vec<&HookEntry> = found.iter().filter(|entry| !wanted.contains(entry)).collect();
     if !other.is_empty() {
-        return Some(format!("hooks are not as this version writes them: {}", events(other)));
+        return Some(format!("hooks differ from what this version writes: {}", events(other)));
     }
     (found.len() > wanted.len()).then(|| "some of our hooks are in it more than once".to_owned())
 }
@@ -1206,11 +1205,8 @@ fn runtime(plan: &InitPlan, state: &StateDir, again: &str) -> DoctorCheck {
         return DoctorCheck::fail("runtime", fact).at(dir).next(again);
     }
     let others = std::fs::read_dir(state.runtime()).map_or(0, Iterator::count);
-    let fact = if others > 0 {
-        "hooks run another version than this one"
-    } else {
-        "the runtime of the hooks is missing"
-    };
+    let fact =
+        if others > 0 { "hooks run a different version" } else { "the runtime of the hooks is missing" };
     let check =
         if others > 0 { DoctorCheck::warn("runtime", fact) } else { DoctorCheck::fail("runtime", fact) };
     check.at(dir).next(again)
@@ -1228,7 +1224,7 @@ fn launcher(plan: &InitPlan, again: &str) -> DoctorCheck {
             DoctorCheck::fail("launcher", "a file of the launcher is missing").at(&step.path).next(again)
         }
         Some(step) => {
-            DoctorCheck::warn("launcher", "a file of the launcher is not as this version writes it")
+            DoctorCheck::warn("launcher", "a file of the launcher differs from what this version writes")
                 .at(&step.path)
                 .next(again)
         }
@@ -1349,7 +1345,7 @@ mod tests {
         };
         let told = |entries: &[HookEntry]| difference(&ours(&written(entries)), &wanted);
         assert_eq!(told(&wanted), None);
-        assert_eq!(told(&[]).unwrap(), "our hooks are not in it any more");
+        assert_eq!(told(&[]).unwrap(), "our hooks are no longer in it");
         assert_eq!(told(&wanted[1..]).unwrap(), "hooks are missing: SessionStart");
         let mut other = wanted.clone();
         let stop = other.iter_mut().find(|entry| entry.event == "StopFailure").unwrap();

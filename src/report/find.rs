@@ -48,10 +48,10 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
     let rows = &inventory.rows;
     let Some(name) = options.session.as_deref().map(str::trim) else {
         if !options.latest {
-            return Err(Error::new(Code::Usage, "no session is named").hint("name one, or use --latest"));
+            return Err(Error::new(Code::Usage, "no session given").hint("name one, or use --latest"));
         }
         return rows.iter().max_by_key(|row| inventory.recency(row)).ok_or_else(|| {
-            Error::new(Code::SessionNotFound, "there is no session")
+            Error::new(Code::SessionNotFound, "there are no sessions")
                 .hint("`cc-session-recover list` shows all")
         });
     };
@@ -321,7 +321,7 @@ fn deleted(gone: &GoneSession) -> Error {
 }
 
 fn unreadable(error: &Error) -> Error {
-    Error { message: format!("was found and cannot be read: {}", error.message), ..error.clone() }
+    Error { message: format!("was found, but cannot be read: {}", error.message), ..error.clone() }
 }
 
 fn prompt_holds(row: &InventoryRow, name: &str) -> bool {
@@ -375,7 +375,7 @@ pub fn several_match(name: &str, what: &str, mut rows: Vec<NameRow>) -> Error {
     rows.truncate(CANDIDATES);
     let more =
         if number > rows.len() { format!("\n  and {} more", number - rows.len()) } else { String::new() };
-    let message = format!("{name:?} can be {number} {what}:\n{}{more}", name_rows(&rows));
+    let message = format!("{name:?} matches {number} {what}:\n{}{more}", name_rows(&rows));
     Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id, or of the name")
 }
 

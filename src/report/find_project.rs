@@ -57,7 +57,7 @@ pub fn project_named(world: World<'_>, named: &Path) -> Result<PathBuf> {
                     name: super::words::count_words(known[*dir], "session"),
                 })
                 .collect();
-            let message = format!("{name:?} can be {} projects:\n{}", several.len(), name_rows(&rows));
+            let message = format!("{name:?} matches {} projects:\n{}", several.len(), name_rows(&rows));
             Err(Error::new(Code::SessionAmbiguous, message).hint("give more of the name, or the directory"))
         }
     }

@@ -91,8 +91,8 @@ pub struct HandoffReport {
 /// [`Code::NothingToDo`] for a session without a conversation; those of [`write_block`].
 pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffReport> {
     if options.write && options.form != NoteForm::Note {
-        return Err(Error::new(Code::Usage, "only the note itself is written to HANDOFF.md")
-            .hint("leave --write out, and send the text to a file"));
+        return Err(Error::new(Code::Usage, "only the note form can be written to HANDOFF.md")
+            .hint("omit --write, and redirect the text to a file"));
     }
     let named = options.session.is_some();
     let within = match &options.project {
@@ -134,7 +134,7 @@ pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffRepo
                 "the directory of the session's project is not there",
             )
             .at(&row.found.path)
-            .hint("leave --write out, and send the text to a file"));
+            .hint("omit --write, and redirect the text to a file"));
         };
         let blocks = ground.config.note.blocks;
         if options.dry_run {

@@ -59,7 +59,7 @@ impl LogLine<'_> {
             "page" => format!("Wrote a page to {}", self.text("path")?),
             "imported" => format!("Imported the session from {}", self.text("export")?),
             "relocated" => format!("Moved the session to {}", self.text("cwd")?),
-            "repaired" => format!("Repaired the transcript; the copy from before is {}", self.text("kept")?),
+            "repaired" => format!("Repaired the transcript; the previous one is {}", self.text("kept")?),
             "restored" => format!("Restored the transcript from {}", self.text("snapshot")?),
             "restore-unrecorded" => format!("Could not record the restore: {}", self.text("message")?),
             "snapshot" => format!("Copied the transcript ({})", self.text("name")?),
@@ -85,7 +85,7 @@ impl LogLine<'_> {
             "paused" => "Paused everything".to_owned(),
             "unpaused" if self.of_session => "Ended the pause of the session".to_owned(),
             "unpaused" => "Ended the pause of everything".to_owned(),
-            "init" => format!("Set recovery up in {}", self.any(&["project", "scope"])?),
+            "init" => format!("Set up recovery in {}", self.any(&["project", "scope"])?),
             "uninstall" => format!("Removed the hooks from {}", self.any(&["project", "scope"])?),
             "plugin" if self.fields.get("remove") == Some(&Value::Bool(true)) => {
                 format!("Removed the plugin from {}", self.text("directory")?)

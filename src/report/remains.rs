@@ -130,7 +130,7 @@ pub fn left_behind(inventory: &Inventory<'_>, name: &str) -> Option<Error> {
     if ids.len() > 1 {
         let named: Vec<&str> = ids.into_iter().collect();
         let message =
-            format!("{name:?} can be {} sessions without a transcript: {}", named.len(), named.join(", "));
+            format!("{name:?} matches {} sessions without a transcript: {}", named.len(), named.join(", "));
         return Some(Error::new(Code::SessionAmbiguous, message).hint("give more characters of the id"));
     }
     let id = id.or_else(|| is_session_id(name).then(|| name.to_owned()))?;
@@ -156,7 +156,7 @@ pub fn left_behind(inventory: &Inventory<'_>, name: &str) -> Option<Error> {
     let hint = match left.iter().find(|one| one.kind == RemainingKind::ConflictCopies) {
         _ if kept => format!("a kept copy has all of it; restore it: cc-session-recover restore {id}"),
         Some(copies) => format!("cc-session-recover show {}", quoted(&copies.path)),
-        None => "an export or a backup of it comes back with `cc-session-recover import`; what is left cannot be resumed".to_owned(),
+        None => "an export or a backup of it can be restored with `cc-session-recover import`; what is left cannot be resumed".to_owned(),
     };
     Some(Error::new(Code::SessionNotFound, message).hint(hint))
 }

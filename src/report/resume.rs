@@ -226,7 +226,7 @@ fn plan_one(
         let place = live.tty.as_ref().map_or_else(String::new, |tty| format!(", in terminal {tty}"));
         let hint = match (&live.tty, live.kind) {
             (Some(tty), _) => format!("continue in terminal {tty}, or close that client first"),
-            (None, ClientMode::Print) => "it is a run without a terminal; wait for its end".to_owned(),
+            (None, ClientMode::Print) => "it is an unattended run; wait until it ends".to_owned(),
             (None, _) => "continue in its window, or close that client first".to_owned(),
         };
         let why = format!(
@@ -236,21 +236,21 @@ fn plan_one(
         return refused(session, why, Some(hint));
     }
     if !inventory.owners_of(&row.found).elsewhere.is_empty() {
-        let why = "a client in another process-id space (a container) may have it open, which cannot be checked from here";
+        let why = "a client in another process-id namespace (a container) may have it open, which cannot be checked from here";
         return refused(session, why.to_owned(), Some("end that client, or resume it there".to_owned()));
     }
     if let Some((why, hint)) = row.summary.continued_in.as_deref().map(continued_in) {
         return refused(session, why, Some(hint));
     }
     if session.stop.kind == StopKind::Empty {
-        let why = "no conversation is in its transcript, and a client refuses to open it".to_owned();
+        let why = "its transcript contains no conversation, so a client refuses to open it".to_owned();
         let hint = format!("cc-session-recover show {} names what is left of it", session.id);
         return refused(session, why, Some(hint));
     }
     let exists = directory.as_deref().is_some_and(|dir| Path::new(dir).is_dir());
     if !exists {
         let why = match &directory {
-            Some(dir) => format!("its directory {dir} does not exist any more"),
+            Some(dir) => format!("its directory {dir} no longer exists"),
             None => "no directory is recorded in it".to_owned(),
         };
         let hint = format!(
@@ -319,7 +319,7 @@ fn begin_with_note(world: World<'_>, plan: &mut ResumePlan) -> Result<()> {
         argv.pop();
         argv.push(text);
     }
-    "a new session, which begins with the note of this one".clone_into(&mut plan.why);
+    "a new session, which starts with the note of this one".clone_into(&mut plan.why);
     Ok(())
 }
 

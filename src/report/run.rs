@@ -135,7 +135,7 @@ pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport
     match ended {
         ResumeOutcome::NotYet(_) | ResumeOutcome::UnderWay | ResumeOutcome::Left(_) => {
             Err(not_run(&ended, &row.found.path).hint(format!(
-                "`cc-session-recover watch --preview {}` shows what would be started, and what holds it",
+                "`cc-session-recover watch --preview {}` shows what would be started, and what prevents it",
                 &id[..8]
             )))
         }
@@ -185,7 +185,7 @@ fn begin(
         ReadinessReader { ledger, env: world.env, processes: world.processes, provenance: &Provenance::User };
     let facts = ReadinessFacts::read(&reading, &old);
     let Some((directory, _)) = &facts.directory else {
-        return Err(Error::new(Code::RunRefused, "its directory does not exist any more").at(&row.found.path));
+        return Err(Error::new(Code::RunRefused, "its directory no longer exists").at(&row.found.path));
     };
     let asked = HandoffOptions {
         session: Some(row.found.id().to_owned()),

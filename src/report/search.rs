@@ -563,7 +563,7 @@ impl SearchedProject {
                 "is not a directory, and no session was started in it",
             )
             .at(&dir)
-            .hint("name the directory of a project, or leave --project out to search them all"));
+            .hint("name the directory of a project, or omit --project to search all of them"));
         }
         Ok(Self { dir, encoded })
     }

@@ -150,7 +150,7 @@ pub fn state(world: World<'_>, options: &StateOptions) -> Result<StateReport> {
     let chosen = match (options.state.as_deref(), options.action) {
         (None, StateAction::List) => None,
         (None, StateAction::Restore) => {
-            return Err(Error::new(Code::Usage, "no state is named")
+            return Err(Error::new(Code::Usage, "no state given")
                 .hint("`cc-session-recover state list` shows their names"));
         }
         (None, StateAction::Show) => last_of(place.as_ref(), &book),
@@ -235,7 +235,7 @@ fn named<'b>(book: &'b SavedStateIndex, name: &str) -> Result<&'b SavedStateEntr
         .hint("`cc-session-recover state list` shows all")),
         (several, []) | (_, several) => Err(Error::new(
             Code::SessionAmbiguous,
-            format!("{name:?} can be several states: {}", words(several)),
+            format!("{name:?} matches several states: {}", words(several)),
         )
         .hint("give more characters of the name")),
     }

@@ -88,7 +88,7 @@ impl Selection {
             let rows: Vec<&InventoryRow> = inventory.rows.iter().filter(wanted).collect();
             let unread = self.all && !(inventory.unread.is_empty() && inventory.unlisted.is_empty());
             if rows.is_empty() && !unread && self.kept(inventory).is_empty() {
-                let message = if self.all { "there is no session" } else { "no session is open" };
+                let message = if self.all { "there are no sessions" } else { "no session is open" };
                 return Err(Error::new(Code::NothingToDo, message)
                     .hint("`cc-session-recover list` shows all sessions"));
             }
@@ -399,7 +399,7 @@ pub(super) fn ensure_elsewhere(inventory: &Inventory<'_>, to: &Path) -> Result<(
     if inventory.homes.iter().any(|home| own(&home.projects()) || own(home.dir())) {
         return Err(Error::new(Code::PathRefused, "is inside Claude Code's own directory")
             .at(to)
-            .hint("choose a directory elsewhere, or leave --to out"));
+            .hint("choose another directory, or omit --to"));
     }
     Ok(())
 }
@@ -614,7 +614,7 @@ impl Building {
                 }
             }
         }
-        Err(Error::new(Code::PathRefused, "exists already and is not overwritten").at(to.join(name)))
+        Err(Error::new(Code::PathRefused, "already exists and is not overwritten").at(to.join(name)))
     }
 }
 

@@ -123,8 +123,10 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
     let id = &source.manifest.session.id;
     let inventory = Inventory::open(&ground);
     if let Some(holder) = inventory.owners.live().find(|owner| &owner.session == id) {
-        let message =
-            format!("process {} has session {id} open, and would write beside what is imported", holder.pid);
+        let message = format!(
+            "process {} has session {id} open, and its writes would conflict with the import",
+            holder.pid
+        );
         return Err(Error::new(Code::SessionLive, message).hint("end that client first"));
     }
     let (mut report, present) = plan(world, &source, &given, options)?;
@@ -139,7 +141,7 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
         }
     }
     if report.files.is_empty() {
-        return Err(Error::new(Code::NothingToDo, format!("session {id} is there already, byte for byte"))
+        return Err(Error::new(Code::NothingToDo, format!("session {id} already exists, byte for byte"))
             .at(present.unwrap_or(given)));
     }
     if !options.dry_run {
@@ -235,7 +237,7 @@ fn plan(
                 left.push(Skipped { path: entry.path.clone(), why });
                 continue;
             }
-            return Err(Error::new(Code::PathRefused, "exists already, differs from the export, and is not overwritten")
+            return Err(Error::new(Code::PathRefused, "already exists, differs from the export, and is not overwritten")
                 .at(&to)
                 .hint("import it for another project (--project) or into another configuration directory (--config-dir)"));
         }
@@ -291,7 +293,7 @@ fn config_dir(world: World<'_>, options: &ImportOptions) -> Result<PathBuf> {
     canonical(given).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
         Error::new(Code::ProjectNotFound, "is not a directory")
             .at(given)
-            .hint("make it first, or leave --config-dir out")
+            .hint("create it first, or omit --config-dir")
     })
 }
 

@@ -200,12 +200,9 @@ impl Manifest {
                 Error { code, ..error }
             })?;
             if found != entry.digest || bytes != entry.bytes {
-                return Err(Error::new(
-                    Code::VerificationFailed,
-                    "is not what was exported: its bytes have changed",
-                )
-                .at(&path)
-                .hint("take another export of this session, or an older backup of this one"));
+                return Err(Error::new(Code::VerificationFailed, "differs from the file that was exported")
+                    .at(&path)
+                    .hint("take another export of this session, or an older backup of this one"));
             }
         }
         Ok(())
@@ -223,9 +220,11 @@ pub fn inside(export: &Path, path: &str) -> Result<PathBuf> {
         whole.push(name);
         let linked = std::fs::symlink_metadata(&whole).is_ok_and(|meta| meta.file_type().is_symlink());
         if linked {
-            return Err(
-                Error::new(Code::VerificationFailed, "is a symbolic link; an export has none").at(&whole)
-            );
+            return Err(Error::new(
+                Code::VerificationFailed,
+                "is a symbolic link, which an export never contains",
+            )
+            .at(&whole));
         }
     }
     Ok(whole)

@@ -168,7 +168,7 @@ fn plan(
     // Different paths can have the same encoded name, so the files of a renamed project may already be
     // in the right place.
     if in_place && (is_home || start.as_deref() == to.to_str()) {
-        return Err(Error::new(Code::NothingToDo, "the session is there already").at(&dir));
+        return Err(Error::new(Code::NothingToDo, "the session is already there").at(&dir));
     }
     let moved = !is_home || inventory.moved_to(&row.found).is_some();
     let mut files = Vec::new();
@@ -196,9 +196,9 @@ fn plan(
         files.push(step(&row.found.path, &transcript)?);
     }
     if let Some(taken) = files.iter().find(|file| std::fs::symlink_metadata(&file.to).is_ok()) {
-        return Err(Error::new(Code::PathRefused, "exists already and is not overwritten")
+        return Err(Error::new(Code::PathRefused, "already exists and is not overwritten")
             .at(&taken.to)
-            .hint("a copy of this session may be there already"));
+            .hint("a copy of this session may already be there"));
     }
     let default = world.env.home().map(|home| home.join(".claude"));
     let mut env = BTreeMap::new();
@@ -360,7 +360,7 @@ fn write_copy(file: &mut CopyStep, temporary: &Path) -> Result<()> {
             "changed while it was copied; nothing was left behind",
         )
         .at(&file.from)
-        .hint("end whatever writes to it and run it again"));
+        .hint("end the program that writes to it and run it again"));
     }
     file.sha256 = Some(copied);
     Ok(())

@@ -172,7 +172,7 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
         if chosen.sound == Some(false) {
             return Err(Error::new(Code::VerificationFailed, "has changed since the snapshot was taken")
                 .at(&chosen.path)
-                .hint("choose another snapshot; the transcript is left as it is"));
+                .hint("choose another snapshot; the transcript is unchanged"));
         }
         if present.as_ref().is_some_and(|present| present.sha256 == chosen.sha256) {
             return Err(Error::new(
@@ -265,12 +265,13 @@ pub(super) fn refuse_while_held(
         None => inventory.owners.live().find(|owner| owner.session == session),
     };
     if let Some(holder) = holder {
-        let message = format!("process {} has it open, and would write on over what is put back", holder.pid);
+        let message =
+            format!("process {} has it open and would overwrite the restored transcript", holder.pid);
         return held(message, "end that client first");
     }
     let elsewhere = found.is_some_and(|found| !inventory.owners_of(found).elsewhere.is_empty());
     if elsewhere {
-        let message = "a client in another process-id space (a container) may have it open, which cannot be checked from here";
+        let message = "a client in another process-id namespace (a container) may have it open, which cannot be checked from here";
         return held(message.into(), "end that client, or restore it there");
     }
     if Lock::is_held(&state.run_lease(session)) {
@@ -368,8 +369,8 @@ fn choose<'k>(
     session: &str,
 ) -> Result<Option<&'k KeptSnapshot>> {
     if snapshots.is_empty() {
-        return Err(Error::new(Code::SnapshotNotFound, format!("no snapshot of session {session} is kept"))
-            .hint("they are taken before a closed session is resumed, and before one is restored"));
+        return Err(Error::new(Code::SnapshotNotFound, format!("session {session} has no snapshot"))
+            .hint("snapshots are taken before a closed session is resumed or restored"));
     }
     let Some(from) = from else {
         let kept = snapshots.iter().find(|snapshot| snapshot.name == KEPT);
@@ -387,7 +388,7 @@ fn choose<'k>(
         _ => {
             let all: Vec<&str> = snapshots.iter().map(|kept| kept.name.as_str()).collect();
             let problem =
-                if matching.len() > 1 { "can be several snapshots" } else { "does not match any snapshot" };
+                if matching.len() > 1 { "matches several snapshots" } else { "does not match any snapshot" };
             Err(Error::new(Code::SnapshotNotFound, format!("{from:?} {problem}"))
                 .hint(format!("there are {}", all.join(", "))))
         }
@@ -489,10 +490,12 @@ fn verify(path: &Path, chosen: &KeptSnapshot) -> Result<()> {
     }
     Err(Error::new(
         Code::VerificationFailed,
-        format!("does not hold what snapshot {} holds; both were read again", chosen.name),
+        format!("differs from snapshot {} after the restore; both were read back", chosen.name),
     )
     .at(path)
-    .hint("end whatever writes to it and run it again; what was there before is kept as a snapshot"))
+    .hint(
+        "end the program that writes to it and run it again; the previous transcript is stored as a snapshot",
+    ))
 }
 
 /// Checks that nothing has written to the transcript since its snapshot.
@@ -519,7 +522,7 @@ fn unchanged(transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<(
 fn replan_after_restore(ground: &ReportContext<'_>, target: &Target, name: &str) -> Result<()> {
     let changed = ground.ledger().change(&target.session, |slot| {
         let Some(incident) = slot else { return };
-        incident.saw(Source::Store, format!("its transcript was put back from snapshot {name}"));
+        incident.saw(Source::Store, format!("its transcript was restored from snapshot {name}"));
         let result = incident.attempts.last().and_then(|attempt| attempt.run.as_ref()?.result.as_ref());
         let damaged = result.is_some_and(|result| result.damage.is_some());
         if damaged && incident.phase == Phase::Held {

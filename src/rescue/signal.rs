@@ -76,7 +76,7 @@ mod system {
 
     fn id(pid: u32) -> Result<Pid, String> {
         let id = i32::try_from(pid).ok().filter(|id| *id > 1).and_then(Pid::from_raw);
-        id.ok_or_else(|| format!("{pid} is no process id that may be signalled"))
+        id.ok_or_else(|| format!("process id {pid} cannot be signalled"))
     }
 
     impl ProcessControl for SystemProcessControl {
@@ -206,7 +206,7 @@ mod system {
             _token: &str,
             _processes: &'a dyn Processes,
         ) -> Result<Option<Box<dyn ProcessHandle + 'a>>, String> {
-            Err("this system has no way to ask a program to end: close its window".to_owned())
+            Err("this system cannot ask a program to exit: close its window".to_owned())
         }
     }
 }

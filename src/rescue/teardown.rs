@@ -126,7 +126,7 @@ pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bo
         return Ok(false);
     }
     if busy {
-        return Err(Error::new(Code::SessionLive, "a supervisor or a waiting hook still works with it")
+        return Err(Error::new(Code::SessionLive, "a supervisor or a waiting hook still uses it")
             .at(&dir)
             .hint(
                 "end it (cc-session-recover watch --status, or close the session), and run the command again",
@@ -151,7 +151,7 @@ pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bo
     }
     if !foreign.is_empty() {
         foreign.sort();
-        let what = format!("has files that are not of this tool, which stay: {}", foreign.join(", "));
+        let what = format!("contains files of other programs, which are not removed: {}", foreign.join(", "));
         return Err(Error::new(Code::PathRefused, what).at(&dir).hint("remove the directory yourself"));
     }
     std::fs::remove_dir(&dir).doing("remove", &dir)?;

@@ -23,7 +23,7 @@ pub fn agent(start: &Start) -> String {
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<!-- {MARKER}: its verb watch writes this anew and takes it away. -->
+<!-- {MARKER}: its command watch rewrites and removes this file. -->
 <plist version="1.0">
 <dict>
   <key>Label</key>

@@ -103,7 +103,7 @@ impl ServicePaths {
         if let (Some(nearest), Ok(base)) = (nearest, canonical(&self.base)) {
             let inside = canonical(nearest).is_ok_and(|real| real.is_dir() && real.starts_with(&base));
             if !inside {
-                return Err(refused(nearest, "leads out of the directory it is in"));
+                return Err(refused(nearest, "is a link that leads out of its directory"));
             }
         }
         Ok(())

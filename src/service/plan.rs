@@ -163,7 +163,7 @@ pub fn plan(world: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
     };
     if file.changes() && manager == Manager::Systemd && options.wanted == ServiceChange::Install {
         warnings.push(
-            "it runs while you are logged in; `loginctl enable-linger` lets it run without that too".into(),
+            "it runs while you are logged in; `loginctl enable-linger` lets it run when you are logged out too".into(),
         );
     }
     let (before, after) = commands;
@@ -247,7 +247,7 @@ fn putting_in(manager: Manager, reach: &ManagerProgram, action: FileAction, path
             let domain = domain();
             let out = CommandStep {
                 may_fail: true,
-                ..step(&["bootout", &format!("{domain}/{}", launchd::NAME)], "ends the one that runs")
+                ..step(&["bootout", &format!("{domain}/{}", launchd::NAME)], "ends the running supervisor")
             };
             vec![out, step(&["bootstrap", &domain, &file], "starts it now and at every login")]
         }

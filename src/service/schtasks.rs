@@ -23,7 +23,7 @@ pub fn task(start: &Start, user: Option<&str>) -> String {
     let arguments: Vec<String> = start.arguments.iter().map(|argument| quoted(argument)).collect();
     format!(
         r#"<?xml version="1.0" encoding="UTF-16"?>
-<!-- {MARKER}: its verb watch writes this anew and takes it away. -->
+<!-- {MARKER}: its command watch rewrites and removes this file. -->
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo>
     <Description>Continues Claude Code sessions that stopped</Description>

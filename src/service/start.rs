@@ -124,7 +124,7 @@ fn writable(path: &Path, manager: Manager) -> Result<String> {
     }
     // The task scheduler expands these, and offers no way to escape them.
     if manager == Manager::Schtasks && (text.contains(['%', '"']) || text.contains("$(")) {
-        return refused("has a character in it that a scheduled task cannot hold");
+        return refused("contains a character that a scheduled task cannot store");
     }
     Ok(text.to_owned())
 }
@@ -163,7 +163,7 @@ fn warnings(env: &Environment, manager: Manager, path: &str) -> Vec<String> {
             Manager::Schtasks => "your user's environment variables",
         };
         warnings.push(format!(
-            "set here, and not for the service: {}; where runs need them, set them in {place}",
+            "set in this shell, but not for the service: {}; if runs need them, set them in {place}",
             left.join(", ")
         ));
     }

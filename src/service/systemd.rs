@@ -26,7 +26,7 @@ pub fn unit(start: &Start) -> String {
     let program = program(&start.node);
     format!(
         "# {MARKER}: `watch --install` rewrites it, `watch --uninstall` removes it.\n\
-         # Changes of yours belong into a drop-in: systemctl --user edit {NAME}\n\
+         # Put your own changes in a drop-in: systemctl --user edit {NAME}\n\
          [Unit]\n\
          Description=Continues Claude Code sessions that stopped\n\
          StartLimitIntervalSec=1h\n\

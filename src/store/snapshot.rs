@@ -52,7 +52,7 @@ pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> R
     }
     Err(Error::new(Code::VerificationFailed, "it changed while it was copied")
         .at(transcript)
-        .hint("something else rewrites it; try again when that has ended"))
+        .hint("another program rewrites it; try again when that has finished"))
 }
 
 /// Removes the oldest copies of a session whose names end with `-<why>`, except the newest `most`. Names
@@ -85,7 +85,7 @@ pub fn bound(state: &StateDir, session: &str, why: &str, most: usize) -> Result<
 pub fn prefix_sha256(transcript: &Path, bytes: u64) -> Result<String> {
     let (file, meta) = open_regular_with_metadata(transcript)?;
     if meta.len() < bytes {
-        return Err(Error::new(Code::VerificationFailed, "is shorter than it was").at(transcript));
+        return Err(Error::new(Code::VerificationFailed, "is shorter than expected").at(transcript));
     }
     hash(file.take(bytes)).doing("read", transcript)
 }
@@ -150,7 +150,7 @@ pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
         if free < bytes.saturating_add(SPARE) {
             let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
             let message = format!(
-                "there is no room for a copy: {} MB are needed and {} MB are free",
+                "not enough disk space for a copy: {} MB needed, {} MB free",
                 megabytes(bytes.saturating_add(SPARE)),
                 free / 1_000_000
             );
@@ -253,7 +253,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         ensure_room(dir.path(), 1).unwrap();
         let error = ensure_room(dir.path(), u64::MAX / 2).unwrap_err();
-        assert!(error.message.starts_with("there is no room"), "{error}");
+        assert!(error.message.starts_with("not enough disk space"), "{error}");
     }
 
     #[test]

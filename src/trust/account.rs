@@ -115,7 +115,7 @@ impl AccountDifference {
     pub fn words(&self) -> String {
         match self {
             Self::Missing(name) => {
-                format!("{name} was set for the session and is not set for the supervisor")
+                format!("{name} was set for the session, but is not set for the supervisor")
             }
             Self::OtherValue(name) => {
                 format!("{name} has another value for the supervisor than for the session")
@@ -125,12 +125,12 @@ impl AccountDifference {
             }
             Self::OfAnotherSession(name) => {
                 format!(
-                    "the supervisor has {name} from the client of another session, where it may be another one"
+                    "the supervisor has {name} from the client of another session, where its value may differ"
                 )
             }
             Self::OtherKeyHelper => "the settings name another apiKeyHelper than for the session".to_owned(),
             Self::OtherLogin => "another account is logged in than the session ran with".to_owned(),
-            Self::LoggedOut => "the login that the session ran with is gone".to_owned(),
+            Self::LoggedOut => "the login that the session ran with no longer exists".to_owned(),
             Self::NotRecorded(name) => {
                 format!("what the session ran with was not recorded, and {name} is set for the supervisor")
             }

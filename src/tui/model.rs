@@ -1034,7 +1034,8 @@ impl Dashboard {
         let action = match (self.picker.is_some(), action) {
             (true, DashboardAction::Resume) => DashboardAction::Pick,
             (true, _) => {
-                self.notice = Some("Enter chooses the selected session, Esc leaves without one".to_owned());
+                self.notice =
+                    Some("Enter chooses the selected session, Esc quits without a choice".to_owned());
                 return DashboardEffect::None;
             }
             (false, action) => action,

@@ -171,7 +171,7 @@ pub fn run(
     options: &DashboardOptions,
 ) -> Result<DashboardOutcome> {
     let check = options.every.map_or(Ok(CHECK), Duration::try_from_secs_f64).map_err(|_| {
-        Error::new(Code::Usage, "`every` is not a number of seconds")
+        Error::new(Code::Usage, "`every` is not a valid number of seconds")
             .hint("give a positive number of seconds")
     })?;
     let _guard = TerminalGuard::take()?;
@@ -507,7 +507,7 @@ fn read_kept(
 /// Converts a panic of a reader to an error that the screen can show.
 fn caught<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(call))
-        .unwrap_or_else(|_| Err(Error::new(Code::Internal, "a bug: the native part panicked")))
+        .unwrap_or_else(|_| Err(Error::new(Code::Internal, "internal error: the addon panicked")))
 }
 
 /// Stops the foreground job as the terminal does for Ctrl-Z. The command line restores the terminal on the

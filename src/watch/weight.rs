@@ -71,7 +71,7 @@ impl ContextSize {
             Advice::Healthy => None,
             Advice::Large => Some("run /compact in the session soon".to_owned()),
             Advice::Bloated => Some(
-                "begin a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\""
+                "start a fresh session from the note: start claude and say \"Read HANDOFF.md and continue\""
                     .to_owned(),
             ),
         };

@@ -12,7 +12,7 @@ const { homely, nextWords, shortIds } = require('../wording.js');
 function printCancelled(report, io) {
   const { cancelled, dryRun } = cleaned(report);
   if (cancelled.length === 0) {
-    io.line('Nothing is waited for; nothing was cancelled.');
+    io.line('No session is waiting; nothing was cancelled.');
     return;
   }
   const short = shortIds(cancelled.map(({ session }) => session));

@@ -18,7 +18,7 @@ const { commandWords, count, homely, ownName, shortIds, sizeWords, stateName } =
 function printExported(report, io) {
   io.lines(exportLines(report, { width: io.width, colours: io.colours }));
   for (const line of failureLines(report)) io.error(io.clean(line));
-  if (!report.dryRun && report.log === null) io.error('warning: the session log could not be written; the exports are as they should be');
+  if (!report.dryRun && report.log === null) io.error('warning: the session log could not be written; the exports are complete');
 }
 
 /** Returns what could not be exported, each with the next step. @param {Pick<ExportReport, 'failures'>} report */
@@ -50,7 +50,7 @@ function exportLines(report, { width, colours }) {
     for (const { path, why } of left) lines.push(...wrapped(`${homely(path)} ${why}`, room - 2).map((line) => `  ${line}`));
   }
   if (!dryRun && exports.length > 0) {
-    lines.push('', ...wrapped('A session is brought back with:', room));
+    lines.push('', ...wrapped('Restore a session with:', room));
     // The user copies this line, so it is never cut; cleaning would change a path.
     lines.push(`  ${colours.cyan(commandWords([...ownName().split(' '), 'import', report.exports[0].path]))}`);
     if (log !== null) lines.push('', ...wrapped(`Logged in ${homely(log)}.`, room).map(colours.dim));

@@ -9,7 +9,7 @@ const { count, sizeWords } = require('../wording.js');
 /** @typedef {import('../../../src/ffi/types.js').ForgetReport} ForgetReport */
 
 /** @type {Record<string, string>} */
-const KINDS = { kept: 'kept files', snapshots: 'snapshots', outputs: 'outputs of runs', export: 'an export', page: 'a page', record: 'records', incident: 'its stop', event: 'an event of a hook', quarantined: 'a damaged file', note: 'its block in HANDOFF.md', state: 'a saved state', entries: 'what is about it in', lock: 'a lock file' };
+const KINDS = { kept: 'kept files', snapshots: 'snapshots', outputs: 'outputs of runs', export: 'an export', page: 'a page', record: 'records', incident: 'its stop', event: 'an event of a hook', quarantined: 'a damaged file', note: 'its block in HANDOFF.md', state: 'a saved state', entries: 'its entries in', lock: 'a lock file' };
 
 /** @param {ForgetReport} report @param {import('../output.js').Output} io */
 function printForgotten(report, io) {

@@ -13,7 +13,7 @@ const { commandWords, count, homely, sentence, sizeWords } = require('../wording
  */
 function printImported(report, io) {
   io.lines(importLines(report, { width: io.width, colours: io.colours }));
-  if (!report.dryRun && report.log === null) io.error('warning: the session log could not be written; the session is where it should be');
+  if (!report.dryRun && report.log === null) io.error('warning: the session log could not be written; the session is imported');
 }
 
 /**
@@ -25,7 +25,7 @@ function importLines(report, { width, colours }) {
   const { dryRun, session, title, files, bytes, left, hint } = cleaned(report);
   const room = width ?? Infinity;
   const name = title === null ? '' : ` “${title}”`;
-  const done = dryRun ? `The export is sound. Would import ${session}${name}` : `Imported ${session}${name}`;
+  const done = dryRun ? `The export is intact. Would import ${session}${name}` : `Imported ${session}${name}`;
   const lines = wrapped(`${done}: ${count(files.length, 'file')}, ${sizeWords(bytes)}${dryRun ? '' : ', each verified'}.`, room).map(colours.bold);
   const transcript = files.at(-1);
   if (transcript !== undefined) lines.push(`  ${colours.dim(truncatedPath(homely(transcript.to), Math.max(room - 2, 1)))}`);

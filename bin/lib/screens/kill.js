@@ -88,7 +88,7 @@ function killedLines(report, { width, colours }) {
     planned: 'Nothing was done.',
     ended: `Ended process ${expected.pid}${way === 'stop' ? ' with `claude stop`' : ''}; its session is closed.`,
     killed: `Ended process ${expected.pid} by force; its session is closed.`,
-    'still-alive': `Process ${expected.pid} was asked to end and still lives after 10 s.`,
+    'still-alive': `Process ${expected.pid} was asked to end and is still running after 10 s.`,
     gone: `Process ${expected.pid} had ended by itself; nothing was sent to it.`,
   }[outcome];
   const lines = wrapped(how, room).map(outcome === 'still-alive' ? colours.red : colours.bold);
@@ -97,7 +97,7 @@ function killedLines(report, { width, colours }) {
   if (ended.length > 0) lines.push(...wrapped(`With it ended ${ended.length === 1 ? 'one process' : `${ended.length} processes`} below it.`, room));
   if (left.length > 0) lines.push(...wrapped(`Still running: ${toolWords(left).join(', ')}.`, room).map(colours.yellow));
   const saved = [...exports.map(({ path }) => path), ...(exported === null ? [] : [exported])];
-  for (const path of saved) lines.push(...wrapped('Saved before, verified byte for byte:', room), `  ${colours.dim(truncatedPath(homely(path), Math.max(room - 2, 1)))}`);
+  for (const path of saved) lines.push(...wrapped('Exported first, verified byte for byte:', room), `  ${colours.dim(truncatedPath(homely(path), Math.max(room - 2, 1)))}`);
   for (const note of notes) lines.push(...wrapped(sentence(note), room).map(colours.yellow));
   if (outcome === 'still-alive') {
     lines.push('', ...wrapped('By force:', room), `  ${colours.cyan(commandWords([...ownName().split(' '), 'kill', expected.session, '--force']))}`);
@@ -105,7 +105,7 @@ function killedLines(report, { width, colours }) {
   const { commands } = report;
   if (commands?.resume) {
     // The user copies this line, so it is never cut; cleaning would change a path.
-    lines.push('', ...wrapped('It is opened again with:', room), `  ${colours.cyan(commandWords(commands.resume, commands.cwd, { env: commands.env }))}`);
+    lines.push('', ...wrapped('Open it again with:', room), `  ${colours.cyan(commandWords(commands.resume, commands.cwd, { env: commands.env }))}`);
   }
   if (log !== null) lines.push('', ...wrapped(`Logged in ${homely(log)}.`, room).map(colours.dim));
   return lines;

@@ -65,9 +65,9 @@ function listLines(report, { width, colours }, filters) {
 
   function none() {
     const where = project === null ? 'in any project on this machine' : `in ${truncatedPath(homely(project.dir), width === null ? Infinity : Math.max(width - 16, 12))}`;
-    if (filters.length > 0) return [...wrap(`No sessions ${where} match ${cleaned(filters).join(' ')}.`), ...wrap('Leave a filter out to see more.')];
-    if (project !== null) return [...wrap(`No sessions ${where}.`), ...wrap('Those of all projects:'), `  ${colours.cyan(`${ownName()} list`)}`];
-    return [...wrap(`No sessions ${where}.`), ...wrap('Looked at: ~/.claude, CLAUDE_CONFIG_DIR, ~/.ccs/instances, and configDirs of the configuration.')];
+    if (filters.length > 0) return [...wrap(`No sessions ${where} match ${cleaned(filters).join(' ')}.`), ...wrap('Remove a filter to see more.')];
+    if (project !== null) return [...wrap(`No sessions ${where}.`), ...wrap('Sessions of all projects:'), `  ${colours.cyan(`${ownName()} list`)}`];
+    return [...wrap(`No sessions ${where}.`), ...wrap('Searched: ~/.claude, CLAUDE_CONFIG_DIR, ~/.ccs/instances, and configDirs of the configuration.')];
   }
 }
 
@@ -95,7 +95,7 @@ function goneLines(report, { width, colours }) {
   }));
   const kept = gone.find((session) => session.kept !== null);
   const lines = [...wrapped(`${count(total, 'session')} without a transcript${gone.length < total ? `, ${gone.length} shown` : ''}.`, room).map(colours.bold), '', ...tableLines(columns, [{ rows }], width, colours.dim).flat()];
-  if (kept !== undefined) lines.push('', ...wrapped('What is left in full comes back with:', room), `  ${colours.cyan(`${ownName()} restore ${short.get(kept.id) ?? kept.id}`)}`);
+  if (kept !== undefined) lines.push('', ...wrapped('Restore the complete ones with:', room), `  ${colours.cyan(`${ownName()} restore ${short.get(kept.id) ?? kept.id}`)}`);
   return lines;
 }
 

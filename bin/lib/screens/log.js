@@ -51,8 +51,8 @@ function logLines(report, { width, colours }, isFiltered = false) {
   if (chain !== null) {
     const checked = `${count(chain.lines, 'line')}${chain.unchained === 0 ? '' : `, ${chain.unchained} of them without a hash of the one before`}`;
     lines.push('');
-    if (chain.sound) lines.push(...wrapped(`The journal is as it was written: ${checked}.`, room).map(colours.green));
-    else lines.push(...wrapped(`The journal was changed, or damaged: ${checked}.`, room).map(colours.red));
+    if (chain.sound) lines.push(...wrapped(`The journal is intact: ${checked}.`, room).map(colours.green));
+    else lines.push(...wrapped(`The journal was changed or damaged: ${checked}.`, room).map(colours.red));
     for (const one of chain.breaks) lines.push(...wrapped(`${homely(one.path)}, line ${one.line}: ${one.why}`, room - 2).map((line) => `  ${line}`));
   }
   return lines;

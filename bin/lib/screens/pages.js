@@ -36,7 +36,7 @@ function pageLines(report, { width, colours }) {
   else if (pages.length > 0) lines.push('', ...table());
   if (!dryRun && pages.length > 0) lines.push('', ...wrapped(privacy(), room).map(colours.yellow));
   if (!dryRun && index !== null) {
-    lines.push('', ...wrapped('Open the list of them in a browser:', room), `  ${colours.cyan(pathToFileURL(/** @type {string} */ (report.index)).href)}`);
+    lines.push('', ...wrapped('Open the index in a browser:', room), `  ${colours.cyan(pathToFileURL(/** @type {string} */ (report.index)).href)}`);
   } else if (!dryRun && pages.length === 1) {
     lines.push('', ...wrapped(format === 'html' ? 'Open it in a browser:' : 'Open it:', room));
     // The user copies this line, so it is never cut. A URL contains no control characters.
@@ -73,7 +73,7 @@ function pageLines(report, { width, colours }) {
         ...(leftPictures > 0 ? [count(leftPictures, 'picture')] : []),
         ...(damagedLines > 0 ? [count(damagedLines, 'damaged line')] : []),
       ];
-      if (left.length > 0) words.push(`Left out, and said where: ${left.join(', ')}.`);
+      if (left.length > 0) words.push(`Omitted, each with a note in its place: ${left.join(', ')}.`);
     }
     return words.flatMap((line) => wrapped(line, room));
   }

@@ -35,7 +35,7 @@ function recallLines(report, { width, colours }) {
   const room = width ?? Infinity;
   const { gone = [] } = cleaned(report);
   if (recalled.length === 0 && gone.length === 0) {
-    return [...wrapped('No session with a prompt was found. All sessions there are:', room), `  ${colours.cyan(`${ownName()} list`)}`];
+    return [...wrapped('No session with a prompt was found. All sessions:', room), `  ${colours.cyan(`${ownName()} list`)}`];
   }
   const short = shortIds(recalled.map(({ session }) => session.id));
   /** @type {string[]} */
@@ -51,7 +51,7 @@ function recallLines(report, { width, colours }) {
   for (const session of gone) {
     const when = session.lastAt === null ? '' : clock(new Date(session.lastAt), now);
     if (lines.length > 0) lines.push('');
-    lines.push(...flowed([session.id.slice(0, 8), 'gone', session.kept === null ? 'only what was typed is left' : `kept: ${ownName()} restore ${session.id.slice(0, 8)}`, when], session.project === null ? '' : homely(session.project)));
+    lines.push(...flowed([session.id.slice(0, 8), 'gone', session.kept === null ? 'only typed prompts are left' : `kept: ${ownName()} restore ${session.id.slice(0, 8)}`, when], session.project === null ? '' : homely(session.project)));
     for (const prompt of session.prompts) lines.push(...promptLine(prompt));
   }
   return lines;

@@ -67,7 +67,7 @@ function plainWidth(line) {
 /** @param {Session[]} sessions */
 function summaryOf(sessions) {
   const live = sessions.filter(({ live: holder }) => holder !== null).length;
-  return `Sessions: ${live} open, ${sessions.length - live} closed with work left`;
+  return `Sessions: ${live} open, ${sessions.length - live} closed with pending work`;
 }
 
 /**
@@ -102,7 +102,7 @@ function flatGoneLines(reported, { colours }, now) {
   const ids = shortIds(reported.map(({ id }) => id));
   return cleaned(reported).map(({ id, name, title, prompts, lastAt, kept, typed }, index) => {
     const called = name ?? title ?? prompts.at(-1)?.text ?? 'without a name';
-    const left = kept === null ? `only ${count(typed, 'typed prompt')} left` : `all of it is kept, ${sizeWords(kept.bytes)}, bring it back with ${ownName()} restore ${ids.get(id)}`;
+    const left = kept === null ? `only ${count(typed, 'typed prompt')} left` : `all of it is kept, ${sizeWords(kept.bytes)}, restore it with ${ownName()} restore ${ids.get(id)}`;
     const ago = lastAt === null ? [] : [`last used ${duration(now.getTime() - Date.parse(lastAt))} ago`];
     return `${index + 1}. ${colours.dim(truncated(called, 60))}: ${[`session ${ids.get(id)}`, ...ago, left].join(', ')}`;
   });

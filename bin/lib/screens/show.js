@@ -125,7 +125,7 @@ function showLines(report, { width, colours }, now) {
       ...remains.left.map((one) => `- ${remainingWords(one.kind, one.count)}, ${sizeWords(one.bytes)}: ${homely(one.path)}`),
       remains.typed === null ? null : `- its newest prompt in the history of Claude Code: ${quoted(remains.typed)}`,
       remains.restore === null
-        ? `an export or a backup of it comes back with ${ownName()} import`
+        ? `an export or a backup of it can be restored with ${ownName()} import`
         : `${commandWords([...ownName().split(' '), ...remains.restore.slice(1)])} lists the snapshots of its transcript`,
     ];
   }
@@ -157,7 +157,7 @@ function showLines(report, { width, colours }, now) {
   }
 
   function processLines() {
-    if (live === null) return ['none has it open'];
+    if (live === null) return ['no process has it open'];
     const children = live.children ?? [];
     const details = [
       terminalWords(live),
@@ -223,7 +223,7 @@ function showLines(report, { width, colours }, now) {
     const { loss } = session;
     if (loss === null || loss === undefined) return [];
     const what = { gone: 'Claude Code deleted its transcript', shorter: 'its transcript is shorter than it was', headless: 'the beginning of its transcript: Claude Code deleted the file while the session was open' }[loss.lost];
-    return [what, loss.restorable ? `${live === null ? '' : 'close the session, then '}run ${ownName()} restore ${session.id} --from kept` : 'what is gone was not kept'];
+    return [what, loss.restorable ? `${live === null ? '' : 'close the session, then '}run ${ownName()} restore ${session.id} --from kept` : 'the lost part was not kept'];
   }
 
   /** @param {import('../../../src/ffi/types.js').Retention | null} retention */

@@ -38,7 +38,7 @@ function listLines(report, { width, colours }) {
   const { states, foreign, enabled, directory, project } = cleaned(report);
   const room = width ?? Infinity;
   const place = `  ${colours.dim(truncatedPath(homely(directory ?? project), Math.max(room - 2, 1)))}`;
-  const told = states.length === 0 ? 'No state is saved in this project.' : `${count(states.length, 'saved state')}, the newest first:`;
+  const told = states.length === 0 ? 'No state is saved in this project.' : `${count(states.length, 'saved state')}, newest first:`;
   const lines = [...wrapped(told, room).map(colours.bold), place];
   if (foreign) lines.push('', ...wrapped('The file of the last state was edited after it was saved, or came with the project. It is not passed to the model.', room).map(colours.yellow));
   if (states.length > 0) lines.push('', ...table());
@@ -53,7 +53,7 @@ function listLines(report, { width, colours }) {
       { heading: 'session', leave: 4 },
       { heading: 'saved' },
       { heading: 'when', leave: 3 },
-      { heading: 'how it stood', least: 12, yields: true },
+      { heading: 'status', least: 12, yields: true },
       { heading: 'open', least: 8, yields: true, leave: 1 },
     ];
     const rows = states.map((state) => ({

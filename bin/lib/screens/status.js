@@ -67,11 +67,11 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   if (rest.length > 0) parts.push(['', ...wrap(restWords())]);
   if (project !== null && !project.enabled) {
     const dir = /** @type {{dir: string}} */ (report.project).dir;
-    parts.push(['', ...wrap('Set recovery up here with:'), copy(`${ownName()} init ${commandWords([dir])}`)]);
+    parts.push(['', ...wrap('Set up recovery here with:'), copy(`${ownName()} init ${commandWords([dir])}`)]);
   }
   if (shown.length === 0) parts.push(recovered());
   if (sessions.length === 0) {
-    parts.push(['', ...wrap(project === null ? 'Every session there is:' : 'Sessions of all projects:'), copy(`${ownName()} ${project === null ? 'list' : 'status --all'}`)]);
+    parts.push(['', ...wrap(project === null ? 'All sessions:' : 'Sessions of all projects:'), copy(`${ownName()} ${project === null ? 'list' : 'status --all'}`)]);
   }
   return parts.flat();
 
@@ -251,8 +251,8 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
  */
 function recoveryWords({ setup, everywhere, projects, unattended, pausedAll, paused }, everyProject) {
   const where = !everyProject ? 'here' : everywhere ? 'in every project' : setup === 'not-set-up' ? 'in any project' : `in ${count(projects, 'project')}`;
-  if (setup === 'not-set-up') return `Recovery is not set up ${where}: stops are not noticed.`;
-  if (setup === 'switched-off') return `Recovery is switched off ${where} (heartbeat.enabled is false): stops are noticed, and not continued.`;
+  if (setup === 'not-set-up') return `Recovery is not set up ${where}: stops are not detected.`;
+  if (setup === 'switched-off') return `Recovery is switched off ${where} (heartbeat.enabled is false): stops are detected, but not continued.`;
   const runs = unattended === 0 ? 'unattended runs are off' : everyProject && !(projects === 1 && !everywhere) ? `unattended runs are on in ${unattended === projects && !everywhere ? 'all of them' : count(unattended, 'project')}` : 'unattended runs are on';
   const held = pausedAll ? 'everything is paused' : paused > 0 ? `${count(paused, 'session')} ${paused === 1 ? 'is' : 'are'} paused` : 'nothing is paused';
   return `Recovery is on ${where}, ${runs}, ${held}.`;

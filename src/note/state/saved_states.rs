@@ -182,7 +182,7 @@ impl SavedStateStore<'_> {
                     .hint("`cc-session-recover state list` shows all")
             })?;
         if hash_of(&place.last()).as_ref() == Some(&entry.sha256) {
-            return Err(Error::new(Code::NothingToDo, "is the last state already").at(place.last()));
+            return Err(Error::new(Code::NothingToDo, "is already the last state").at(place.last()));
         }
         let path = place.archived(name);
         let text = StatesDirectory::read(&path).filter(|text| sha256_hex(text.as_bytes()) == entry.sha256);

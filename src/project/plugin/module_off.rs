@@ -77,7 +77,7 @@ impl ModuleOff {
         match self {
             Self::Version(_) => "update Claude Code: claude update",
             Self::HooksDisabled(_) => "remove disableAllHooks from that file",
-            Self::OrganisationHooks(_) => "ask whoever manages it",
+            Self::OrganisationHooks(_) => "ask its administrator",
             Self::OrganisationMods(_) => "nothing: the hooks wait instead",
         }
     }

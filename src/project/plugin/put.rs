@@ -232,13 +232,14 @@ fn plan_on(ground: &PluginPlanning, setup: SetupContext<'_>, options: PluginOpti
         }
         if same {
             next.push(forget);
-            warnings
-                .push("Claude Code still has the plugin, which it then cannot load: let it forget it".into());
+            warnings.push(
+                "Claude Code still has the plugin and could not load it afterwards: remove it there".into(),
+            );
         }
     } else if !(same && known.on) {
         if !same {
             if let Some(other) = &known.marketplace {
-                warnings.push(format!("Claude Code has the plugin from {} so far", other.display()));
+                warnings.push(format!("Claude Code currently has the plugin from {}", other.display()));
                 next.push(forget);
             }
             next.push(claude(&["marketplace", "add", &ground.directory.to_string_lossy()]));
@@ -272,9 +273,12 @@ fn written(ground: &PluginPlanning, options: &PluginOptions) -> Result<(Vec<File
         } else if *spare {
             warnings.push(format!("{} was edited and is left unchanged", path.display()));
         } else {
-            return Err(Error::new(Code::PathRefused, "is not ours or was edited, and would be overwritten")
-                .at(path)
-                .hint("move it away, or name another directory with --to"));
+            return Err(Error::new(
+                Code::PathRefused,
+                "was not written by this tool or was edited since, and would be overwritten",
+            )
+            .at(path)
+            .hint("move it away, or name another directory with --to"));
         }
     }
     let dir = commands(&ground.directory);

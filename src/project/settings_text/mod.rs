@@ -36,7 +36,7 @@ const SYNTAX: ParseOptions = ParseOptions {
 };
 
 /// Warning for a file with `"disableAllHooks": true`.
-const HOOKS_ARE_OFF: &str = "\"disableAllHooks\": true in this settings file switches all hooks off, ours too: nothing is noticed or continued until it is removed";
+const HOOKS_ARE_OFF: &str = "\"disableAllHooks\": true in this settings file switches all hooks off, including ours: no stop is recorded or continued until it is removed";
 
 /// Adds our hooks. An entry that is already as wanted is left alone, one of ours with other fields is
 /// replaced in place, and further ones of ours are removed. New entries go to the end of their event's list.
@@ -206,14 +206,16 @@ impl Document {
         })?;
         if let Some(string) = control_character_in(&tree.clone().into()) {
             let at = position(text, offset(&string));
-            return Err(unparsable(&format!("a string holds a control character that is not escaped{at}")));
+            return Err(unparsable(&format!(
+                "a string contains a control character that is not escaped{at}"
+            )));
         }
         let root = match tree.value() {
             None => None,
             Some(node) if node.as_null_keyword().is_some() => None,
             Some(node) => Some(node.as_object().ok_or_else(|| {
                 let at = position(text, offset(&node));
-                unparsable(&format!("it holds {} where an object is expected{at}", kind_of(&node)))
+                unparsable(&format!("it contains {} where an object is expected{at}", kind_of(&node)))
             })?),
         };
         let document = Self { text: text.to_owned(), tree, root };
@@ -252,7 +254,7 @@ impl Document {
         if let Some(second) = properties.next() {
             let TextPosition { line, column } = place(&self.text, offset(&second.into()));
             let message = format!(
-                "the key \"{key}\" stands twice in the settings file (again in line {line}, column {column})"
+                "the key \"{key}\" occurs twice in the settings file (again in line {line}, column {column})"
             );
             return Err(Error::new(Code::SettingsDuplicateKey, message)
                 .hint("keep one of the two and run this again; the file was left as it is"));
@@ -726,7 +728,7 @@ fn unparsable(why: &str) -> Error {
 fn uneditable() -> Error {
     let message = "the settings file cannot be edited without changing something that is not ours";
     Error::new(Code::SettingsShape, message).hint(
-        "put each entry of its \"hooks\" on a line of its own and run this again; the file was left as it is",
+        "put each entry of its \"hooks\" on its own line and run this again; the file was left as it is",
     )
 }
 

@@ -149,7 +149,7 @@ impl Inventory<'_> {
             }
             let elsewhere = !self.owners_of(&row.found).elsewhere.is_empty();
             if elsewhere {
-                let fact = "a client in another process-id space (a container) may hold it; it cannot be checked from here";
+                let fact = "a client in another process-id namespace (a container) may have it open, which cannot be checked from here";
                 verdict.evidence.push(Evidence::new(Source::Registry, fact));
             }
             return verdict;

@@ -122,10 +122,9 @@ impl KillContext<'_> {
                 Ok(true)
             }
             SignalResult::Gone => Ok(false),
-            SignalResult::Refused(why) => Err(Error::new(
-                Code::KillRefused,
-                format!("the system did not let process {pid} be signalled: {why}"),
-            )),
+            SignalResult::Refused(why) => {
+                Err(Error::new(Code::KillRefused, format!("cannot signal process {pid}: {why}")))
+            }
         }
     }
 

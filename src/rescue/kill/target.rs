@@ -93,7 +93,7 @@ pub fn matching_client(
         return match process {
             Some(client) if session && !client.session.starts_with(name) => Err(Error::new(
                 Code::SessionAmbiguous,
-                format!("{name} is a process, and the beginning of another session's id"),
+                format!("{name} is a process id, and also the beginning of another session's id"),
             )
             .hint("give more characters of the session id")),
             Some(client) => Ok(client.clone()),
@@ -173,11 +173,11 @@ fn of_session(name: &str, inventory: &Inventory<'_>, clients: &[KillableClient])
         if !inventory.owners_of(&row.found).elsewhere.is_empty() {
             return Err(Error::new(
                 Code::KillRefused,
-                format!("{id} may be held in another process-id space (a container)"),
+                format!("{id} may be open in another process-id namespace (a container)"),
             )
             .hint("end it there"));
         }
-        return Err(Error::new(Code::NothingToDo, format!("no process holds {id}")).hint(format!(
+        return Err(Error::new(Code::NothingToDo, format!("no process has {id} open")).hint(format!(
             "it is closed already; open it with `cc-session-recover resume {}`",
             &id[..8.min(id.len())]
         )));

@@ -61,7 +61,7 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
         return if gone {
             remove_kept(state, &one.session)
         } else {
-            Err(Error::new(Code::ChangedMeanwhile, "its session was brought back").at(&one.path))
+            Err(Error::new(Code::ChangedMeanwhile, "its session was restored").at(&one.path))
         };
     }
     let meta = std::fs::symlink_metadata(&one.path).doing("delete", &one.path)?;

@@ -29,7 +29,7 @@ fn listed(dir: &Path) -> Result<Vec<(String, PathBuf, std::fs::Metadata)>> {
         Ok(_) => {
             return Err(Error::new(
                 Code::PathRefused,
-                "is no directory of ours: nothing behind a link is deleted",
+                "is not a directory of this tool: files behind a link are never deleted",
             )
             .at(dir)
             .hint("check it yourself"));

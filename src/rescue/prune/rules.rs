@@ -159,7 +159,7 @@ pub(super) fn kept_sessions_out(
         let why = match (old, total > rules.kept_max_total) {
             _ if wanted.contains(&thing.session) => None,
             (true, _) => Some(format!("is older than {} days", rules.kept_days)),
-            (false, true) => Some("deleted sessions take more room than retention.keptMaxTotal".to_owned()),
+            (false, true) => Some("retained sessions exceed retention.keptMaxTotal".to_owned()),
             (false, false) => None,
         };
         if let Some(why) = why {

@@ -86,10 +86,10 @@ impl RetainedFiles {
             let about = problem.path.as_deref().and_then(|path| session_in(state, path));
             let stays = if let Some(session) = about {
                 wanted.unread.insert(session);
-                "pages, snapshots, outputs and the record of its session stay"
+                "pages, snapshots, outputs and the record of its session are retained"
             } else {
                 wanted.any_unread = true;
-                "pages, snapshots, outputs and records stay as long as it cannot be read"
+                "pages, snapshots, outputs and records are retained while it cannot be read"
             };
             problem.hint.get_or_insert_with(|| stays.to_owned());
         }

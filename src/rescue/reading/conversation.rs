@@ -303,7 +303,11 @@ impl<'r, P: Page> Conversation<'r, P> {
         // The line may be repairable. Records already read from it are skipped then.
         let rest = mended(line).map(|line| self.records_after(thread, &line, found.records));
         if !rest.is_some_and(|found| found.whole) {
-            self.damaged(thread, number, &format!("{} of it are no whole record", size(line.len() as u64)));
+            self.damaged(
+                thread,
+                number,
+                &format!("{} of it are not a complete record", size(line.len() as u64)),
+            );
         }
     }
 
@@ -461,7 +465,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         let entry = match author_of(record, &said) {
             Author::Client(ClientText::CompactSummary) => client("Summary of the conversation so far", said),
             Author::Client(ClientText::Interruption) => {
-                thread.paused = Some("A person had interrupted it");
+                thread.paused = Some("The user had interrupted it");
                 event(EventKind::Interrupted, "Interrupted by the user", String::new(), at)
             }
             Author::Client(ClientText::Command) => {
@@ -479,7 +483,7 @@ impl<'r, P: Page> Conversation<'r, P> {
             Author::Client(ClientText::ShellOutput) => {
                 let part = |tag| inside(trimmed, tag).unwrap_or_default();
                 client(
-                    "Output of the person's command",
+                    "Output of the user's command",
                     format!("{}{}", part("bash-stdout"), part("bash-stderr")),
                 )
             }
@@ -623,7 +627,7 @@ impl<'r, P: Page> Conversation<'r, P> {
                 detail = format!("{detail}\n{more}");
             }
             thread.push(event(EventKind::Stop, &title, detail, at), 0);
-            thread.paused = Some("The turn had been broken off");
+            thread.paused = Some("The turn had been interrupted");
         }
     }
 }

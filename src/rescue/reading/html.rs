@@ -85,7 +85,7 @@ impl<W: Write> Html<W> {
         self.flush()?;
         self.buffer.push_str("<section class=\"end\"><p>");
         escape(&format!("{} ", facts.ending), &mut self.buffer);
-        let _ = write!(self.buffer, "Here ends what was read: {}.</p>", said(totals));
+        let _ = write!(self.buffer, "Reading stopped here: {}.</p>", said(totals));
         let left = self.kept.left;
         if left != LeftOut::default() || totals.damaged > 0 {
             self.buffer.push_str("<p>");
@@ -155,7 +155,7 @@ impl<W: Write> Html<W> {
         summarise(totals, to);
         let _ = write!(to, "<p class=\"how\"><span id=\"zone\">{}</span> ", super::ZONE);
         escape(super::HOW, to);
-        to.push_str(" Addresses are shown and lead nowhere.");
+        to.push_str(" Addresses are shown as text, not as links.");
         to.push_str("</p></section>\n");
     }
 

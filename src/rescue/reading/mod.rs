@@ -33,7 +33,7 @@ const REDACTED_WORDS: &str = "Passwords and keys that were recognised are replac
 /// Time zone of a page. The script of an HTML page converts times to the zone of the reader.
 const ZONE: &str = "All times are UTC.";
 /// Note on how the page shows texts.
-const HOW: &str = "Long texts are cut, each with a count of what is left out; the lossless export holds every byte. \
+const HOW: &str = "Long texts are cut, each with the size of the omitted part; the lossless export contains every byte. \
                    Colours of terminals are left out, and control and direction-changing characters are shown by their number, such as \
                    ⟨U+202E⟩.";
 

@@ -380,7 +380,7 @@ impl Target {
             return Err(Error::new(Code::PathRefused, "is not a regular file").at(to));
         }
         if there && !options.force {
-            return Err(Error::new(Code::PathRefused, "exists already and is not overwritten")
+            return Err(Error::new(Code::PathRefused, "already exists and is not overwritten")
                 .at(to)
                 .hint("choose another name, or add --force"));
         }

@@ -62,7 +62,7 @@ impl Unfinished {
             match rename_new(&self.path, &path) {
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && !exactly => {}
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    return Err(Error::new(Code::PathRefused, "exists already and is not overwritten")
+                    return Err(Error::new(Code::PathRefused, "already exists and is not overwritten")
                         .at(&path)
                         .hint("choose another name, or add --force"));
                 }
@@ -72,7 +72,7 @@ impl Unfinished {
                 }
             }
         }
-        Err(Error::new(Code::PathRefused, "exists already and is not overwritten").at(dir.join(name)))
+        Err(Error::new(Code::PathRefused, "already exists and is not overwritten").at(dir.join(name)))
     }
 }
 

@@ -339,7 +339,7 @@ fn cut(text: &RawValue) -> String {
     }
     let left = written.len() - end;
     format!(
-        "\"{}\\n[{left} more bytes were cut off here, because the whole is larger than a request may have.]\"",
+        "\"{}\\n[{left} more bytes were removed here: the text exceeds the size limit of a request.]\"",
         &written[..end]
     )
 }
@@ -407,7 +407,7 @@ mod tests {
                 let text = format!(r#"[{{"tool_use_id":"t","type":"tool_result","content":{content}}}]"#);
                 assert!(matches!(examine(&raw(&text)).0[..], [Fault::Result(_)]), "{unit}");
                 let small = mended(&text).unwrap();
-                assert!(small.len() < KEPT_RESULT + 300 && small.contains("more bytes were cut off"));
+                assert!(small.len() < KEPT_RESULT + 300 && small.contains("more bytes were removed"));
                 assert!(serde_json::from_str::<Value>(&small).is_ok(), "{unit}");
                 assert!(examine(&raw(&small)).0.is_empty());
             }
