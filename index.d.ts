@@ -2368,7 +2368,7 @@ export interface SearchHit {
   project: string | null
 }
 
-/** What `search` looks for. */
+/** Options of `search`: the text, and where to search for it. */
 export interface SearchOptions {
   /** Literal text, or a regular expression with `regex`. */
   text: string

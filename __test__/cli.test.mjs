@@ -55,7 +55,7 @@ for (const [what, argv, message] of /** @type {const} */ ([
   ['show without a session', ['show'], /which session\?/],
   ['show with a session and --latest', ['show', '3f2a9c1d', '--latest'], /exclude each other/],
   ['recall of no sessions', ['recall', '--recent', '0'], /--recent takes a number from 1/],
-  ['--every without --watch', ['status', '--every', '3'], /--every goes with --watch/],
+  ['--every without --watch', ['status', '--every', '3'], /--every requires --watch/],
   ['status with a directory and --all', ['status', '.', '--all'], /exclude each other/],
 ])) {
   test(`${what} exits with 2 and reports the error with the next step`, async (t) => {

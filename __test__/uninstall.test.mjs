@@ -94,7 +94,7 @@ test('uninstall without a setup reports that, exits with 6 and changes nothing',
   const before = treeOf(place.project);
   const { status, stdout } = await place.run(['uninstall']);
   assert.equal(status, 6);
-  assert.match(stdout, /^Nothing of ours is in .*; nothing was changed\.$/m);
+  assert.match(stdout, /^This tool has nothing installed in .*; nothing was changed\.$/m);
   assert.equal((await place.run(['uninstall', '--dry-run'])).status, 6);
   assert.deepEqual(treeOf(place.project), before);
 });

@@ -40,9 +40,9 @@ module.exports = {
   async run(args, io) {
     const { UsageError } = require('../lib/errors.js');
     const deed = DEEDS.find((name) => args[name] !== undefined && args[name] !== false);
-    if (args.session !== undefined && deed !== 'export' && deed !== 'resume') throw new UsageError('a session goes with --export or --resume', 'give one of them, or choose it in the menu');
-    if (deed !== 'kill' && (args.force || args.tree)) throw new UsageError('--force and --tree go with --kill', 'name what to end: --kill <tty>');
-    if (args.dryRun && deed !== 'export' && deed !== 'kill') throw new UsageError('--dry-run goes with --export or --kill');
+    if (args.session !== undefined && deed !== 'export' && deed !== 'resume') throw new UsageError('a session requires --export or --resume', 'give one of them, or choose it in the menu');
+    if (deed !== 'kill' && (args.force || args.tree)) throw new UsageError('--force and --tree require --kill', 'name what to end: --kill <tty>');
+    if (args.dryRun && deed !== 'export' && deed !== 'kill') throw new UsageError('--dry-run requires --export or --kill');
     if (deed === undefined) {
       if (args.json) throw new UsageError('--json prints no menu', 'add --status');
       if (!io.isTerminal) throw new UsageError('the menu needs a terminal', 'add --status, --export, --kill <tty> or --resume');

@@ -31,7 +31,7 @@ module.exports = {
     const { UsageError } = require('../lib/errors.js');
 
     if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'give one of them');
-    if (args.every !== undefined && !args.watch) throw new UsageError('--every goes with --watch', 'add --watch');
+    if (args.every !== undefined && !args.watch) throw new UsageError('--every requires --watch', 'add --watch');
     if (args.watch && io.screen === null) throw new UsageError('the screen needs a terminal', 'omit --watch, or add --json');
     const options = args.all ? { all: true } : { project: resolve(args.dir ?? '.') };
     const read = () => loadAddon().status(options);

@@ -37,7 +37,7 @@ module.exports = {
       if (args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'give one of them');
       return require('../lib/everywhere.js').uninstallAll(args, io);
     }
-    if (args.state || args.keepState) throw new UsageError('--state and --keep-state go with --all', 'add --all');
+    if (args.state || args.keepState) throw new UsageError('--state and --keep-state require --all', 'add --all');
     const addon = loadAddon();
     const project = resolve(args.dir ?? '.');
     // `init` may have asked for the scope, so without an option the scope that is set up here applies.
@@ -71,7 +71,7 @@ module.exports = {
       io.line(`Removed recovery from ${io.colours.bold(io.clean(report.project))}.\n`);
       printSteps(report.files, report.project, io);
     } else {
-      io.line(`Nothing of ours is in ${io.clean(report.project)}; nothing was changed.`);
+      io.line(`This tool has nothing installed in ${io.clean(report.project)}; nothing was changed.`);
     }
     if (!args.json) printWarnings(report.warnings, io);
     return exitOf.change(report);

@@ -157,8 +157,8 @@ impl Hook<'_> {
         self.launcher.as_deref().map(Flags::of_launcher)
     }
 
-    /// `UserPromptSubmit`: prints the warning once if the session's flag is up. It waits for a prompt that
-    /// the user typed, because no one may read the answer to any other.
+    /// `UserPromptSubmit`: prints the warning once if the session's flag is set. It waits for a prompt that
+    /// the user typed, because the answer to any other prompt may go unread.
     pub(super) fn warn(&self) -> HookReply {
         let Hook { world, state, payload, .. } = self;
         if world.env.in_attempt() || !payload.typed {

@@ -55,7 +55,7 @@ const LEASE_WAIT: Duration = Duration::from_millis(250);
 const ESTABLISHING: Duration = Duration::from_secs(1);
 /// A record this much older than the hook belongs to an earlier stop.
 const RECORD_AGE: chrono::Duration = chrono::Duration::seconds(60);
-/// How long after the stop a missing error record is checked for every second.
+/// How long after the stop the hook polls for a missing error record, once per second.
 const RECORD_LATE: chrono::Duration = chrono::Duration::minutes(10);
 /// Variables that route requests through a proxy.
 const PROXIES: [&str; 6] =
@@ -64,7 +64,7 @@ const PROXIES: [&str; 6] =
 /// this process was suspended.
 const GAP: Duration = Duration::from_secs(10);
 
-/// Everything that a waiting hook works with.
+/// Dependencies of a waiting hook.
 #[derive(Clone, Copy)]
 pub struct Heartbeat<'a> {
     pub ledger: Ledger<'a>,

@@ -351,7 +351,7 @@ impl Resumer<'_> {
         let home = ClaudeHome::new(dir);
         let limit = RetentionLimit::of(&home, &BTreeSet::from([cwd.to_path_buf()]), &managed_dir());
         let Some(limit) = limit.filter(|_| ledger.config.retention.keep) else { return };
-        // A run may last long enough for a second sweep.
+        // A long run may see a second sweep, so files that become due within a day count too.
         let written_before = self.clock_now() - chrono::Duration::days(i64::from(limit.days) - 1);
         let KeptMany { kept, failures, .. } =
             keep_sessions(ledger.state, ledger.clock, &home, None, Some(written_before), None);

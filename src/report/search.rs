@@ -45,7 +45,7 @@ const THREADS: std::ops::RangeInclusive<usize> = 2..=4;
 /// of by full path.
 const MOST_OPEN: usize = 64;
 
-/// What `search` looks for.
+/// Options of `search`: the text, and where to search for it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]

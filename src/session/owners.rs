@@ -156,7 +156,7 @@ impl SessionOwners {
         !self.live.is_empty() || !self.started.is_empty()
     }
 
-    /// Returns whether a process has it open, or one that cannot be checked from here may have.
+    /// Returns whether a process has it open, or may have it open but cannot be checked from here.
     #[must_use]
     pub fn may_be_open(&self) -> bool {
         self.is_open() || !self.elsewhere.is_empty()

@@ -127,7 +127,7 @@ pub struct Inventory<'a> {
     moves: OnceCell<Moves>,
     /// A conflict copy that was requested by path.
     copy: OnceCell<Box<InventoryRow>>,
-    /// A kept session without a transcript that was requested, with its row.
+    /// The requested kept session, which has no transcript, and its row.
     opened: OnceCell<Box<(OpenedSession, InventoryRow)>>,
     /// Restricts the inventory to sessions of this directory.
     project: Option<PathBuf>,

@@ -131,7 +131,7 @@ pub fn given(call: &PageToolCall) -> Vec<ToolPart> {
     let text = |key: &str| input.get(key).and_then(Value::as_str);
     let patch = call.outcome.as_ref().and_then(|outcome| outcome.patch.as_deref());
     let mut parts = Vec::new();
-    // Parameters that a part shows already.
+    // Parameters that another part already shows.
     let told: &[&str] = match call.name.as_str() {
         "Bash" | "PowerShell" => {
             parts.extend(text("command").map(|command| code("", "sh", command)));

@@ -874,7 +874,7 @@ impl Survey {
                 }
             }
         }
-        // A call in this same record is not in `links` yet; its message then counts as none.
+        // A call in the same record is not in `links` yet, and then counts as part of no message.
         link.message = links.get(of).map_or(0, |call| call.message);
         self.answered.insert(name);
         self.unanswered.remove(&name);

@@ -955,7 +955,7 @@ impl<'a> Chain<'a> {
         head == tail || self.leads_to(Some(tail), head)
     }
 
-    /// Returns the calls, results and skill bodies of messages that the last compaction preserves which are
+    /// Returns the calls, results and skill bodies that the last compaction preserves but that are
     /// off the path from its tail to its head.
     fn beside_kept(&self) -> Vec<usize> {
         let compaction = self.compaction();
