@@ -181,9 +181,9 @@ pub struct Retry {
     pub schedule_minutes: Vec<f64>,
     /// Minutes before each of the first attempts after a rate limit.
     pub rate_limit_minutes: Vec<f64>,
-    /// Minutes before each further attempt after a rate limit.
+    /// Minutes before each later attempt.
     pub slow_minutes: f64,
-    /// Hours after which retries for a rate limit stop.
+    /// Hours after the first attempt at which the attempts end.
     pub give_up_hours: f64,
 }
 
