@@ -108,6 +108,6 @@ test('unpause of one session during a global pause prints the command that ends 
   const still = await place.run(['pause', '--end', '3f2a']);
   assert.deepEqual([still.status, still.stdout], [0, 'Session 3f2a9c1d is still paused, because everything is. End that pause with:\n  cc-session-recover pause --end --all\n']);
   assert.deepEqual((await place.run(['unpause', '3f2a'])).status, 6);
-  assert.equal((await place.run(['pause', '--end', '--all'])).stdout, 'Everything is not paused any more.\n');
+  assert.equal((await place.run(['pause', '--end', '--all'])).stdout, 'Everything is no longer paused.\n');
   assert.equal((await place.run(['pause', '--end', '3f2a'])).stdout, 'Session 3f2a9c1d was not paused.\n');
 });

@@ -177,7 +177,7 @@ test('a transcript that is gone is restored to the path that its incident names'
   assert.deepEqual([report.kept, report.undo, report.snapshots[0].isPrefix], [null, null, null]);
   assert.equal(readFileSync(transcript, 'utf8'), text);
   const shown = JSON.parse((await place.run(['show', ID, '--json'])).stdout);
-  assert.ok(shown.incident.evidence.some((/** @type {any} */ { fact }) => fact.includes('put back from snapshot kept')));
+  assert.ok(shown.incident.evidence.some((/** @type {any} */ { fact }) => fact.includes('restored from snapshot kept')));
 });
 
 test('a session without snapshots, and one that does not exist, have errors of their own', async (t) => {

@@ -148,7 +148,7 @@ test('the variable that disables saving is named, and a conversation the user ch
   const { place, transcript, stop, stored, told } = await scene(t, { ...QUICK, saving: { waitSeconds: 60 } });
   const { seconds, ...rest } = await stop('One.', { CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1' });
   silent(rest);
-  assert.ok(seconds < 30, 'nobody waits for what will not come');
+  assert.ok(seconds < 30, 'no hook waits for a record that never comes');
   assert.deepEqual(told().map((/** @type {any} */ { why, markers }) => [why, markers]), [['no-transcript', ['skip-prompt-history']]]);
   assert.equal(stored('shadow.json'), null);
   const { checks } = JSON.parse((await place.run(['doctor', '--json'])).stdout);

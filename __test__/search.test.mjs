@@ -364,7 +364,7 @@ test('search without a match exits with 0 and reports what was searched', async 
   const size = readFileSync(path).length;
   const { status, stdout } = await place.run(['search', 'Needle', '--role', 'user']);
   assert.equal(status, 0);
-  assert.equal(stdout, `Nothing matches "Needle" in 1 transcript (${size} B).\nLeft out by --role it may still have been said.\nThe search is case-sensitive; -i ignores case.\n`);
+  assert.equal(stdout, `Nothing matches "Needle" in 1 transcript (${size} B).\nThere may be matches outside --role.\nThe search is case-sensitive; -i ignores case.\n`);
 });
 
 // ---- Output ------------------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ On this machine: 1 needs you, 1 waiting
 Needs you  state        why           since          terminal  process  name                              project
 77aa0000   interrupted  crashed       Mar 1 21:58                       docs                              ~/work/docs
            Its process is gone in the middle of a turn.
-           Context 92 % full: begin a fresh session from HANDOFF.md.
+           Context 92 % full: start a fresh session from HANDOFF.md.
            Transcript of 61 MB: slow to open; a fresh session from the note is lighter.
            cd '/home/me/work/docs/it'\\''s here' && claude --resume=77aa0000-0000-4000-8000-000000000001
 

@@ -38,7 +38,7 @@ const bare = (text) => text.replaceAll(/[`'\\*_]/g, '').replaceAll(/\s+/g, ' ');
 async function told(place, id, what, { note = true, env = {} } = {}) {
   const json = async (/** @type {string[]} */ argv) => {
     const { status, stdout, stderr } = await place.run([...argv, '--json'], { cwd: place.root, env });
-    // Exit code 6: no session waits any more.
+    // Exit code 6: no session waits.
     if (argv[0] === 'preview' && status === 6) return { sessions: [] };
     assert.equal(status, 0, `${what}: ${argv.join(' ')}: ${stderr}`);
     return JSON.parse(stdout);

@@ -12,7 +12,7 @@ export const check = (id, status, fact, path = null, next = null) => ({ id, stat
 const FINE = [
   check('node', 'ok', 'Node.js v22.11.0', '/usr/bin/node'),
   check('client', 'ok', 'Claude Code 2.1.329', '/home/me/.local/bin/claude'),
-  check('hooks', 'ok', 'all 8 hooks are as they should be', `${PROJECT}/.claude/settings.json`),
+  check('hooks', 'ok', 'all 8 hooks are correct', `${PROJECT}/.claude/settings.json`),
   check('state', 'ok', 'the state directory is writable', STATE),
   check('supervisor', 'ok', 'not needed: closed sessions of this project are not resumed without you (init --unattended)'),
 ];
@@ -26,7 +26,7 @@ export const HEALTHY = doctorReport(FINE);
 
 export const ILL = doctorReport([
   ...FINE.slice(0, 2),
-  check('hooks', 'fail', 'hooks are not as this version writes them: StopFailure', `${PROJECT}/.claude/settings.json`, 'run cc-session-recover init'),
+  check('hooks', 'fail', 'hooks differ from what this version writes: StopFailure', `${PROJECT}/.claude/settings.json`, 'run cc-session-recover init'),
   check('hooks-allowed', 'fail', 'your organisation allows no hooks but its own (allowManagedHooksOnly)', '/etc/claude-code/managed-settings.json', 'ask its administrator; `watch`, `export` and `resume` work without hooks'),
   check('saving', 'warn', 'session 3f2a9c1d is not saved since 2026-03-02T03:40:00.000Z: there is no transcript, CLAUDE_CODE_SKIP_PROMPT_HISTORY is set in its environment', '/home/me/.claude/projects/-home-me-work-api/3f2a9c1d-0000-4000-8000-000000000001.jsonl', 'unset CLAUDE_CODE_SKIP_PROMPT_HISTORY and start claude again'),
   FINE[3],

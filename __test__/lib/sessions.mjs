@@ -131,7 +131,7 @@ export const CRASHED = session('77aa0000', {
   ],
   openAtCrash: { died: 'machine', at: '2026-03-01T21:58:30Z', evidence: [{ source: 'clock', fact: 'the machine was started at 22:04' }] },
   next: { action: 'resume', why: 'its process is gone in the middle of a turn', argv: ['claude', '--resume=77aa0000-0000-4000-8000-000000000001'] },
-  context: { tokens: 184_000, window: 200_000, percent: 92, advice: 'bloated', next: 'begin a fresh session from HANDOFF.md' },
+  context: { tokens: 184_000, window: 200_000, percent: 92, advice: 'bloated', next: 'start a fresh session from HANDOFF.md' },
   subagents: { count: 3, bytes: 4_200_000, lastActivityAt: '2026-03-01T21:57:00Z' },
 });
 

@@ -75,7 +75,7 @@ fn is_due(state: &StateDir, kept: &KeptSession, file: &KeptFile, now: DateTime<U
 }
 
 /// Returns whether frames appended turn by turn are due for repacking: there are many, or Claude Code deleted
-/// the file, so that no hook appends to it any more. In a packed file every frame but the last has the full
+/// the file, so that no hook appends to it afterwards. In a packed file every frame but the last has the full
 /// size, however many there are.
 fn has_small_frames(kept: &KeptSession, file: &KeptFile) -> bool {
     are_small(&file.frames) && (file.frames.len() > MANY || !file.is_with_client(kept))

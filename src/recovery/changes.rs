@@ -245,7 +245,7 @@ mod tests {
         }
         while changes.wait(Duration::from_millis(200)) {}
         std::fs::write(state.journal(), "a line\n").unwrap();
-        assert!(!changes.wait(Duration::from_millis(200)), "the journal is nothing to look at");
+        assert!(!changes.wait(Duration::from_millis(200)), "a change of the journal wakes nothing");
         for path in [
             state.incident("00000001-0000-4000-8000-000000000001"),
             state.paused(),

@@ -111,7 +111,7 @@ pub enum WaitMove {
     Sleep(Duration),
     /// Replace the stop by the newer failure.
     Adopt,
-    /// Record the obstacle, or that there is none any more.
+    /// Record the obstacle, or that none remains.
     HoldBack(Option<Obstacle>),
     /// Time jumped because the machine or this process was suspended, so the client's own continuation gets
     /// its full head start again, until this time.

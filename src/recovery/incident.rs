@@ -71,7 +71,7 @@ impl Phase {
         Self::Cancelled,
     ];
 
-    /// Whether no work is pending any more.
+    /// Whether no pending work remains.
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Recovered | Self::MovedOn | Self::Superseded)

@@ -1350,7 +1350,7 @@ mod tests {
         let mut other = wanted.clone();
         let stop = other.iter_mut().find(|entry| entry.event == "StopFailure").unwrap();
         stop.hook["timeout"] = json!(1);
-        assert_eq!(told(&other).unwrap(), "hooks are not as this version writes them: StopFailure");
+        assert_eq!(told(&other).unwrap(), "hooks differ from what this version writes: StopFailure");
         assert_eq!(
             told(&[&wanted[..], &wanted[..1]].concat()).unwrap(),
             "some of our hooks are in it more than once"

@@ -286,7 +286,7 @@ impl TranscriptLoss {
     pub const fn fact(self) -> &'static str {
         match self.lost {
             LossKind::Gone => "Claude Code deleted its transcript",
-            LossKind::Shorter => "its transcript is shorter than it was",
+            LossKind::Shorter => "its transcript is shorter than before",
             LossKind::Headless => {
                 "the beginning of its transcript is gone: Claude Code deleted the file while the session was open"
             }

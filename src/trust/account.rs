@@ -103,7 +103,7 @@ pub enum AccountDifference {
     /// Another command prints the API key.
     OtherKeyHelper,
     OtherLogin,
-    /// No account is logged in any more.
+    /// No account is logged in now.
     LoggedOut,
     /// The environment of the session was not recorded, and this variable is set here.
     NotRecorded(String),

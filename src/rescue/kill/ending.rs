@@ -68,7 +68,7 @@ impl KillContext<'_> {
     ///
     /// # Errors
     ///
-    /// [`Code::KillRefused`] if it may not be ended (any more) or the system does not allow it. Signals sent
+    /// [`Code::KillRefused`] if it must no longer be ended or the system does not allow it. Signals sent
     /// up to then are in `sent`.
     pub fn end(
         &mut self,

@@ -492,7 +492,7 @@ fn replace_mended(
     Ok(after)
 }
 
-/// Removes what killed repairs left. The lease is held, so no other repair is active.
+/// Removes temporary files of killed repairs. The lease is held, so no other repair is active.
 fn sweep(path: &Path, dir: &Path) {
     let start = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
     let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(std::result::Result::ok);
@@ -530,9 +530,9 @@ fn write_beside(
     // The plan already established that these bytes need no further repair.
     let length = std::fs::metadata(temporary).doing("read", temporary)?.len();
     if length != bytes || prefix_sha256(temporary, bytes)? != meant {
-        return Err(Error::new(Code::VerificationFailed, "does not hold what was written to it")
+        return Err(Error::new(Code::VerificationFailed, "differs from what was written to it")
             .at(temporary)
-            .hint("the transcript is left as it is; please report this"));
+            .hint("the transcript is unchanged; please report this"));
     }
     Ok(meant)
 }
