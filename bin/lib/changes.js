@@ -91,7 +91,7 @@ function scopeOf({ local, user }) {
 }
 
 /**
- * In which settings of a project its hooks are.
+ * Returns the scopes whose settings contain the hooks of a project.
  *
  * @param {string} dir
  * @param {typeof import('../../index.js')} addon

@@ -90,7 +90,7 @@ function both(first, number, unit) {
 }
 
 /**
- * A length of time in at most two units, without a second one that is zero: `2 h 13 min`. `src/measure.rs` has the same rules.
+ * Returns a duration in at most two units, without a second one that is zero: `2 h 13 min`. `src/measure.rs` has the same rules.
  *
  * @param {number} milliseconds
  */
@@ -265,7 +265,7 @@ function isFromNpx() {
 }
 
 /**
- * What to type in any terminal to run this package: its name only where that is on PATH.
+ * Returns what the user types to run this package in any terminal: its name if that is on `PATH`, otherwise `node` with its path.
  *
  * @param {Record<string, string | undefined>} env
  */

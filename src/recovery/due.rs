@@ -23,7 +23,7 @@ pub struct Timing {
     pub at: DateTime<Utc>,
     /// Boot clock at that time, in milliseconds.
     pub since_boot: u64,
-    /// Boot that it counts from; without it this proves nothing to another process.
+    /// Boot that `since_boot` counts from. `None`: another process cannot use the boot clock.
     pub boot: Option<String>,
 }
 

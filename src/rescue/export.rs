@@ -607,7 +607,7 @@ impl Building {
             match rename_new(&self.dir, &path) {
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 other => {
-                    other.doing("put in place", &path)?;
+                    other.doing("move into place", &path)?;
                     self.published.set(true);
                     sync_dir(to).doing("write", to)?;
                     return Ok(path);

@@ -328,7 +328,7 @@ fn copy(file: &mut CopyStep, made: &mut RelocatedFiles) -> Result<()> {
         std::process::id()
     ));
     let published = write_copy(file, &temporary)
-        .and_then(|()| std::fs::hard_link(&temporary, &file.to).doing("put in place", &file.to));
+        .and_then(|()| std::fs::hard_link(&temporary, &file.to).doing("move into place", &file.to));
     let _ = std::fs::remove_file(&temporary);
     published?;
     made.files.push(file.to.clone());

@@ -446,7 +446,7 @@ fn replace_verified(
     let temporary = dir.join(format!(".{name}.{}{TEMPORARY}", std::process::id()));
     let written = write_beside(source, chosen, transcript, &temporary)
         .and_then(|()| unchanged(transcript, before))
-        .and_then(|()| std::fs::rename(&temporary, transcript).doing("put in place", transcript));
+        .and_then(|()| std::fs::rename(&temporary, transcript).doing("move into place", transcript));
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }

@@ -183,7 +183,7 @@ pub struct Unsaved {
     /// When it was reported; at most once per session.
     #[serde(serialize_with = "time_or_null")]
     pub reported_at: Option<DateTime<Utc>>,
-    /// When a later answer was found again.
+    /// When an answer was in the transcript again.
     #[serde(serialize_with = "time_or_null")]
     pub saved_again_at: Option<DateTime<Utc>>,
 }

@@ -50,7 +50,7 @@ impl Unfinished {
         };
         if exactly && force {
             let path = dir.join(name);
-            std::fs::rename(&self.path, &path).doing("put in place", &path)?;
+            std::fs::rename(&self.path, &path).doing("move into place", &path)?;
             return placed(path);
         }
         let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
@@ -67,7 +67,7 @@ impl Unfinished {
                         .hint("choose another name, or add --force"));
                 }
                 other => {
-                    other.doing("put in place", &path)?;
+                    other.doing("move into place", &path)?;
                     return placed(path);
                 }
             }

@@ -483,7 +483,7 @@ fn replace_mended(
     let temporary = dir.join(format!(".{file}.{}{TEMPORARY}", std::process::id()));
     let written = write_beside(&temporary, before, kept, &diagnosis)
         .and_then(|after| unchanged(path, before, kept).map(|()| after))
-        .and_then(|after| std::fs::rename(&temporary, path).doing("put in place", path).map(|()| after));
+        .and_then(|after| std::fs::rename(&temporary, path).doing("move into place", path).map(|()| after));
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }
