@@ -47,12 +47,12 @@ for (const [what, argv, message] of /** @type {const} */ ([
   ['an argument too many', ['status', 'a', 'b'], /too many arguments/],
   ['--local with --user', ['init', '--local', '--user'], /'--local' cannot be used with option '--user'/],
   ['--user with --local on uninstall', ['uninstall', '--user', '--local'], /cannot be used with/],
-  ['cancel without a session', ['cancel'], /which session\?/],
+  ['cancel without a session', ['cancel'], /no session given/],
   ['cancel with a session and --all', ['cancel', '3f2a9c1d', '--all'], /exclude each other/],
   ['list with an unknown state', ['list', '--state', 'dead'], /no state is called "dead"[^]*next: give one of: this session, needs you, waiting, hung, running, open, interrupted, finished, empty/],
   ['list with an unknown kind of stop', ['list', '--stop', 'elephant'], /no kind of stop is called "elephant"[^]*next: give one of: finished, 5-hour limit/],
   ['list with a limit that is no number', ['list', '--limit', 'ten'], /--limit takes a whole number, not 'ten'/],
-  ['show without a session', ['show'], /which session\?/],
+  ['show without a session', ['show'], /no session given/],
   ['show with a session and --latest', ['show', '3f2a9c1d', '--latest'], /exclude each other/],
   ['recall of no sessions', ['recall', '--recent', '0'], /--recent takes a number from 1/],
   ['--every without --watch', ['status', '--every', '3'], /--every requires --watch/],
@@ -105,7 +105,7 @@ test('a missing native part is reported with the platform, the package and how t
   const { status, stdout, stderr } = await world(t).run(['status'], { node: ['--require', withoutNative(t)] });
   assert.equal(status, 1);
   assert.equal(stdout, '');
-  assert.match(stderr, /the native part for \S+ cannot be loaded \(package cc-session-recover-\S+\)/);
+  assert.match(stderr, /the addon for \S+ cannot be loaded \(package cc-session-recover-\S+\)/);
   assert.match(stderr, /next: build it with `npm run build`.*Rust/);
   assert.doesNotMatch(stderr, /\n\s+at /);
 });

@@ -238,7 +238,7 @@ test('export accepts one selection at a time and lists the possible selections',
   const place = world(t);
   const none = await place.run(['export']);
   assert.equal(none.status, 2);
-  assert.match(none.stderr, /which session\?/);
+  assert.match(none.stderr, /no session given/);
   assert.equal((await place.run(['export', '--all', '--active'])).status, 2);
   assert.equal((await place.run(['export', '--latest', '--all'])).status, 2);
   assert.equal((await place.run(['export', 'ffffffff'])).status, 3);

@@ -274,7 +274,7 @@ test('--redact replaces secrets on a page, omits images, and the page says so', 
   assert.equal(status, 0, stderr);
   assert.ok(!readFileSync(join(all, 'index.html'), 'utf8').includes(SECRET));
   const refused = await place.run(['export', ID, '--redact']);
-  assert.deepEqual([refused.status, refused.stderr.includes('--redact is for pages')], [2, true]);
+  assert.deepEqual([refused.status, refused.stderr.includes('--redact requires --format html or markdown')], [2, true]);
 });
 
 test('a page begins with a summary, names the speakers, and shows project paths as relative paths', async (t) => {

@@ -364,7 +364,7 @@ test('options that exclude each other are refused with what to do next', { skip:
     assert.match(stderr, words);
   };
   await fails([], 3, /no state is saved in this project[\s\S]*next: states are saved when/);
-  await fails(['burn'], 2, /state has no 'burn'/);
+  await fails(['burn'], 2, /unknown action 'burn'/);
   await fails(['restore'], 2, /no state given/);
   await fails(['list', '--dry-run'], 2, /changes nothing/);
   await fails(['list', 'x'], 2, /list takes no state/);

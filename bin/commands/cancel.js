@@ -25,7 +25,7 @@ module.exports = {
     const { printCancelled } = require('../lib/screens/cancel.js');
 
     if (args.all && args.session !== undefined) throw new UsageError('a session and --all exclude each other', 'give one of them');
-    if (!args.all && args.session === undefined) throw new UsageError('which session?', 'name one that `cc-session-recover status` shows, or give --all');
+    if (!args.all && args.session === undefined) throw new UsageError('no session given', 'name one that `cc-session-recover status` shows, or give --all');
     const options = args.all ? { all: true } : { session: args.session };
     const report = await loadAddon().cancel({ ...options, dryRun: args.dryRun === true });
     if (args.json) io.json(report);

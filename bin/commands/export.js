@@ -46,7 +46,7 @@ module.exports = {
     const named = args.session !== undefined || args.latest || args.active || args.all;
     if (!named && !args.json) args.session = await pickSession('export', args, io);
     const chosen = [args.session !== undefined, args.latest, args.active, args.all].filter(Boolean).length;
-    if (chosen === 0) throw new UsageError('which session?', 'name one that `cc-session-recover list` shows, or give --latest, --active or --all');
+    if (chosen === 0) throw new UsageError('no session given', 'name one that `cc-session-recover list` shows, or give --latest, --active or --all');
     if (chosen > 1) throw new UsageError('a session, --latest, --active and --all exclude each other', 'give one of them');
     const chooses = {
       ...(args.session === undefined ? {} : { session: args.session }),
@@ -56,9 +56,9 @@ module.exports = {
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
     };
     if (args.format !== 'lossless') return writePages(args, chooses, io);
-    if (args.force) throw new UsageError('--force is for pages', 'omit it: a lossless export never overwrites anything');
-    if (args.redact) throw new UsageError('--redact is for pages', 'a lossless export keeps every byte; add --format html or --format markdown');
-    if (args.open) throw new UsageError('--open is for pages', 'add --format html or --format markdown');
+    if (args.force) throw new UsageError('--force requires --format html or markdown', 'omit it: a lossless export never overwrites anything');
+    if (args.redact) throw new UsageError('--redact requires --format html or markdown', 'a lossless export keeps every byte');
+    if (args.open) throw new UsageError('--open requires --format html or markdown', 'only a page can be opened');
     const options = {
       ...chooses,
       ...(args.to === undefined ? {} : { to: resolve(args.to) }),
@@ -90,7 +90,7 @@ async function writePages(args, chooses, io) {
 
   const lossless = [args.archive && '--archive', args.hash !== undefined && '--hash', args.log !== undefined && '--log'].filter(Boolean);
   if (args.open && args.dryRun) throw new UsageError('--open and --dry-run exclude each other', 'a dry run writes no page that could be opened');
-  if (lossless.length > 0) throw new UsageError(`${lossless.join(' and ')} is for lossless exports`, 'omit it, or omit --format');
+  if (lossless.length > 0) throw new UsageError(`${lossless.join(' and ')} cannot be combined with --format`, 'omit one of them');
   const options = {
     ...chooses,
     format: args.format,

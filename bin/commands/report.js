@@ -38,7 +38,7 @@ module.exports = {
     };
     if (args.format === 'html') return writePage(args, options, io);
     const page = [args.to !== undefined && '--to', args.force && '--force', args.open && '--open'].filter(Boolean);
-    if (page.length > 0) throw new UsageError(`${page.join(' and ')} is for pages`, 'add --format html');
+    if (page.length > 0) throw new UsageError(`${page.join(' and ')} requires --format html`, 'add --format html');
     const report = await io.during('reading sessions', loadAddon().report(options));
     if (args.json) io.json(report);
     else await printReport(report, io);

@@ -28,7 +28,7 @@ module.exports = {
 
     if (args.latest && args.session !== undefined) throw new UsageError('a session and --latest exclude each other', 'give one of them');
     const session = args.session ?? (args.latest || args.json ? undefined : await pickSession('show', args, io));
-    if (!args.latest && session === undefined) throw new UsageError('which session?', 'name one that `cc-session-recover list` shows, or give --latest');
+    if (!args.latest && session === undefined) throw new UsageError('no session given', 'name one that `cc-session-recover list` shows, or give --latest');
     const options = {
       ...(args.latest ? { latest: true } : { session }),
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),

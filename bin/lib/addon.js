@@ -38,7 +38,7 @@ function missingBinding(cause, root, platform) {
   if (existsSync(join(root, 'Cargo.toml'))) hint = build;
   else if (supported.includes(platform)) hint = `install it with \`npm install ${name}-${platform}\`, or install ${name} again without --omit=optional`;
   else hint = `there are builds for ${supported.join(', ')}; elsewhere build it from a clone of the source with \`npm install\` (needs Rust)`;
-  return new RecoverError('BINDING_MISSING', `the native part for ${platform} cannot be loaded (package ${name}-${platform})`, { hint, cause });
+  return new RecoverError('BINDING_MISSING', `the addon for ${platform} cannot be loaded (package ${name}-${platform})`, { hint, cause });
 }
 
 /** Returns this platform as the names of the platform packages spell it, such as `linux-x64-gnu`. */

@@ -228,7 +228,7 @@ class LoopbackApi extends EventEmitter {
       if (record.method === 'HEAD' || record.method === 'OPTIONS') return send(response, 200, null);
       return sendError(response, record, 404, 'not_found_error', 'Not found');
     }
-    if (body === null) return sendError(response, record, 400, 'invalid_request_error', 'The body is no JSON object.');
+    if (body === null) return sendError(response, record, 400, 'invalid_request_error', 'The body is not a JSON object.');
     if (record.kind === 'count') return send(response, 200, { input_tokens: 1200 });
     // Requests for titles and other side questions must not use up the scenario.
     const next = record.kind === 'helper' ? step.text('Drill') : this.#next(record.kind, record.at);

@@ -96,7 +96,7 @@ impl LogLine<'_> {
             }
             "service" => format!("Removed the start at login from {}", self.text("file")?),
             "state-saved" => format!("Saved what the session was doing ({})", self.text("state")?),
-            "state-given" => format!("Handed the saved state to the session ({})", self.text("source")?),
+            "state-given" => format!("Passed the saved state to the session ({})", self.text("source")?),
             "state-restored" => format!("Made the saved state {} the latest", self.text("state")?),
             "note-written" => "Wrote HANDOFF.md".to_owned(),
             "note-failed" => format!("Could not write HANDOFF.md: {}", self.text("message")?),

@@ -114,7 +114,7 @@ fn copy_to(temporary: &Path, from: &Path, to: &Path) -> Result<Option<Snapshot>>
     let bytes = meta.len();
     let dir = to.parent().unwrap_or(Path::new("/"));
     ensure_room(dir, bytes)?;
-    let sha256 = write(file.take(bytes), temporary).doing("copy it", temporary)?;
+    let sha256 = write(file.take(bytes), temporary).doing("copy", temporary)?;
     let read_again = File::open(temporary).and_then(hash).doing("read", temporary)?;
     let (still, after) = open_regular_with_metadata(from)?;
     let same_file = identity(&meta) == identity(&after) && after.len() >= bytes;
