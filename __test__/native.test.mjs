@@ -238,6 +238,9 @@ test('doctor reports that hooks run without node, and fails where nothing can ru
   assert.equal(check().status, 'fail');
 });
 
+/** A text without the times in it. @param {string} text */
+const plain = (text) => text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME').replaceAll(/\d{13}/g, 'TIME');
+
 /** The questions of the plugin's module. @type {[string, string, object | null][]} */
 const questions = [
   ['the plan of an unknown session', 'module', { ask: 'plan', session: idOf(9) }],
@@ -259,7 +262,6 @@ for (const [what, line, question] of questions) {
     const node = answer();
     assert.ok(existsSync(started), 'the program is tried first');
     assert.equal(native.status, 0);
-    const plain = (/** @type {string} */ text) => text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME').replaceAll(/\d{13}/g, 'TIME');
     assert.equal(plain(native.stdout), plain(node.stdout));
     assert.match(native.stdout, /^\{/);
   });

@@ -446,19 +446,21 @@ test('without node the native program draws what node draws', { skip: posix || u
   }
 });
 
+/** Removes what could draw our line, and returns the variables. @param {ReturnType<typeof world>} place */
+function bareShell(place) {
+  const env = hideNode(place);
+  rmSync(join(place.state, 'runtime'), { recursive: true });
+  return env;
+}
+
 test('without node and without the native program the shell alone runs the wrapped status line', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other; read line; echo "$line"');
-  const hide = (/** @type {ReturnType<typeof world>} */ of) => {
-    const env = hideNode(of);
-    rmSync(join(of.state, 'runtime'), { recursive: true });
-    return env;
-  };
-  const { status, stdout } = await draw(place, ours, { env: hide(place), input: 'in\n' });
+  const { status, stdout } = await draw(place, ours, { env: bareShell(place), input: 'in\n' });
   assert.deepEqual([status, stdout.toString()], [0, 'other\nin\n']);
   const bare = world(t);
   const line = await lined(bare, null);
-  const nothing = await draw(bare, line, { env: hide(bare) });
+  const nothing = await draw(bare, line, { env: bareShell(bare) });
   assert.deepEqual([nothing.status, nothing.stdout.toString(), nothing.stderr], [0, '', '']);
 });
 

@@ -18,14 +18,14 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The supervisor of this process, once it was asked for.
+/// The supervisor of this process, from the first `watch` on.
 static SUPERVISOR: Mutex<Option<Supervisor>> = Mutex::new(None);
-/// What it waits for between two looks, held while it waits; and what ends that wait.
+/// The changes that end a pause between two passes, locked during the pause; and the handle that ends it early.
 static CHANGES: Mutex<Option<Changes>> = Mutex::new(None);
 static WAKE: Mutex<Option<Wake>> = Mutex::new(None);
 
-/// Looks once after all closed sessions: plans, and resumes what is due in the background of this process. The first call
-/// makes this process the supervisor, unless there is one; then it only tells what that one does.
+/// Runs one pass over all closed sessions: plans, and resumes due sessions in the background of this process. The first
+/// call makes this process the supervisor. If another process is the supervisor, it only reports what that one does.
 ///
 /// Rejects with `STATE_DIR_UNKNOWN` or `IO`.
 #[napi(catch_unwind, ts_args_type = "options?: WatchOptions", ts_return_type = "Promise<WatchReport>")]
@@ -41,7 +41,7 @@ pub fn watch(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Waits until there is something for `watch` to look at, or for so many milliseconds. True when there is something.
+/// Waits until a file changed that `watch` reads, or for the given time. Resolves to true if a file changed.
 #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
 #[must_use]
 pub fn watch_pause(milliseconds: u32) -> AsyncTask<CoreTask> {
@@ -57,7 +57,7 @@ pub fn watch_pause(milliseconds: u32) -> AsyncTask<CoreTask> {
     }))
 }
 
-/// Ends a pause of `watchPause`.
+/// Ends a pause of `watchPause` early.
 #[napi(catch_unwind)]
 pub fn watch_wake() {
     if let Some(wake) = WAKE.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
@@ -65,7 +65,8 @@ pub fn watch_wake() {
     }
 }
 
-/// Looks after all closed sessions until nothing is owed to any, and returns then. Blocks; for a process of its own.
+/// Supervises all closed sessions and returns when none of them has pending work. It blocks, so it needs a process of its
+/// own.
 #[napi(catch_unwind)]
 pub fn supervise() {
     supervisor::until_nothing_is_owed();
@@ -85,7 +86,7 @@ pub fn serve_natively(addon: String) {
     }
 }
 
-/// What would be started for closed sessions, when and why. Reads only.
+/// Returns what would be started for closed sessions, when and why. Reads only.
 ///
 /// Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `STATE_DIR_UNKNOWN`.
 #[napi(
@@ -114,7 +115,7 @@ pub fn resume_now(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Pauses a session, or everything, or takes that back.
+/// Pauses one session or all, or ends a pause.
 ///
 /// Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS`.
 #[napi(
