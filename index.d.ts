@@ -3266,7 +3266,7 @@ export interface NativeProgramFile {
 }
 
 /**
- * Pauses a session, or everything, or takes that back.
+ * Pauses one session or all, or ends a pause.
  *
  * Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS`.
  */
@@ -3310,7 +3310,7 @@ export declare function planService(options: ServiceOptions): Promise<ServicePla
 export declare function planUninstall(options: UninstallOptions): Promise<UninstallPlan>
 
 /**
- * What would be started for closed sessions, when and why. Reads only.
+ * Returns what would be started for closed sessions, when and why. Reads only.
  *
  * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `STATE_DIR_UNKNOWN`.
  */
@@ -3456,24 +3456,27 @@ export interface StatusLineOutcome {
   stdout: Buffer
 }
 
-/** Looks after all closed sessions until nothing is owed to any, and returns then. Blocks; for a process of its own. */
+/**
+ * Supervises all closed sessions and returns when none of them has pending work. It blocks, so it needs a process of its
+ * own.
+ */
 export declare function supervise(): void
 
 /** Version of the addon. */
 export declare function version(): string
 
 /**
- * Looks once after all closed sessions: plans, and resumes what is due in the background of this process. The first call
- * makes this process the supervisor, unless there is one; then it only tells what that one does.
+ * Runs one pass over all closed sessions: plans, and resumes due sessions in the background of this process. The first
+ * call makes this process the supervisor. If another process is the supervisor, it only reports what that one does.
  *
  * Rejects with `STATE_DIR_UNKNOWN` or `IO`.
  */
 export declare function watch(options?: WatchOptions): Promise<WatchReport>
 
-/** Waits until there is something for `watch` to look at, or for so many milliseconds. True when there is something. */
+/** Waits until a file changed that `watch` reads, or for the given time. Resolves to true if a file changed. */
 export declare function watchPause(milliseconds: number): Promise<boolean>
 
-/** Ends a pause of `watchPause`. */
+/** Ends a pause of `watchPause` early. */
 export declare function watchWake(): void
 
 /**
