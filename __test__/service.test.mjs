@@ -315,21 +315,6 @@ test('a service plan of another platform is readable but cannot be applied, and 
   assert.equal((await apply(plan)).changed, true);
 });
 
-test('only ending a service that may not run is allowed to fail', { skip: elsewhere }, async (t) => {
-  const place = world(t);
-  const where = installed(join(place.root, 'plain'));
-  /** @type {[string, string, [string, boolean][]][]} */
-  const table = [
-    ['systemd', 'install', [['daemon-reload', false], ['enable', false]]],
-    ['launchd', 'install', [['bootout', true], ['bootstrap', false]]],
-    ['schtasks', 'install', [['/Create', false], ['/Run', false]]],
-  ];
-  for (const [manager, wanted, expected] of table) {
-    const { before, after } = await planned(place, { wanted, manager, ...where });
-    assert.deepEqual([...before, ...after].map(({ argv, mayFail }) => [argv.find((/** @type {string} */ word) => expected.some(([name]) => name === word)), mayFail]), expected, manager);
-  }
-});
-
 test('a step that may fail does not fail watch --install, and the failure of a later step is the one reported', async (t) => {
   const place = world(t);
   const answering = join(place.root, 'answering.cjs');

@@ -146,7 +146,7 @@ pub fn plan(world: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
             let commands = if settled {
                 (Vec::new(), Vec::new())
             } else {
-                (Vec::new(), putting_in(manager, &reach, action, &path))
+                (Vec::new(), install_commands(manager, &reach, action, &path))
             };
             (FileStep { path, action, why: why.into(), before, after: Some(after) }, commands)
         }
@@ -157,7 +157,8 @@ pub fn plan(world: World<'_>, options: ServiceOptions) -> Result<ServicePlan> {
             } else {
                 (FileAction::Keep, "is not installed")
             };
-            let commands = if present { taking_out(manager, &reach) } else { (Vec::new(), Vec::new()) };
+            let commands =
+                if present { uninstall_commands(manager, &reach) } else { (Vec::new(), Vec::new()) };
             (FileStep { path, action, why: why.into(), before, after: None }, commands)
         }
     };
@@ -223,7 +224,12 @@ fn command(manager: Manager, reach: &ManagerProgram, words: &[&str], why: &str) 
     CommandStep { argv, why: why.into(), may_fail: false, done: None, complaint: None }
 }
 
-fn putting_in(manager: Manager, reach: &ManagerProgram, action: FileAction, path: &Path) -> Vec<CommandStep> {
+fn install_commands(
+    manager: Manager,
+    reach: &ManagerProgram,
+    action: FileAction,
+    path: &Path,
+) -> Vec<CommandStep> {
     let step = |words: &[&str], why| command(manager, reach, words, why);
     let file = path.to_string_lossy();
     match manager {
@@ -258,7 +264,7 @@ fn putting_in(manager: Manager, reach: &ManagerProgram, action: FileAction, path
     }
 }
 
-fn taking_out(manager: Manager, reach: &ManagerProgram) -> (Vec<CommandStep>, Vec<CommandStep>) {
+fn uninstall_commands(manager: Manager, reach: &ManagerProgram) -> (Vec<CommandStep>, Vec<CommandStep>) {
     let step = |words: &[&str], why| command(manager, reach, words, why);
     let tolerant = |words: &[&str], why| CommandStep { may_fail: true, ..step(words, why) };
     match manager {
@@ -386,4 +392,52 @@ fn run_all(steps: &mut [CommandStep]) {
 /// Whether we wrote a text: the marker is in one of its first lines.
 pub(super) fn is_ours(text: &str) -> bool {
     text.lines().take(5).any(|line| line.contains(MARKER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the verb of each command and whether it may fail, in the order in which they run.
+    fn steps(before: Vec<CommandStep>, after: Vec<CommandStep>) -> Vec<(String, bool)> {
+        let verb = |step: &CommandStep| step.argv[1..].iter().find(|word| *word != "--user").cloned();
+        before.iter().chain(&after).map(|step| (verb(step).unwrap(), step.may_fail)).collect()
+    }
+
+    #[test]
+    fn only_ending_a_service_that_may_not_run_is_allowed_to_fail() {
+        use FileAction::{Create, Keep, Replace};
+        let reach: ManagerProgram = Err("not asked".into());
+        let (must, may) = (false, true);
+        // launchd and the task scheduler refuse to end a service that is not loaded, and an agent or task that
+        // the user removed by hand is not registered any more.
+        let install: [(Manager, &[FileAction], &[(&str, bool)]); 4] = [
+            (Manager::Systemd, &[Create], &[("daemon-reload", must), ("enable", must)]),
+            (
+                Manager::Systemd,
+                &[Replace, Keep],
+                &[("daemon-reload", must), ("enable", must), ("restart", must)],
+            ),
+            (Manager::Launchd, &[Create, Replace, Keep], &[("bootout", may), ("bootstrap", must)]),
+            (Manager::Schtasks, &[Create, Replace, Keep], &[("/Create", must), ("/Run", must)]),
+        ];
+        let uninstall: [(Manager, &[(&str, bool)]); 3] = [
+            (Manager::Systemd, &[("disable", must), ("daemon-reload", must)]),
+            (Manager::Launchd, &[("bootout", may)]),
+            (Manager::Schtasks, &[("/End", may), ("/Delete", may)]),
+        ];
+        let owned = |expected: &[(&str, bool)]| -> Vec<(String, bool)> {
+            expected.iter().map(|(verb, may_fail)| ((*verb).to_owned(), *may_fail)).collect()
+        };
+        for (manager, actions, expected) in install {
+            for action in actions {
+                let planned = install_commands(manager, &reach, *action, Path::new("/x/file"));
+                assert_eq!(steps(Vec::new(), planned), owned(expected), "install {manager:?} {action:?}");
+            }
+        }
+        for (manager, expected) in uninstall {
+            let (before, after) = uninstall_commands(manager, &reach);
+            assert_eq!(steps(before, after), owned(expected), "uninstall {manager:?}");
+        }
+    }
 }
