@@ -104,18 +104,45 @@ pub enum CheckStatus {
     Fail,
 }
 
+/// Stable name of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum DoctorCheckId {
+    Node,
+    Client,
+    Setup,
+    Hooks,
+    Plugin,
+    Runtime,
+    Launcher,
+    Coverage,
+    Ran,
+    HooksAllowed,
+    Module,
+    Config,
+    Saving,
+    ConflictCopies,
+    Retention,
+    Kept,
+    Note,
+    State,
+    Privacy,
+    Journal,
+    Incidents,
+    Spool,
+    Quarantine,
+    Supervisor,
+    Credential,
+    Session,
+}
+
 /// Result of one check.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DoctorCheck {
     /// Stable name of the check; a report may contain several checks of one name.
-    #[cfg_attr(
-        test,
-        ts(
-            type = "'node' | 'client' | 'setup' | 'hooks' | 'plugin' | 'runtime' | 'launcher' | 'coverage' | 'ran' | 'hooks-allowed' | 'config' | 'saving' | 'retention' | 'kept' | 'note' | 'state' | 'privacy' | 'journal' | 'incidents' | 'spool' | 'quarantine' | 'supervisor' | 'credential' | 'module' | 'session'"
-        )
-    )]
-    pub id: &'static str,
+    pub id: DoctorCheckId,
     /// `ok`: nothing is wrong. `warn`: it works, but needs attention. `fail`: recovery does
     /// not work as intended.
     pub status: CheckStatus,
@@ -129,23 +156,23 @@ pub struct DoctorCheck {
 }
 
 impl DoctorCheck {
-    fn new(id: &'static str, status: CheckStatus, fact: impl Into<String>) -> Self {
+    fn new(id: DoctorCheckId, status: CheckStatus, fact: impl Into<String>) -> Self {
         Self { id, status, fact: fact.into(), path: None, next: None }
     }
 
-    fn ok(id: &'static str, fact: impl Into<String>) -> Self {
+    fn ok(id: DoctorCheckId, fact: impl Into<String>) -> Self {
         Self::new(id, CheckStatus::Ok, fact)
     }
 
-    fn warn(id: &'static str, fact: impl Into<String>) -> Self {
+    fn warn(id: DoctorCheckId, fact: impl Into<String>) -> Self {
         Self::new(id, CheckStatus::Warn, fact)
     }
 
-    fn fail(id: &'static str, fact: impl Into<String>) -> Self {
+    fn fail(id: DoctorCheckId, fact: impl Into<String>) -> Self {
         Self::new(id, CheckStatus::Fail, fact)
     }
 
-    fn of_error(id: &'static str, status: CheckStatus, error: &Error) -> Self {
+    fn of_error(id: DoctorCheckId, status: CheckStatus, error: &Error) -> Self {
         Self {
             path: error.path.clone(),
             next: error.hint.clone(),
@@ -271,27 +298,28 @@ impl DoctorContext<'_> {
             } else {
                 format!("hooks start this Node.js; {running} runs now")
             };
-            return DoctorCheck::ok("node", fact).at(path);
+            return DoctorCheck::ok(DoctorCheckId::Node, fact).at(path);
         }
         let again = "run cc-session-recover init: it records the node that runs it";
         let on_path = find(self.world.env, "node", Some(&self.project));
         match (recorded.first(), on_path) {
             // There are no hooks here, or hooks of an earlier version, which another check reports.
-            (None, Some(path)) => DoctorCheck::ok("node", format!("Node.js {running}")).at(path),
-            (None, None) => {
-                DoctorCheck::fail("node", "no node is recorded or on PATH, so the hooks cannot run")
-                    .next(again)
-            }
+            (None, Some(path)) => DoctorCheck::ok(DoctorCheckId::Node, format!("Node.js {running}")).at(path),
+            (None, None) => DoctorCheck::fail(
+                DoctorCheckId::Node,
+                "no node is recorded or on PATH, so the hooks cannot run",
+            )
+            .next(again),
             (Some(gone), Some(_)) => {
                 let fact = "the node that ran init no longer exists; hooks use the node on the PATH of their client, if any";
-                DoctorCheck::warn("node", fact).at(gone).next(again)
+                DoctorCheck::warn(DoctorCheckId::Node, fact).at(gone).next(again)
             }
             (Some(gone), None) if has_program(&self.state) => {
                 let fact = "the node that ran init no longer exists and none is on PATH; hooks run the native program instead, and a webhook is not posted";
-                DoctorCheck::warn("node", fact).at(gone).next(again)
+                DoctorCheck::warn(DoctorCheckId::Node, fact).at(gone).next(again)
             }
             (Some(gone), None) => DoctorCheck::fail(
-                "node",
+                DoctorCheckId::Node,
                 "the node that ran init no longer exists and none is on PATH, so the hooks cannot run",
             )
             .at(gone)
@@ -302,7 +330,7 @@ impl DoctorContext<'_> {
     /// Checks whether sessions in the given directory run the hooks of its project, if
     /// that is another directory.
     fn coverage(&self) -> Option<DoctorCheck> {
-        let id = "coverage";
+        let id = DoctorCheckId::Coverage;
         let set_up = self.enabled.iter().any(|enabled| enabled.settings.values().any(|image| image.hooks));
         if !set_up {
             return None;
@@ -364,7 +392,7 @@ impl DoctorContext<'_> {
 
     /// Checks whether hooks ran in the sessions started since `init`, according to their transcripts.
     fn ran(&self) -> Option<DoctorCheck> {
-        let id = "ran";
+        let id = DoctorCheckId::Ran;
         let since = self.enabled.iter().filter(|enabled| enabled.settings.values().any(|image| image.hooks));
         let since = since.map(|enabled| enabled.at).min()?;
         let dir = self.home.as_ref()?.project(&self.project);
@@ -395,17 +423,17 @@ impl DoctorContext<'_> {
     fn client(&self) -> DoctorCheck {
         let path = match locate(self.world.env, Some(&self.project)) {
             Ok(path) => path,
-            Err(error) => return DoctorCheck::of_error("client", CheckStatus::Fail, &error),
+            Err(error) => return DoctorCheck::of_error(DoctorCheckId::Client, CheckStatus::Fail, &error),
         };
         let real = canonical(&path).unwrap_or_else(|_| path.clone());
         let Some(version) = version_of(&real) else {
-            return DoctorCheck::warn("client", "Claude Code of an unknown version")
+            return DoctorCheck::warn(DoctorCheckId::Client, "Claude Code of an unknown version")
                 .at(path)
                 .next("run claude --version: before 2.1.120 no hook can wake a session");
         };
         let old = |fact: &str| {
             let fact = format!("Claude Code {version}: {fact}");
-            DoctorCheck::warn("client", fact).next("update Claude Code: claude update")
+            DoctorCheck::warn(DoctorCheckId::Client, fact).next("update Claude Code: claude update")
         };
         let check = if !version.tells_stop_reasons() {
             old("its transcripts do not say how an answer ended, so the reason for a stop is a guess")
@@ -416,7 +444,7 @@ impl DoctorContext<'_> {
                 "it does not continue by itself after a 5-hour limit, and its menu blocks the session until you answer it",
             )
         } else {
-            DoctorCheck::ok("client", format!("Claude Code {version}"))
+            DoctorCheck::ok(DoctorCheckId::Client, format!("Claude Code {version}"))
         };
         check.at(path)
     }
@@ -432,7 +460,8 @@ impl DoctorContext<'_> {
             .collect();
         let mut checks = self.plugin(!scopes.is_empty());
         if scopes.is_empty() && checks.is_empty() {
-            let check = DoctorCheck::fail("setup", "recovery is not set up here").at(&self.project);
+            let check =
+                DoctorCheck::fail(DoctorCheckId::Setup, "recovery is not set up here").at(&self.project);
             return vec![check.next("run cc-session-recover init")];
         }
         for (enabled, scope, _) in &scopes {
@@ -469,10 +498,12 @@ impl DoctorContext<'_> {
                 ]),
                 // The check of the note reports what is wrong with it.
                 Err(error) if error.path.as_deref() == Some(&self.project.join(FILE_NAME)) => checks.push(
-                    DoctorCheck::warn("hooks", "not checked: HANDOFF.md must be repaired first")
+                    DoctorCheck::warn(DoctorCheckId::Hooks, "not checked: HANDOFF.md must be repaired first")
                         .next("repair HANDOFF.md and run cc-session-recover doctor again"),
                 ),
-                Err(error) => checks.push(DoctorCheck::of_error("hooks", CheckStatus::Fail, &error)),
+                Err(error) => {
+                    checks.push(DoctorCheck::of_error(DoctorCheckId::Hooks, CheckStatus::Fail, &error))
+                }
             }
         }
         if scopes.len() > 1 {
@@ -481,7 +512,7 @@ impl DoctorContext<'_> {
                 scopes.len()
             );
             checks.push(
-                DoctorCheck::warn("setup", fact)
+                DoctorCheck::warn(DoctorCheckId::Setup, fact)
                     .at(&self.project)
                     .next("remove one set: cc-session-recover uninstall, with --local or --user"),
             );
@@ -502,8 +533,11 @@ impl DoctorContext<'_> {
         let again = format!("run cc-session-recover plugin --to {word}");
         if !recorded {
             let fact = "the plugin is enabled in Claude Code but not set up on this machine, so its hooks do nothing";
-            let check =
-                if beside { DoctorCheck::warn("plugin", fact) } else { DoctorCheck::fail("plugin", fact) };
+            let check = if beside {
+                DoctorCheck::warn(DoctorCheckId::Plugin, fact)
+            } else {
+                DoctorCheck::fail(DoctorCheckId::Plugin, fact)
+            };
             return vec![check.at(directory).next(again)];
         }
         let setup = init::SetupContext { env, clock: self.world.clock, version: env!("CARGO_PKG_VERSION") };
@@ -516,28 +550,36 @@ impl DoctorContext<'_> {
         };
         let plan = match plugin::plan(setup, options) {
             Ok(plan) => plan,
-            Err(error) => return vec![DoctorCheck::of_error("plugin", CheckStatus::Fail, &error)],
+            Err(error) => {
+                return vec![DoctorCheck::of_error(DoctorCheckId::Plugin, CheckStatus::Fail, &error)];
+            }
         };
         let check = match plan.files.iter().find(|step| step.changes()) {
             Some(step) if step.action == FileAction::Create => {
-                DoctorCheck::fail("plugin", "a file of the plugin is missing").at(&step.path).next(again)
-            }
-            Some(step) => {
-                DoctorCheck::warn("plugin", "a file of the plugin differs from what this version writes")
+                DoctorCheck::fail(DoctorCheckId::Plugin, "a file of the plugin is missing")
                     .at(&step.path)
                     .next(again)
             }
+            Some(step) => DoctorCheck::warn(
+                DoctorCheckId::Plugin,
+                "a file of the plugin differs from what this version writes",
+            )
+            .at(&step.path)
+            .next(again),
             None if on && beside => {
-                DoctorCheck::ok("plugin", "it leaves this project to the hooks in its settings")
+                DoctorCheck::ok(DoctorCheckId::Plugin, "it leaves this project to the hooks in its settings")
             }
-            None if on => DoctorCheck::ok("plugin", "it is enabled in Claude Code, for every project"),
-            None if beside => DoctorCheck::ok("plugin", "it is written, but not enabled in Claude Code"),
-            None => {
-                DoctorCheck::fail("plugin", "it is written, but not enabled in Claude Code").next(format!(
+            None if on => {
+                DoctorCheck::ok(DoctorCheckId::Plugin, "it is enabled in Claude Code, for every project")
+            }
+            None if beside => {
+                DoctorCheck::ok(DoctorCheckId::Plugin, "it is written, but not enabled in Claude Code")
+            }
+            None => DoctorCheck::fail(DoctorCheckId::Plugin, "it is written, but not enabled in Claude Code")
+                .next(format!(
                     "run claude plugin marketplace add {word}, then claude plugin install {}",
                     plugin::ID
-                ))
-            }
+                )),
         };
         vec![if check.path.is_none() { check.at(directory) } else { check }]
     }
@@ -546,7 +588,7 @@ impl DoctorContext<'_> {
         let broken = self.settings.files.iter().find_map(|file| Some((file, file.value.as_ref().err()?)));
         if let Some((file, why)) = broken {
             return DoctorCheck::fail(
-                "hooks-allowed",
+                DoctorCheckId::HooksAllowed,
                 format!("a settings file of Claude Code cannot be read: {why}"),
             )
             .at(&file.path)
@@ -554,7 +596,7 @@ impl DoctorContext<'_> {
         }
         if let Some(file) = self.settings.managed("allowManagedHooksOnly") {
             return DoctorCheck::fail(
-                "hooks-allowed",
+                DoctorCheckId::HooksAllowed,
                 "your organisation allows no hooks but its own (allowManagedHooksOnly)",
             )
             .at(&file.path)
@@ -562,11 +604,11 @@ impl DoctorContext<'_> {
         }
         match self.settings.get("disableAllHooks") {
             Some((Value::Bool(true), file)) => {
-                DoctorCheck::fail("hooks-allowed", "hooks are switched off (disableAllHooks)")
+                DoctorCheck::fail(DoctorCheckId::HooksAllowed, "hooks are switched off (disableAllHooks)")
                     .at(&file.path)
                     .next("remove disableAllHooks from that file")
             }
-            _ => DoctorCheck::ok("hooks-allowed", "nothing switches hooks off"),
+            _ => DoctorCheck::ok(DoctorCheckId::HooksAllowed, "nothing switches hooks off"),
         }
     }
 
@@ -580,11 +622,11 @@ impl DoctorContext<'_> {
         let version = program.and_then(|path| version_of(&canonical(&path).unwrap_or(path)));
         let Some(off) = ModuleOff::of(&self.settings, version) else {
             return Some(DoctorCheck::ok(
-                "module",
+                DoctorCheckId::Module,
                 "Claude Code loads the plugin's module, which waits instead of a hook",
             ));
         };
-        let check = DoctorCheck::warn("module", off.why()).next(off.next_step());
+        let check = DoctorCheck::warn(DoctorCheckId::Module, off.why()).next(off.next_step());
         Some(match off.file() {
             Some(file) => check.at(file),
             None => check,
@@ -598,7 +640,10 @@ impl DoctorContext<'_> {
         let mut checks: Vec<DoctorCheck> =
             served.iter().take(MOST_OPEN).map(|session| self.open_session(session)).collect();
         if more > 0 {
-            checks.push(DoctorCheck::ok("session", format!("{more} more open sessions are not listed")));
+            checks.push(DoctorCheck::ok(
+                DoctorCheckId::Session,
+                format!("{more} more open sessions are not listed"),
+            ));
         }
         checks
     }
@@ -614,10 +659,10 @@ impl DoctorContext<'_> {
         };
         let here = directory.as_ref().is_some_and(|directory| *directory == self.asked);
         let check = if *arm == ServingArm::Nobody && here {
-            DoctorCheck::warn("session", fact)
+            DoctorCheck::warn(DoctorCheckId::Session, fact)
                 .next("follow the other checks above, then start the session again")
         } else {
-            DoctorCheck::ok("session", fact)
+            DoctorCheck::ok(DoctorCheckId::Session, fact)
         };
         match directory {
             Some(directory) => check.at(directory),
@@ -627,7 +672,7 @@ impl DoctorContext<'_> {
 
     fn configuration(&self) -> DoctorCheck {
         match &self.config.problem {
-            Some(error) => DoctorCheck::of_error("config", CheckStatus::Fail, error),
+            Some(error) => DoctorCheck::of_error(DoctorCheckId::Config, CheckStatus::Fail, error),
             None if self.config.config.heartbeat.is_short() => {
                 let grace = self.config.config.heartbeat.grace_seconds;
                 let then = if self.config.config.heartbeat.is_of_tests() {
@@ -638,18 +683,19 @@ impl DoctorContext<'_> {
                 let fact = format!(
                     "heartbeat.graceSeconds is {grace}, and Claude Code's own continuation of a limit comes up to 100 s after the reset: {then}"
                 );
-                let check =
-                    DoctorCheck::warn("config", fact).next("set heartbeat.graceSeconds to 150, or remove it");
+                let check = DoctorCheck::warn(DoctorCheckId::Config, fact)
+                    .next("set heartbeat.graceSeconds to 150, or remove it");
                 match self.world.env.config_file() {
                     Some(path) => check.at(path),
                     None => check,
                 }
             }
             None => match self.world.env.config_file().filter(|path| path.exists()) {
-                Some(path) => DoctorCheck::ok("config", "the configuration is valid").at(path),
-                None => {
-                    DoctorCheck::ok("config", "there is no configuration file: the defaults are in force")
-                }
+                Some(path) => DoctorCheck::ok(DoctorCheckId::Config, "the configuration is valid").at(path),
+                None => DoctorCheck::ok(
+                    DoctorCheckId::Config,
+                    "there is no configuration file: the defaults are in force",
+                ),
             },
         }
     }
@@ -671,7 +717,7 @@ impl DoctorContext<'_> {
         if env.var("CLAUDE_CODE_SKIP_PROMPT_HISTORY").is_some() {
             checks.push(
                 DoctorCheck::fail(
-                    "saving",
+                    DoctorCheckId::Saving,
                     "CLAUDE_CODE_SKIP_PROMPT_HISTORY is set; a session started from this shell is not saved",
                 )
                 .next("unset CLAUDE_CODE_SKIP_PROMPT_HISTORY, and remove it from your shell profile"),
@@ -681,7 +727,7 @@ impl DoctorContext<'_> {
             && !within
         {
             checks.push(
-                DoctorCheck::warn("saving", "CLAUDE_CODE_CHILD_SESSION is still set by a client that has exited; a session started in this terminal may not be saved")
+                DoctorCheck::warn(DoctorCheckId::Saving, "CLAUDE_CODE_CHILD_SESSION is still set by a client that has exited; a session started in this terminal may not be saved")
                     .next("unset CLAUDE_CODE_CHILD_SESSION, or open another terminal"),
             );
         }
@@ -689,7 +735,7 @@ impl DoctorContext<'_> {
         if let Some((_, file)) = zero {
             checks.push(
                 DoctorCheck::fail(
-                    "saving",
+                    DoctorCheckId::Saving,
                     "cleanupPeriodDays is 0: older clients then save nothing, newer ones refuse it",
                 )
                 .at(&file.path)
@@ -698,7 +744,8 @@ impl DoctorContext<'_> {
         }
         let Some(home) = &self.home else {
             checks.push(
-                DoctorCheck::fail("saving", "the directory of Claude Code is not known").next("set HOME"),
+                DoctorCheck::fail(DoctorCheckId::Saving, "the directory of Claude Code is not known")
+                    .next("set HOME"),
             );
             return checks;
         };
@@ -706,18 +753,18 @@ impl DoctorContext<'_> {
         let nearest = projects.ancestors().find(|dir| dir.exists()).unwrap_or(&projects);
         if !is_writable(nearest) {
             checks.push(
-                DoctorCheck::fail("saving", "transcripts cannot be written")
+                DoctorCheck::fail(DoctorCheckId::Saving, "transcripts cannot be written")
                     .at(nearest)
                     .next("make it writable for yourself: chmod u+rwx"),
             );
         } else if let Err(error) = ensure_room(nearest, ROOM) {
             checks.push(DoctorCheck {
                 status: CheckStatus::Warn,
-                ..DoctorCheck::of_error("saving", CheckStatus::Warn, &error)
+                ..DoctorCheck::of_error(DoctorCheckId::Saving, CheckStatus::Warn, &error)
             });
         }
         if checks.is_empty() {
-            checks.push(DoctorCheck::ok("saving", "no unsaved session was found").at(projects));
+            checks.push(DoctorCheck::ok(DoctorCheckId::Saving, "no unsaved session was found").at(projects));
         }
         checks
     }
@@ -736,8 +783,10 @@ impl DoctorContext<'_> {
         let mut checks: Vec<DoctorCheck> =
             paths.into_iter().take(MOST_CONFLICTS).map(conflict_check).collect();
         if more > 0 {
-            checks
-                .push(DoctorCheck::warn("conflict-copies", format!("there are {more} more conflict copies")));
+            checks.push(DoctorCheck::warn(
+                DoctorCheckId::ConflictCopies,
+                format!("there are {more} more conflict copies"),
+            ));
         }
         checks
     }
@@ -754,9 +803,9 @@ impl DoctorContext<'_> {
             fact = format!("{fact}; the conversation since then is logged in {}", shadow.display());
         }
         let check = if unsaved.is_deliberate() {
-            DoctorCheck::warn("saving", fact)
+            DoctorCheck::warn(DoctorCheckId::Saving, fact)
         } else {
-            DoctorCheck::fail("saving", fact)
+            DoctorCheck::fail(DoctorCheckId::Saving, fact)
         };
         check.at(&unsaved.transcript).next(unsaved.next())
     }
@@ -782,15 +831,15 @@ impl DoctorContext<'_> {
         };
         let check = match limit {
             None => DoctorCheck::ok(
-                "retention",
+                DoctorCheckId::Retention,
                 "Claude Code deletes no transcripts: a settings file disables the deletion",
             ),
             Some(RetentionLimit { days, file: None }) if unkept == 0 => DoctorCheck::ok(
-                "retention",
+                DoctorCheckId::Retention,
                 format!("transcripts are kept for {days} days, the default of Claude Code{coming}"),
             ),
             Some(RetentionLimit { days, file: None }) => DoctorCheck::warn(
-                "retention",
+                DoctorCheckId::Retention,
                 format!(
                     "Claude Code deletes transcripts that are unused for {days} days, its default{coming}"
                 ),
@@ -804,11 +853,14 @@ impl DoctorContext<'_> {
                 let lowers = *file != own && days < &self.own_days();
                 let fact = format!("Claude Code deletes transcripts that are unused for {days} days{coming}");
                 if u64::from(*days) >= SOON && unkept == 0 && !lowers {
-                    DoctorCheck::ok("retention", format!("transcripts are kept for {days} days{coming}"))
-                        .at(file)
+                    DoctorCheck::ok(
+                        DoctorCheckId::Retention,
+                        format!("transcripts are kept for {days} days{coming}"),
+                    )
+                    .at(file)
                 } else if lowers {
                     DoctorCheck::warn(
-                        "retention",
+                        DoctorCheckId::Retention,
                         format!("{fact}; this file lowers the limit for all projects"),
                     )
                     .at(file)
@@ -816,7 +868,7 @@ impl DoctorContext<'_> {
                         "remove \"cleanupPeriodDays\": {days} from it, or start no `claude -p` in its project"
                     ))
                 } else {
-                    DoctorCheck::warn("retention", fact).at(file).next(format!(
+                    DoctorCheck::warn(DoctorCheckId::Retention, fact).at(file).next(format!(
                         "set \"cleanupPeriodDays\": 365 in {} in place of {days}, or export the sessions that you want to keep",
                         file.display()
                     ))
@@ -856,13 +908,13 @@ impl DoctorContext<'_> {
             let dir = self.state.all_kept();
             checks.push(if bytes > most {
                 DoctorCheck::warn(
-                    "kept",
+                    DoctorCheckId::Kept,
                     format!("{fact}; retention.keptMaxTotal allows {} MB", most / 1_000_000),
                 )
                 .at(dir)
                 .next("run cc-session-recover prune, or raise retention.keptMaxTotal in the configuration")
             } else {
-                DoctorCheck::ok("kept", fact).at(dir)
+                DoctorCheck::ok(DoctorCheckId::Kept, fact).at(dir)
             });
         }
         for entry in all.iter().filter(|entry| entry.may_have_lost()) {
@@ -870,13 +922,16 @@ impl DoctorContext<'_> {
             let Some(lost) = loss_of(&kept.transcript, Some(&kept)) else { continue };
             let fact = TranscriptLoss { lost, restorable: true }.fact();
             checks.push(
-                DoctorCheck::warn("kept", format!("session {}: {fact}", kept.session))
+                DoctorCheck::warn(DoctorCheckId::Kept, format!("session {}: {fact}", kept.session))
                     .at(&kept.transcript)
                     .next(format!("cc-session-recover restore {} --from kept", kept.session)),
             );
         }
         for error in problems {
-            let check = DoctorCheck::warn("kept", format!("cannot read a kept session: {}", error.message));
+            let check = DoctorCheck::warn(
+                DoctorCheckId::Kept,
+                format!("cannot read a kept session: {}", error.message),
+            );
             checks.push(match &error.path {
                 Some(path) => check.at(path),
                 None => check,
@@ -891,14 +946,19 @@ impl DoctorContext<'_> {
         let text = match read_small(&path, LARGEST_NOTE) {
             Ok(Some(bytes)) => String::from_utf8(bytes),
             Ok(None) if self.enabled.iter().any(|enabled| enabled.project.is_some()) => {
-                return DoctorCheck::warn("note", "HANDOFF.md does not exist; the next stop creates it")
-                    .at(path)
-                    .next(again);
+                return DoctorCheck::warn(
+                    DoctorCheckId::Note,
+                    "HANDOFF.md does not exist; the next stop creates it",
+                )
+                .at(path)
+                .next(again);
             }
-            Ok(None) => return DoctorCheck::ok("note", "HANDOFF.md does not exist; a stop creates it"),
+            Ok(None) => {
+                return DoctorCheck::ok(DoctorCheckId::Note, "HANDOFF.md does not exist; a stop creates it");
+            }
             Err(error) => {
                 return DoctorCheck::fail(
-                    "note",
+                    DoctorCheckId::Note,
                     format!("HANDOFF.md cannot be written: it {}", error.message),
                 )
                 .at(path)
@@ -906,17 +966,23 @@ impl DoctorContext<'_> {
             }
         };
         let Ok(text) = text else {
-            return DoctorCheck::fail("note", "HANDOFF.md is not UTF-8 text, so stops do not update it")
-                .at(path)
-                .next("convert it to UTF-8, or move it away");
+            return DoctorCheck::fail(
+                DoctorCheckId::Note,
+                "HANDOFF.md is not UTF-8 text, so stops do not update it",
+            )
+            .at(path)
+            .next("convert it to UTF-8, or move it away");
         };
         if !is_writable(&path) {
-            return DoctorCheck::fail("note", "HANDOFF.md is write-protected, so stops do not update it")
-                .at(path)
-                .next("make it writable: chmod u+w");
+            return DoctorCheck::fail(
+                DoctorCheckId::Note,
+                "HANDOFF.md is write-protected, so stops do not update it",
+            )
+            .at(path)
+            .next("make it writable: chmod u+w");
         }
         if text.lines().any(|line| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>")) {
-            return DoctorCheck::warn("note", "HANDOFF.md contains an unresolved merge")
+            return DoctorCheck::warn(DoctorCheckId::Note, "HANDOFF.md contains an unresolved merge")
                 .at(path)
                 .next("resolve it; the blocks of this tool may be dropped");
         }
@@ -927,7 +993,7 @@ impl DoctorContext<'_> {
             format!(", {edited} of them edited; the edits are preserved")
         };
         DoctorCheck::ok(
-            "note",
+            DoctorCheckId::Note,
             format!("HANDOFF.md contains {noted} note{}{edited}", if noted == 1 { "" } else { "s" }),
         )
         .at(path)
@@ -937,13 +1003,13 @@ impl DoctorContext<'_> {
         let root = self.state.root();
         let nearest = root.ancestors().find(|dir| dir.exists()).unwrap_or(root);
         if !nearest.is_dir() || !is_writable(nearest) {
-            return DoctorCheck::fail("state", "the state directory is not writable")
+            return DoctorCheck::fail(DoctorCheckId::State, "the state directory is not writable")
                 .at(nearest)
                 .next("make it writable for yourself, or set CC_RECOVER_STATE_DIR to another absolute path");
         }
         match ensure_room(nearest, ROOM) {
-            Ok(()) => DoctorCheck::ok("state", "the state directory is writable").at(root),
-            Err(error) => DoctorCheck::of_error("state", CheckStatus::Warn, &error),
+            Ok(()) => DoctorCheck::ok(DoctorCheckId::State, "the state directory is writable").at(root),
+            Err(error) => DoctorCheck::of_error(DoctorCheckId::State, CheckStatus::Warn, &error),
         }
     }
 
@@ -952,13 +1018,13 @@ impl DoctorContext<'_> {
         let open = open_to_others(self.state.root());
         let root = self.state.root();
         match open.split_first() {
-            None => DoctorCheck::ok("privacy", "only you can read the state directory").at(root),
+            None => DoctorCheck::ok(DoctorCheckId::Privacy, "only you can read the state directory").at(root),
             Some((first, _)) => {
                 let fact = format!(
                     "other users may read or change {} files and directories of this tool",
                     open.len()
                 );
-                DoctorCheck::warn("privacy", fact)
+                DoctorCheck::warn(DoctorCheckId::Privacy, fact)
                     .at(first)
                     .next(format!("run chmod -R go= '{}'", root.display()))
             }
@@ -968,16 +1034,18 @@ impl DoctorContext<'_> {
     fn journal(&self) -> DoctorCheck {
         let path = self.state.journal();
         match journal::verify(&self.state) {
-            Ok(chain) if chain.sound => {
-                DoctorCheck::ok("journal", format!("the journal is intact ({} lines)", chain.lines)).at(path)
-            }
+            Ok(chain) if chain.sound => DoctorCheck::ok(
+                DoctorCheckId::Journal,
+                format!("the journal is intact ({} lines)", chain.lines),
+            )
+            .at(path),
             Ok(chain) => DoctorCheck::warn(
-                "journal",
+                DoctorCheckId::Journal,
                 format!("the hash chain of the journal is broken in {} places", chain.breaks.len()),
             )
             .at(path)
             .next("run cc-session-recover log --verify"),
-            Err(error) => DoctorCheck::of_error("journal", CheckStatus::Warn, &error),
+            Err(error) => DoctorCheck::of_error(DoctorCheckId::Journal, CheckStatus::Warn, &error),
         }
     }
 
@@ -993,7 +1061,7 @@ impl DoctorContext<'_> {
         }
         match broken {
             Some(error) => {
-                let check = DoctorCheck::of_error("incidents", CheckStatus::Warn, &error);
+                let check = DoctorCheck::of_error(DoctorCheckId::Incidents, CheckStatus::Warn, &error);
                 if check.next.is_some() {
                     check
                 } else {
@@ -1001,7 +1069,7 @@ impl DoctorContext<'_> {
                 }
             }
             None => DoctorCheck::ok(
-                "incidents",
+                DoctorCheckId::Incidents,
                 format!("{active} active stop{}", if active == 1 { " is" } else { "s are" }),
             )
             .at(dir),
@@ -1017,20 +1085,26 @@ impl DoctorContext<'_> {
             modified.is_some_and(|at| now - DateTime::<Utc>::from(at) > STALE)
         });
         match old.count() {
-            0 => DoctorCheck::ok("spool", format!("{} hook events wait to be processed", waiting.len()))
-                .at(dir),
-            old => DoctorCheck::warn("spool", format!("hook events that were never processed: {old}"))
-                .at(dir)
-                .next("run cc-session-recover status --all: it reads them"),
+            0 => DoctorCheck::ok(
+                DoctorCheckId::Spool,
+                format!("{} hook events wait to be processed", waiting.len()),
+            )
+            .at(dir),
+            old => DoctorCheck::warn(
+                DoctorCheckId::Spool,
+                format!("hook events that were never processed: {old}"),
+            )
+            .at(dir)
+            .next("run cc-session-recover status --all: it reads them"),
         }
     }
 
     fn quarantine(&self) -> DoctorCheck {
         let dir = self.state.quarantine();
         match std::fs::read_dir(&dir).map_or(0, Iterator::count) {
-            0 => DoctorCheck::ok("quarantine", "no damaged file was found"),
+            0 => DoctorCheck::ok(DoctorCheckId::Quarantine, "no damaged file was found"),
             count => DoctorCheck::warn(
-                "quarantine",
+                DoctorCheckId::Quarantine,
                 format!(
                     "{count} damaged file{} set aside; the contents were rebuilt where possible",
                     if count == 1 { " was" } else { "s were" }
@@ -1052,9 +1126,9 @@ impl DoctorContext<'_> {
         };
         let service = match service_status(self.world, &options) {
             Ok(service) => service,
-            Err(error) => return DoctorCheck::of_error("supervisor", CheckStatus::Warn, &error),
+            Err(error) => return DoctorCheck::of_error(DoctorCheckId::Supervisor, CheckStatus::Warn, &error),
         };
-        let id = "supervisor";
+        let id = DoctorCheckId::Supervisor;
         let install = "run cc-session-recover watch --install, or keep cc-session-recover watch running";
         if let Some(problem) = service.problem {
             return DoctorCheck::warn(id, problem).at(service.file);
@@ -1092,7 +1166,7 @@ impl DoctorContext<'_> {
     /// Checks whether an unattended run could log in. Inspects only names of variables and the
     /// presence of a file.
     fn credential(&self) -> DoctorCheck {
-        let id = "credential";
+        let id = DoctorCheckId::Credential;
         if !self.agreed() {
             return DoctorCheck::ok(
                 id,
@@ -1143,22 +1217,28 @@ fn conflict_check(path: PathBuf) -> DoctorCheck {
     let newest = copy
         .newest_at
         .map_or_else(|| "without messages".to_owned(), |at| format!("newest message {}", rfc3339(at)));
-    DoctorCheck::warn("conflict-copies", format!("there is a conflict copy of session {id}, {newest}"))
+    DoctorCheck::warn(DoctorCheckId::ConflictCopies, format!("there is a conflict copy of session {id}, {newest}"))
         .at(copy.path)
         .next(format!("compare it with `cc-session-recover show {id}`, and stop synchronizing this directory while clients run"))
 }
 
 fn hooks(plan: &InitPlan, again: &str) -> DoctorCheck {
     let Some(target) = plan.hooks_target() else {
-        return DoctorCheck::fail("hooks", "no hooks are set up").next(again);
+        return DoctorCheck::fail(DoctorCheckId::Hooks, "no hooks are set up").next(again);
     };
     let check = match value_of(&target.real_path) {
-        None => DoctorCheck::fail("hooks", "the settings file with our hooks no longer exists").next(again),
-        Some(Err(why)) => DoctorCheck::fail("hooks", format!("the settings file cannot be read: {why}"))
-            .next("repair the file; until then its hooks do not run"),
+        None => DoctorCheck::fail(DoctorCheckId::Hooks, "the settings file with our hooks no longer exists")
+            .next(again),
+        Some(Err(why)) => {
+            DoctorCheck::fail(DoctorCheckId::Hooks, format!("the settings file cannot be read: {why}"))
+                .next("repair the file; until then its hooks do not run")
+        }
         Some(Ok(value)) => match difference(&ours(&value), &target.entries) {
-            None => DoctorCheck::ok("hooks", format!("all {} hooks are correct", target.entries.len())),
-            Some(fact) => DoctorCheck::fail("hooks", fact).next(again),
+            None => DoctorCheck::ok(
+                DoctorCheckId::Hooks,
+                format!("all {} hooks are correct", target.entries.len()),
+            ),
+            Some(fact) => DoctorCheck::fail(DoctorCheckId::Hooks, fact).next(again),
         },
     };
     check.at(&target.path)
@@ -1194,40 +1274,49 @@ fn same_place(one: &HookEntry, other: &HookEntry) -> bool {
 
 fn runtime(plan: &InitPlan, state: &StateDir, again: &str) -> DoctorCheck {
     let Some(dir) = &plan.runtime.to else {
-        return DoctorCheck::fail("runtime", "hooks have nothing to run").next(again);
+        return DoctorCheck::fail(DoctorCheckId::Runtime, "hooks have nothing to run").next(again);
     };
     let missing = plan.files.iter().any(|step| &step.path == dir && step.changes());
     if !missing {
-        return DoctorCheck::ok("runtime", "the runtime of the hooks is present and up to date").at(dir);
+        return DoctorCheck::ok(DoctorCheckId::Runtime, "the runtime of the hooks is present and up to date")
+            .at(dir);
     }
     if dir.exists() {
         let fact = "the runtime of the hooks is damaged: it differs from the file that init copied";
-        return DoctorCheck::fail("runtime", fact).at(dir).next(again);
+        return DoctorCheck::fail(DoctorCheckId::Runtime, fact).at(dir).next(again);
     }
     let others = std::fs::read_dir(state.runtime()).map_or(0, Iterator::count);
     let fact =
         if others > 0 { "hooks run a different version" } else { "the runtime of the hooks is missing" };
-    let check =
-        if others > 0 { DoctorCheck::warn("runtime", fact) } else { DoctorCheck::fail("runtime", fact) };
+    let check = if others > 0 {
+        DoctorCheck::warn(DoctorCheckId::Runtime, fact)
+    } else {
+        DoctorCheck::fail(DoctorCheckId::Runtime, fact)
+    };
     check.at(dir).next(again)
 }
 
 /// Checks the files that start the runtime.
 fn launcher(plan: &InitPlan, again: &str) -> DoctorCheck {
     let dir = plan.files.iter().find(|step| step.path.ends_with(MARKER));
-    let Some(hook) = dir else { return DoctorCheck::fail("launcher", "there is no launcher").next(again) };
+    let Some(hook) = dir else {
+        return DoctorCheck::fail(DoctorCheckId::Launcher, "there is no launcher").next(again);
+    };
     let beside = hook.path.parent();
     let wrong = plan.files.iter().filter(|step| step.path.parent() == beside).find(|step| step.changes());
     match wrong {
-        None => DoctorCheck::ok("launcher", "the launcher is up to date").at(&hook.path),
+        None => DoctorCheck::ok(DoctorCheckId::Launcher, "the launcher is up to date").at(&hook.path),
         Some(step) if step.action == FileAction::Create => {
-            DoctorCheck::fail("launcher", "a file of the launcher is missing").at(&step.path).next(again)
-        }
-        Some(step) => {
-            DoctorCheck::warn("launcher", "a file of the launcher differs from what this version writes")
+            DoctorCheck::fail(DoctorCheckId::Launcher, "a file of the launcher is missing")
                 .at(&step.path)
                 .next(again)
         }
+        Some(step) => DoctorCheck::warn(
+            DoctorCheckId::Launcher,
+            "a file of the launcher differs from what this version writes",
+        )
+        .at(&step.path)
+        .next(again),
     }
 }
 
@@ -1313,7 +1402,7 @@ mod tests {
         let standing = |text: &str| {
             std::fs::write(managed.join("managed-settings.json"), text).unwrap();
             let report = examine(world, &options, &managed).unwrap();
-            report.checks.into_iter().find(|check| check.id == "hooks-allowed").unwrap()
+            report.checks.into_iter().find(|check| check.id == DoctorCheckId::HooksAllowed).unwrap()
         };
         assert_eq!(standing("{}").status, CheckStatus::Ok);
         for forbidden in ["{\"allowManagedHooksOnly\":true}", "{\"disableAllHooks\":true}", "{"] {
