@@ -10,10 +10,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// Interval between two checks for its exit.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum amount of standard error that is retained, in bytes.
-const LARGEST: u64 = 4 * 1024;
-/// Maximum wait for the error output after the program has exited. A background process it left may
+const LARGEST_COMPLAINT: u64 = 4 * 1024;
+/// Maximum amount of standard output that is retained, in bytes.
+const LARGEST_OUTPUT: u64 = 256 * 1024;
+/// Maximum wait for the output after the program has exited. A background process it left may
 /// keep the pipe open.
 const LINGER: Duration = Duration::from_millis(100);
 
@@ -85,8 +87,25 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<ProgramEnd, String>
 ///
 /// As [`run`].
 pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) -> Result<ProgramEnd, String> {
+    run_piped(command.stdout(Stdio::null()), input, limit).map(|(end, _)| end)
+}
+
+/// Runs a command as [`run`] does, and also returns the first part of its standard output.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_for_output(command: &mut Command, limit: Duration) -> Result<(ProgramEnd, Vec<u8>), String> {
+    run_piped(command.stdout(Stdio::piped()), Vec::new(), limit)
+}
+
+fn run_piped(
+    command: &mut Command,
+    input: Vec<u8>,
+    limit: Duration,
+) -> Result<(ProgramEnd, Vec<u8>), String> {
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
-    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command.stderr(Stdio::piped());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
     #[cfg(windows)]
@@ -101,15 +120,17 @@ pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) ->
         // Written in a separate thread: a program that does not read its input must not delay the deadline.
         std::thread::spawn(move || to.write_all(&input));
     }
-    let complaint = read_beginning(&mut child);
+    let complaint = read_beginning(child.stderr.take(), LARGEST_COMPLAINT);
+    let output = read_beginning(child.stdout.take(), LARGEST_OUTPUT);
     loop {
         match child.try_wait() {
             Ok(Some(status)) => {
                 let bytes = complaint.recv_timeout(LINGER).unwrap_or_default();
                 let complaint = crate::text::one_line(&String::from_utf8_lossy(&bytes), 400);
-                return Ok(ProgramEnd { code: status.code(), complaint });
+                let output = output.recv_timeout(LINGER).unwrap_or_default();
+                return Ok((ProgramEnd { code: status.code(), complaint }, output));
             }
-            Ok(None) if started.elapsed() < limit => std::thread::sleep(BETWEEN_LOOKS),
+            Ok(None) if started.elapsed() < limit => std::thread::sleep(POLL_INTERVAL),
             Ok(None) => {
                 end(&mut child);
                 return Err(format!("did not end within {} s", limit.as_secs_f64()));
@@ -122,15 +143,14 @@ pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) ->
     }
 }
 
-/// Reads standard error in a separate thread and sends its first part at the end. The rest is drained, so
-/// that the program never blocks.
-fn read_beginning(child: &mut Child) -> Receiver<Vec<u8>> {
+/// Reads an output in a separate thread and sends its first part at the end. The rest is drained, so that the
+/// program never blocks.
+fn read_beginning(output: Option<impl Read + Send + 'static>, largest: u64) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
-    let output = child.stderr.take();
     std::thread::spawn(move || {
         let Some(mut output) = output else { return };
         let mut bytes = Vec::new();
-        let _ = output.by_ref().take(LARGEST).read_to_end(&mut bytes);
+        let _ = output.by_ref().take(largest).read_to_end(&mut bytes);
         let _ = std::io::copy(&mut output, &mut std::io::sink());
         let _ = sender.send(bytes);
     });
@@ -230,6 +250,21 @@ mod tests {
     }
 
     #[test]
+    fn the_beginning_of_standard_output_is_returned_and_the_rest_is_drained() {
+        let script = "printf 'one\\ntwo'; echo why >&2; exit 4";
+        let (ended, output) =
+            run_for_output(Command::new("/bin/sh").args(["-c", script]), Duration::from_secs(20)).unwrap();
+        assert_eq!(
+            (ended.code, ended.complaint.as_str(), output.as_slice()),
+            (Some(4), "why", &b"one\ntwo"[..])
+        );
+        let script = "head -c 3000000 /dev/zero";
+        let (ended, output) =
+            run_for_output(Command::new("/bin/sh").args(["-c", script]), Duration::from_secs(20)).unwrap();
+        assert_eq!((ended.code, output.len() as u64), (Some(0), LARGEST_OUTPUT));
+    }
+
+    #[test]
     fn a_hanging_program_is_ended_with_its_children() {
         let dir = tempfile::tempdir().unwrap();
         let pid = dir.path().join("pid");
@@ -240,7 +275,7 @@ mod tests {
         let gone = || std::fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "));
         let started = Instant::now();
         while !gone() && started.elapsed() < Duration::from_secs(5) {
-            std::thread::sleep(BETWEEN_LOOKS);
+            std::thread::sleep(POLL_INTERVAL);
         }
         assert!(gone());
     }

@@ -502,7 +502,7 @@ impl DoctorContext<'_> {
                         .next("repair HANDOFF.md and run cc-session-recover doctor again"),
                 ),
                 Err(error) => {
-                    checks.push(DoctorCheck::of_error(DoctorCheckId::Hooks, CheckStatus::Fail, &error))
+                    checks.push(DoctorCheck::of_error(DoctorCheckId::Hooks, CheckStatus::Fail, &error));
                 }
             }
         }

@@ -398,46 +398,46 @@ pub(super) fn is_ours(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Returns the verb of each command and whether it may fail, in the order in which they run.
-    fn steps(before: Vec<CommandStep>, after: Vec<CommandStep>) -> Vec<(String, bool)> {
-        let verb = |step: &CommandStep| step.argv[1..].iter().find(|word| *word != "--user").cloned();
-        before.iter().chain(&after).map(|step| (verb(step).unwrap(), step.may_fail)).collect()
+    /// Verb of each command and whether it may fail, in the order in which they run.
+    type Steps = &'static [(&'static str, bool)];
+    const MUST: bool = false;
+    const MAY: bool = true;
+
+    fn steps<'a>(planned: &'a [CommandStep]) -> Vec<(&'a str, bool)> {
+        let verb = |step: &'a CommandStep| step.argv[1..].iter().find(|word| *word != "--user").unwrap();
+        planned.iter().map(|step| (verb(step).as_str(), step.may_fail)).collect()
     }
 
     #[test]
     fn only_ending_a_service_that_may_not_run_is_allowed_to_fail() {
         use FileAction::{Create, Keep, Replace};
         let reach: ManagerProgram = Err("not asked".into());
-        let (must, may) = (false, true);
         // launchd and the task scheduler refuse to end a service that is not loaded, and an agent or task that
         // the user removed by hand is not registered any more.
-        let install: [(Manager, &[FileAction], &[(&str, bool)]); 4] = [
-            (Manager::Systemd, &[Create], &[("daemon-reload", must), ("enable", must)]),
+        let install: [(Manager, &[FileAction], Steps); 4] = [
+            (Manager::Systemd, &[Create], &[("daemon-reload", MUST), ("enable", MUST)]),
             (
                 Manager::Systemd,
                 &[Replace, Keep],
-                &[("daemon-reload", must), ("enable", must), ("restart", must)],
+                &[("daemon-reload", MUST), ("enable", MUST), ("restart", MUST)],
             ),
-            (Manager::Launchd, &[Create, Replace, Keep], &[("bootout", may), ("bootstrap", must)]),
-            (Manager::Schtasks, &[Create, Replace, Keep], &[("/Create", must), ("/Run", must)]),
+            (Manager::Launchd, &[Create, Replace, Keep], &[("bootout", MAY), ("bootstrap", MUST)]),
+            (Manager::Schtasks, &[Create, Replace, Keep], &[("/Create", MUST), ("/Run", MUST)]),
         ];
-        let uninstall: [(Manager, &[(&str, bool)]); 3] = [
-            (Manager::Systemd, &[("disable", must), ("daemon-reload", must)]),
-            (Manager::Launchd, &[("bootout", may)]),
-            (Manager::Schtasks, &[("/End", may), ("/Delete", may)]),
+        let uninstall: [(Manager, Steps); 3] = [
+            (Manager::Systemd, &[("disable", MUST), ("daemon-reload", MUST)]),
+            (Manager::Launchd, &[("bootout", MAY)]),
+            (Manager::Schtasks, &[("/End", MAY), ("/Delete", MAY)]),
         ];
-        let owned = |expected: &[(&str, bool)]| -> Vec<(String, bool)> {
-            expected.iter().map(|(verb, may_fail)| ((*verb).to_owned(), *may_fail)).collect()
-        };
         for (manager, actions, expected) in install {
             for action in actions {
                 let planned = install_commands(manager, &reach, *action, Path::new("/x/file"));
-                assert_eq!(steps(Vec::new(), planned), owned(expected), "install {manager:?} {action:?}");
+                assert_eq!(steps(&planned), expected, "install {manager:?} {action:?}");
             }
         }
         for (manager, expected) in uninstall {
             let (before, after) = uninstall_commands(manager, &reach);
-            assert_eq!(steps(before, after), owned(expected), "uninstall {manager:?}");
+            assert_eq!(steps(&[before, after].concat()), expected, "uninstall {manager:?}");
         }
     }
 }

@@ -89,9 +89,98 @@ pub fn text(bytes: &[u8]) -> Option<String> {
     String::from_utf16(&units).ok()
 }
 
+/// Whether a registered task starts at login, from the output of `schtasks /Query /XML`; `None` if the output is
+/// no task definition.
+///
+/// Both the task and its trigger can be disabled. `schtasks /Change /DISABLE` and the window of the task
+/// scheduler disable the task in `Settings`. An element that is absent has its default, which is enabled: the
+/// task scheduler leaves defaults out of what it prints.
+#[must_use]
+pub fn starts_at_login(output: &[u8]) -> Option<bool> {
+    // It declares UTF-16, but into a pipe it is written in the console's code page or in UTF-16. What is read
+    // here is ASCII in all of them, once the zero bytes are gone.
+    let bytes: Vec<u8> = output.iter().copied().filter(|byte| *byte != 0).collect();
+    let text = String::from_utf8_lossy(&bytes);
+    let task = *elements(&text, "Task").first()?;
+    let is_enabled = |element: &str| {
+        elements(element, "Enabled").first().is_none_or(|value| matches!(value.trim(), "true" | "1"))
+    };
+    let by_login = elements(task, "LogonTrigger").into_iter().any(is_enabled);
+    Some(by_login && elements(task, "Settings").into_iter().all(is_enabled))
+}
+
+/// Returns the contents of all elements of this name, which must not contain one another.
+fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
+    let (open, close) = (format!("<{name}"), format!("</{name}>"));
+    let content = |rest: &'a str| {
+        let (attributes, inner) = rest.split_once('>')?;
+        match attributes.strip_suffix('/') {
+            Some(empty) if empty.trim_start().len() < empty.len() || empty.is_empty() => Some(""),
+            None if attributes.trim_start().len() < attributes.len() || attributes.is_empty() => {
+                inner.split_once(&close).map(|(inner, _)| inner)
+            }
+            // The name of the element only begins with this name.
+            _ => None,
+        }
+    };
+    xml.split(&open).skip(1).filter_map(content).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Output of `schtasks /Query /XML`, composed after the schema that Microsoft publishes ([MS-TSCH] 2.5, with
+    /// `Enabled` of the settings in 2.5.4 and its default `true`): the scheduler adds the registration, and
+    /// leaves out values that are defaults (142 of 183 tasks of a Windows 11, AdventDevInc/kudu#458).
+    fn printed(trigger: &str, settings: &str) -> String {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-16\"?>\r\n\
+             <Task version=\"1.2\" xmlns=\"http://schemas.microsoft.com/windows/2004/02/mit/task\">\r\n  \
+             <RegistrationInfo>\r\n    <Description>Continues Claude Code sessions that stopped</Description>\r\n    \
+             <URI>\\cc-session-recover</URI>\r\n  </RegistrationInfo>\r\n  \
+             <Principals>\r\n    <Principal id=\"Author\">\r\n      <UserId>S-1-5-21-1-2-3-1001</UserId>\r\n      \
+             <LogonType>InteractiveToken</LogonType>\r\n    </Principal>\r\n  </Principals>\r\n  \
+             <Settings>\r\n    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>\r\n    \
+             {settings}<IdleSettings>\r\n      <StopOnIdleEnd>true</StopOnIdleEnd>\r\n    </IdleSettings>\r\n  \
+             </Settings>\r\n  <Triggers>\r\n    {trigger}\r\n  </Triggers>\r\n  <Actions Context=\"Author\">\r\n    \
+             <Exec>\r\n      <Command>C:\\node.exe</Command>\r\n    </Exec>\r\n  </Actions>\r\n</Task>\r\n"
+        )
+    }
+
+    #[test]
+    fn a_task_starts_at_login_unless_it_or_its_trigger_is_disabled() {
+        let logon = |inside: &str| format!("<LogonTrigger>\r\n      {inside}\r\n    </LogonTrigger>");
+        let (on, off) = ("<Enabled>true</Enabled>", "<Enabled>false</Enabled>");
+        let table = [
+            (logon(""), "", true),
+            (logon(on), on, true),
+            (logon(on), off, false),
+            (logon(on), "<Enabled>0</Enabled>", false),
+            (logon(off), on, false),
+            (logon(off), "", false),
+            ("<LogonTrigger />".to_owned(), "", true),
+            (format!("{}{}", logon(off), logon(on)), "", true),
+            // It runs at another time than at login.
+            (format!("<BootTrigger>{on}</BootTrigger>"), on, false),
+            (String::new(), on, false),
+        ];
+        for (trigger, settings, starts) in table {
+            let text = printed(&trigger, settings);
+            assert_eq!(starts_at_login(text.as_bytes()), Some(starts), "{text}");
+            assert_eq!(starts_at_login(&bytes(&text)), Some(starts), "UTF-16: {text}");
+        }
+        // The user's name in a code page of the console is not valid UTF-8.
+        let foreign = [b"<!-- Jos\x82 -->", printed(&logon(""), off).as_bytes()].concat();
+        assert_eq!(starts_at_login(&foreign), Some(false));
+        for damaged in ["", "ERROR: The system cannot find the file specified.", "<Tasks></Tasks>", "<Task>"]
+        {
+            assert_eq!(starts_at_login(damaged.as_bytes()), None, "{damaged}");
+        }
+        let start =
+            Start { node: "node".into(), arguments: Vec::new(), variables: Vec::new(), warnings: Vec::new() };
+        assert_eq!(starts_at_login(&bytes(&task(&start, None))), Some(true));
+    }
 
     #[test]
     fn a_task_quotes_its_arguments_and_is_read_back_from_its_bytes() {

@@ -5,7 +5,7 @@ use super::plan::{ManagerProgram, ServiceChange, ServiceOptions, domain, is_ours
 use super::{Manager, ServicePaths, launchd, schtasks, systemd};
 use crate::error::{Code, Error, Result};
 use crate::fs::{lossy, read_small};
-use crate::program::run;
+use crate::program::{run, run_for_output};
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::world::World;
@@ -123,7 +123,14 @@ pub(super) fn is_enabled(manager: Manager, place: &ServicePaths, reach: &Manager
     match manager {
         Manager::Systemd => Some(is_taken(&wants(place))),
         Manager::Launchd => succeeds(reach, &["print", &format!("{}/{}", domain(), launchd::NAME)]),
-        Manager::Schtasks => succeeds(reach, &["/Query", "/TN", schtasks::NAME]),
+        Manager::Schtasks => {
+            let mut query = Command::new(reach.as_ref().ok()?);
+            query.args(["/Query", "/TN", schtasks::NAME, "/XML"]).current_dir("/");
+            match run_for_output(&mut query, DEADLINE).ok()? {
+                (end, output) if end.code == Some(0) => schtasks::starts_at_login(&output),
+                _ => Some(false),
+            }
+        }
     }
 }
 
