@@ -368,7 +368,7 @@ export interface DashboardView {
 /** Result of one check. */
 export interface DoctorCheck {
   /** Stable name of the check; a report may contain several checks of one name. */
-  id: 'node' | 'client' | 'setup' | 'hooks' | 'plugin' | 'runtime' | 'launcher' | 'coverage' | 'ran' | 'hooks-allowed' | 'config' | 'saving' | 'retention' | 'kept' | 'note' | 'state' | 'privacy' | 'journal' | 'incidents' | 'spool' | 'quarantine' | 'supervisor' | 'credential' | 'module' | 'session'
+  id: DoctorCheckId
   /**
    * `ok`: nothing is wrong. `warn`: it works, but needs attention. `fail`: recovery does
    * not work as intended.
@@ -381,6 +381,35 @@ export interface DoctorCheck {
   /** What to do next; `null` if there is nothing to do. */
   next: string | null
 }
+
+/** Stable name of a check. */
+export type DoctorCheckId =
+  | 'node'
+  | 'client'
+  | 'setup'
+  | 'hooks'
+  | 'plugin'
+  | 'runtime'
+  | 'launcher'
+  | 'coverage'
+  | 'ran'
+  | 'hooks-allowed'
+  | 'module'
+  | 'config'
+  | 'saving'
+  | 'conflict-copies'
+  | 'retention'
+  | 'kept'
+  | 'note'
+  | 'state'
+  | 'privacy'
+  | 'journal'
+  | 'incidents'
+  | 'spool'
+  | 'quarantine'
+  | 'supervisor'
+  | 'credential'
+  | 'session'
 
 /** What `doctor` should check. */
 export interface DoctorOptions {
@@ -2982,6 +3011,8 @@ export interface WatchReport {
   /** Milliseconds until the next pass. */
   looksAgainIn: number
   /** Whether recovery still has pending work that does not need the user. */
+  pending: boolean
+  /** Former name of `pending`, with the same value. */
   owed: boolean
   /** Whether any of it is due now, with no known obstacle. */
   due: boolean

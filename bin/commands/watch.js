@@ -59,7 +59,7 @@ module.exports = {
     const addon = loadAddon();
     // A service has no reader for the output below, and the native program needs a tenth of this process's memory.
     if (process.env.CC_RECOVER_SERVICE && projects.length === 0 && !args.json && !args.once && !args.untilDone) addon.serveNatively(addonFile() ?? '');
-    const look = () => addon.watch({ projects });
+    const runPass = () => addon.watch({ projects });
     const ends = new AbortController();
     const end = () => {
       ends.abort();
@@ -68,7 +68,7 @@ module.exports = {
     process.once('SIGINT', end).once('SIGTERM', end).once('SIGHUP', end);
     const view = { width: io.width, colours: io.colours };
     const drawn = io.screen !== null && !args.json && !args.once;
-    let report = await look();
+    let report = await runPass();
     if (drawn) {
       const { watch } = require('../lib/watch.js');
       process.off('SIGINT', end).off('SIGTERM', end).off('SIGHUP', end);
@@ -79,7 +79,7 @@ module.exports = {
         read: async () => {
           await addon.watchPause(report.looksAgainIn);
           // Start nothing more after the user has ended the command.
-          if (!ends.signal.aborted) report = await look();
+          if (!ends.signal.aborted) report = await runPass();
           return report;
         },
         every: 0,
@@ -98,10 +98,10 @@ module.exports = {
       const busy = report.sessions.some(({ running }) => running);
       if (ends.signal.aborted) return;
       if (args.once && !busy && !report.due) return;
-      if (args.untilDone && !report.owed) return;
+      if (args.untilDone && !report.pending) return;
       await addon.watchPause(args.once ? Math.min(report.looksAgainIn, 500) : report.looksAgainIn);
       if (ends.signal.aborted) return;
-      report = await look();
+      report = await runPass();
     }
   },
 };

@@ -53,7 +53,7 @@ pub fn run(words: &[OsString]) -> ExitCode {
         }
         [Some(SUPERVISE)] => {
             leave_terminal();
-            supervisor::until_nothing_is_owed();
+            supervisor::until_no_work_is_pending();
             ExitCode::SUCCESS
         }
         [Some(SERVE)] => match supervisor::without_end() {

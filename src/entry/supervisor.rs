@@ -25,14 +25,14 @@ pub fn context(provenance: impl FnOnce(&Environment) -> Provenance) -> Superviso
 
 /// Supervises all closed sessions until none of them has pending work. Called in a process that a hook
 /// started.
-pub fn until_nothing_is_owed() {
+pub fn until_no_work_is_pending() {
     std::panic::set_hook(Box::new(|_| {}));
     // A client names its session to its hooks, and a hook that starts a supervisor hands that on.
     let of_hook = |env: &Environment| match env.text("CLAUDE_CODE_SESSION_ID") {
         Some(session) => Provenance::ClientOf(session.to_owned()),
         None => Provenance::SomeClient,
     };
-    let supervise = || Supervisor::new(context(of_hook), WatchOptions::default())?.until_nothing_is_owed();
+    let supervise = || Supervisor::new(context(of_hook), WatchOptions::default())?.until_no_work_is_pending();
     // There is nobody to tell; the journal has what was done.
     let _: std::thread::Result<Result<(), Error>> = catch_unwind(AssertUnwindSafe(supervise));
 }

@@ -69,7 +69,7 @@ pub fn watch_wake() {
 /// own.
 #[napi(catch_unwind)]
 pub fn supervise() {
-    supervisor::until_nothing_is_owed();
+    supervisor::until_no_work_is_pending();
 }
 
 /// Replaces this process with the native program beside the addon, which supervises all projects until it is

@@ -3011,6 +3011,8 @@ export interface WatchReport {
   /** Milliseconds until the next pass. */
   looksAgainIn: number
   /** Whether recovery still has pending work that does not need the user. */
+  pending: boolean
+  /** Former name of `pending`, with the same value. */
   owed: boolean
   /** Whether any of it is due now, with no known obstacle. */
   due: boolean

@@ -472,12 +472,12 @@ impl Hook<'_> {
         match ledger.enter(&self.payload.session, IncidentEvent::Left { fact }) {
             Ok(Some(incident)) => {
                 self.write_note(&incident, config);
-                let owed = incident.plan.action == Action::Run && incident.phase == Phase::Waiting;
+                let pending = incident.plan.action == Action::Run && incident.phase == Phase::Waiting;
                 // A running supervisor may have another provider or account; one that this hook
                 // starts inherits the client's.
                 let own = incident.started_with.as_deref();
                 let alone = own.is_some_and(|started| started.account.from_environment().next().is_some());
-                let supervise = owed
+                let supervise = pending
                     && !self.world.env.in_attempt()
                     && (alone || !Lock::is_held(&self.state.supervisor_lease()));
                 return HookReply { supervise, ..HookReply::silent() };

@@ -29,7 +29,7 @@ use crate::trust::account::Provenance;
 use crate::world::World;
 use chrono::{DateTime, Duration, Utc};
 pub use lease::Supervising;
-use pass_report::is_owed;
+use pass_report::has_pending_work;
 pub use pass_report::{WatchReport, WatchedSession};
 use replan::align_resets;
 use serde::Deserialize;
@@ -189,7 +189,7 @@ impl Supervisor {
         if leads && !off {
             self.tend_kept(&config);
         }
-        self.serves_any = served.iter().any(is_owed);
+        self.serves_any = served.iter().any(has_pending_work);
         Ok(self.watch_report(&looked_after, problems, &config, leads))
     }
 
@@ -203,15 +203,15 @@ impl Supervisor {
     ///
     /// # Errors
     /// The errors of [`Self::run_pass`].
-    pub fn until_nothing_is_owed(&mut self) -> Result<()> {
+    pub fn until_no_work_is_pending(&mut self) -> Result<()> {
         let changes = self.changes();
         loop {
-            let looked = self.run_pass()?;
-            let done = if looked.own { !looked.owed } else { !self.serves_any };
+            let report = self.run_pass()?;
+            let done = if report.own { !report.pending } else { !self.serves_any };
             if done && !self.busy() {
                 return Ok(());
             }
-            let _ = changes.wait(std::time::Duration::from_millis(looked.looks_again_in));
+            let _ = changes.wait(std::time::Duration::from_millis(report.looks_again_in));
         }
     }
 
@@ -222,8 +222,8 @@ impl Supervisor {
     pub fn without_end(&mut self) -> Result<Infallible> {
         let changes = self.changes();
         loop {
-            let looked = self.run_pass()?;
-            let _ = changes.wait(std::time::Duration::from_millis(looked.looks_again_in));
+            let report = self.run_pass()?;
+            let _ = changes.wait(std::time::Duration::from_millis(report.looks_again_in));
         }
     }
 

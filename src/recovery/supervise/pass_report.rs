@@ -57,6 +57,7 @@ pub struct WatchedSession {
 
 /// Result of a pass of the supervisor, schema `cc-session-recover/watch@1`.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the printed form")]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WatchReport {
@@ -78,6 +79,8 @@ pub struct WatchReport {
     /// Milliseconds until the next pass.
     pub looks_again_in: u64,
     /// Whether recovery still has pending work that does not need the user.
+    pub pending: bool,
+    /// Former name of `pending`, with the same value.
     pub owed: bool,
     /// Whether any of it is due now, with no known obstacle.
     pub due: bool,
@@ -86,7 +89,7 @@ pub struct WatchReport {
 }
 
 /// Whether recovery will still act on the session without the user.
-pub(super) fn is_owed(incident: &Incident) -> bool {
+pub(super) fn has_pending_work(incident: &Incident) -> bool {
     under_way(incident) || incident.phase == Phase::Waiting && incident.plan.action == Action::Run
 }
 
@@ -121,7 +124,8 @@ impl Supervisor {
                     .find_map(|attempt| Some(attempt.run.as_ref()?.result.as_ref()?.ended.clone())),
             })
             .collect();
-        let owed = !running.is_empty() || !self.telling.is_empty() || incidents.iter().any(is_owed);
+        let pending =
+            !running.is_empty() || !self.telling.is_empty() || incidents.iter().any(has_pending_work);
         let due = sessions.iter().any(|one| {
             let run = one.phase == Phase::Waiting.as_str()
                 && one.next.action == Action::Run
@@ -148,7 +152,8 @@ impl Supervisor {
             sessions,
             looks_again_at: Duration::from_std(step).ok().map(|step| now + step),
             looks_again_in: u64::try_from(step.as_millis()).unwrap_or(u64::MAX),
-            owed,
+            pending,
+            owed: pending,
             due,
             problems: problems.into_iter().map(Problem::from).collect(),
         }

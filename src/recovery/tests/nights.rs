@@ -23,7 +23,7 @@ use std::time::Duration;
 
 const SESSION: &str = "00000001-0000-4000-8000-000000000001";
 /// Maximum number of passes per night; a supervisor that needs more never finishes.
-const MOST_LOOKS: usize = 3000;
+const MOST_PASSES: usize = 3000;
 
 /// Deterministic number generator: the same seed gives the same numbers.
 struct Dice(u64);
@@ -364,7 +364,7 @@ impl Night {
         // Readings of the clocks when a supervisor first saw this stop in this boot.
         let mut first_seen: Option<Time> = None;
         let mut overdue_since: Option<DateTime<Utc>> = None;
-        for look in 0..MOST_LOOKS {
+        for pass in 0..MOST_PASSES {
             let does = match self.dice.below(10) {
                 0..=3 => Does::Limit(self.dice.seconds(60, 6 * 3600).num_seconds()),
                 4..=5 => Does::Overloaded,
@@ -377,11 +377,11 @@ impl Night {
                 // A child process briefly holds its parent's open files, including locks.
                 std::thread::sleep(Duration::from_millis(50));
             }
-            let looked = supervisor.run_pass().unwrap();
+            let report = supervisor.run_pass().unwrap();
             while supervisor.busy() {
                 std::thread::sleep(Duration::from_micros(200));
             }
-            let waits = looked.sessions.first().and_then(|one| one.waits.clone());
+            let waits = report.sessions.first().and_then(|one| one.waits.clone());
             if waits != self.waits {
                 self.note(&format!("waits: {waits:?}"));
                 self.waits = waits;
@@ -391,7 +391,7 @@ impl Night {
             let started = self.starts();
             if started > made {
                 if started > made + 1 {
-                    self.fail("two clients were started in one look");
+                    self.fail("two clients were started in one pass");
                 }
                 made = started;
                 self.records = records;
@@ -421,7 +421,7 @@ impl Night {
             let seen = first_seen.filter(|seen| seen.boots == now.boots).unwrap_or(before);
             overdue_since = self.check_late(due, &seen, &now, overdue_since);
             first_seen = Some(seen);
-            self.let_time_go_by(due, &mut supervisor, look);
+            self.let_time_go_by(due, &mut supervisor, pass);
         }
         self.fail("no end");
     }
@@ -480,11 +480,11 @@ impl Night {
         }
     }
 
-    fn let_time_go_by(&mut self, due: DateTime<Utc>, supervisor: &mut Supervisor, look: usize) {
+    fn let_time_go_by(&mut self, due: DateTime<Utc>, supervisor: &mut Supervisor, pass: usize) {
         let now = self.clock.now();
         let step = (due - now).clamp(TimeDelta::milliseconds(50), TimeDelta::seconds(30));
         match self.dice.below(40) {
-            0 if look < 400 => {
+            0 if pass < 400 => {
                 let by = self.dice.seconds(-6 * 3600, 8 * 3600);
                 self.clock.jump(by);
                 self.note(&format!("the wall clock jumps by {} s", by.num_seconds()));
@@ -494,13 +494,13 @@ impl Night {
                 self.clock.pass(slept);
                 self.note(&format!("slept for {} s", slept.num_seconds()));
             }
-            2 if look < 400 => {
+            2 if pass < 400 => {
                 let off = self.dice.seconds(20, 7 * 3600);
                 self.clock.reboot(off);
                 *supervisor = self.fresh(supervisor);
                 self.note(&format!("off for {} s, and started again", off.num_seconds()));
             }
-            3 if look < 400 => {
+            3 if pass < 400 => {
                 *supervisor = self.fresh(supervisor);
                 self.note("another supervisor");
             }
