@@ -52,9 +52,9 @@ test('without --apply the plan is printed and nothing is changed; with it the se
   assert.equal(applied.status, 0, applied.stderr);
   const report = JSON.parse(applied.stdout);
   assert.equal(report.repaired, true);
-  const mended = readFileSync(transcript);
-  assert.equal(mended.length, GLUED.bytes.length + 1, 'a line end more, and nothing else');
-  for (const text of mended.toString().trimEnd().split('\n')) JSON.parse(text);
+  const repairedBytes = readFileSync(transcript);
+  assert.equal(repairedBytes.length, GLUED.bytes.length + 1, 'a line end more, and nothing else');
+  for (const text of repairedBytes.toString().trimEnd().split('\n')) JSON.parse(text);
   if (process.platform !== 'win32') assert.equal(statSync(transcript).mode & 0o777, 0o640, 'its mode stays');
   assert.equal(statSync(transcript).mtimeMs, QUIET * 1000, 'and its place in lists');
   assert.deepEqual(readFileSync(join(place.state, 'snapshots', GLUED.session, `${report.kept}.jsonl`)), GLUED.bytes);
@@ -63,7 +63,7 @@ test('without --apply the plan is printed and nothing is changed; with it the se
   const again = await place.run(['repair', GLUED.session, '--apply']);
   assert.equal(again.status, 6);
   assert.match(again.stdout, /^Nothing to repair in /);
-  assert.deepEqual(readFileSync(transcript), mended);
+  assert.deepEqual(readFileSync(transcript), repairedBytes);
 
   const back = await place.run(report.undo.slice(1));
   assert.equal(back.status, 0, back.stderr);
@@ -204,15 +204,15 @@ test('a failed repair leaves the old or the new transcript and no other file', {
   const place = world(t);
   const transcript = put(place, GLUED);
   assert.equal((await place.run(['repair', GLUED.session, '--apply'])).status, 0);
-  const mended = readFileSync(transcript);
+  const repairedBytes = readFileSync(transcript);
   const tally = { failed: 0, done: 0 };
   for (const [calls, error] of [['fsync,fdatasync', 'EIO'], ['rename,renameat,renameat2', 'EACCES'], ['ftruncate,fchmod', 'EPERM']]) {
     for (let when = 1; when <= 4; when += 1) {
       put(place, GLUED);
       const { status } = injected(place, ['-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}:when=${when}`], ['repair', GLUED.session, '--apply']);
       const now = readFileSync(transcript);
-      assert.ok(now.equals(GLUED.bytes) || now.equals(mended), `${calls} ${when}: half of it`);
-      if (status === 0) assert.deepEqual(now, mended, `${calls} ${when}: said to be done`);
+      assert.ok(now.equals(GLUED.bytes) || now.equals(repairedBytes), `${calls} ${when}: half of it`);
+      if (status === 0) assert.deepEqual(now, repairedBytes, `${calls} ${when}: said to be done`);
       assert.deepEqual(besides(transcript), [], `${calls} ${when}`);
       tally[status === 0 ? 'done' : 'failed'] += 1;
     }
@@ -230,7 +230,7 @@ test('a repair killed at any step leaves the old or the new transcript, and the 
   const place = world(t);
   const transcript = put(place, GLUED);
   assert.equal((await place.run(['repair', GLUED.session, '--apply'])).status, 0);
-  const mended = readFileSync(transcript);
+  const repairedBytes = readFileSync(transcript);
   const tally = { killed: 0, old: 0, new: 0 };
   for (const call of ['fsync', 'rename', 'fchmod', 'flock']) {
     for (let when = 1; when <= 6; when += 1) {
@@ -239,12 +239,12 @@ test('a repair killed at any step leaves the old or the new transcript, and the 
       if (signal === null && status === 0) break;
       tally.killed += 1;
       const now = readFileSync(transcript);
-      assert.ok(now.equals(GLUED.bytes) || now.equals(mended), `${call} ${when}: half of it`);
-      tally[now.equals(mended) ? 'new' : 'old'] += 1;
+      assert.ok(now.equals(GLUED.bytes) || now.equals(repairedBytes), `${call} ${when}: half of it`);
+      tally[now.equals(repairedBytes) ? 'new' : 'old'] += 1;
       put(place, GLUED);
       const next = await place.run(['repair', GLUED.session, '--apply']);
       assert.equal(next.status, 0, next.stderr);
-      assert.deepEqual(readFileSync(transcript), mended);
+      assert.deepEqual(readFileSync(transcript), repairedBytes);
       assert.deepEqual(besides(transcript), [], 'what the killed one left is taken away');
     }
   }

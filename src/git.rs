@@ -22,7 +22,7 @@ pub const MOST_FILES: usize = 30;
 /// Maximum output that is read, in bytes; anything beyond it is not counted.
 const MOST_OUTPUT: u64 = 8 * 1024 * 1024;
 /// Interval between two checks of a child that has closed its output but not exited.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// Size limit of the `.git` file of a linked worktree, in bytes.
 const LARGEST_LINK: u64 = 8 * 1024;
 /// Variables passed through from the user, because git or a wrapper around it needs them.
@@ -344,7 +344,7 @@ impl<'a> Git<'a> {
         loop {
             match child.try_wait() {
                 Ok(Some(status)) => return Ok(GitOutput { code: status.code(), stdout, stderr, more }),
-                Ok(None) if Instant::now() < self.until => std::thread::sleep(BETWEEN_LOOKS),
+                Ok(None) if Instant::now() < self.until => std::thread::sleep(POLL_INTERVAL),
                 Ok(None) => return Err(late()),
                 Err(error) => return Err(format!("git could not be waited for: {error}")),
             }

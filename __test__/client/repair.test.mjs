@@ -65,7 +65,7 @@ test('the client opens repaired sessions with all intact turns, and most of them
   for (const one of soundSessions()) whole.set(one.source, await opened(stages[0], one, one.bytes));
   const forked = cases.find(({ source }) => source === 'live-session-forked');
   if (forked !== undefined) whole.set(forked.source, { units: new Set(forked.good) });
-  const told = { cases: 0, before: 0, mended: 0, left: 0, beforeOfMended: 0 };
+  const told = { cases: 0, before: 0, repaired: 0, left: 0, beforeOfRepaired: 0 };
   const failures = [];
   await Promise.all(
     stages.map(async (stage, lane) => {
@@ -83,8 +83,8 @@ test('the client opens repaired sessions with all intact turns, and most of them
         if (report === null || one.mends !== report.repaired) failures.push(`${one.name}: exit ${code}, repaired ${report?.repaired}: ${stderr}`);
         else if (!report.repaired && !repaired.equals(one.bytes)) failures.push(`${one.name}: it was touched`);
         for (const kind of one.classes) if (report !== null && !report.findings.some((/** @type {any} */ finding) => finding.class === kind) && one.classes.length === 1) failures.push(`${one.name}: ${kind} was not found`);
-        told[one.mends ? 'mended' : 'left'] += 1;
-        if (one.mends && why !== null) told.beforeOfMended += 1;
+        told[one.mends ? 'repaired' : 'left'] += 1;
+        if (one.mends && why !== null) told.beforeOfRepaired += 1;
         const kept = path.join(stage.home.root, 'kept');
         copyFileSync(file, kept);
         const still = wrong(await opened(stage, one, repaired), one, sendable);
@@ -101,9 +101,9 @@ test('the client opens repaired sessions with all intact turns, and most of them
       }
     }),
   );
-  t.diagnostic(`${told.cases} of ${cases.length} broken sessions: before repair ${told.before} fail or lose good turns; ${told.mended} mended, of which ${told.beforeOfMended} failed before; ${told.left} left as they are; ${failures.length} fail after`);
+  t.diagnostic(`${told.cases} of ${cases.length} broken sessions: before repair ${told.before} fail or lose good turns; ${told.repaired} repaired, of which ${told.beforeOfRepaired} failed before; ${told.left} left as they are; ${failures.length} fail after`);
   assert.deepEqual(failures, []);
-  assert.ok(told.beforeOfMended >= told.mended * CONTROL, `the control: only ${told.beforeOfMended} of ${told.mended} failed unrepaired`);
+  assert.ok(told.beforeOfRepaired >= told.repaired * CONTROL, `the control: only ${told.beforeOfRepaired} of ${told.repaired} failed unrepaired`);
 });
 
 test('the client sends every turn of a repaired conversation of each further kind, and none that the user left', async (t) => {

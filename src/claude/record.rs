@@ -312,8 +312,8 @@ pub fn parse_line(offset: u64, line: &[u8]) -> Vec<Record> {
     if let Ok(parsed) = serde_json::from_slice::<RecordLine>(line) {
         return vec![record(offset, parsed)];
     }
-    if let Some(mended) = with_whole_characters(line) {
-        return parse_line(offset, &mended);
+    if let Some(whole) = with_whole_characters(line) {
+        return parse_line(offset, &whole);
     }
     // A crash between an object and its newline can leave two objects on one line (observed).
     serde_json::Deserializer::from_slice(line)
@@ -330,7 +330,7 @@ pub fn parse_line(offset: u64, line: &[u8]) -> Vec<Record> {
 fn with_whole_characters(line: &[u8]) -> Option<Vec<u8>> {
     const REPLACEMENT: &str = "\\ufffd";
     let text = String::from_utf8_lossy(line);
-    let mut mended = String::new();
+    let mut whole = String::new();
     let mut from = 0;
     let mut at = 0;
     while let Some(found) = text[at..].find('\\') {
@@ -342,8 +342,8 @@ fn with_whole_characters(line: &[u8]) -> Option<Vec<u8>> {
         at = match unit(escape) {
             Some(0xd800..=0xdbff) if matches!(unit(escape + 6), Some(0xdc00..=0xdfff)) => escape + 12,
             Some(0xd800..=0xdfff) => {
-                mended.push_str(&text[from..escape]);
-                mended.push_str(REPLACEMENT);
+                whole.push_str(&text[from..escape]);
+                whole.push_str(REPLACEMENT);
                 from = escape + 6;
                 from
             }
@@ -352,11 +352,11 @@ fn with_whole_characters(line: &[u8]) -> Option<Vec<u8>> {
             None => escape + 1 + text[escape + 1..].chars().next().map_or(0, char::len_utf8),
         };
     }
-    if mended.is_empty() && matches!(text, std::borrow::Cow::Borrowed(_)) {
+    if whole.is_empty() && matches!(text, std::borrow::Cow::Borrowed(_)) {
         return None;
     }
-    mended.push_str(&text[from..]);
-    Some(mended.into_bytes())
+    whole.push_str(&text[from..]);
+    Some(whole.into_bytes())
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();

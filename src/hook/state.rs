@@ -229,7 +229,7 @@ impl Hook<'_> {
         let now = self.world.clock.now();
         let (place, book) = self
             .shelf(project, config)
-            .look()
+            .read()
             .unwrap_or((None, SavedStateIndex::peek(self.state, project).ok()?));
         let saved = place.as_ref().zip(book.newest_of(&self.payload.session)).filter(|(_, entry)| {
             if source == "compact" {
@@ -264,7 +264,7 @@ impl Hook<'_> {
         let project = self.project_dir();
         let on_disk =
             project.as_deref().filter(|_| config.state.startup).map(|project| self.shelf(project, config));
-        let (place, book) = on_disk.and_then(|states| states.look().ok()).unzip();
+        let (place, book) = on_disk.and_then(|states| states.read().ok()).unzip();
         let place = place.flatten();
         let now = self.world.clock.now();
         let known: Vec<(&SavedStateEntry, String)> = book

@@ -135,7 +135,7 @@ pub fn kept_register(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptEnt
         .filter(|name| is_session_id(name))
         .collect();
     ids.sort_unstable();
-    let looked = side_by_side(&ids, PORTION, || {
+    let checked = side_by_side(&ids, PORTION, || {
         |id: &String| {
             // Taken before the read: a description written in the meantime has another stamp the next time.
             let stamp = Stamp::of(&state.kept_description(id));
@@ -149,7 +149,7 @@ pub fn kept_register(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptEnt
     });
     let mut fresh = 0;
     let mut sessions = Vec::with_capacity(ids.len());
-    for entry in looked {
+    for entry in checked {
         match entry {
             Ok(Some((entry, made))) => {
                 fresh += usize::from(made);

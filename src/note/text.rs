@@ -2,7 +2,7 @@
 //! so that none of it is interpreted as Markdown or as a marker of this tool.
 
 use super::handoff::defuse;
-use crate::redact::{looked_at, redact};
+use crate::redact::{examined_part, redact};
 use crate::text::{sanitised, shortened};
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ pub use crate::redact::clean_line as line;
 /// Sanitizes, redacts and trims a text to at most `limit` characters, and marks a cut.
 #[must_use]
 pub fn block(raw: &str, limit: usize) -> String {
-    let clean = sanitised(looked_at(raw));
+    let clean = sanitised(examined_part(raw));
     let text = redact(&clean);
     let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
     shortened(&lines.join("\n"), limit).into_owned()

@@ -153,7 +153,7 @@ pub fn clean_line(raw: &str, limit: usize) -> String {
 }
 
 fn cleaned_line(raw: &str, limit: usize) -> String {
-    let clean = sanitised(looked_at(raw));
+    let clean = sanitised(examined_part(raw));
     let text = redact_any(&clean);
     let joined = on_one_line(&text);
     // A name and its secret may have been on two lines.
@@ -162,7 +162,7 @@ fn cleaned_line(raw: &str, limit: usize) -> String {
 }
 
 /// Returns the part of a text that is examined. If the text is cut, the word at the cut is dropped, too.
-pub fn looked_at(raw: &str) -> &str {
+pub fn examined_part(raw: &str) -> &str {
     if raw.len() <= LONGEST_RAW {
         return raw;
     }

@@ -79,8 +79,8 @@ pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport
     let asked = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &asked)?;
     let id = row.found.id().to_owned();
-    if let Some(holder) = inventory.owner(&row.found) {
-        return Err(Error::new(Code::SessionLive, format!("process {} has it open", holder.pid))
+    if let Some(owner) = inventory.owner(&row.found) {
+        return Err(Error::new(Code::SessionLive, format!("process {} has it open", owner.pid))
             .at(&row.found.path)
             .hint("continue in its window, or close that client first"));
     }

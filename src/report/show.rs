@@ -57,11 +57,11 @@ pub fn show_at(world: World<'_>, transcript: &Path) -> Result<Session> {
 ///
 /// Those of opening the transcript.
 pub fn whole(inventory: &Inventory<'_>, row: &InventoryRow) -> Result<Session> {
-    let holder = inventory.owner(&row.found);
+    let owner = inventory.owner(&row.found);
     let liveness = inventory.liveness(row);
     let mut summary = thorough(&row.found.path, liveness)?;
-    if let Some(holder) = holder {
-        settle(&mut summary, holder);
+    if let Some(owner) = owner {
+        settle(&mut summary, owner);
     }
     let row = InventoryRow { found: row.found.clone(), summary: Box::new(summary) };
     let mut session = inventory.report(&row);

@@ -146,7 +146,7 @@ pub fn state(world: World<'_>, options: &StateOptions) -> Result<StateReport> {
         archives: config.state.archives,
         ignored: false,
     };
-    let (place, book) = states.look()?;
+    let (place, book) = states.read()?;
     let chosen = match (options.state.as_deref(), options.action) {
         (None, StateAction::List) => None,
         (None, StateAction::Restore) => {
@@ -176,7 +176,7 @@ pub fn state(world: World<'_>, options: &StateOptions) -> Result<StateReport> {
         }
         restored = true;
     }
-    let (place, book) = if restored && !options.dry_run { states.look()? } else { (place, book) };
+    let (place, book) = if restored && !options.dry_run { states.read()? } else { (place, book) };
     let mut saved: Vec<SavedState> = place.iter().flat_map(|place| listed(place, &book)).collect();
     saved.sort_by_key(|state| std::cmp::Reverse(state.saved_at));
     let foreign =

@@ -122,10 +122,10 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
     source.manifest.verify(&source.dir, progress)?;
     let id = &source.manifest.session.id;
     let inventory = Inventory::open(&ground);
-    if let Some(holder) = inventory.owners.live().find(|owner| &owner.session == id) {
+    if let Some(owner) = inventory.owners.live().find(|owner| &owner.session == id) {
         let message = format!(
             "process {} has session {id} open, and its writes would conflict with the import",
-            holder.pid
+            owner.pid
         );
         return Err(Error::new(Code::SessionLive, message).hint("end that client first"));
     }

@@ -115,9 +115,9 @@ pub fn relocate(world: World<'_>, options: &RelocateOptions) -> Result<RelocateR
     let inventory = Inventory::take(&ground, project.as_deref());
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &wanted)?;
-    if let Some(holder) = inventory.owner(&row.found) {
+    if let Some(owner) = inventory.owner(&row.found) {
         let message =
-            format!("process {} has it open; a copy made now would lack what it writes next", holder.pid);
+            format!("process {} has it open; a copy made now would lack what it writes next", owner.pid);
         return Err(Error::new(Code::SessionLive, message).at(&row.found.path).hint("end that client first"));
     }
     let mut report = plan(world, &inventory, row, options)?;

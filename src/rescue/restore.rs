@@ -260,13 +260,13 @@ pub(super) fn refuse_while_held(
 ) -> Result<()> {
     let held =
         |message: String, hint: &str| Err(Error::new(Code::SessionLive, message).at(transcript).hint(hint));
-    let holder = match found {
+    let owner = match found {
         Some(found) => inventory.owner(found),
         None => inventory.owners.live().find(|owner| owner.session == session),
     };
-    if let Some(holder) = holder {
+    if let Some(owner) = owner {
         let message =
-            format!("process {} has it open and would overwrite the restored transcript", holder.pid);
+            format!("process {} has it open and would overwrite the restored transcript", owner.pid);
         return held(message, "end that client first");
     }
     let elsewhere = found.is_some_and(|found| !inventory.owners_of(found).elsewhere.is_empty());

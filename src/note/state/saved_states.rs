@@ -198,7 +198,7 @@ impl SavedStateStore<'_> {
     /// # Errors
     ///
     /// Those of [`StatesDirectory::find`] and [`SavedStateIndex::peek`].
-    pub fn look(&self) -> Result<(Option<StatesDirectory>, SavedStateIndex)> {
+    pub fn read(&self) -> Result<(Option<StatesDirectory>, SavedStateIndex)> {
         let mut book = SavedStateIndex::peek(self.state, self.project)?;
         let place = StatesDirectory::find(self.project)?;
         match &place {
@@ -235,7 +235,7 @@ impl SavedStateStore<'_> {
     /// saved, which `uninstall` removes.
     #[must_use]
     pub fn removable(&self) -> Vec<PathBuf> {
-        let Ok((Some(place), book)) = self.look() else { return Vec::new() };
+        let Ok((Some(place), book)) = self.read() else { return Vec::new() };
         let mut files: Vec<PathBuf> =
             book.states.iter().filter_map(|entry| Some(Self::sound(&place, entry)?.0)).collect();
         files.sort();
@@ -387,7 +387,7 @@ mod tests {
 
         /// Lists session and second of each state that exists and is unchanged.
         fn whole(&self) -> Vec<String> {
-            let (place, book) = self.rack(10).look().unwrap();
+            let (place, book) = self.rack(10).read().unwrap();
             let kept = book.states.iter().filter(|entry| !entry.retired);
             let texts = kept.map(|entry| SavedStateStore::sound(place.as_ref().unwrap(), entry).unwrap().1);
             let mut words: Vec<String> =

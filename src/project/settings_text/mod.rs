@@ -419,8 +419,8 @@ fn without_hook(document: &Document, hook: &OurHook) -> String {
     let mut node = hook.node.clone();
     for depth in 0..3 {
         // hook -> its list -> the group; group -> the event's list -> the event; event -> the `hooks` object -> `hooks`.
-        let Some(holder) = node.parent().filter(is_alone_in) else { break };
-        node = match holder.parent() {
+        let Some(container) = node.parent().filter(is_alone_in) else { break };
+        node = match container.parent() {
             Some(property) if depth > 0 => property.into(),
             _ => hook.group.clone().into(),
         };
@@ -429,9 +429,9 @@ fn without_hook(document: &Document, hook: &OurHook) -> String {
 }
 
 /// Whether an object or array contains exactly one value and no comment.
-fn is_alone_in(holder: &CstContainerNode) -> bool {
-    holder.children_exclude_trivia_and_tokens().len() == 1
-        && !holder.children().iter().any(CstNode::is_comment)
+fn is_alone_in(container: &CstContainerNode) -> bool {
+    container.children_exclude_trivia_and_tokens().len() == 1
+        && !container.children().iter().any(CstNode::is_comment)
 }
 
 /// Adds an empty object to a file without any value (empty, `null`, or comments only).
@@ -474,14 +474,14 @@ fn is_line_comment((node, _): &Child) -> bool {
 }
 
 /// Children of an object or array, brackets included, with their ranges.
-fn placed(holder: &CstContainerNode) -> Vec<Child> {
-    let mut at = offset(&holder.clone().into());
+fn placed(container: &CstContainerNode) -> Vec<Child> {
+    let mut at = offset(&container.clone().into());
     let place = |child: CstNode| {
         let start = at;
         at += child.to_string().len();
         (child, start..at)
     };
-    holder.children().into_iter().map(place).collect()
+    container.children().into_iter().map(place).collect()
 }
 
 fn is_value(node: &CstNode) -> bool {
@@ -510,9 +510,9 @@ impl Document {
     }
 
     /// Adds a value after everything else in an object or array. A comment stays with what it follows.
-    fn inserted(&self, holder: &CstContainerNode, key: Option<&str>, value: &Value) -> String {
+    fn inserted(&self, container: &CstContainerNode, key: Option<&str>, value: &Value) -> String {
         let text = self.text.as_str();
-        let children = placed(holder);
+        let children = placed(container);
         let last = children.iter().rposition(|(child, _)| is_value(child));
         let close = children.len() - 1;
         let inside: Vec<&Child> = marks(&children, last.unwrap_or(0) + 1..close).collect();
@@ -521,7 +521,7 @@ impl Document {
         let at = inside.last().map_or(end, |(_, range)| range.end);
         let comma = if trailing { "," } else { "" };
         let (content, to);
-        if self.is_one_line(&holder.clone().into())
+        if self.is_one_line(&container.clone().into())
             && !inside.last().is_some_and(|mark| is_line_comment(mark))
         {
             let gap = if last.is_none() { "" } else { gap_of(text) };
@@ -549,8 +549,8 @@ impl Document {
     /// Removes a child of an object or array: the opposite of [`Self::inserted`].
     fn taken(&self, node: &CstNode) -> String {
         let text = self.text.as_str();
-        let Some(holder) = node.parent() else { return self.text.clone() };
-        let children = placed(&holder);
+        let Some(container) = node.parent() else { return self.text.clone() };
+        let children = placed(&container);
         let (index, close) = (node.child_index(), children.len() - 1);
         let own = children[index].1.clone();
         let is_value_at = |at: &usize| is_value(&children[*at].0);
@@ -569,7 +569,7 @@ impl Document {
         if previous.is_none()
             && next.is_some()
             && !comment_after
-            && self.is_one_line(&holder.into())
+            && self.is_one_line(&container.into())
             && let Some(following) = &following
         {
             // First of several values on one line: removes the space after its comma and leaves

@@ -384,14 +384,14 @@ fn random_settings(seed: u32) -> String {
     if !events.is_empty() {
         let lists =
             events.iter().map(|event| format!("\"{event}\": {}", style.groups(&unit.repeat(2)))).collect();
-        let hooks = style.holder(lists, "{}", unit);
+        let hooks = style.container(lists, "{}", unit);
         let at = style.numbers.below(members.len() + 1);
         members.insert(at, format!("\"hooks\": {hooks}"));
     }
     let bom = if style.numbers.chance(10) { "\u{feff}" } else { "" };
     let head = if style.numbers.chance(20) { format!("// head{eol}") } else { String::new() };
     let end = eol.repeat(style.numbers.below(3));
-    format!("{bom}{head}{}{end}", style.holder(members, "{}", ""))
+    format!("{bom}{head}{}{end}", style.container(members, "{}", ""))
 }
 
 impl Style {
@@ -403,7 +403,7 @@ impl Style {
         }
     }
 
-    fn holder(&mut self, items: Vec<String>, brackets: &str, indent: &str) -> String {
+    fn container(&mut self, items: Vec<String>, brackets: &str, indent: &str) -> String {
         let (open, close) = brackets.split_at(1);
         if items.is_empty() {
             return brackets.to_owned();
@@ -441,10 +441,10 @@ impl Style {
         let deeper = format!("{indent}{}", self.unit);
         let items: Vec<String> = (0..self.numbers.below(4)).map(|_| self.value(depth + 1, &deeper)).collect();
         if self.numbers.chance(50) {
-            return self.holder(items, "[]", indent);
+            return self.container(items, "[]", indent);
         }
         let members = items.iter().enumerate().map(|(index, item)| format!("\"k{index}\": {item}")).collect();
-        self.holder(members, "{}", indent)
+        self.container(members, "{}", indent)
     }
 
     fn groups(&mut self, indent: &str) -> String {
@@ -452,16 +452,16 @@ impl Style {
         let groups = (0..=self.numbers.below(3)).map(|_| {
             let command = self.numbers.pick(&["say done", "audit", "x"]);
             let one = vec!["\"type\": \"command\"".to_owned(), format!("\"command\": \"{command}\"")];
-            let one = self.holder(one, "{}", &hook);
-            let hooks = format!("\"hooks\": {}", self.holder(vec![one], "[]", &list));
+            let one = self.container(one, "{}", &hook);
+            let hooks = format!("\"hooks\": {}", self.container(vec![one], "[]", &list));
             let members = if self.numbers.chance(50) {
                 vec!["\"matcher\": \"a|b\"".to_owned(), hooks]
             } else {
                 vec![hooks]
             };
-            self.holder(members, "{}", &group)
+            self.container(members, "{}", &group)
         });
         let groups: Vec<String> = groups.collect();
-        self.holder(groups, "[]", indent)
+        self.container(groups, "[]", indent)
     }
 }

@@ -15,7 +15,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 pub const TOOL_PATIENCE: Duration = Duration::from_secs(3);
 /// Time the system has to remove a killed process.
 const AFTER_KILL: Duration = Duration::from_secs(3);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Outcome of a kill. `gone`: the process had ended before any signal was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -73,12 +73,12 @@ impl KillContext<'_> {
     pub fn end(
         &mut self,
         held: &dyn ProcessHandle,
-        look: &dyn Fn() -> KillCandidate,
+        inspect: &dyn Fn() -> KillCandidate,
         stopped: bool,
         means: KillForce,
         patience: Duration,
     ) -> Result<KillOutcome> {
-        let Some(pid) = self.check(held, look)? else { return Ok(KillOutcome::Gone) };
+        let Some(pid) = self.check(held, inspect)? else { return Ok(KillOutcome::Gone) };
         if means != KillForce::Force {
             if !self.send(held, pid, Signal::Term)? {
                 return Ok(KillOutcome::Gone);
@@ -93,7 +93,7 @@ impl KillContext<'_> {
             if means == KillForce::Ask {
                 return Ok(KillOutcome::StillAlive);
             }
-            if self.check(held, look)?.is_none() {
+            if self.check(held, inspect)?.is_none() {
                 return Ok(KillOutcome::Ended);
             }
         }
@@ -104,8 +104,8 @@ impl KillContext<'_> {
     }
 
     /// Returns the process id if the process is alive and may be ended.
-    fn check(&self, held: &dyn ProcessHandle, look: &dyn Fn() -> KillCandidate) -> Result<Option<u32>> {
-        let suspect = look();
+    fn check(&self, held: &dyn ProcessHandle, inspect: &dyn Fn() -> KillCandidate) -> Result<Option<u32>> {
+        let suspect = inspect();
         // The handle and the state belong to the same process only while that process is alive.
         if held.is_gone() || suspect.is_gone() {
             return Ok(None);
@@ -138,7 +138,7 @@ impl KillContext<'_> {
             if self.clock.since_boot().saturating_sub(began) >= limit {
                 return false;
             }
-            self.clock.sleep(BETWEEN_LOOKS);
+            self.clock.sleep(POLL_INTERVAL);
         }
     }
 }

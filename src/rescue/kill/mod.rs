@@ -297,7 +297,7 @@ impl Kill<'_> {
             )
             .hint("run the command again and check what it shows"));
         }
-        if let Some(error) = refusal(&self.look(), &self.caller) {
+        if let Some(error) = refusal(&self.inspect(), &self.caller) {
             return Err(error);
         }
         let session = self.row().map(|row| self.inventory.report(row));
@@ -350,7 +350,7 @@ impl Kill<'_> {
     }
 
     /// Reads the current state of the client.
-    fn look(&self) -> KillCandidate {
+    fn inspect(&self) -> KillCandidate {
         let table = self.world.processes.table();
         let KillableClient { pid, token, session, background, .. } = self.client;
         let suspect =
@@ -487,7 +487,7 @@ impl Kill<'_> {
             (false, true) => KillForce::AskThenForce,
             (false, false) => KillForce::Ask,
         };
-        let outcome = ending.end(held, &|| self.look(), stopped, means, PATIENCE);
+        let outcome = ending.end(held, &|| self.inspect(), stopped, means, PATIENCE);
         (outcome, ending.sent)
     }
 
@@ -500,7 +500,7 @@ impl Kill<'_> {
 
     /// Has the daemon end the background session.
     fn stop(&self, ending: &KillContext<'_>, held: &dyn ProcessHandle) -> Result<KillOutcome> {
-        let suspect = self.look();
+        let suspect = self.inspect();
         if held.is_gone() || suspect.is_gone() {
             return Ok(KillOutcome::Gone);
         }

@@ -52,14 +52,14 @@ pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<Kill
             });
         }
     }
-    for holder in inventory.owners.live().filter(|owner| owner.proof == HeldBy::Processes) {
-        let known = clients.iter().any(|known| known.pid == holder.pid);
-        if let (false, Some(token)) = (known, processes.start_token(holder.pid)) {
+    for owner in inventory.owners.live().filter(|owner| owner.proof == HeldBy::Processes) {
+        let known = clients.iter().any(|known| known.pid == owner.pid);
+        if let (false, Some(token)) = (known, processes.start_token(owner.pid)) {
             clients.push(KillableClient {
-                pid: holder.pid,
+                pid: owner.pid,
                 token,
-                session: holder.session.clone(),
-                home: holder.home,
+                session: owner.session.clone(),
+                home: owner.home,
                 job: None,
                 background: false,
                 status: None,

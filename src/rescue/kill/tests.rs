@@ -44,7 +44,7 @@ impl Running {
 struct State {
     running: BTreeMap<u32, Running>,
     /// Number of accesses to the machine so far.
-    looks: usize,
+    reads: usize,
     /// Access at which another process takes over [`PID`].
     reused_at: Option<(usize, Running)>,
     /// Additional action at that access.
@@ -60,10 +60,10 @@ struct Machine(Arc<Mutex<State>>);
 
 impl Machine {
     /// Locks the state. Every access may find it changed.
-    fn look(&self) -> MutexGuard<'_, State> {
+    fn read(&self) -> MutexGuard<'_, State> {
         let mut state = self.0.lock().unwrap();
-        state.looks += 1;
-        if state.reused_at.as_ref().is_some_and(|(at, _)| state.looks >= *at) {
+        state.reads += 1;
+        if state.reused_at.as_ref().is_some_and(|(at, _)| state.reads >= *at) {
             let (_, other) = state.reused_at.take().unwrap();
             state.running.insert(PID, other);
             if let Some(then) = state.then.take() {
@@ -74,7 +74,7 @@ impl Machine {
     }
 
     fn one<T>(&self, pid: u32, tell: impl Fn(&Running) -> T) -> Option<T> {
-        self.look().running.get(&pid).map(tell)
+        self.read().running.get(&pid).map(tell)
     }
 
     fn signal(state: &mut State, pid: u32, signal: Signal) {
@@ -105,7 +105,7 @@ impl Processes for Machine {
         None
     }
     fn table(&self) -> Vec<Process> {
-        let state = self.look();
+        let state = self.read();
         let process = |(pid, one): (&u32, &Running)| Process {
             pid: *pid,
             parent: one.parent,
@@ -136,7 +136,7 @@ impl Clock for Machine {
         self.0.lock().unwrap().time
     }
     fn sleep(&self, duration: Duration) {
-        self.look().time += duration;
+        self.read().time += duration;
     }
 }
 
@@ -149,7 +149,7 @@ struct Descriptor {
 
 impl ProcessHandle for Descriptor {
     fn signal(&self, signal: Signal) -> SignalResult {
-        let mut state = self.machine.look();
+        let mut state = self.machine.read();
         if state.running.get(&self.pid).is_none_or(|one| one.serial != self.serial) {
             return SignalResult::Gone;
         }
@@ -281,12 +281,12 @@ fn kill_exports_the_session_and_then_asks_the_client_to_end() {
 #[test]
 fn kill_signals_no_other_process_in_500_rounds_of_reused_ids() {
     // Number of accesses without any incident, up to the signal and in total.
-    let looks = |deaf| {
+    let reads = |deaf| {
         let quiet = machine(Running { deaf, ..Running::client(1) });
         shown_and_killed(&Home::new(), &quiet, ID, true).unwrap();
-        quiet.0.lock().unwrap().looks
+        quiet.0.lock().unwrap().reads
     };
-    let (before, all) = (looks(false), looks(true));
+    let (before, all) = (reads(false), reads(true));
     assert!(before > 20 && all > before + 100, "{before} {all}");
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
     let mut naive = 0;
@@ -336,7 +336,7 @@ fn kill_signals_no_other_process_in_500_rounds_of_reused_ids() {
         control.put(PID, Running::client(1));
         control.0.lock().unwrap().reused_at = Some((2 + round % 2, bystander));
         let same = control.start_token(PID).as_deref() == Some("1");
-        let mut state = control.look();
+        let mut state = control.read();
         if same {
             Machine::signal(&mut state, PID, Signal::Kill);
         }

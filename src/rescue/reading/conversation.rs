@@ -22,7 +22,7 @@ use crate::measure::duration_words;
 use crate::rescue::copy::Progress;
 use crate::session::failure::stop_of;
 use crate::session::search::lines::{Lines, SearchLine};
-use crate::session::search::said::mended;
+use crate::session::search::said::with_valid_characters;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
@@ -301,7 +301,7 @@ impl<'r, P: Page> Conversation<'r, P> {
             return;
         }
         // The line may be repairable. Records already read from it are skipped then.
-        let rest = mended(line).map(|line| self.records_after(thread, &line, found.records));
+        let rest = with_valid_characters(line).map(|line| self.records_after(thread, &line, found.records));
         if !rest.is_some_and(|found| found.whole) {
             self.damaged(
                 thread,

@@ -378,7 +378,7 @@ mod tests {
         RawValue::from_string(text.to_owned()).unwrap()
     }
 
-    fn mended(text: &str) -> Option<String> {
+    fn repaired(text: &str) -> Option<String> {
         treated(&raw(text), Treatment { faults: true, ..Treatment::default() })
     }
 
@@ -394,9 +394,9 @@ mod tests {
         ] {
             let text = format!(r#"[{bad}, {signed} ,{{"type":"text","text":"\ud83d"}}]"#);
             assert_eq!(examine(&raw(&text)).0, [Fault::Thinking], "{bad}");
-            assert_eq!(mended(&text).unwrap(), format!(r#"[{signed},{{"type":"text","text":"\ud83d"}}]"#));
+            assert_eq!(repaired(&text).unwrap(), format!(r#"[{signed},{{"type":"text","text":"\ud83d"}}]"#));
         }
-        assert_eq!(mended(&format!("[{signed}]")), None);
+        assert_eq!(repaired(&format!("[{signed}]")), None);
     }
 
     #[test]
@@ -406,7 +406,7 @@ mod tests {
             for content in [format!("\"{long}\""), format!(r#"[{{"type":"text","text":"{long}"}}]"#)] {
                 let text = format!(r#"[{{"tool_use_id":"t","type":"tool_result","content":{content}}}]"#);
                 assert!(matches!(examine(&raw(&text)).0[..], [Fault::Result(_)]), "{unit}");
-                let small = mended(&text).unwrap();
+                let small = repaired(&text).unwrap();
                 assert!(small.len() < KEPT_RESULT + 300 && small.contains("more bytes were removed"));
                 assert!(serde_json::from_str::<Value>(&small).is_ok(), "{unit}");
                 assert!(examine(&raw(&small)).0.is_empty());
@@ -425,7 +425,7 @@ mod tests {
             format!(r#"[{{"type":"tool_result","tool_use_id":"t","content":[{image}]}}]"#),
         ] {
             assert!(matches!(examine(&raw(&text)).0[..], [Fault::Image(_)]));
-            assert!(mended(&text).unwrap().contains("This image was removed"));
+            assert!(repaired(&text).unwrap().contains("This image was removed"));
         }
     }
 
@@ -433,7 +433,7 @@ mod tests {
     fn a_text_input_becomes_an_object_and_a_second_result_becomes_text() {
         let call = r#"[{"type":"tool_use","id":"t","name":"X","input":"ls"}]"#;
         assert_eq!(
-            mended(call).unwrap(),
+            repaired(call).unwrap(),
             r#"[{"type":"tool_use","id":"t","name":"X","input":{"input":"ls"}}]"#
         );
         let result =

@@ -8,17 +8,17 @@
 mod content;
 mod diagnosis;
 mod links;
-mod mend;
 mod outline;
 mod pieces;
 #[cfg(test)]
 mod property;
+mod rewrite;
 
 use self::diagnosis::{
     DamageClass, Diagnosis, DiagnosisOptions, Finding, FoundBranch, OtherSession, diagnose, remaining,
 };
 use self::links::RepairScope;
-use self::mend::mend;
+use self::rewrite::write_repaired;
 use super::restore::{self, RestoreOptions, refuse_while_held};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, lossy, open_regular_with_metadata, private_file};
@@ -337,7 +337,7 @@ fn tried(
     let (left, records) = std::thread::scope(|scope| {
         let writer = scope.spawn(move || {
             let mut to = BufWriter::with_capacity(BLOCK, Sending(to));
-            mend(source, found, &mut to).and_then(|()| to.flush())
+            write_repaired(source, found, &mut to).and_then(|()| to.flush())
         });
         let remaining = remaining(Receiving { made, block: Vec::new(), at: 0 }, found, reading);
         writer.join().unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into())).and(remaining)
@@ -431,7 +431,7 @@ fn apply(
     refuse_while_growing(world, ground, path, &before)?;
     let name = name_of(world.clock.now(), branch);
     let kept = snapshot::take(state, found.id(), path, &name)?;
-    let after = replace_mended(path, found.id(), &before, &kept, &name)?;
+    let after = replace_repaired(path, found.id(), &before, &kept, &name)?;
     journal::append(
         state,
         world.clock,
@@ -467,7 +467,7 @@ fn refuse_while_growing(
 }
 
 /// Makes the repaired transcript from the snapshot and puts it in place. Returns its hash.
-fn replace_mended(
+fn replace_repaired(
     path: &Path,
     session: &str,
     before: &Metadata,
@@ -517,7 +517,7 @@ fn write_beside(
     file.set_permissions(before.permissions()).doing("create", temporary)?;
     let mut to = Hashing { to: BufWriter::with_capacity(BLOCK, file), hasher: Sha256::new(), bytes: 0 };
     let (source, _) = open_regular_with_metadata(&kept.path)?;
-    mend(source, diagnosis, &mut to).doing("write", temporary)?;
+    write_repaired(source, diagnosis, &mut to).doing("write", temporary)?;
     to.flush().doing("write", temporary)?;
     let (meant, bytes) = (hex(&to.hasher.finalize()), to.bytes);
     let file = to.to.into_inner().map_err(|error| Error::io("write", temporary, error.error()))?;
@@ -572,7 +572,7 @@ fn roll_back(world: World<'_>, state: &StateDir, found: &Found) -> Result<restor
     let diagnosis = examined(&path, found.id(), &name)?;
     let mut made = Hashing { to: std::io::sink(), hasher: Sha256::new(), bytes: 0 };
     let (source, _) = open_regular_with_metadata(&path)?;
-    mend(source, &diagnosis, &mut made).doing("read", &path)?;
+    write_repaired(source, &diagnosis, &mut made).doing("read", &path)?;
     let (_, meta) = open_regular_with_metadata(&found.path)?;
     let present = prefix_sha256(&found.path, meta.len())?;
     let as_it_was = diagnosis.bytes == meta.len() && prefix_sha256(&path, diagnosis.bytes)? == present;

@@ -18,7 +18,7 @@ const SHARED: [&str; 8] =
 ///
 /// Errors of the reader or the writer; [`std::io::ErrorKind::UnexpectedEof`] if the source
 /// is shorter than before.
-pub fn mend(source: impl Read, found: &Diagnosis, to: &mut impl Write) -> std::io::Result<()> {
+pub fn write_repaired(source: impl Read, found: &Diagnosis, to: &mut impl Write) -> std::io::Result<()> {
     let mut source = BufReader::with_capacity(BLOCK, source.take(found.bytes));
     let mut to = LineEndWriter { to, ended: true };
     let mut at = 0;
@@ -31,7 +31,7 @@ pub fn mend(source: impl Read, found: &Diagnosis, to: &mut impl Write) -> std::i
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         at += length;
-        to.write_all(&mended(&line, edit))?;
+        to.write_all(&repaired_line(&line, edit))?;
     }
     at += std::io::copy(&mut source, &mut to)?;
     if at != found.bytes {
@@ -76,7 +76,7 @@ fn end_record(end: &EndRecord) -> String {
 }
 
 /// Applies an edit to a line; the result is one or more lines.
-fn mended(line: &[u8], edit: &Edit) -> Vec<u8> {
+fn repaired_line(line: &[u8], edit: &Edit) -> Vec<u8> {
     let bare = line.strip_suffix(b"\n").unwrap_or(line);
     let pieces = Pieces::of(bare);
     let mut out = Vec::with_capacity(line.len() + 1024);
@@ -200,7 +200,7 @@ mod tests {
     fn repaired(bytes: &[u8]) -> Vec<u8> {
         let found = diagnosed(bytes);
         let mut out = Vec::new();
-        mend(bytes, &found, &mut out).unwrap();
+        write_repaired(bytes, &found, &mut out).unwrap();
         out
     }
 
@@ -275,11 +275,11 @@ mod tests {
         ] {
             let damaged = without(EDITS, &gone);
             assert_eq!(classes(&damaged), [expected]);
-            let mended = repaired(&damaged);
-            assert_eq!(classes(&mended), [], "{expected:?}");
+            let after_repair = repaired(&damaged);
+            assert_eq!(classes(&after_repair), [], "{expected:?}");
             for line in lines(&damaged) {
                 assert!(
-                    classes(&damaged) != [DamageClass::OrphanCall] || lines(&mended).contains(&line),
+                    classes(&damaged) != [DamageClass::OrphanCall] || lines(&after_repair).contains(&line),
                     "a good line keeps its bytes"
                 );
             }
@@ -289,9 +289,9 @@ mod tests {
     #[test]
     fn branches_of_two_clients_are_joined_one_after_the_other() {
         assert_eq!(classes(FORKED), [DamageClass::Fork]);
-        let mended = repaired(FORKED);
-        assert_eq!(classes(&mended), []);
-        assert_eq!(diagnosed(&mended).records, diagnosed(FORKED).records);
+        let after_repair = repaired(FORKED);
+        assert_eq!(classes(&after_repair), []);
+        assert_eq!(diagnosed(&after_repair).records, diagnosed(FORKED).records);
     }
 
     proptest! {
@@ -310,8 +310,8 @@ mod tests {
                 damaged.extend(line);
             }
             let found = diagnosed(&damaged);
-            let mended = repaired(&damaged);
-            let after = diagnosed(&mended);
+            let after_repair = repaired(&damaged);
+            let after = diagnosed(&after_repair);
             let left: Vec<_> = after.findings.iter().filter(|finding| finding.mend.is_some()).collect();
             prop_assert!(left.is_empty(), "{:?} of {:?}", left, found.findings);
             prop_assert_eq!(after.records, found.records + found.put_in);
@@ -319,8 +319,8 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_are_repaired_without_remaining_damage(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
-            let mended = repaired(&bytes);
-            prop_assert!(classes(&mended).is_empty());
+            let after_repair = repaired(&bytes);
+            prop_assert!(classes(&after_repair).is_empty());
         }
     }
 }

@@ -63,9 +63,9 @@ pub struct Spoken<'a> {
 pub fn records(line: &[u8], mut each: impl FnMut(&Spoken<'_>)) {
     let line = trim(line);
     let (mut found, whole) = read(line);
-    let mended = if whole { None } else { mended(line) };
-    if let Some(mended) = &mended {
-        found = read(mended).0;
+    let valid = if whole { None } else { with_valid_characters(line) };
+    if let Some(valid) = &valid {
+        found = read(valid).0;
     }
     for spoken in &found {
         each(spoken);
@@ -87,7 +87,7 @@ fn read(line: &[u8]) -> (Vec<Spoken<'_>>, bool) {
 /// Replaces invalid UTF-8 and unpaired surrogates (a client cut a text in the middle of an emoji) by
 /// replacement characters; `None` if nothing had to be repaired.
 #[must_use]
-pub fn mended(line: &[u8]) -> Option<Vec<u8>> {
+pub fn with_valid_characters(line: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(line);
     let mut changed = matches!(text, Cow::Owned(_));
     let mut bytes = text.into_owned().into_bytes();

@@ -6,7 +6,7 @@
 
 use super::lines::{Lines, SearchLine};
 use super::pattern::Pattern;
-use super::said::{RecordText, SearchRole, Spoken, mended, records};
+use super::said::{RecordText, SearchRole, Spoken, records, with_valid_characters};
 use super::sieve::{Buffer, Candidate, Reread, Sieved};
 use super::snippet::{Span, snippet};
 use super::stored::{NamedAt, StoredResult};
@@ -306,7 +306,8 @@ impl SessionSearch<'_> {
         if may_hold_prompt(kind, line) {
             let mut found: Vec<_> = glance(0, line).collect();
             if found.is_empty() {
-                found = mended(line).map(|line| glance(0, &line).collect()).unwrap_or_default();
+                found =
+                    with_valid_characters(line).map(|line| glance(0, &line).collect()).unwrap_or_default();
             }
             for record in found {
                 let replay = record.head.uuid.as_deref().is_some_and(|uuid| !self.seen_prompts.first(uuid));

@@ -11,7 +11,7 @@ use self::client::sent;
 use self::generator::{Fate, Sample, sample};
 use super::diagnosis::DamageClass;
 use super::links::joining_any_branch;
-use super::mend::mend;
+use super::rewrite::write_repaired;
 use super::{examined_in, name_of};
 use crate::error::Result;
 use chrono::{DateTime, Utc};
@@ -39,7 +39,7 @@ fn repaired_or_refused(bytes: &[u8], session: &str) -> Result<(Vec<u8>, bool)> {
         return Ok((bytes.to_vec(), refused));
     }
     let mut made = Vec::new();
-    mend(bytes, &found, &mut made).expect("memory can be written to");
+    write_repaired(bytes, &found, &mut made).expect("memory can be written to");
     Ok((made, refused))
 }
 
