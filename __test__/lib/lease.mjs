@@ -15,13 +15,13 @@ export const noFlock = spawnSync('flock', ['--version']).status !== 0 && 'there 
 export async function held(place, name) {
   const leases = join(place.state, 'leases');
   mkdirSync(leases, { recursive: true });
-  const holder = spawn('flock', [join(leases, name), 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
-  const gone = new Promise((resolve) => holder.once('exit', resolve));
+  const owner = spawn('flock', [join(leases, name), 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const gone = new Promise((resolve) => owner.once('exit', resolve));
   const end = () => {
-    holder.stdin.end();
+    owner.stdin.end();
     return gone;
   };
   place.endings.push(end);
-  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  await new Promise((resolve) => owner.stdout.once('data', resolve));
   return end;
 }

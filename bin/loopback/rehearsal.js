@@ -9,7 +9,7 @@ const { startApi, step } = require('./api.js');
 const { openSession } = require('./client.js');
 
 /** Milliseconds between two checks of a file. */
-const LOOK_EVERY = 50;
+const POLL_INTERVAL = 50;
 /** Milliseconds between two progress reports of a step. */
 const TICK_EVERY = 500;
 /** Seconds to watch after the second turn for an unwanted continuation. */
@@ -63,19 +63,19 @@ async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick 
   });
 
   /**
-   * Waits until `look` finds something; the step fails if the client ends, the deadline passes or the rehearsal is aborted.
+   * Waits until `check` finds something; the step fails if the client ends, the deadline passes or the rehearsal is aborted.
    *
    * @template T
    * @param {string} name
    * @param {string} doing
-   * @param {() => T | null | undefined | false} look
+   * @param {() => T | null | undefined | false} check
    * @param {() => number | null} [secondsLeft]
    * @returns {Promise<T>}
    */
-  async function seen(name, doing, look, secondsLeft = () => null) {
+  async function seen(name, doing, check, secondsLeft = () => null) {
     let nextTick = Date.now() + TICK_EVERY;
     for (;;) {
-      const found = look();
+      const found = check();
       if (found !== null && found !== undefined && found !== false) return found;
       if (signal.aborted) throw new RehearsalError(name, 'interrupted');
       if (session?.result) throw new RehearsalError(name, `the client ended while ${doing}${lastWords(session)}`);
@@ -84,7 +84,7 @@ async function* rehearse({ home, command, cli, resetIn, timeout, signal, onTick 
         onTick({ step: name, doing, secondsLeft: secondsLeft() });
         nextTick += TICK_EVERY;
       }
-      await sleep(LOOK_EVERY);
+      await sleep(POLL_INTERVAL);
     }
   }
 

@@ -143,7 +143,7 @@ function reportLines(report, { width, colours }) {
 
   /** @param {TriedAttempt} tried */
   function triedWords({ at, action, outcome, result }) {
-    const begun = `${clock(new Date(at), now)} ${action === 'wake' ? 'told to continue' : 'resumed'}`;
+    const begun = `${clock(new Date(at), now)} ${action === 'wake' ? 'continued' : 'resumed'}`;
     if (result === null) return `${begun}: ${WORDS.outcomes[outcome]}.`;
     const denied = result.denied > 0 ? ` (${result.denied} denied)` : '';
     const did = `${count(result.answers, 'answer')}, ${count(result.calls, 'tool call')}${denied}, ${tokenWords(result.tokens)} tokens`;
