@@ -66,7 +66,7 @@ function plainWidth(line) {
 
 /** @param {Session[]} sessions */
 function summaryOf(sessions) {
-  const live = sessions.filter(({ live: holder }) => holder !== null).length;
+  const live = sessions.filter(({ live: owner }) => owner !== null).length;
   return `Sessions: ${live} open, ${sessions.length - live} closed with pending work`;
 }
 
