@@ -268,6 +268,9 @@ function withoutNative(t) {
     path,
     `const Module = require('node:module');
 const load = Module._load;
+process.dlopen = () => {
+  throw new Error('the test replaces the addon');
+};
 Module._load = function (request, ...rest) {
   if (request.endsWith('/index.js') || request.endsWith('.node')) throw new Error('Cannot find native binding');
   return load.call(this, request, ...rest);

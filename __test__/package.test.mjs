@@ -57,9 +57,11 @@ test('the files that a hook loads need no npm dependency', () => {
 
 test('the packed package installs without scripts in an empty directory and works there', async (t) => {
   const { root, env, run, project } = world(t);
+  // A script of npm writes these files before it packs, and scripts are off here.
+  await execute(process.execPath, [join(ROOT, 'tools', 'bundle.mjs')]);
   const [packed] = JSON.parse((await npmRun(['pack', '--json', '--ignore-scripts', '--pack-destination', root], ROOT)).stdout);
   const files = packed.files.map((/** @type {{path: string}} */ file) => file.path);
-  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'index.js', 'index.d.ts', 'bin/hook.js', 'bin/statusline.js', 'bin/run.sh', 'bin/cc-session-recover.js', 'man/cc-session-recover.1', 'plugin/module.js', 'plugin/icon.png', 'docs/json.md', 'schemas/status.schema.json']) {
+  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'index.js', 'index.d.ts', 'bin/hook.js', 'bin/statusline.js', 'bin/run.sh', 'bin/cc-session-recover.js', 'bin/bundled/status.js', 'man/cc-session-recover.1', 'plugin/module.js', 'plugin/icon.png', 'docs/json.md', 'schemas/status.schema.json']) {
     assert.ok(files.includes(path), `${path} is not in the package`);
   }
   for (const path of files) assert.match(path, /^(bin\/.*|man\/cc-session-recover\.1|plugin\/(module\.js|icon\.png)|schemas\/\w+\.schema\.json|docs\/[a-z]+\.md|index\.(js|d\.ts)|[\w-]+\.[\w-]+(\.node|\.exe)?|[A-Z]+(\.md)?|package\.json)$/, `${path} should not be in the package`);
@@ -70,6 +72,10 @@ test('the packed package installs without scripts in an empty directory and work
   await npmRun(['install', join(root, packed.filename), '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], empty);
   const bin = join(empty, 'node_modules', 'cc-session-recover', 'bin', 'cc-session-recover.js');
   assert.equal((await run(['--version'], { bin })).stdout, `${manifest.version}\n`);
+  for (const words of [['status'], ['st', '--all'], ['status', '--all', '--json'], ['status', '--every', '3'], ['status', '--help'], ['list'], ['list', '--limit', 'x'], ['show', '3f2a9c1d'], ['show', '--json']]) {
+    const [installed, source] = [await run(words, { bin }), await run(words)].map(({ status, stdout, stderr }) => ({ status, stdout: stdout.replace(/"generatedAt": "[^"]*"/, ''), stderr }));
+    assert.deepEqual(installed, source, words.join(' '));
+  }
   const dry = await run(['init', '--dry-run'], { bin, env: { PATH: env.PATH ?? '' } });
   assert.equal(dry.status, 0, dry.stderr);
   assert.match(dry.stdout, /^\+\+\+ b\/\.claude\/settings\.json$/m);

@@ -358,6 +358,9 @@ function asked(t, report) {
     `if (process.env.POSING) Object.assign(process.stdout, { isTTY: true, columns: 100 });
 const Module = require('node:module');
 const load = Module._load;
+process.dlopen = () => {
+  throw new Error('the test replaces the addon');
+};
 const answer = async (options) => {
   process.stderr.write(JSON.stringify(options));
   return ${JSON.stringify(report)};

@@ -328,6 +328,9 @@ test('a step that may fail does not fail watch --install, and the failure of a l
       answering,
       `const Module = require('node:module');
 const load = Module._load;
+process.dlopen = () => {
+  throw new Error('the test replaces the addon');
+};
 const addon = { planService: async () => ({}), applyService: async () => (${JSON.stringify(report)}) };
 Module._load = function (request, ...rest) {
   return request.endsWith('/index.js') ? addon : load.call(this, request, ...rest);

@@ -5,6 +5,8 @@
 // hands over to the program. The file keeps to old syntax, so that a Node.js that is too old prints the sentence below instead of a syntax
 // error.
 
+var existsSync = require('fs').existsSync;
+var join = require('path').join;
 var manifest = require('../package.json');
 var wanted = manifest.engines.node.replace('>=', '');
 var words = process.argv.slice(2);
@@ -19,6 +21,13 @@ function isOlder(found, least) {
   return false;
 }
 
+/** The package has all modules of an everyday verb in one file (`tools/bundle.mjs`); a clone runs its sources. @param {string} verb */
+function programFor(verb) {
+  var bundle = join(__dirname, 'bundled', verb + '.js');
+  var isBundled = /^[a-z]+$/.test(verb) && existsSync(bundle) && !existsSync(join(__dirname, '..', 'Cargo.toml'));
+  return require(isBundled ? bundle : './lib/program.js');
+}
+
 if (isOlder(process.versions.node, wanted)) {
   process.stderr.write(
     'cc-session-recover needs Node.js ' + wanted + ' or newer; this is ' + process.versions.node + '.\n' +
@@ -31,5 +40,5 @@ if (isOlder(process.versions.node, wanted)) {
   });
   process.stdout.write(manifest.version + '\n');
 } else {
-  require('./lib/program.js').main(words, process);
+  programFor(words[0] || '').main(words, process);
 }

@@ -8,11 +8,16 @@ const { RecoverError } = require('./errors.js');
 
 const PACKAGE_ROOT = join(__dirname, '..', '..');
 
+/** @type {{file: string, exports: typeof import('../../index.js')} | undefined} */
+let opened;
+
 /**
  * @returns {typeof import('../../index.js')}
  * @throws {RecoverError} `BINDING_MISSING`: no native file for this platform can be loaded.
  */
 function loadAddon() {
+  opened ??= openAddon();
+  if (opened !== undefined) return opened.exports;
   try {
     return require('../../index.js');
   } catch (cause) {
@@ -20,9 +25,33 @@ function loadAddon() {
   }
 }
 
+/**
+ * Opens the addon where the package has it on most machines: beside `index.js`, or in the package of this platform. Compiling and running
+ * the generated `index.js`, which tries all platforms and WebAssembly, takes a tenth of a short command. It remains for every other case,
+ * such as musl, and for its errors.
+ */
+function openAddon() {
+  if (process.env.NAPI_RS_NATIVE_LIBRARY_PATH) return undefined;
+  const system = { darwin: '', linux: '-gnu', win32: '-msvc' }[String(process.platform)];
+  if (system === undefined) return undefined;
+  const platform = `${process.platform}-${process.arch}${system}`;
+  const name = `cc-session-recover.${platform}.node`;
+  for (const file of [join(PACKAGE_ROOT, name), join(PACKAGE_ROOT, '..', `cc-session-recover-${platform}`, name)]) {
+    /** @type {{exports: any}} */
+    const module = { exports: {} };
+    try {
+      process.dlopen(module, file);
+      return { file, exports: module.exports };
+    } catch {
+      // Not there, or for another C library.
+    }
+  }
+  return undefined;
+}
+
 /** Returns the path of the loaded addon, which `init` copies: in this package, or in the package of this platform. */
 function addonFile() {
-  return Object.keys(require.cache).find((file) => file.endsWith('.node'));
+  return opened?.file ?? Object.keys(require.cache).find((file) => file.endsWith('.node'));
 }
 
 /**
