@@ -380,10 +380,10 @@ impl<W: Write> Html<W> {
             // The result of a successful edit only repeats the diff above.
             Some(outcome) if changed.is_some() && !failed => {
                 self.buffer.push_str("<details class=\"more\"><summary>Result</summary>");
-                self.outcome(outcome);
+                self.outcome(outcome, None);
                 self.buffer.push_str("</details>");
             }
-            Some(outcome) => self.outcome(outcome),
+            Some(outcome) => self.outcome(outcome, tool::language_of_output(call, outcome)),
             None => {
                 self.buffer
                     .push_str("<p class=\"caption\">No result of this call is recorded beside it.</p>");
@@ -474,7 +474,8 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</p>");
     }
 
-    fn outcome(&mut self, outcome: &PageToolResult) {
+    /// Writes the output of a tool call. `grammar` is its language, if that is known.
+    fn outcome(&mut self, outcome: &PageToolResult, grammar: Option<&Grammar>) {
         if let Some(shown) = tool::gave(&outcome.text) {
             let _ = write!(
                 self.buffer,
@@ -482,7 +483,7 @@ impl<W: Write> Html<W> {
                 if outcome.failed { "Failed" } else { "Result" },
                 size(outcome.text.len() as u64)
             );
-            self.pre("output", None, &shown);
+            self.pre("output", grammar, &shown);
         } else if outcome.pictures.is_empty() {
             self.buffer.push_str("<p class=\"caption\">No output</p>");
         }
@@ -575,7 +576,7 @@ impl<W: Write> Page for Html<W> {
             Entry::Call(call) => self.call(call),
             Entry::Result(outcome) => {
                 self.buffer.push_str("<details class=\"late\"><summary><span class=\"label\">Result of a call that is not beside it</span></summary><div class=\"inside\">");
-                self.outcome(outcome);
+                self.outcome(outcome, None);
                 self.buffer.push_str("</div></details>");
             }
             Entry::Client { label, text } if text.trim().is_empty() => {

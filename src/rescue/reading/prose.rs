@@ -37,7 +37,8 @@ pub fn escape_visible(text: &str, to: &mut String) {
 
 pub fn render(markdown: &str, to: &mut String) {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let mut prose = Prose { to, depth: 0, head: false, addresses: Vec::new(), code: None };
+    let mut prose =
+        Prose { to, depth: 0, head: false, addresses: Vec::new(), code: None, headings: Vec::new() };
     for event in Parser::new_ext(markdown, options) {
         prose.event(event);
     }
@@ -53,9 +54,23 @@ struct Prose<'t> {
     /// Language and text of the open code block. The text is collected before it is highlighted, because a
     /// string can span several lines.
     code: Option<(&'static Grammar, String)>,
+    /// Levels of the headings that the current text is under, outermost first.
+    headings: Vec<HeadingLevel>,
 }
 
+/// Tags of headings by their depth, below the page's own headings.
+const HEADINGS: [(&str, &str); 4] =
+    [("<h3>", "</h3>"), ("<h4>", "</h4>"), ("<h5>", "</h5>"), ("<h6>", "</h6>")];
+
 impl Prose<'_> {
+    /// Returns the index in [`HEADINGS`] of a heading. A text that starts with `##` or continues a `#` with `###`
+    /// must not leave out a level, because screen readers list headings by level.
+    fn place_of(&mut self, level: HeadingLevel) -> usize {
+        self.headings.retain(|outer| *outer < level);
+        self.headings.push(level);
+        self.headings.len().min(HEADINGS.len()) - 1
+    }
+
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Start(tag) => self.start(tag),
@@ -92,7 +107,7 @@ impl Prose<'_> {
         }
         let html = match tag {
             Tag::Paragraph => "<p>",
-            Tag::Heading { level, .. } => opened(level),
+            Tag::Heading { level, .. } => HEADINGS[self.place_of(level)].0,
             Tag::BlockQuote(_) => "<blockquote>",
             Tag::CodeBlock(kind) => {
                 if let CodeBlockKind::Fenced(language) = kind
@@ -149,7 +164,7 @@ impl Prose<'_> {
         }
         let html = match tag {
             TagEnd::Paragraph => "</p>",
-            TagEnd::Heading(level) => closed(level),
+            TagEnd::Heading(level) => HEADINGS[self.place_of(level)].1,
             TagEnd::BlockQuote(_) => "</blockquote>",
             TagEnd::CodeBlock => "</code></pre>",
             TagEnd::List(true) => "</ol>",
@@ -168,25 +183,6 @@ impl Prose<'_> {
             _ => "",
         };
         self.to.push_str(html);
-    }
-}
-
-/// Maps headings to lower levels, below the page's own headings.
-fn opened(level: HeadingLevel) -> &'static str {
-    match level {
-        HeadingLevel::H1 => "<h3>",
-        HeadingLevel::H2 => "<h4>",
-        HeadingLevel::H3 => "<h5>",
-        _ => "<h6>",
-    }
-}
-
-fn closed(level: HeadingLevel) -> &'static str {
-    match level {
-        HeadingLevel::H1 => "</h3>",
-        HeadingLevel::H2 => "</h4>",
-        HeadingLevel::H3 => "</h5>",
-        _ => "</h6>",
     }
 }
 
@@ -218,6 +214,22 @@ mod tests {
             html("|a|\n|-|\n|b|"),
             "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table><thead><tr><th>a</th></tr></thead><tr><td>b</td></tr></table></div>"
         );
+    }
+
+    #[test]
+    fn headings_start_below_the_turn_and_leave_out_no_level() {
+        for (markdown, levels) in [
+            ("# a\n## b\n### c", "345"),
+            ("## a", "3"),
+            ("## a\n#### b\n### c\n## d", "3443"),
+            ("### a\n# b\n## c", "334"),
+            ("# a\n## b\n### c\n#### d\n##### e\n###### f", "345666"),
+        ] {
+            let shown = html(markdown);
+            let opened: String = shown.split("<h").skip(1).filter_map(|rest| rest.chars().next()).collect();
+            assert_eq!(opened, levels, "{markdown}");
+            assert!(is_sound(&shown), "{shown}");
+        }
     }
 
     #[test]

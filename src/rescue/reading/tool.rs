@@ -1,7 +1,8 @@
 //! A tool call on a page: its label, its input, the changes it made and its output.
 
-use super::entry::{Hunk, PageToolCall};
+use super::entry::{Hunk, PageToolCall, PageToolResult};
 use super::shown::{OUTPUT, ShortenedText, WRITTEN, count, line_of, made_visible};
+use super::syntax::Grammar;
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
@@ -207,6 +208,21 @@ pub fn gave(text: &str) -> Option<ShortenedText> {
     (!text.trim().is_empty()).then(|| ShortenedText::of(text, OUTPUT))
 }
 
+/// Returns the language of what a call put out: that of the file it read, or JSON if all of it is one JSON
+/// value. Any other output is plain text, and so is an error.
+#[must_use]
+pub fn language_of_output(call: &PageToolCall, outcome: &PageToolResult) -> Option<&'static Grammar> {
+    if outcome.failed {
+        return None;
+    }
+    if call.name == "Read" {
+        return Grammar::of_file(call.input.get("file_path")?.as_str()?);
+    }
+    let structured = outcome.text.trim_start().starts_with(['{', '[']);
+    let is_json = structured && serde_json::from_str::<serde::de::IgnoredAny>(&outcome.text).is_ok();
+    is_json.then(|| Grammar::named("json")).flatten()
+}
+
 /// Shortens text by the user, a model or the client.
 #[must_use]
 pub fn written(text: &str) -> ShortenedText {
@@ -358,6 +374,43 @@ mod tests {
         }
         assert_eq!(relative("C:\\w\\a", Some("C:\\w")), "a");
         assert_eq!(relative("/w/a", None), "/w/a");
+    }
+
+    #[test]
+    fn the_output_of_a_call_has_the_language_of_the_file_or_of_its_text() {
+        let rust = Grammar::named("rs").unwrap();
+        let json = Grammar::named("json").unwrap();
+        for (name, path, text, failed, expected) in [
+            ("Read", "/w/a.rs", "     1\tfn main() {}", false, Some(rust)),
+            ("Read", "/w/a.rs", "File does not exist.", true, None),
+            ("Read", "/w/LICENSE", "MIT", false, None),
+            ("Bash", "", "{\"a\": [1]}\n", false, Some(json)),
+            ("Bash", "", "[INFO] done", false, None),
+            ("Bash", "/w/a.rs", "plain", false, None),
+            ("Bash", "", "true", false, None),
+        ] {
+            let call = PageToolCall {
+                id: String::new(),
+                name: name.into(),
+                input: serde_json::json!({"file_path": path}),
+                outcome: None,
+            };
+            let outcome = PageToolResult {
+                id: String::new(),
+                text: text.into(),
+                pictures: Vec::new(),
+                failed,
+                patch: None,
+            };
+            let found = language_of_output(&call, &outcome);
+            assert!(
+                match (found, expected) {
+                    (Some(found), Some(expected)) => std::ptr::eq(found, expected),
+                    (found, expected) => found.is_none() && expected.is_none(),
+                },
+                "{name} {path} {text}"
+            );
+        }
     }
 
     #[test]
