@@ -146,7 +146,8 @@ test('docs/commands.md lists every exit code, and every error with its exit code
   assert.deepEqual([...codes.matchAll(/^\| (\d+) \|/gm)].map(([, number]) => Number(number)), Object.values(exits));
   // Errors of the command line itself, which the core does not know.
   const sources = readdirSync(join(ROOT, 'bin'), { recursive: true }).map(String).filter((name) => name.endsWith('.js') && !name.startsWith('bundled'));
-  const own = sources.flatMap((name) => [...textOf(join('bin', name)).matchAll(/\bRecoverError\(\s*'([A-Z_]+)'/g)]).map(([, code]) => [code, exits.failed]);
+  const text = sources.map((name) => textOf(join('bin', name))).join('\n');
+  const own = Array.from(text.matchAll(/\bRecoverError\(\s*'([A-Z_]+)'/g), ([, code]) => [code, exits.failed]);
   assert.ok(own.length > 3);
   const rows = Object.entries({ ...Object.fromEntries(own), ...errors }).toSorted(([one, first], [other, second]) => first - second || (one < other ? -1 : 1));
   const table = `| error | exit code |\n|---|---|\n${rows.map(([error, exit]) => `| \`${error}\` | ${exit} |`).join('\n')}\n`;

@@ -87,8 +87,8 @@ module.exports = {
     }
     const report = await addon.applyInit(plan);
     if (args.json) return io.json(report);
-    printDone(report, args, io);
-    printWarnings(report.warnings, io);
+    printDone(report, args, io, asks);
+    if (!asks) printWarnings(report.warnings, io);
     return;
   },
 };
@@ -133,9 +133,11 @@ async function chooseScope(args, addon, io) {
  * @param {import('../../src/ffi/types.js').InitReport} report
  * @param {Record<string, any>} args
  * @param {import('../lib/output.js').Output} io
+ * @param {boolean} asked The user has seen the changes and agreed to them.
  */
-function printDone(report, args, io) {
+function printDone(report, args, io, asked) {
   const { printSteps } = require('../lib/changes.js');
+  const { wrapped } = require('../lib/text.js');
   const { commandToType } = require('../lib/wording.js');
   const self = commandToType(process.env);
   const project = io.clean(report.project);
@@ -143,19 +145,31 @@ function printDone(report, args, io) {
     io.line(`Everything is already set up in ${project}; nothing was changed.`);
     return;
   }
-  io.line(`Recovery is set up in ${io.colours.bold(project)}.\n`);
-  printSteps(report.files, report.project, io);
-  if (args.statusline) io.line('\nThe status line shows the quota after the next answer of Claude Code. With an API key there is no quota to show.');
-  if (report.kept > 0) io.line(`\n${report.kept === 1 ? 'One session is' : `${report.kept} sessions are`} kept from Claude Code's retention from now on; it takes no disk space until Claude Code deletes them.`);
-  if (args.unattended) {
-    io.line('\nClosed sessions of this project are resumed unattended while a supervisor runs. One starts automatically when a session with');
-    io.line(`pending work is closed, or start it with \`${self} watch\`. \`${self} watch --preview\` prints what it would run.`);
+  /** Prints a paragraph after an empty line. @param {string} text */
+  const paragraph = (text) => io.lines(['', ...wrapped(text, io.width ?? 120)]);
+  io.line(`Recovery is set up in ${io.colours.bold(project)}.`);
+  if (!asked) {
+    io.line();
+    printSteps(report.files, report.project, io);
   }
-  if (args.attended) io.line('\nClosed sessions of this project wait for you again.');
-  if (report.offersPlugin) io.line(`\nThis Claude Code can show the plan of a stopped session above its prompt, and continue after the third limit in a row: \`${self} plugin\`.\nWhere these hooks run too, each stop is still handled once.`);
+  if (args.statusline) paragraph('The status line shows the quota after the next answer of Claude Code. With an API key there is no quota to show.');
+  if (report.kept > 0) {
+    paragraph(`${report.kept === 1 ? 'One existing session is' : `${report.kept} existing sessions are`} kept when Claude Code deletes ${report.kept === 1 ? 'it' : 'them'}. Until then this takes no disk space.`);
+  }
+  if (args.unattended) {
+    paragraph(
+      `Closed sessions of this project are resumed unattended while a supervisor runs. One starts automatically when a session with pending work is closed; \`${self} watch\` starts one now, and \`${self} watch --preview\` prints what it would run.`,
+    );
+  }
+  if (args.attended) paragraph('Closed sessions of this project wait for you again.');
+  if (report.offersPlugin) {
+    paragraph(
+      `This Claude Code can also load the plugin (\`${self} plugin\`): it shows the plan of a stopped session above the prompt, and continues after the third limit in a row. With both, each stop is still handled once.`,
+    );
+  }
   if (args.hooks === false) return;
-  io.line('\nNext: open a session with `claude` as usual. Open sessions load the hooks within seconds.');
-  io.line('In a folder that Claude Code does not trust yet, it asks once and lists the hooks.\n');
+  paragraph('Next: use `claude` as usual. Open sessions load the hooks within seconds. In a folder that Claude Code does not trust yet, it asks once and lists the hooks.');
+  io.line();
   io.table(
     ['command', 'what it does'],
     [

@@ -55,11 +55,12 @@ module.exports = {
       return exitOf.change({ changed: !nothing });
     }
 
-    if (!nothing && !args.json && !args.yes && io.isTerminal) {
+    const asks = !nothing && !args.json && !args.yes && io.isTerminal;
+    if (asks) {
       io.line(`This would remove recovery from ${io.clean(plan.project)}:\n`);
       printSteps(steps, plan.project, io);
       printWarnings(plan.warnings, io);
-      if (!(await io.confirm('\nGo on?'))) {
+      if (!(await io.confirm('\nRemove this?'))) {
         io.line('Nothing was changed.');
         return exitOf.declined();
       }
@@ -68,12 +69,15 @@ module.exports = {
     if (args.json) {
       io.json(report);
     } else if (report.changed) {
-      io.line(`Removed recovery from ${io.colours.bold(io.clean(report.project))}.\n`);
-      printSteps(report.files, report.project, io);
+      io.line(`Removed recovery from ${io.colours.bold(io.clean(report.project))}.`);
+      if (!asks) {
+        io.line();
+        printSteps(report.files, report.project, io);
+      }
     } else {
       io.line(`This tool has nothing installed in ${io.clean(report.project)}; nothing was changed.`);
     }
-    if (!args.json) printWarnings(report.warnings, io);
+    if (!args.json && !asks) printWarnings(report.warnings, io);
     return exitOf.change(report);
   },
 };

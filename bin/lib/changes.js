@@ -7,6 +7,7 @@ const { realpathSync } = require('node:fs');
 const { relative, isAbsolute, sep } = require('node:path');
 const { createTwoFilesPatch } = require('diff');
 const { clean, widthOf, wrapped } = require('./text.js');
+const { homely } = require('./wording.js');
 
 /** @typedef {import('../../src/ffi/types.js').FileStep} FileStep */
 /** @typedef {import('./output.js').Output} Output */
@@ -27,13 +28,13 @@ function isChange(steps) {
  * Prints one line per file: the action, the path and the reason.
  *
  * @param {FileStep[]} steps
- * @param {string} project Paths inside it are printed relative to it.
+ * @param {string} project Paths inside it are printed relative to it, other paths in the home directory from `~`.
  * @param {Output} io
  */
 function printSteps(steps, project, io) {
   const rows = steps.map((step) => [
     { text: step.action, style: step.action === 'keep' ? io.colours.dim : io.colours.green },
-    clean(shownPath(step.path, project)),
+    clean(homely(shownPath(step.path, project))),
     { text: clean(step.why), style: io.colours.dim },
   ]);
   if (rows.length === 0) return;
@@ -42,9 +43,9 @@ function printSteps(steps, project, io) {
   if (ACTION + files + reasons + 2 * GUTTER <= width) return io.table(['', 'file', 'why'], rows, ['why']);
   // No reason is cut: each stands below its file where the terminal is too narrow for both.
   const indent = ' '.repeat(ACTION + GUTTER);
-  for (const [index, { action, path, why }] of steps.entries()) {
+  for (const [index, { action, why }] of steps.entries()) {
     const { style } = /** @type {{style: (text: string) => string}} */ (rows[index][0]);
-    io.line(`${style(action.padEnd(ACTION))}${' '.repeat(GUTTER)}${clean(shownPath(path, project))}`);
+    io.line(`${style(action.padEnd(ACTION))}${' '.repeat(GUTTER)}${rows[index][1]}`);
     for (const line of wrapped(clean(why), Math.max(width - indent.length, NARROWEST))) io.line(indent + io.colours.dim(line));
   }
 }

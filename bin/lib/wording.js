@@ -272,7 +272,8 @@ function isFromNpx() {
 function commandToType(env) {
   if (isFromNpx()) return ownName();
   const names = process.platform === 'win32' ? ['cc-session-recover.cmd', 'cc-session-recover.exe'] : ['cc-session-recover'];
-  const isThere = (env.PATH ?? env.Path ?? '').split(delimiter).some((dir) => dir !== '' && names.some((name) => existsSync(join(dir, name))));
+  // npm puts directories of packages on the PATH of what it runs, not on the PATH of the user.
+  const isThere = (env.PATH ?? env.Path ?? '').split(delimiter).some((dir) => dir !== '' && !dir.endsWith(join('node_modules', '.bin')) && names.some((name) => existsSync(join(dir, name))));
   return isThere ? ownName() : `node ${quoted(join(__dirname, '..', 'cc-session-recover.js'))}`;
 }
 

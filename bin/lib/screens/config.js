@@ -2,11 +2,15 @@
 
 // The screens of `config`: the files with their errors, and every value with the file that sets it.
 
-const { cleaned, wrapped } = require('../text.js');
+const { cleaned, widthOf, wrapped } = require('../text.js');
 const { homely, sentence } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').ConfigurationReport} ConfigurationReport */
 /** @typedef {import('../output.js').Output} Output */
+
+/** Columns of a value, and of its origin, that a table needs beside the keys. */
+const VALUE = 16;
+const ORIGIN = 12;
 
 /** @type {Record<import('../../../src/ffi/types.js').ConfigOrigin, string>} */
 const ORIGINS = { default: 'default', user: 'your file', project: "project's file", invalid: 'off: a file is not valid' };
@@ -15,11 +19,15 @@ const ORIGINS = { default: 'default', user: 'your file', project: "project's fil
 function printConfiguration(report, io) {
   printFiles(report, io);
   io.line();
-  const rows = cleaned(report.values).map(({ key, value, origin }) => {
+  const values = cleaned(report.values);
+  const keys = Math.max(0, ...values.map(({ key }) => widthOf(key)));
+  const rows = values.map(({ key, value, origin }) => {
     const style = origin === 'default' ? io.colours.dim : origin === 'invalid' ? io.colours.red : io.colours.green;
-    return [key, JSON.stringify(value), { text: ORIGINS[origin], style }];
+    return /** @type {const} */ ([key, JSON.stringify(value), { text: ORIGINS[origin], style }]);
   });
-  io.table(['key', 'value', 'from'], rows, ['value']);
+  if (io.width === null || keys + VALUE + ORIGIN <= io.width) return io.table(['key', 'value', 'from'], rows.map((cells) => [...cells]), ['value']);
+  // A key that is cut could not be copied into a file: its value goes below it.
+  for (const [key, value, { text, style }] of rows) io.lines([key, ...wrapped(`${value}, ${text}`, io.width - 2).map((line) => `  ${style(line)}`)]);
 }
 
 /** @param {ConfigurationReport} report @param {Output} io */

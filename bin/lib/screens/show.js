@@ -196,7 +196,9 @@ function showLines(report, { width, colours }, now) {
     if (next.action === 'none' && session.group !== 'needs-you' && session.clientContinuesAt === null) return [next.why === '' ? null : sentence(next.why)];
     const words = nextWords(next, now, session.clientContinuesAt);
     const left = next.at === null ? 0 : Date.parse(next.at) - now.getTime();
-    return [words === '' ? null : `${words}${left > 0 ? ` (in ${duration(left)})` : ''}`, next.why === '' ? null : sentence(next.why)];
+    // A reason may end with the step itself: "its client is closed: resume it by hand".
+    const isSaid = left <= 0 && next.why.endsWith(words);
+    return [words === '' || isSaid ? null : `${words}${left > 0 ? ` (in ${duration(left)})` : ''}`, next.why === '' ? null : sentence(next.why)];
   }
 
   /** The commands use the report as returned by the addon: cleaning would change a path. */

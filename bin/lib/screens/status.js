@@ -63,7 +63,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     if (kind.group === 'needs-you') parts.push(crashed());
   }
   if (!shown.some(({ kind }) => kind.group === 'needs-you')) parts.push(crashed());
-  if (report.older !== undefined && report.older.count > 0) parts.push(['', ...wrap(olderWords()), ...repairableLines(report.older.repairable ?? [])]);
+  if (report.older !== undefined && report.older.count > 0) parts.push(['', ...olderLines(report.older), ...repairableLines(report.older.repairable ?? [])]);
   if (rest.length > 0) parts.push(['', ...wrap(restWords())]);
   if (project !== null && !project.enabled) {
     const dir = /** @type {{dir: string}} */ (report.project).dir;
@@ -210,10 +210,10 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     return `and ${hidden.length} more: ${ownName()} ${commandWords(['list', '--stop', ...kinds, ...dir])}`;
   }
 
-  /** Returns one line about stops that have been left alone for long. */
-  function olderWords({ count: number, stops } = report.older ?? { count: 0, stops: [] }) {
+  /** Counts the stops that have been left alone for long, and returns the command that lists them. @param {NonNullable<StatusReport['older']>} older */
+  function olderLines({ count: number, stops }) {
     const dir = report.project === null ? [] : ['--project', report.project.dir];
-    return `${number} older: ${ownName()} ${commandWords(['list', '--stop', ...stops, ...dir])}`;
+    return [...wrap(`${count(number, 'older stop')}, not continued:`), copy(`${ownName()} ${commandWords(['list', '--stop', ...stops, ...dir])}`)];
   }
 
   /** Names the older sessions that need `repair`; otherwise the user would have to inspect each one. @param {string[]} ids */
