@@ -63,7 +63,7 @@ test('nothing stopped is one line, with where else to look', () => {
 
 test('a project without hooks gets the command that installs them', () => {
   const { text } = shown(statusReport([], { project: { dir: '/home/me/my work', enabled: false }, recovery: made.recovery({ setup: 'not-set-up', projects: 0, unattended: 0 }) }));
-  assert.match(text, /^Recovery is not set up here: stops are not noticed\.\n[^]*^Set up recovery here with:\n {2}cc-session-recover init '\/home\/me\/my work'$/m);
+  assert.match(text, /^Recovery is not set up here: stops are not detected\.\n[^]*^Set up recovery here with:\n {2}cc-session-recover init '\/home\/me\/my work'$/m);
 });
 
 test('what could not be read is printed beside the result', () => {
@@ -179,7 +179,7 @@ test('status in a project without sessions prints a notice and exits with 0', as
   const { run } = world(t);
   const { status, stdout, stderr } = await run(['status']);
   assert.equal(status, 0, stderr);
-  assert.match(stdout, /^Recovery is not set up here: stops are not noticed\.\nNo stopped or waiting sessions in ~\/project\.\n/);
+  assert.match(stdout, /^Recovery is not set up here: stops are not detected\.\nNo stopped or waiting sessions in ~\/project\.\n/);
 });
 
 test('the first line of status shows setup, unattended and paused state as in the report', async (t) => {
@@ -360,7 +360,7 @@ test('status --watch redraws on a terminal until Ctrl-C and exits with 0', { ski
   const status = await new Promise((resolve) => child.on('close', resolve));
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   assert.equal(page.second, false);
-  assert.match(page.ended, /^Recovery is not set up here: stops are not noticed\.\nNo stopped or waiting sessions in ~\/project\.\n[\s\S]*Ctrl-C ends\n$/);
+  assert.match(page.ended, /^Recovery is not set up here: stops are not detected\.\nNo stopped or waiting sessions in ~\/project\.\n[\s\S]*Ctrl-C ends\n$/);
 });
 
 for (const [what, argv, env] of /** @type {const} */ ([
