@@ -265,7 +265,7 @@ impl EarlySearch {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::clock::{parse_rfc3339, rfc3339};
     use crate::recovery::incident::StopReport;
@@ -274,10 +274,10 @@ mod tests {
     use crate::trust::account::AccountFingerprint;
     use crate::trust::started::StartedWith;
 
-    const OWN: &str = "00000001-0000-4000-8000-000000000001";
-    const OTHER: &str = "00000002-0000-4000-8000-000000000002";
+    pub(in crate::recovery) const OWN: &str = "00000001-0000-4000-8000-000000000001";
+    pub(in crate::recovery) const OTHER: &str = "00000002-0000-4000-8000-000000000002";
 
-    fn at(text: &str) -> DateTime<Utc> {
+    pub(in crate::recovery) fn at(text: &str) -> DateTime<Utc> {
         parse_rfc3339(&format!("2026-11-21T{text}Z")).unwrap()
     }
 
@@ -286,7 +286,7 @@ mod tests {
         StartedWith { account, ..StartedWith::default() }
     }
 
-    fn incident(dir: &Path, kind: StopKind) -> Incident {
+    pub(in crate::recovery) fn incident(dir: &Path, kind: StopKind) -> Incident {
         let report = StopReport {
             session: OWN.into(),
             project: None,
@@ -308,7 +308,7 @@ mod tests {
         incident
     }
 
-    fn register(state: &StateDir, dir: &Path, login: &str, since: &str) {
+    pub(in crate::recovery) fn register(state: &StateDir, dir: &Path, login: &str, since: &str) {
         let registration = Registration {
             version: Registration::VERSION,
             session: OTHER.into(),
@@ -325,14 +325,14 @@ mod tests {
         save(&state.session(OTHER), &registration).unwrap();
     }
 
-    fn prompt(time: &str) -> String {
+    pub(in crate::recovery) fn prompt(time: &str) -> String {
         format!(
             r#"{{"type":"user","uuid":"u","timestamp":"{}","message":{{"role":"user","content":"go"}}}}"#,
             rfc3339(at(time))
         )
     }
 
-    fn answer(time: &str, model: &str, more: &str) -> String {
+    pub(in crate::recovery) fn answer(time: &str, model: &str, more: &str) -> String {
         format!(
             r#"{{"type":"assistant","uuid":"a","timestamp":"{}"{more},"message":{{"model":"{model}","stop_reason":"end_turn","usage":{{"input_tokens":5}},"content":[{{"type":"text","text":"x"}}]}}}}"#,
             rfc3339(at(time))

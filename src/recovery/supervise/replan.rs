@@ -146,11 +146,81 @@ impl Supervisor {
         let default_home = self.default_home();
         let ledger = self.ledger(&config, default_home.as_deref());
         let changed = ledger.change(&incident.session, |slot| {
-            let Some(one) = slot.as_mut().filter(|one| one.generation == incident.generation) else { return };
+            let Some(one) = slot.as_mut().filter(|one| one.is_as_read(incident)) else { return };
             one.saw(Source::Transcript, found.fact());
             one.early = Some(found);
             ledger.plan(one, Terminal::Closed);
         });
         changed.ok().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SupervisorContext, WatchOptions};
+    use super::*;
+    use crate::claude::process::SystemProcesses;
+    use crate::clock::Clock;
+    use crate::env::Environment;
+    use crate::recovery::early::tests::{OTHER, OWN, answer, at, incident, prompt, register};
+    use crate::recovery::plan::RecoveryPlan;
+    use crate::session::StopKind;
+    use crate::store::StateDir;
+    use crate::store::stored::{peek, save};
+    use crate::trust::account::Provenance;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> DateTime<Utc> {
+            at("02:20:00")
+        }
+        fn since_boot(&self) -> std::time::Duration {
+            std::time::Duration::from_secs(5000)
+        }
+        fn boot_id(&self) -> Option<String> {
+            None
+        }
+        fn sleep(&self, _duration: std::time::Duration) {}
+    }
+
+    #[test]
+    fn an_early_reset_plans_only_the_incident_that_was_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("claude");
+        let state = StateDir::new(dir.path().join("state"));
+        std::fs::create_dir_all(home.join("projects/-w")).unwrap();
+        let turn = [prompt("02:10:00"), answer("02:10:05", "claude-sonnet-5-5", "")].join("\n") + "\n";
+        std::fs::write(home.join("projects/-w").join(format!("{OTHER}.jsonl")), turn).unwrap();
+        register(&state, &home, "me", "01:00:00");
+        let ground = SupervisorContext {
+            provenance: Provenance::User,
+            env: Environment::from_pairs(
+                [("HOME", dir.path().as_os_str()), ("CC_RECOVER_STATE_DIR", state.root().as_os_str())],
+                dir.path(),
+            ),
+            clock: Box::new(Still),
+            processes: Box::new(SystemProcesses),
+            pid: std::process::id(),
+            tend_kept: |_, _, _, _| Vec::new(),
+        };
+        let mut supervisor = Supervisor::new(ground, WatchOptions::default()).unwrap();
+        let mut read = incident(&home, StopKind::UsageLimit5h);
+        read.phase = Phase::Waiting;
+        read.plan = RecoveryPlan { action: Action::Run, ..RecoveryPlan::nothing(Reason::SessionContinued) };
+        // What the user or another process may have made of it since it was read.
+        let phases = Phase::ALL.into_iter().map(|phase| (phase, 0));
+        for (phase, newer) in phases.chain([(Phase::Waiting, 1)]) {
+            let meanwhile = Incident { phase, generation: read.generation + newer, ..read.clone() };
+            save(&state.incident(OWN), &meanwhile).unwrap();
+            supervisor.early = crate::recovery::early::EarlySearch::default();
+            supervisor.plan_early(&read);
+            let now = peek::<Incident>(&state.incident(OWN)).unwrap().unwrap();
+            if phase == Phase::Waiting && newer == 0 {
+                assert!(now.early.is_some(), "{phase:?}");
+            } else {
+                assert_eq!((now.phase, now.early.is_some()), (phase, false), "{phase:?} {newer}");
+            }
+        }
     }
 }
