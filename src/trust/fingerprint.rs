@@ -41,7 +41,7 @@ const WRITTEN_BY_CLIENTS: [&str; 13] = [
 const ABSENT: &str = "absent";
 /// Maximum number of files. With more, the fingerprint is partial and never equals another.
 const MOST_FILES: usize = 2000;
-/// Size, in bytes, above which a file counts by its size and its beginning.
+/// Size, in bytes, above which a file counts by its size and the time of its last change, not by its contents.
 const LARGEST: u64 = 4 * 1024 * 1024;
 /// Maximum number of bytes read in total, because a hook has little time.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -146,6 +146,10 @@ struct FingerprintWalk<'p> {
 impl FingerprintWalk<'_> {
     /// Reads a small file; `None` if it is not a file, is too large, or the total limit is exhausted.
     fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
+        // Not even its beginning is read: many large files would take more time than a hook has.
+        if std::fs::metadata(path).is_ok_and(|meta| meta.len() > LARGEST) {
+            return None;
+        }
         let bytes = read_small(path, LARGEST.min(self.left)).ok().flatten();
         match &bytes {
             Some(bytes) => self.left = self.left.saturating_sub(bytes.len() as u64),
@@ -201,7 +205,7 @@ impl FingerprintWalk<'_> {
         let bytes = if meta.is_file() { self.read(&real) } else { None };
         let value = match &bytes {
             Some(bytes) => format!("{}{}", sha256_hex(bytes), mode_of(&meta)),
-            None if meta.is_file() => format!("unreadable, {} bytes", meta.len()),
+            None if meta.is_file() => format!("unread, {} bytes, {}", meta.len(), stamp_of(&meta)),
             None => "special".to_owned(),
         };
         let link = self.found.files.remove(&key).map_or_else(String::new, |link| format!("{link} "));
@@ -246,7 +250,9 @@ impl FingerprintWalk<'_> {
                     self.found.files.insert(key, ABSENT.to_owned());
                 }
                 None => {
-                    self.found.files.insert(key, "unreadable".to_owned());
+                    let stamp =
+                        std::fs::metadata(&real).map_or_else(|_| String::new(), |meta| stamp_of(&meta));
+                    self.found.files.insert(key, format!("unread, {stamp}"));
                 }
             }
         }
@@ -274,6 +280,20 @@ fn tidy(path: &Path) -> PathBuf {
         }
     }
     tidy
+}
+
+/// Identifies the state of a file that was not read. Other than the modification time, the kernel's time of the
+/// last change cannot be set back.
+#[cfg(unix)]
+fn stamp_of(meta: &std::fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!("changed at {}.{:09}, inode {}", meta.ctime(), meta.ctime_nsec(), meta.ino())
+}
+
+#[cfg(not(unix))]
+fn stamp_of(meta: &std::fs::Metadata) -> String {
+    let modified = meta.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    format!("changed at {modified:?}")
 }
 
 /// Records whether a file is executable, because that decides whether it can be run.
@@ -433,5 +453,24 @@ mod tests {
         let now = Fingerprint::of(project.path(), None, None);
         assert_eq!(now.changes_since(&without), [".claude/skills/planted.md is new"]);
         assert!(!now.changes_since(&before).is_empty(), "a loop ends, and equals nothing");
+    }
+
+    /// A hook's script may be of any size, and its contents may be replaced at the same length.
+    #[cfg(unix)]
+    #[test]
+    fn a_large_file_that_was_rewritten_at_its_length_is_a_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join(".claude/hooks/big.sh");
+        std::fs::create_dir_all(script.parent().unwrap()).unwrap();
+        let large = usize::try_from(LARGEST).unwrap() + 1;
+        std::fs::write(&script, vec![b'#'; large]).unwrap();
+        let modified = std::fs::metadata(&script).unwrap().modified().unwrap();
+        let before = Fingerprint::of(dir.path(), None, None);
+        assert_eq!(Fingerprint::of(dir.path(), None, None).changes_since(&before), [""; 0]);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::write(&script, vec![b'x'; large]).unwrap();
+        std::fs::File::options().write(true).open(&script).unwrap().set_modified(modified).unwrap();
+        let changes = Fingerprint::of(dir.path(), None, None).changes_since(&before);
+        assert_eq!(changes, [".claude/hooks/big.sh was changed"]);
     }
 }
