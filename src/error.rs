@@ -7,6 +7,7 @@
 use crate::env::Environment;
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// `Result` with the error type of this crate.
@@ -194,6 +195,15 @@ pub fn keep_panics_silent(env: &Environment) {
     if env.var("CC_RECOVER_DEBUG").is_none() {
         std::panic::set_hook(Box::new(|_| {}));
     }
+}
+
+/// Makes a call and converts a panic in it, which is a bug, to an error.
+///
+/// # Errors
+/// Those of the call; [`Code::Internal`] for a panic.
+pub fn without_panic<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|_| Err(Error::new(Code::Internal, "internal error: the addon panicked")))
 }
 
 #[cfg(test)]

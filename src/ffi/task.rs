@@ -1,10 +1,9 @@
 //! Runs one call of the core on a thread of Node's pool.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, without_panic};
 use napi::bindgen_prelude::{Function, JsObjectValue, Object, Unknown};
 use napi::{Env, JsValue, Task};
 use serde::Serialize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Call that returns its result as JSON text.
 pub type Call = Box<dyn FnOnce() -> Result<String, Error> + Send>;
@@ -33,9 +32,7 @@ impl Task for CoreTask {
 
     fn compute(&mut self) -> napi::Result<String> {
         let Some(call) = self.call.take() else { return Ok("null".to_owned()) };
-        let answer = catch_unwind(AssertUnwindSafe(call))
-            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "internal error: the addon panicked")));
-        answer.map_err(|error| {
+        without_panic(call).map_err(|error| {
             let reason = error.to_string();
             self.failed = Some(error);
             napi::Error::from_reason(reason)

@@ -12,7 +12,7 @@ use super::model::{
 use super::source::{DashboardSource, FileFingerprint};
 use super::view;
 use crate::clock::Clock;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, without_panic};
 use crate::report::gone::GoneSession;
 use crate::report::pages::SessionPage;
 use crate::report::search::SearchReport;
@@ -30,7 +30,6 @@ use crossterm::{cursor, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use std::io::{Stdout, Write as _, stdout};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -256,13 +255,13 @@ impl<'s> ScreenLoop<'s> {
         let source = Arc::clone(self.source);
         let quick = self.dashboard.progress == ReadingProgress::Nothing;
         std::thread::spawn(move || {
-            let end = caught(|| {
+            let end = without_panic(|| {
                 source.sessions(scope, quick, &mut |page| {
                     let _ = sender.send(DashboardMessage::Page { round, page: Box::new(page) });
                 })
             });
             if end.is_ok() {
-                let gone = caught(|| source.gone(scope));
+                let gone = without_panic(|| source.gone(scope));
                 let _ = sender.send(DashboardMessage::Gone { round, gone });
             }
             let _ = sender.send(DashboardMessage::PagesEnd { round, end });
@@ -394,7 +393,7 @@ impl<'s> ScreenLoop<'s> {
     fn search(&self, text: String) {
         let (sender, scope, source) = (self.sender.clone(), self.dashboard.scope, Arc::clone(self.source));
         std::thread::spawn(move || {
-            let report = Box::new(caught(|| source.search(&text, scope)));
+            let report = Box::new(without_panic(|| source.search(&text, scope)));
             let _ = sender.send(DashboardMessage::Hits { text, report });
         });
     }
@@ -466,11 +465,11 @@ fn read_details(
     if !wanted() {
         return;
     }
-    let _ = to.send(DashboardMessage::Work(of.to_path_buf(), caught(|| source.work(of))));
+    let _ = to.send(DashboardMessage::Work(of.to_path_buf(), without_panic(|| source.work(of))));
     if !wanted() {
         return;
     }
-    let entries = caught(|| source.conversation(of, wanted));
+    let entries = without_panic(|| source.conversation(of, wanted));
     if !wanted() {
         return;
     }
@@ -478,7 +477,7 @@ fn read_details(
     // The full report needs a scan of all sessions.
     std::thread::sleep(SETTLED);
     if wanted() {
-        let session = caught(|| source.show(of));
+        let session = without_panic(|| source.show(of));
         let _ = to.send(DashboardMessage::Shown(of.to_path_buf(), Box::new(session)));
     }
 }
@@ -498,16 +497,10 @@ fn read_kept(
     if !wanted() {
         return;
     }
-    let details = caught(|| source.kept(session, wanted));
+    let details = without_panic(|| source.kept(session, wanted));
     if wanted() {
         let _ = to.send(DashboardMessage::Kept(target.to_path_buf(), Box::new(details)));
     }
-}
-
-/// Converts a panic of a reader to an error that the screen can show.
-fn caught<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(call))
-        .unwrap_or_else(|_| Err(Error::new(Code::Internal, "internal error: the addon panicked")))
 }
 
 /// Stops the foreground job as the terminal does for Ctrl-Z. The command line restores the terminal on the

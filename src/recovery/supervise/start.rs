@@ -2,12 +2,12 @@
 
 use super::{Supervisor, SupervisorContext};
 use crate::config::in_force;
-use crate::error::Result;
+use crate::error::{Result, without_panic};
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::ledger::Ledger;
 use crate::recovery::paused::Paused;
 use crate::recovery::plan::Action;
-use crate::recovery::readiness::{DelayReason, ReadinessReader};
+use crate::recovery::readiness::{DelayReason, ReadinessReader, is_alive};
 use crate::recovery::resume::{ResumeOutcome, Resumer, account_key};
 use crate::store::StateDir;
 use crate::store::stored::peek;
@@ -18,6 +18,15 @@ use std::sync::{Arc, PoisonError};
 /// Whether the incident has a run that must be watched.
 pub(super) fn under_way(incident: &Incident) -> bool {
     incident.phase == Phase::Attempting || !incident.phase.is_over() && incident.open_run().is_some()
+}
+
+/// Whether the client of an attempt that broke off may still run.
+fn may_still_run(ground: &SupervisorContext, state: &StateDir, session: &str) -> bool {
+    let Some(incident) = peek::<Incident>(&state.incident(session)).ok().flatten() else { return false };
+    incident.open_run().is_some_and(|(_, run)| {
+        // Its start may not have been recorded.
+        run.child.as_ref().is_none_or(|child| is_alive(child, ground.processes.as_ref()))
+    })
 }
 
 fn resumed(
@@ -101,12 +110,15 @@ impl Supervisor {
         std::thread::spawn(move || {
             // A session that has to wait, perhaps for hours, must not block the others.
             for session in &sessions {
-                let (told, next) = match resumed(&ground, &state, default_home.as_deref(), session) {
+                // A bug that one session brings up must not keep the sessions of its account busy forever.
+                let attempt = || resumed(&ground, &state, default_home.as_deref(), session);
+                let (told, next) = match without_panic(attempt) {
                     Ok(ResumeOutcome::NotYet(why)) => (Some(why.to_string()), true),
                     Ok(ResumeOutcome::Left(left)) => (Some(left.to_string()), true),
                     Ok(ResumeOutcome::UnderWay) => (Some(DelayReason::RunUnderWay.to_string()), false),
                     Ok(ResumeOutcome::Ran) => (None, false),
-                    Err(error) => (Some(error.to_string()), true),
+                    // Its client may still run, and then the account is busy.
+                    Err(error) => (Some(error.to_string()), !may_still_run(&ground, &state, session)),
                 };
                 let mut waits = waits.lock().unwrap_or_else(PoisonError::into_inner);
                 match told {

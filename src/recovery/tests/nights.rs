@@ -18,6 +18,8 @@ use crate::trust::enabled::{Enabled, record_path};
 use crate::trust::fingerprint::Fingerprint;
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -234,11 +236,15 @@ impl Night {
     }
 
     fn supervisor(&self) -> Supervisor {
+        self.supervisor_of(Own)
+    }
+
+    fn supervisor_of(&self, processes: impl Processes + 'static) -> Supervisor {
         let ground = SupervisorContext {
             provenance: crate::trust::account::Provenance::User,
             env: self.env.clone(),
             clock: Box::new(self.clock.clone()),
-            processes: Box::new(Own),
+            processes: Box::new(processes),
             pid: std::process::id(),
             tend_kept: |_, _, _, _| Vec::new(),
         };
@@ -543,6 +549,65 @@ fn no_generated_night_starts_a_run_early_late_twice_or_without_end() {
     });
     let runs = runs.into_inner();
     assert!(runs as u64 > many / 2, "{runs} runs in {many} nights: too few to prove anything");
+}
+
+/// Real processes, whose nth query by a worker thread panics.
+struct PanicsAt {
+    left: Arc<AtomicUsize>,
+    main: std::thread::ThreadId,
+}
+
+impl Processes for PanicsAt {
+    fn start_token(&self, pid: u32) -> Option<String> {
+        let by_worker = std::thread::current().id() != self.main;
+        if by_worker && self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)) == Ok(1) {
+            std::panic::resume_unwind(Box::new("a bug in a worker"));
+        }
+        Own.start_token(pid)
+    }
+    fn domain(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Wherever a worker panics, before or after it started the client, the same supervisor finishes the attempt in
+/// a later pass, with one client.
+#[test]
+fn a_panic_in_a_worker_leaves_its_session_to_a_later_pass() {
+    const ENOUGH: usize = 60;
+    for query in 1..ENOUGH {
+        let mut night = Night::new(4, false);
+        let now = night.clock.now();
+        let end = DateTime::from_timestamp((now + TimeDelta::hours(1)).timestamp(), 0).unwrap();
+        let text = night.prompt(now) + &night.limit(now, end);
+        std::fs::write(&night.transcript, text).unwrap();
+        let left = Arc::new(AtomicUsize::new(query));
+        let panics = PanicsAt { left: Arc::clone(&left), main: std::thread::current().id() };
+        let mut supervisor = night.supervisor_of(panics);
+        for _ in 0..400 {
+            night.prepare(Does::Works);
+            supervisor.run_pass().unwrap();
+            let began = std::time::Instant::now();
+            while supervisor.busy() {
+                assert!(began.elapsed() < Duration::from_secs(5), "query {query}: its sessions stay busy");
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            if night.incident().is_some_and(|incident| incident.phase.is_over()) {
+                break;
+            }
+            // A client whose start was not recorded needs a moment to begin.
+            std::thread::sleep(Duration::from_millis(if night.starts() > 0 { 20 } else { 0 }));
+            night.clock.pass(TimeDelta::seconds(30));
+        }
+        let phase = night.incident().map(|incident| incident.phase);
+        assert_eq!((phase, night.starts()), (Some(Phase::Recovered), 1), "query {query}");
+        if left.load(Relaxed) > 0 {
+            // The worker queries its own process before it records the run, and the client after its start.
+            assert!(query > 2, "only {query} queries");
+            return;
+        }
+    }
+    panic!("more than {ENOUGH} queries");
 }
 
 #[test]
