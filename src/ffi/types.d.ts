@@ -902,6 +902,11 @@ export interface IncidentAccount {
   needsYou: boolean
   /** The next step, based on the current situation. */
   next: NextStep
+  /**
+   * Time when Claude Code is expected to continue the session by itself; `null` if it is not. The step in
+   * `next` follows only if Claude Code does not continue it.
+   */
+  clientContinuesAt: string | null
   /** Commands that the user can run. */
   commands: Commands
 }

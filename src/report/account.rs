@@ -206,6 +206,10 @@ pub struct IncidentAccount {
     pub needs_you: bool,
     /// The next step, based on the current situation.
     pub next: RecoveryPlan,
+    /// Time when Claude Code is expected to continue the session by itself; `null` if it is not. The step in
+    /// `next` follows only if Claude Code does not continue it.
+    #[serde(serialize_with = "time_or_null")]
+    pub client_continues_at: Option<DateTime<Utc>>,
     /// Commands that the user can run.
     pub commands: Commands,
 }
@@ -315,6 +319,7 @@ fn of_incident(inventory: &Inventory<'_>, incident: &Incident) -> IncidentAccoun
         needs_you: group == AccountGroup::NeedsYou,
         group,
         next: session.next,
+        client_continues_at: session.client_continues_at,
         commands: session.commands,
     }
 }
@@ -346,6 +351,7 @@ fn of_past(inventory: &Inventory<'_>, past: JournaledIncident, newest: Option<&I
         group: AccountGroup::of(SessionGroup::Settled, past.phase),
         needs_you: false,
         next: RecoveryPlan::nothing(Reason::Superseded),
+        client_continues_at: None,
         commands: Commands::default(),
         session: past.session,
     }

@@ -108,7 +108,7 @@ function reportLines(report, { width, colours }) {
 
   /** @param {IncidentAccount} account @returns {Below[]} */
   function below(account) {
-    const { attempts, work, needsYou, next, why, endedAt } = account;
+    const { attempts, work, needsYou, next, clientContinuesAt, why, endedAt } = account;
     /** @type {Below[]} */
     const denied = work.denied === 0 ? [] : [{ text: deniedWords(account), style: colours.yellow }];
     /** @type {Below[]} */
@@ -127,7 +127,7 @@ function reportLines(report, { width, colours }) {
     if (work.commits.length > 0) told.push({ text: `Commits: ${named(work.commits, '; ')}`, style: String });
     const damaged = attempts.some(({ result }) => result?.damage);
     if (needsYou) told.push({ text: sentence(next.why), style: damaged ? colours.red : String });
-    else if (endedAt === null) told.push({ text: sentence(nextWords(next, now) || next.why), style: String });
+    else if (endedAt === null) told.push({ text: sentence(nextWords(next, now, clientContinuesAt) || next.why), style: String });
     else told.push({ text: sentence(why), style: dim });
     const command = needsYou ? (commands.get(account) ?? null) : null;
     if (command !== null) told.push({ text: command, style: colours.cyan, copy: true });
