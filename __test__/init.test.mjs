@@ -403,7 +403,7 @@ test('init writes slash commands, excludes them from commits and updates them; u
   const excluded = readFileSync(join(place.project, '.git', 'info', 'exclude'), 'utf8').split('\n');
   for (const name of COMMANDS) {
     const text = readFileSync(join(dir, name), 'utf8');
-    assert.match(text, /^---\ndescription: .+\nargument-hint: ".+"\nallowed-tools: Bash\(cc-session-recover [^\n]+\)\n---\n/);
+    assert.match(text, /^---\ndescription: .+\nargument-hint: ".+"\nallowed-tools: Bash\(\/\S+ \/\S+cc-session-recover\.js [^\n]+\)\n---\n/);
     assert.doesNotMatch(text, /__SELF__|rescue --kill:/);
     assert.ok(excluded.includes(`/.claude/commands/${name}`), name);
   }
@@ -411,6 +411,28 @@ test('init writes slash commands, excludes them from commits and updates them; u
   assert.equal((await place.run(['uninstall'])).status, 0);
   assert.equal(existsSync(dir), false);
   assert.doesNotMatch(readFileSync(join(place.project, '.git', 'info', 'exclude'), 'utf8'), /commands/);
+});
+
+test('slash commands run where cc-session-recover is on no PATH, and use its name where it is', async (t) => {
+  const place = world(t);
+  const text = () => readFileSync(join(place.project, '.claude', 'commands', 'session-rescue.md'), 'utf8');
+  assert.equal((await place.run(['init'])).status, 0);
+  const [, command] = /^allowed-tools: Bash\((.*?):\*\)/m.exec(text()) ?? [];
+  const shell = spawnSync('/bin/sh', ['-c', command], { cwd: place.project, env: { ...place.env, PATH: '/nowhere' }, encoding: 'utf8' });
+  assert.equal(shell.status, 0, `${command}: ${shell.stderr}`);
+  const bin = join(place.root, 'bin');
+  const packages = join(place.project, 'node_modules', '.bin');
+  for (const dir of [bin, packages]) {
+    mkdirSync(dir, { recursive: true });
+    symlinkSync(join(ROOT, 'bin', 'cc-session-recover.js'), join(dir, 'cc-session-recover'));
+  }
+  const paths = text();
+  assert.equal((await place.run(['init'], { env: { PATH: `${packages}:${place.env.PATH}` } })).status, 0);
+  assert.equal(text(), paths);
+  assert.equal((await place.run(['init'], { env: { PATH: `${bin}:${place.env.PATH}` } })).status, 0);
+  assert.match(text(), /^allowed-tools: Bash\(cc-session-recover rescue --status:\*\)/m);
+  assert.equal((await place.run(['uninstall'])).status, 0);
+  assert.equal(existsSync(join(place.project, '.claude', 'commands')), false);
 });
 
 test('init and uninstall leave foreign or edited slash commands of the same name unchanged', async (t) => {

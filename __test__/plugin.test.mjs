@@ -145,7 +145,7 @@ test('an upgrade of the package updates the files of the earlier plugin and noth
   assert.equal(status, 0, stderr);
   const launcher = join(plugin, 'hooks', NAME, 'hook.js');
   const changed = JSON.parse(stdout).files.filter((/** @type {any} */ step) => step.action !== 'keep');
-  assert.deepEqual(changed.map((/** @type {any} */ step) => [step.action, step.path]), [launcher, join(plugin, 'LICENSE'), join(place.state, 'projects', 'plugin.json')].map((path) => ['replace', path]));
+  assert.deepEqual(changed.map((/** @type {any} */ step) => [step.action, step.path]), [launcher, join(plugin, 'LICENSE'), ...['session-rescue.md', 'handoff.md'].map((name) => join(plugin, 'commands', name)), join(place.state, 'projects', 'plugin.json')].map((path) => ['replace', path]));
   assert.match(readFileSync(launcher, 'utf8'), /\n\/\/ Newer\.\n$/);
   // Go back to this version; the record is that of the newer one.
   await written(place);

@@ -5,8 +5,12 @@
 //! client asks as well.
 
 use super::fence::Fence;
+use super::hooks::shell_word;
+use super::init::is_temporary;
 use super::{FileAction, FileStep};
+use crate::env::Environment;
 use crate::error::Result;
+use crate::program::find;
 use crate::store::stored::sha256_hex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +19,10 @@ use std::path::{Path, PathBuf};
 pub const DIRECTORY: &str = "commands";
 /// File names of the commands in [`DIRECTORY`].
 pub const NAMES: [&str; 2] = ["session-rescue.md", "handoff.md"];
+/// Name of the package's command, as npm installs it.
+const COMMAND: &str = "cc-session-recover";
+/// The program behind it, in the package.
+const PROGRAM: &str = "bin/cc-session-recover.js";
 /// Size limit of a command file, in bytes.
 const LIMIT: u64 = 256 * 1024;
 
@@ -65,32 +73,78 @@ fn texts(itself: &str) -> [(&'static str, String); 2] {
 /// SHA-256 in hex of files written earlier, by path. A file matches if any of the maps has its hash.
 pub type Written<'a> = [&'a BTreeMap<PathBuf, String>];
 
-/// The command a user types to run this package: run from the npx cache, it is not on the `PATH`.
-fn itself(from_npx: bool) -> &'static str {
-    if from_npx { "npx cc-session-recover" } else { "cc-session-recover" }
+/// How the shell of a client starts this package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackageCall {
+    /// By its name, because it is on the user's `PATH`.
+    Name,
+    /// Through npx: the package is in its cache, which may be emptied, or the commands are for other machines.
+    Npx,
+    /// By absolute paths: the command is on no `PATH`, as in a clone or in `node_modules` of a project.
+    Paths { node: PathBuf, program: PathBuf },
 }
 
-/// Whether this version writes exactly this text.
+impl PackageCall {
+    /// `on_path` is the command found on `PATH`; `shared` are commands that other users get with the
+    /// repository, to whom a path of this machine means nothing.
+    #[must_use]
+    pub fn choose(on_path: Option<&Path>, package_root: &Path, node: Option<&Path>, shared: bool) -> Self {
+        // npm puts these directories on the PATH of what it runs, not on the PATH of the user.
+        let only_here = |path: &&Path| path.parent().is_some_and(|dir| dir.ends_with("node_modules/.bin"));
+        if is_temporary(package_root) {
+            return Self::Npx;
+        }
+        match (on_path.filter(|path| !only_here(path)), node) {
+            (Some(_), _) => Self::Name,
+            (None, Some(node)) if !shared => {
+                Self::Paths { node: node.to_path_buf(), program: package_root.join(PROGRAM) }
+            }
+            (None, _) => Self::Npx,
+        }
+    }
+
+    /// [`Self::choose`] for the running package.
+    #[must_use]
+    pub fn of_package(env: &Environment, package_root: &Path, node: Option<&Path>, shared: bool) -> Self {
+        Self::choose(find(env, COMMAND, None).as_deref(), package_root, node, shared)
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Name => COMMAND.to_owned(),
+            Self::Npx => format!("npx {COMMAND}"),
+            Self::Paths { node, program } => {
+                format!("{} {}", shell_word(&node.to_string_lossy()), shell_word(&program.to_string_lossy()))
+            }
+        }
+    }
+}
+
+/// Whether this version writes exactly this text, for whatever call of the package.
 fn is_own(name: &str, text: &str) -> bool {
-    [false, true]
-        .iter()
-        .any(|npx| texts(itself(*npx)).iter().any(|(own, known)| *own == name && known == text))
+    let call = text.split_once("allowed-tools: Bash(").and_then(|(_, rest)| {
+        let line = rest.lines().next()?;
+        [" rescue --status:*)", " handoff:*)"].iter().find_map(|end| Some(line.split_once(end)?.0))
+    });
+    call.is_some_and(|call| texts(call).iter().any(|(own, known)| *own == name && known == text))
 }
 
 /// Plans the commands to write, with warnings for the user. `known` holds the hashes of files written
-/// earlier; any other file under these names belongs to the user.
+/// earlier; any other file under these names belongs to the user. Unless `exact`, a command that calls the
+/// package in another way stays as it is: only whoever writes commands knows the running Node.js.
 ///
 /// # Errors
 /// Any error of reading the existing files.
 pub fn steps(
     fence: &Fence,
     dir: &Path,
-    from_npx: bool,
+    call: &PackageCall,
+    exact: bool,
     known: &Written<'_>,
 ) -> Result<(Vec<FileStep>, Vec<String>)> {
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
-    for (name, after) in texts(itself(from_npx)) {
+    for (name, after) in texts(&call.words()) {
         let path = dir.join(name);
         let before = super::init::read_text(fence, &path, LIMIT)?;
         let ours = before.as_ref().is_none_or(|text| is_own(name, text) || was_written(&path, text, known));
@@ -102,6 +156,7 @@ pub fn steps(
             ));
             continue;
         }
+        let after = before.clone().filter(|text| !exact && is_own(name, text)).unwrap_or(after);
         let action = match &before {
             None => FileAction::Create,
             Some(text) if *text == after => FileAction::Keep,
@@ -151,15 +206,70 @@ mod tests {
 
     #[test]
     fn slash_commands_may_list_without_permission_but_not_end_a_process() {
-        for (name, text) in texts(itself(true)) {
-            assert!(!text.contains("__SELF__"), "{name}");
-            let allowed = text.lines().find_map(|line| line.strip_prefix("allowed-tools: ")).unwrap();
-            for one in allowed.split(", ") {
-                assert!(one.starts_with("Bash(npx cc-session-recover ") && one.ends_with(":*)"), "{one}");
-                assert!(!one.contains("rescue:") && !one.contains("rescue --kill"), "{one}");
+        for call in calls() {
+            for (name, text) in texts(&call.words()) {
+                assert!(!text.contains("__SELF__"), "{name}");
+                let allowed = text.lines().find_map(|line| line.strip_prefix("allowed-tools: ")).unwrap();
+                for one in allowed.split(", ") {
+                    assert!(
+                        one.starts_with(&format!("Bash({} ", call.words())) && one.ends_with(":*)"),
+                        "{one}"
+                    );
+                    assert!(!one.contains("rescue:") && !one.contains("rescue --kill"), "{one}");
+                }
+                assert!(is_own(name, &text) && !is_own(name, &text.replace("Given", "given")));
+                assert!(!is_own("other.md", &text));
             }
-            assert!(is_own(name, &text) && !is_own(name, &text.replace("Given", "given")));
-            assert!(!is_own("other.md", &text));
+        }
+    }
+
+    fn calls() -> [PackageCall; 3] {
+        let paths = |program: &str| PackageCall::Paths { node: "/opt/node".into(), program: program.into() };
+        [PackageCall::Name, PackageCall::Npx, paths("/home/a b/cli.js")]
+    }
+
+    #[test]
+    fn commands_call_the_package_by_its_name_only_where_that_works() {
+        let node = Path::new("/opt/node");
+        let paths = PackageCall::Paths {
+            node: node.into(),
+            program: Path::new("/src/clone/bin/cc-session-recover.js").into(),
+        };
+        let (global, local) =
+            ("/usr/bin/cc-session-recover", "/src/app/node_modules/.bin/cc-session-recover");
+        for (on_path, root, with_node, shared, expected) in [
+            (Some(global), "/src/clone", true, false, PackageCall::Name),
+            (Some(global), "/src/clone", true, true, PackageCall::Name),
+            (Some(global), "/home/.npm/_npx/1f/node_modules/x", true, false, PackageCall::Npx),
+            (None, "/home/.npm/_npx/1f/node_modules/x", true, false, PackageCall::Npx),
+            (None, "/src/clone", true, false, paths.clone()),
+            (Some(local), "/src/clone", true, false, paths),
+            (None, "/src/clone", true, true, PackageCall::Npx),
+            (None, "/src/clone", false, false, PackageCall::Npx),
+        ] {
+            let call = PackageCall::choose(
+                on_path.map(Path::new),
+                Path::new(root),
+                with_node.then_some(node),
+                shared,
+            );
+            assert_eq!(call, expected, "{on_path:?} {root} {with_node} {shared}");
+        }
+        assert_eq!(calls()[2].words(), "/opt/node '/home/a b/cli.js'");
+    }
+
+    #[test]
+    fn a_command_that_calls_the_package_in_another_way_is_replaced_only_by_a_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let fence = Fence::around(dir.path());
+        let none = BTreeMap::new();
+        let [_, _, paths] = calls();
+        for (name, text) in texts(&paths.words()) {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        for (exact, action) in [(false, FileAction::Keep), (true, FileAction::Replace)] {
+            let (made, _) = steps(&fence, dir.path(), &PackageCall::Name, exact, &[&none]).unwrap();
+            assert!(made.iter().all(|step| step.action == action), "{exact}");
         }
     }
 
@@ -170,12 +280,12 @@ mod tests {
         let none = BTreeMap::new();
         let own = dir.path().join("handoff.md");
         std::fs::write(&own, "mine").unwrap();
-        let (made, warnings) = steps(&fence, dir.path(), false, &[&none]).unwrap();
+        let (made, warnings) = steps(&fence, dir.path(), &PackageCall::Name, true, &[&none]).unwrap();
         assert_eq!((made.len(), warnings.len()), (1, 1));
         assert!(removals(&fence, dir.path(), &[&none]).0.is_empty());
         // A command of an earlier version, recognised by its hash.
         let known = BTreeMap::from([(own.clone(), sha256_hex(b"mine"))]);
-        let (made, warnings) = steps(&fence, dir.path(), false, &[&known]).unwrap();
+        let (made, warnings) = steps(&fence, dir.path(), &PackageCall::Name, true, &[&known]).unwrap();
         assert_eq!((made[1].action, warnings.len()), (FileAction::Replace, 0));
         assert_eq!(removals(&fence, dir.path(), &[&known]).0.len(), 1);
         std::fs::write(&own, "mine, edited").unwrap();

@@ -145,6 +145,13 @@ pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// Quotes a text as [`quoted`] does, unless no shell gives it another meaning.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%,:".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) { text.to_owned() } else { quoted(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

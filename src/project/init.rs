@@ -3,7 +3,7 @@
 //! The hooks come last, so that nothing starts before everything it needs is in place.
 
 use super::checkout::{Checkout, can_be_covered};
-use super::commands;
+use super::commands::{self, PackageCall};
 use super::fence::Fence;
 use super::hooks::{MARKER, entries};
 use super::plugin::would_load_module;
@@ -415,10 +415,13 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
     }
     if options.commands {
         let known = known.as_ref().map(|enabled| enabled.commands.clone()).unwrap_or_default();
+        let node = options.node.as_deref();
+        let call = PackageCall::of_package(setup.env, &options.package_root, node, options.share);
         let (steps, told) = commands::steps(
             &places.fence_of(&places.commands.join("x")),
             &places.commands,
-            is_temporary(&options.package_root),
+            &call,
+            node.is_some(),
             &[&known],
         )?;
         let name = |step: &FileStep| Some(step.path.file_name()?.to_str()?.to_owned());

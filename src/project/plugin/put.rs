@@ -6,9 +6,10 @@
 use super::contents::{PluginFile, commands, contents};
 use super::{ClientPluginSettings, HOOKS, ID, NAME, PluginDirectory, PluginRecord};
 use crate::clock::Clock;
+use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE, canonical};
-use crate::project::commands::{NAMES, is_known, removals, steps, was_written};
+use crate::project::commands::{NAMES, PackageCall, is_known, removals, steps, was_written};
 use crate::project::fence::Fence;
 use crate::project::hooks::MARKER;
 use crate::project::init::{SetupContext, is_temporary, read_text, step};
@@ -220,7 +221,8 @@ fn plan_on(ground: &PluginPlanning, setup: SetupContext<'_>, options: PluginOpti
         .marketplace
         .as_deref()
         .is_some_and(|dir| canonical(dir).ok().as_ref() == Some(&ground.directory));
-    let (files, mut warnings) = if options.remove { taken_away(ground)? } else { written(ground, &options)? };
+    let (files, mut warnings) =
+        if options.remove { taken_away(ground)? } else { written(setup.env, ground, &options)? };
     let claude = |words: &[&str]| {
         ["claude", "plugin"].iter().chain(words).map(|word| (*word).to_owned()).collect::<Vec<_>>()
     };
@@ -250,7 +252,11 @@ fn plan_on(ground: &PluginPlanning, setup: SetupContext<'_>, options: PluginOpti
     Ok(PluginPlan { directory, remove: options.remove, files, warnings, next, options })
 }
 
-fn written(ground: &PluginPlanning, options: &PluginOptions) -> Result<(Vec<FileStep>, Vec<String>)> {
+fn written(
+    env: &Environment,
+    ground: &PluginPlanning,
+    options: &PluginOptions,
+) -> Result<(Vec<FileStep>, Vec<String>)> {
     let known = ground.known();
     let fence = ground.fence();
     let mut files = Vec::new();
@@ -282,7 +288,9 @@ fn written(ground: &PluginPlanning, options: &PluginOptions) -> Result<(Vec<File
         }
     }
     let dir = commands(&ground.directory);
-    let (mut commands, told) = steps(&fence, &dir, is_temporary(&options.package_root), &known)?;
+    let node = options.node.as_deref();
+    let call = PackageCall::of_package(env, &options.package_root, node, false);
+    let (mut commands, told) = steps(&fence, &dir, &call, node.is_some(), &known)?;
     warnings.extend(told);
     for step in &mut commands {
         let name = step.path.file_stem().unwrap_or_default().to_string_lossy();
