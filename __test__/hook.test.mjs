@@ -353,7 +353,7 @@ test('status detects a killed waiting hook, and the next stop is waited for agai
   hook.child.kill('SIGKILL');
   await hook.ended;
   const { next } = await status();
-  assert.equal(next.action, 'notify');
+  assert.equal(next.action, 'client', 'Claude Code still continues a usage limit itself');
   assert.match(next.why, /waiting hook is gone/);
   const second = start();
   endWith(place, second);

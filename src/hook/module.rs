@@ -20,11 +20,15 @@ use crate::session::loaded_module::note_loaded;
 use crate::store::{StateDir, journal};
 use crate::trust::enabled::{Enabled, find};
 use crate::world::World;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::cell::OnceCell;
 use std::path::PathBuf;
+
+/// Time after which the module asks again while a dialog holds a session back, shorter than [`MODULE_STEP`]
+/// because the session continues as soon as the user closes the dialog.
+const DIALOG_STEP: Duration = Duration::seconds(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -149,6 +153,10 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
     };
     let answer = match incident {
         None => ModuleAnswer::nothing(world.clock.now()),
+        // The module then shows and does nothing more for this stop.
+        Some(incident) if !hook.lets_module_wait() => {
+            ModuleAnswer { generation: incident.generation, ..ModuleAnswer::nothing(world.clock.now()) }
+        }
         Some(_) => match hook.answer(&request) {
             Ok(answer) => answer,
             Err(error) => {
@@ -161,9 +169,15 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
 }
 
 impl Hook<'_> {
+    /// Whether the plugin is still there and enabled.
+    pub(super) fn lets_module_wait(&self) -> bool {
+        let project = self.world.env.absolute("CLAUDE_PROJECT_DIR");
+        plugin::lets_module_wait(self.state, Some(self.home.dir()), project.as_deref())
+    }
+
     /// Whether the plugin's module waits instead of this hook. Records that it does.
     pub(super) fn leave_to_module(&self, ledger: &Ledger<'_>) -> bool {
-        if self.world.env.module_session() != Some(&self.payload.session) {
+        if self.world.env.module_session() != Some(&self.payload.session) || !self.lets_module_wait() {
             return false;
         }
         let now = self.world.clock.now();
@@ -267,7 +281,8 @@ fn answer_of(
         _ if matches!(incident.phase, Phase::Held | Phase::GivenUp) => NextActor::User,
         CheckedStop::Waits(_) | CheckedStop::WaitedForElsewhere | CheckedStop::Over(_) => NextActor::Nobody,
     };
-    let step = now + MODULE_STEP;
+    let dialog = held.is_some_and(|held| held.reason == Obstacle::Dialog);
+    let step = now + if waits && dialog { DIALOG_STEP } else { MODULE_STEP };
     ModuleAnswer {
         next,
         generation: incident.generation,
@@ -376,6 +391,8 @@ mod tests {
             let answer = answer_of(&checked, Some(&incident), beyond, now);
             assert_eq!((answer.next, answer.covers_menu), expected, "{name}");
             assert_eq!(answer.prompt, None, "{name}: nothing is granted");
+            let step = if name == "dialog" { DIALOG_STEP } else { MODULE_STEP };
+            assert_eq!(answer.ask_again_at, (now + step).timestamp_millis(), "{name}");
         }
         let other = answer_of(&CheckedStop::WaitedForElsewhere, Some(&waiting()), true, now);
         assert_eq!(other.next, NextActor::Hook);

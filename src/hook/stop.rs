@@ -239,7 +239,7 @@ impl Hook<'_> {
                 return HookReply::waiting();
             }
             let busy = matches!(incident.phase, Phase::Open | Phase::Attempting)
-                || incident.module_waits(self.world.clock.now())
+                || (incident.module_waits(self.world.clock.now()) && self.lets_module_wait())
                 || Lock::is_held(&self.state.waiter_lease(session))
                 || Lock::is_held(&self.state.run_lease(session));
             if !busy {

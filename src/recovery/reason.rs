@@ -185,7 +185,7 @@ pub enum Reason<'a> {
     Hung,
     QuestionOpen,
     NoSupervisor,
-    WaiterGone(&'a str),
+    WaiterGone { place: &'a str, client_continues: bool },
     StopNotReported(&'a str),
     NotReady(&'a str),
     OtherAccount(&'a str),
@@ -418,8 +418,12 @@ impl Reason<'_> {
                 Code::NoSupervisor,
                 "no supervisor runs that would resume it: start `cc-session-recover watch`, or resume it by hand",
             ),
-            Self::WaiterGone(place) => {
+            Self::WaiterGone { place, client_continues: false } => {
                 (Code::WaiterGone, format!("the waiting hook is gone: type `continue` in {place}"))
+            }
+            Self::WaiterGone { place, client_continues: true } => {
+                let text = "the waiting hook is gone: Claude Code continues this session itself; if it does not, type";
+                (Code::WaiterGone, format!("{text} `continue` in {place}"))
             }
             Self::StopNotReported(place) => {
                 (Code::StopNotReported, format!("no hook recorded this stop: type `continue` in {place}"))

@@ -106,6 +106,15 @@ pub fn written(state: &StateDir) -> Vec<PathBuf> {
     PluginRecord::peek_record(state).map(|record| record.places.into_keys().collect()).unwrap_or_default()
 }
 
+/// Whether the plugin's module may wait for a session. Not after the user disabled the plugin: a client runs the
+/// module on until `/reload-plugins`. Not after its directory was removed: the module asks through the launcher
+/// in it, and continues nothing without an answer.
+#[must_use]
+pub fn lets_module_wait(state: &StateDir, config_dir: Option<&Path>, project: Option<&Path>) -> bool {
+    written(state).iter().any(|place| place.join(NAME).join(HOOKS).join(MARKER).is_file())
+        && !ClientPluginSettings::of(config_dir, project).disabled
+}
+
 /// Returns the record under which the plugin's hooks work for a session: the project's own if there is one,
 /// else one that only shows that the plugin was written. `None` where hooks of a settings file do the work,
 /// and where no plugin was written.
@@ -205,6 +214,9 @@ struct ClientPluginSettings {
     marketplace: Option<PathBuf>,
     /// Whether the plugin is enabled.
     on: bool,
+    /// Whether the user disabled it, as `claude plugin disable` does. A plugin that was never installed and is
+    /// loaded with `--plugin-dir` is neither.
+    disabled: bool,
 }
 
 impl ClientPluginSettings {
@@ -218,7 +230,8 @@ impl ClientPluginSettings {
         };
         // Every layer may set it; the highest that does decides.
         let on = values.clone().find_map(|value| value["enabledPlugins"][ID].as_bool());
-        Self { marketplace: values.find_map(market), on: on == Some(true) }
+        let disabled = on == Some(false);
+        Self { marketplace: values.find_map(market), on: on == Some(true), disabled }
     }
 }
 
@@ -263,6 +276,47 @@ pub fn is_on(state: &StateDir, config_dir: Option<&Path>, project: Option<&Path>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::parse_rfc3339;
+
+    #[test]
+    fn the_module_waits_only_while_its_launcher_is_there_and_the_user_has_not_disabled_the_plugin() {
+        let enabled = |on: bool| serde_json::json!({"enabledPlugins": {ID: on}}).to_string();
+        let cases = [
+            ("never installed, loaded with --plugin-dir", true, true, None, true),
+            ("enabled", true, true, Some(enabled(true)), true),
+            ("disabled", true, true, Some(enabled(false)), false),
+            ("directory removed", true, false, None, false),
+            ("directory removed, still enabled", true, false, Some(enabled(true)), false),
+            ("not recorded as written", false, true, None, false),
+        ];
+        for (what, recorded, launcher, settings, expected) in cases {
+            let dir = tempfile::tempdir().unwrap();
+            let (place, home) = (dir.path().join("plugin"), dir.path().join("home"));
+            std::fs::create_dir_all(&home).unwrap();
+            if launcher {
+                let launcher = place.join(NAME).join(HOOKS).join(MARKER);
+                std::fs::create_dir_all(launcher.parent().unwrap()).unwrap();
+                std::fs::write(launcher, "").unwrap();
+            }
+            if let Some(settings) = settings {
+                std::fs::write(home.join("settings.json"), settings).unwrap();
+            }
+            let state = StateDir::new(dir.path().join("state"));
+            let mut record = PluginRecord::default();
+            if recorded {
+                let directory = PluginDirectory {
+                    at: parse_rfc3339("2026-11-21T02:00:00Z").unwrap(),
+                    files: BTreeMap::new(),
+                    created: Vec::new(),
+                    coming: BTreeMap::new(),
+                };
+                record.places.insert(place, directory);
+                std::fs::create_dir_all(state.projects()).unwrap();
+                record.save_record(&state).unwrap();
+            }
+            assert_eq!(lets_module_wait(&state, Some(&home), None), expected, "{what}");
+        }
+    }
 
     #[test]
     fn a_client_reads_all_settings_unless_setting_sources_limits_them() {

@@ -2,6 +2,7 @@
 
 use super::{Inventory, InventoryRow, RECENT};
 use crate::config::in_force;
+use crate::project::plugin::lets_module_wait;
 use crate::recovery::heartbeat::{WaitSwitches, is_offline, obstacle};
 use crate::recovery::incident::{Attempt, Incident, Obstacle, Phase, StopReport};
 use crate::recovery::plan::{Action, RecoveryPlan, resume_command};
@@ -13,7 +14,7 @@ use crate::session::owners::SessionOwners;
 use crate::session::state::State;
 use crate::session::{Stop, StopKind};
 use crate::store::lock::Lock;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use std::path::Path;
 
 /// Returns whether the user cancelled an earlier stop than the session's current one.
@@ -35,6 +36,25 @@ pub(super) fn shown(incident: &Incident) -> Incident {
         opened: None,
         attempts: incident.attempts.iter().cloned().map(without_takeover).collect(),
         ..incident.clone()
+    }
+}
+
+/// Plans the next step of an open session that nothing of this tool waits for any more: its hook was killed,
+/// or the plugin was removed. `continues` is the reset and the time after it within which Claude Code itself
+/// continues the session, if it does.
+fn without_waiter(
+    place: &str,
+    due: Option<DateTime<Utc>>,
+    continues: Option<(DateTime<Utc>, Duration)>,
+    now: DateTime<Utc>,
+) -> RecoveryPlan {
+    match continues.filter(|(reset, window)| now < *reset + *window) {
+        Some((reset, _)) => RecoveryPlan::new(
+            Action::Client,
+            Some(reset),
+            Reason::WaiterGone { place, client_continues: true },
+        ),
+        None => RecoveryPlan::new(Action::Notify, due, Reason::WaiterGone { place, client_continues: false }),
     }
 }
 
@@ -133,12 +153,17 @@ impl Inventory<'_> {
     ) -> Option<DateTime<Utc>> {
         let planned =
             matches!(next.action, Action::Wake | Action::Client) || next.reason == PlanReason::Paused;
-        if !live || !planned || incident.limit_menu_at.is_some() {
+        if !live || !planned {
             return None;
         }
         let reset = incident.stop.resets_at?;
-        let until = reset + self.ledger.native(incident).window()?;
+        let until = reset + self.client_window(incident)?;
         (self.taken_at < until && next.at.is_none_or(|at| at >= reset)).then_some(reset)
+    }
+
+    /// Time after the reset within which Claude Code may still continue the session itself; `None` if it will not.
+    fn client_window(&self, incident: &Incident) -> Option<Duration> {
+        self.ledger.native(incident).window().filter(|_| incident.limit_menu_at.is_none())
     }
 
     fn next_of_closed(&self, incident: &Incident) -> RecoveryPlan {
@@ -186,8 +211,10 @@ impl Inventory<'_> {
             Phase::Open => incident.plan.clone(),
             Phase::Waiting | Phase::Held => {
                 // The waiter holds its lease while it is alive.
-                let waited_for = incident.module_waits(self.taken_at)
-                    || Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
+                let home = incident.config_dir.as_deref().or_else(|| self.default_home());
+                let module = incident.module_waits(self.taken_at)
+                    && lets_module_wait(&self.ground.state, home, incident.cwd.as_deref().map(Path::new));
+                let waited_for = module || Lock::is_held(&self.ground.state.waiter_lease(&incident.session));
                 let plan = self.ledger.decision(incident, Terminal::Open).plan;
                 if incident.stop.wrapped_up && plan.action == Action::Wake && !waited_for {
                     let (kind, at) = (incident.stop.kind, plan.at);
@@ -200,12 +227,12 @@ impl Inventory<'_> {
                 if incident.plan.action == Action::Wake && incident.phase == Phase::Waiting && waited_for {
                     return self.next_of_waiting(incident, owners, place);
                 }
-                let reason = if incident.plan.action == Action::Wake {
-                    Reason::WaiterGone(place)
-                } else {
-                    Reason::OpenedAgain(place)
-                };
-                RecoveryPlan::new(Action::Notify, plan.at.filter(|at| *at > self.taken_at), reason)
+                let due = plan.at.filter(|at| *at > self.taken_at);
+                if incident.plan.action == Action::Wake {
+                    let continues = incident.stop.resets_at.zip(self.client_window(incident));
+                    return without_waiter(place, due, continues, self.taken_at);
+                }
+                RecoveryPlan::new(Action::Notify, due, Reason::OpenedAgain(place))
             }
         }
     }
@@ -256,5 +283,31 @@ impl Inventory<'_> {
             return RecoveryPlan::new(Action::Notify, plan.at, Reason::StopNotReported(place));
         }
         RecoveryPlan { action: Action::Notify, argv: None, ..plan }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+
+    #[test]
+    fn a_session_without_a_waiter_is_left_to_the_client_only_while_the_client_may_still_continue_it() {
+        let at = |text: &str| parse_rfc3339(text).unwrap();
+        let reset = at("2026-11-21T04:00:00Z");
+        let window = Some((reset, Duration::seconds(120)));
+        let due = Some(at("2026-11-21T04:02:30Z"));
+        let cases = [
+            ("before the reset", window, "2026-11-21T03:00:00Z", (Action::Client, Some(reset))),
+            ("within the window", window, "2026-11-21T04:01:59Z", (Action::Client, Some(reset))),
+            ("at its end", window, "2026-11-21T04:02:00Z", (Action::Notify, due)),
+            ("client will not", None, "2026-11-21T03:00:00Z", (Action::Notify, due)),
+        ];
+        for (what, continues, now, expected) in cases {
+            let plan = without_waiter("pts/3", due, continues, at(now));
+            assert_eq!((plan.action, plan.at), expected, "{what}");
+            assert_eq!(plan.reason, PlanReason::WaiterGone, "{what}");
+            assert!(plan.why.contains("type `continue` in pts/3"), "{what}: {}", plan.why);
+        }
     }
 }
