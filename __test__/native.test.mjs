@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { ROOT, world } from './lib/command.mjs';
 import { built, emptyPath, hideNode, programOf } from './lib/native.mjs';
+import { supervised } from './lib/supervised.mjs';
 import { endWith, hooked, idOf, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
 
 const skip = process.platform !== 'linux' ? 'a client is played with /proc here' : built ? false : 'the native program is not built: npm run build';
@@ -266,3 +267,17 @@ for (const [what, line, question] of questions) {
     assert.match(native.stdout, /^\{/);
   });
 }
+
+test('a run counts by its transcript where the supervisor inherited an ignored SIGCHLD and gets no exit status', { skip }, async (t) => {
+  const place = world(t);
+  const scene = await supervised(place);
+  const id = idOf(0xd01);
+  scene.stop(id);
+  // dash leaves the signal as it is.
+  const supervisor = startHook(`exec bash -c "trap '' CHLD; exec '${programOf(place)}' supervise"`, '', { cwd: '/', env: place.env });
+  endWith(place, supervisor);
+  assert.equal((await supervisor.ended).status, 0);
+  const { phase, attempts } = scene.incident(id);
+  assert.deepEqual([phase, scene.starts(id).length], ['recovered', 1]);
+  assert.equal(attempts[0].run.result.ended, 'ended without a known status');
+});

@@ -430,7 +430,7 @@ impl Resumer<'_> {
                 self.withdraw(incident, &run, &why)?;
                 return Ok(ResumeOutcome::NotYet(why));
             }
-            Ok(ProcessStart::Child(child)) => self.wait(incident, plan, &run, child),
+            Ok(ProcessStart::Child(child)) => Ok(self.wait(incident, plan, &run, child)),
             Err(error) => Err(error),
         };
         self.finish(incident, &run, ending)?;
@@ -533,13 +533,7 @@ impl Resumer<'_> {
     }
 
     /// Waits for the process to end, and ends it on request or at its deadline.
-    fn wait(
-        &self,
-        incident: &Incident,
-        plan: &Launch,
-        run: &Run,
-        mut child: std::process::Child,
-    ) -> ProcessEnd {
+    fn wait(&self, incident: &Incident, plan: &Launch, run: &Run, mut child: std::process::Child) -> String {
         let deadline = Duration::from_secs(plan.deadline_seconds);
         let clock = self.ledger().clock;
         let started = clock.since_boot();
@@ -547,15 +541,18 @@ impl Resumer<'_> {
         let mut asked = started;
         let mut logged = 0;
         loop {
-            if let Some(status) =
-                child.try_wait().map_err(|error| Error::io("wait for", Path::new(&plan.argv[0]), &error))?
-            {
+            // Without a status it has ended too: the kernel reaps the children of a process that inherited an
+            // ignored SIGCHLD. The run did start, so the transcript shows what it did.
+            let ended = child.try_wait().map_or(Some(None), |status| status.map(Some));
+            if let Some(status) = ended {
                 bound_log(&run.log);
-                if plan.transport != Transport::Print && status.success() && told.is_none() {
-                    return Ok(self.attached(incident, started, deadline));
+                let failed = status.is_some_and(|status| !status.success());
+                if plan.transport != Transport::Print && !failed && told.is_none() {
+                    return self.attached(incident, started, deadline);
                 }
                 let why = told.map(|(request, _)| format!("{}: ", request.sentence(plan.deadline_seconds)));
-                return Ok(format!("{}{}", why.unwrap_or_default(), words_of(status)));
+                let words = status.map_or_else(|| "ended without a known status".to_owned(), words_of);
+                return why.unwrap_or_default() + &words;
             }
             let now = clock.since_boot();
             match told {
