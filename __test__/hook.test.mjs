@@ -354,7 +354,7 @@ test('status detects a killed waiting hook, and the next stop is waited for agai
   await hook.ended;
   const { next } = await status();
   assert.equal(next.action, 'client', 'Claude Code still continues a usage limit itself');
-  assert.match(next.why, /waiting hook is gone/);
+  assert.match(next.why, /no longer waits for the session/);
   const second = start();
   endWith(place, second);
   await until(() => incidentOf(place, SESSION).generation === 2 && incidentOf(place, SESSION).phase === 'waiting', 'the next one waits');

@@ -419,10 +419,10 @@ impl Reason<'_> {
                 "no supervisor runs that would resume it: start `cc-session-recover watch`, or resume it by hand",
             ),
             Self::WaiterGone { place, client_continues: false } => {
-                (Code::WaiterGone, format!("the waiting hook is gone: type `continue` in {place}"))
+                (Code::WaiterGone, format!("this tool no longer waits for the session: type `continue` in {place}"))
             }
             Self::WaiterGone { place, client_continues: true } => {
-                let text = "the waiting hook is gone: Claude Code continues this session itself; if it does not, type";
+                let text = "this tool no longer waits for the session, and Claude Code continues it; if it does not, type";
                 (Code::WaiterGone, format!("{text} `continue` in {place}"))
             }
             Self::StopNotReported(place) => {
