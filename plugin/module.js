@@ -1,10 +1,10 @@
-// The plugin's module. It runs inside Claude Code, keeps track of time for a stopped session, shows the plan, and submits the prompt that
+// The plugin's module. It runs inside Claude Code, waits until a stopped session can continue, shows the plan, and submits the prompt that
 // continues the session. The native addon decides what to do: the module asks it through the launcher of the hooks, and
 // `src/hook/module.rs` answers. Claude Code reads the names of events and calls from this source, so they must be literals.
 
 // Time between two checks of the clock. A check costs nothing; a question to the addon starts a process.
 const TICK = 1000;
-// A tick that is later than this shows that the machine or the process was suspended.
+// A tick that is more than this late, in milliseconds, shows that the machine or the process was suspended.
 const GAP = 10_000;
 // The stop hook runs in parallel with the module and may be slower. Until it has recorded the stop, the module asks again after this time,
 // which doubles with every question up to READING_STEP_LIMIT, and gives up after READING_LIMIT.
@@ -31,9 +31,9 @@ let current = null;
 let turnBeganAt = 0;
 let isTurnRunning = false;
 // Whether the native addon has answered. Until then the hooks wait for the reset: a module that cannot ask, for example on a system without
-// /bin/sh, must not take a stop away from them.
+// /bin/sh, must not prevent them from handling a stop.
 let isReachable = false;
-// The stop that the module has continued: the client's own continuation of this stop is dropped.
+// The stop that the module has continued. The client's own continuation of this stop is dropped.
 let continued = null;
 // The number of the newest timer, and when it last ran.
 let ticker = 0;
@@ -107,7 +107,7 @@ function take($, answer) {
   return answer;
 }
 
-// Whether the answer is about this stop. Until the hook has recorded it, there is no record or only that of an earlier stop.
+// Returns whether the answer is about this stop. Until the hook has recorded it, the answer contains no stop or an earlier one.
 function isAbout(asked, answer) {
   if (asked.heardAt === 0) return true;
   if (!answer.generation) return false;
@@ -191,7 +191,7 @@ async function tick($) {
   }
 }
 
-// Starts the timer, also when an earlier one is lost, that is when no tick has come for long.
+// Starts the timer, unless it is running. A timer without a recent tick is lost, and a new one replaces it.
 async function startTicking($) {
   const now = await $.clock.now();
   if (lastTick > 0 && now >= lastTick && now - lastTick < TICK + GAP) return;
@@ -241,7 +241,7 @@ const fit = (text, size) => (text.length > size ? `${text.slice(0, size - 1)}…
 
 const nameOf = (session) => session.name || session.title || session.id.slice(0, 8);
 
-// The status line names other sessions that wait for the user; it is empty where there is none.
+// Shows in the status line which other sessions wait for the user; clears it if there is none.
 async function showOthers($) {
   const now = await $.clock.now();
   if (now - othersReadAt < OTHERS_STEP) return;
@@ -254,7 +254,7 @@ async function showOthers($) {
   else $.ui.status(others.length === 1 ? `${nameOf(first)} needs you · /recover` : `${others.length} other sessions need you · /recover`);
 }
 
-// What the pane says of one session.
+// Returns the lines that the pane shows for one session.
 export function details(session) {
   const { next, project } = session;
   return [
@@ -280,7 +280,7 @@ export function register(on) {
     const session = await $.session.id();
     await startTicking($);
     await $.command.register({ name: 'recover', description: 'Shows stopped, waiting and running sessions', immediate: true });
-    // The session may have been opened again while its stop waits, or the module may have been loaded again.
+    // The session may have been reopened while it waits, or the module may have been reloaded.
     stop = stopOf(session, 0);
     isReachable = (await planOf($)) !== null;
     if (stop && !stop.answer) clear($);
@@ -302,7 +302,7 @@ export function register(on) {
   on('turn.complete', async ($, e, next) => {
     if (!e.agentId) {
       isTurnRunning = false;
-      // This must come before the first await: the client opens its limit menu at the same time.
+      // This must come before the first await, because the client opens its limit menu at the same time.
       if (e.reason === 'error') {
         continued = null;
         stop = stopOf(current, Date.now());
@@ -334,7 +334,7 @@ export function register(on) {
     const asked = stop;
     if (!asked || opened - asked.heardAt > MENU_AFTER_STOP) return next(e);
     asked.menu = true;
-    // An answer from before the menu opened does not take it into account.
+    // A new answer is needed, because one from before the menu opened does not take the menu into account.
     let answer = await planOf($);
     while (isPending(asked) && !(answer && !answer.reading) && slept < MENU_SLEEP && Date.now() - opened < MENU_PATIENCE) {
       await $.clock.sleep(READING_STEP);

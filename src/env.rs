@@ -3,7 +3,8 @@
 //!
 //! Variables of this tool: `CC_RECOVER_STATE_DIR`, `CC_RECOVER_CONFIG`, `CC_RECOVER_CLAUDE`,
 //! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG` (read by the command line only), `CC_SESSION_RECOVER_MODULE` (set
-//! by the plugin's module).
+//! by the plugin's module), `CC_RECOVER_SERVICE` (set by the service). Between the launcher's script and the
+//! native program: `CC_RECOVER_PATH`, `CC_RECOVER_PINNED`, `CC_RECOVER_WAITING_EVENT`.
 //!
 //! General variables: `NO_COLOR`, `COLUMNS` (which the client sets for its status line) and, on Windows,
 //! `MSYSTEM`. For notifications: `DISPLAY`, `WAYLAND_DISPLAY`, `DBUS_SESSION_BUS_ADDRESS`, `XAUTHORITY`,
@@ -72,9 +73,9 @@ impl Environment {
     }
 
     /// Returns the environment of a hook that the native program handles: [`Self::pinned`], the `PATH` that the
-    /// launcher's script recorded, and none of the variables that steer Node.js and OpenSSL. A project's settings
-    /// can set all of them for the hooks of its sessions. The directory of the session bus stays only if it is the
-    /// system's own for this user.
+    /// launcher's script recorded, and none of the variables that configure Node.js and OpenSSL. A project's
+    /// settings can set all of them for the hooks of its sessions. `XDG_RUNTIME_DIR`, which contains the session
+    /// bus, is retained only if it is the directory that the system created for this user.
     #[must_use]
     pub fn of_hook(mut self, pinned: impl IntoIterator<Item = (String, String)>) -> Self {
         let path = self.var(RECORDED_PATH).or_else(|| self.var("PATH")).map(OsStr::to_owned);
@@ -209,7 +210,7 @@ impl Environment {
     }
 }
 
-/// Whether this is the directory that the system makes for the user on Linux, which contains the session bus.
+/// Whether this is the runtime directory that Linux creates for the user, which contains the session bus.
 #[cfg(target_os = "linux")]
 fn is_own_runtime_directory(dir: &OsStr) -> bool {
     Path::new(dir) == Path::new("/run/user").join(rustix::process::getuid().as_raw().to_string())

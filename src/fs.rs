@@ -32,7 +32,7 @@ pub fn open_regular(path: &Path) -> Result<File> {
 ///
 /// # Errors
 ///
-/// As [`open_regular`].
+/// Those of [`open_regular`].
 pub fn open_regular_with_metadata(path: &Path) -> Result<(File, Metadata)> {
     let file = open_without_blocking(path)?;
     let meta = file.metadata().doing("read", path)?;

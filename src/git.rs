@@ -88,7 +88,8 @@ pub struct DirtyFile {
     pub path: String,
 }
 
-/// Reads the state of the repository that contains `project`.
+/// Reads the state of the repository that contains `project`. Returns [`GitReading::Unknown`] if git does not answer
+/// in time.
 #[must_use]
 pub fn read(environment: &Environment, project: &Path) -> GitReading {
     read_within(environment, project, DEADLINE)

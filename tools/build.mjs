@@ -1,5 +1,5 @@
-// Builds the addon and the native program beside it: `node tools/build.mjs [--release] [options of napi build]`. Both are built by napi's
-// command, which knows how to cross-compile; the program without the feature `node`, and a release of it with the profile `program`.
+// Builds the addon and the native program beside it: `node tools/build.mjs [--release] [options of napi build]`. Both use `napi build`,
+// which can cross-compile. The program is built without the feature `node`, and its release with the profile `program`.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ const options = process.argv.slice(2);
 const isRelease = options.includes('--release');
 const { binaryName } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).napi;
 
-/** Builds one of both and returns the seconds it took. @param {string[]} words */
+/** Runs `napi build` once and returns its duration in seconds. @param {string[]} words */
 async function build(words) {
   const began = Date.now();
   const child = spawn(process.execPath, [join(ROOT, 'node_modules/@napi-rs/cli/dist/cli.js'), 'build', ...words], { cwd: ROOT, stdio: 'inherit' });
@@ -22,12 +22,12 @@ async function build(words) {
   return ((Date.now() - began) / 1000).toFixed(0);
 }
 
-// Not the directory of the addon, which has files of several targets, and not one of cargo's.
+// A separate directory, because the addon's contains files of several targets, and cargo writes to its own.
 const output = join(TARGET, 'napi-program');
 const smaller = options.flatMap((option) => (option === '--release' ? ['--profile', 'program'] : [option]));
 const ofProgram = [...smaller, '--bin', binaryName, '--no-default-features', '--features', 'native', '--no-js', '--output-dir', output];
 const addonBuild = () => build([...options, '--platform']);
-// Linking a release takes minutes in one thread, so both are built at once, each in a directory that no other build locks.
+// Linking a release takes minutes on one thread, so both are built in parallel, each in its own target directory, because a build locks it.
 const [addonTime, programTime] = isRelease
   ? await Promise.all([addonBuild(), build([...ofProgram, '--target-dir', join(TARGET, 'native')])])
   : [await addonBuild(), await build(ofProgram)];

@@ -1,6 +1,6 @@
 // Writes the modules of each everyday verb into one file, `bin/bundled/<verb>.js`, for the package: `node tools/bundle.mjs [directory]`.
-// Node.js takes longer to find, read and compile fifteen small files than such a verb runs. The sources stay what a clone runs, so that a
-// change needs no build; `bin/cc-session-recover.js` uses these files only where there is no clone.
+// Node.js needs more time to find, read and compile fifteen small files than the verb itself needs. A clone runs the sources, so a change
+// needs no build; `bin/cc-session-recover.js` uses the bundles only in an installed package.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,7 +13,7 @@ const OUTPUT = join(ROOT, 'bin', 'bundled');
 const PROGRAM = join(ROOT, 'bin', 'lib', 'program.js');
 const VERBS = ['status', 'list', 'show'];
 
-/** Modules that stay files: each is needed only by an option, a terminal or an error. */
+/** Modules that stay separate files: each is needed only by an option, a terminal or an error. */
 const FILES = new Set(['bin/lib/completion.js', 'bin/lib/dashboard.js', 'bin/lib/pager.js', 'bin/lib/watch.js', 'index.js', 'package.json']);
 
 /** How `program.js` loads the module of a verb. */

@@ -1,5 +1,5 @@
-// Puts the native programs of all platforms, which CI built into `artifacts`, into their packages. An artifact of CI loses the permission
-// to execute.
+// Copies the native program of each platform from `artifacts`, where CI collects them, to the package of that platform, and makes it
+// executable again: CI artifacts lose that permission.
 
 import { chmodSync, copyFileSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct ClientVersion(u32, u32, u32);
 
 impl ClientVersion {
-    /// Parses `2.1.329`, even if text follows.
+    /// Parses a version such as `2.1.329`, and ignores text after it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.trim().splitn(3, '.');

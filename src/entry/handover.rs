@@ -103,8 +103,8 @@ impl NativeProgram {
     }
 }
 
-/// Makes this process the leader of a terminal session of its own, so that a signal to the process group of the
-/// client or of the terminal does not reach it. Does nothing where it is one already.
+/// Makes this process the leader of a new terminal session, so that a signal to the process group of the client or of
+/// the terminal does not reach it. Does nothing if the process is a leader already.
 #[cfg(unix)]
 pub fn leave_terminal() {
     let _ = rustix::process::setsid();
@@ -113,8 +113,8 @@ pub fn leave_terminal() {
 #[cfg(not(unix))]
 pub const fn leave_terminal() {}
 
-/// Waits until the supervisor has left the terminal: the client may end the process group of its hook as soon as the
-/// hook exits.
+/// Waits until the supervisor has left the terminal, because the client may terminate the process group of its hook as
+/// soon as the hook exits.
 #[cfg(unix)]
 fn wait_for_session(supervisor: u32) {
     let Some(pid) = i32::try_from(supervisor).ok().and_then(rustix::process::Pid::from_raw) else { return };

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 /// A caller that keeps standard input open longer than this gets no answer.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// The same where nothing was written yet and the client lives: one that has far too much to do, or is suspended, starts its hooks
-/// seconds before it writes to them (2.1.332).
+/// Time limit if the caller has written nothing yet and the client still runs. An overloaded or suspended client
+/// starts its hooks seconds before it writes to them (2.1.332).
 const PATIENCE_WITH_CLIENT: Duration = Duration::from_mins(2);
 
 /// The launcher that started this process: of the hooks or of the status line.
@@ -41,8 +41,8 @@ impl LauncherFile {
 }
 
 /// Handles the hook event on standard input. If the session then waits, `wait_instead` replaces this process with
-/// the native program for the event and does not return. If it returns, the call blocks for as long as the session
-/// waits.
+/// the native program for the event and does not return. If `wait_instead` returns, this function blocks for as long
+/// as the session waits.
 pub fn handle(
     env: &Environment,
     launcher: &LauncherFile,
@@ -68,7 +68,7 @@ pub fn keep_waiting(env: &Environment, launcher: &LauncherFile, event: &[u8]) ->
     answer(env, launcher, Task::KeepWaiting, event)
 }
 
-/// A request of the plugin's module, which runs inside Claude Code, as its line names it.
+/// A request of the plugin's module, parsed from the line of the launcher. The module runs inside Claude Code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ModuleLine {
     /// The question on standard input: the plan or the claim of a session.
@@ -156,7 +156,8 @@ fn keep_silent() {
     std::panic::set_hook(Box::new(|_| {}));
 }
 
-/// The event on standard input, if there is one.
+/// Reads the event from standard input. Returns `None` if nothing arrives in time, or if the event exceeds
+/// [`LARGEST_PAYLOAD`].
 fn event(env: &Environment) -> Option<Vec<u8>> {
     let client_lives = || env.claude_pid().and_then(|pid| SystemProcesses.start_token(pid)).is_some();
     let longer = || if client_lives() { PATIENCE_WITH_CLIENT } else { Duration::ZERO };

@@ -1,15 +1,15 @@
-//! The command line of the native program. Launchers, services and the addon start it; people use `cc-session-recover`.
+//! The command line of the native program. Launchers, services and the addon start it; users run `cc-session-recover`.
 //!
 //! ```text
-//! check VERSION                                  exit code 0 where the program is of this version
-//! hook OWNER LAUNCHER LINE                       a hook, where no Node.js is found, or a request of the plugin's module
-//! wait OWNER LAUNCHER                            the waiting half of a hook, for the event in CC_RECOVER_WAITING_EVENT
-//! status-line OWNER LAUNCHER COMMAND             the status line around COMMAND, where no Node.js is found
+//! check VERSION                                  exit with code 0 if the program has this version
+//! hook OWNER LAUNCHER LINE                       a hook if no Node.js is found, or a request of the plugin's module
+//! wait OWNER LAUNCHER                            the waiting part of a hook, for the event in CC_RECOVER_WAITING_EVENT
+//! status-line OWNER LAUNCHER COMMAND             the status line around COMMAND if no Node.js is found
 //! supervise                                      supervise until no session has pending work
-//! serve                                          supervise until the process is ended, for a service of the user
+//! serve                                          supervise until the process is terminated, for the user's service
 //! ```
 //!
-//! `hook` and `status-line` take the values of their launcher from the environment, where the launcher's script puts them.
+//! `hook` and `status-line` read the values of their launcher from variables that the launcher's script sets.
 
 use super::handover::{NativeProgram, VERSION, WAITING_EVENT, leave_terminal};
 use super::hook::{LauncherFile, answer_module_line, handle, is_module_line, keep_waiting};
@@ -79,7 +79,7 @@ fn hook(env: &Environment, launcher: &LauncherFile, line: &str) -> ExitCode {
     }
     let task = if line == "wait" { Task::Wait } else { Task::Handle };
     let program = NativeProgram::running(env);
-    // A process that starts anew to wait needs less memory than the one that handled the event.
+    // A new process needs less memory to wait than the one that handled the event.
     let reply = handle(env, launcher, task, |event| {
         if let Some(program) = &program {
             program.wait_instead(env, launcher, event);

@@ -24,7 +24,7 @@ pub fn draw(
     wrapped: Option<&str>,
     pinned: impl IntoIterator<Item = (String, String)>,
 ) -> StatusLineEnd {
-    // A panic would print.
+    // A panic must not print a message.
     std::panic::set_hook(Box::new(|_| {}));
     let (input, _) = read_standard_input(LARGEST, PATIENCE, || Duration::ZERO);
     let env = Environment::of_process().pinned(pinned);

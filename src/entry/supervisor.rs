@@ -27,17 +27,17 @@ pub fn context(provenance: impl FnOnce(&Environment) -> Provenance) -> Superviso
 /// started.
 pub fn until_no_work_is_pending() {
     std::panic::set_hook(Box::new(|_| {}));
-    // A client names its session to its hooks, and a hook that starts a supervisor hands that on.
+    // A client sets this variable for its hooks, and a supervisor inherits it from the hook that starts it.
     let of_hook = |env: &Environment| match env.text("CLAUDE_CODE_SESSION_ID") {
         Some(session) => Provenance::ClientOf(session.to_owned()),
         None => Provenance::SomeClient,
     };
     let supervise = || Supervisor::new(context(of_hook), WatchOptions::default())?.until_no_work_is_pending();
-    // There is nobody to tell; the journal has what was done.
+    // No process reads the result; the journal contains what was done.
     let _: std::thread::Result<Result<(), Error>> = catch_unwind(AssertUnwindSafe(supervise));
 }
 
-/// Supervises all closed sessions until the process is terminated. Called by a service of the user.
+/// Supervises all closed sessions until the process is terminated. Called by the user's service.
 ///
 /// # Errors
 ///

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Maximum number of runs, and of agents per run.
 const MOST_RUNS: usize = 8;
 const MOST_AGENTS: usize = 200;
-/// Maximum size of a journal in bytes; it contains the results of agents.
+/// Maximum size of a workflow's journal in bytes. It contains the results of all agents.
 const LARGEST_JOURNAL: u64 = 16 * 1024 * 1024;
 /// Number of bytes at the end of an agent's transcript that are searched for its last record.
 const AGENT_TAIL: u64 = 512 * 1024;

@@ -1,6 +1,6 @@
 //! The runtime and the launchers. A runtime is a copy of the addon and the native program in the user's state
-//! directory. Hooks need nothing else, so they keep working when a temporary npx cache is emptied or an
-//! update is half-way through.
+//! directory. Hooks need nothing else, so they still work after a temporary npx cache is emptied or while an
+//! update is in progress.
 //!
 //! Each copy has a directory of its own, named by version and contents, and one rename moves it into place.
 
@@ -31,14 +31,14 @@ pub const SERVE: &str = "serve";
 const EXECUTABLE: u32 = 0o700;
 /// Template of the hook launcher in the package.
 pub const HOOK: &str = "bin/hook.js";
-/// The shell script beside both launchers that chooses the node.
+/// Template of the shell script beside both launchers, which chooses the Node.js to start.
 pub const RUN: &str = "bin/run.sh";
 /// File name of that script once installed.
 pub const RUN_NAME: &str = "run.sh";
 /// Template of the status line launcher.
 pub const STATUS_LINE: &str = "bin/statusline.js";
-/// The file that keeps the launchers `CommonJS` in a project whose own `package.json` says `"type":
-/// "module"`: node uses the one nearest to a file.
+/// File that makes the launchers `CommonJS` in a project whose own `package.json` contains `"type": "module"`.
+/// Node.js uses the `package.json` that is nearest to a file.
 pub const LAUNCHERS_PACKAGE: &str = "package.json";
 /// Contents of the [`LAUNCHERS_PACKAGE`] file.
 pub const LAUNCHERS_ARE_COMMONJS: &str = "{\"type\":\"commonjs\"}\n";
@@ -167,7 +167,7 @@ impl Runtime {
         if let Some(program) = &self.program {
             replace(&draft.join(PROGRAM), program, EXECUTABLE)?;
         }
-        // An existing directory is incomplete or damaged, or another process was faster.
+        // An existing directory is incomplete or damaged, or another process has just created it.
         if self.dir.exists() && !self.is_present() {
             std::fs::remove_dir_all(&self.dir).doing("remove", &self.dir)?;
         }
@@ -269,8 +269,8 @@ fn text_of(path: &Path) -> Result<String> {
     })
 }
 
-/// Records for hooks which node to start: first the running one, then the one on `PATH`, which may survive an
-/// upgrade; and that `PATH`, in which hooks search for programs. Records nothing if no node is known.
+/// Records which Node.js hooks start, first the running one, then the one on `PATH`, which may survive an upgrade.
+/// Also records that `PATH`, in which hooks search for programs. Records nothing if no Node.js is known.
 ///
 /// # Errors
 /// [`Code::Io`].

@@ -1,9 +1,8 @@
 //! Our status line for Claude Code, wrapped around an existing one.
 //!
-//! The command is a shell line like those of the hooks. It contains the command it replaced, so that the
-//! settings file alone is enough to run or restore that one: if the launcher or node is missing, the shell
-//! runs it directly. If it replaced none, the launcher searches for the one that Claude Code would have
-//! drawn.
+//! The command is a shell line like those of the hooks. It contains the command that it replaced, so the settings
+//! file alone is enough to run or restore that command: the shell runs it directly if the launcher or Node.js is
+//! missing. If it replaced none, the launcher searches for the status line that Claude Code would have drawn.
 
 use super::HookScope;
 use super::hooks::{MARKER, RUN, quoted};
@@ -13,9 +12,9 @@ use crate::fs::read_small;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Part of every status line command of ours.
+/// Substring that identifies our status line commands.
 pub const STATUS_LINE_MARKER: &str = "cc-session-recover/statusline.js";
-/// Refresh interval in seconds of a status line that is ours alone, so that its countdown runs.
+/// Refresh interval in seconds of a status line that wraps no other, which keeps its countdown current.
 const REFRESH_SECONDS: u32 = 60;
 /// Size limit of a settings file that is inspected, in bytes.
 const LARGEST: u64 = 8 * 1024 * 1024;
@@ -50,8 +49,8 @@ fn has_status_line(path: &Path) -> bool {
 }
 
 /// Returns the command of the status line that Claude Code would show in a project without ours: the project's, else
-/// the user's. Where that is one of ours, the command that it wraps. The files are read on every call, because they
-/// may have changed since ours was installed.
+/// the user's. If that one is ours, returns the command that it wraps. The files are read on every call, because
+/// they may have changed since ours was installed.
 #[must_use]
 pub fn beneath(env: &Environment, project: &Path) -> Option<String> {
     let shared = project.join(".claude/settings.json");
@@ -63,8 +62,8 @@ pub fn beneath(env: &Environment, project: &Path) -> Option<String> {
     })
 }
 
-/// Returns the command of the status line that a settings file sets. An unreadable file sets none for the client
-/// either.
+/// Returns the command of the status line that a settings file sets. `None` for an unreadable file, in which the
+/// client finds no status line either.
 fn command_in(path: &Path) -> Option<String> {
     let text = read_small(path, LARGEST).ok().flatten()?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
@@ -72,7 +71,7 @@ fn command_in(path: &Path) -> Option<String> {
     value["statusLine"]["command"].as_str().map(str::to_owned)
 }
 
-/// Whether a settings file contains anything of ours.
+/// Whether a settings file contains a hook or a status line of ours.
 #[must_use]
 pub fn is_ours(text: &str) -> bool {
     text.contains(MARKER) || text.contains(STATUS_LINE_MARKER)

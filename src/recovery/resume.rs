@@ -1,9 +1,9 @@
 //! Resumes a closed session: one attempt, from its preconditions to its verification.
 //!
-//! At most one Claude may work in a session at any time. So an attempt holds the session's run lease (a
-//! kernel lock, which is released when its process dies) and its account's lease, reads all facts again under
-//! them, and records what it is about to do before doing it. A supervisor that follows a lost one finds the
-//! intent, and the process by its id and start time, and starts nothing while that process lives.
+//! At most one Claude may work in a session at any time. So an attempt locks the session's run lease (a kernel
+//! lock, which is released when its process dies) and its account's lease, reads all facts again under these
+//! locks, and records what it is about to do before it does it. If a supervisor dies, the next one reads this
+//! record, identifies the process by its id and start time, and starts nothing while that process runs.
 
 use super::heartbeat::{TranscriptChange, adopt};
 use super::incident::{
@@ -58,14 +58,14 @@ use std::time::Duration;
 const STEP: Duration = Duration::from_millis(200);
 /// Time between two checks of a session that was started elsewhere.
 const LOOK: Duration = Duration::from_secs(1);
-/// Time within which a client that was started elsewhere is registered.
+/// Maximum time until a client that was started elsewhere appears in the registry.
 const APPEARS: Duration = Duration::from_mins(1);
-/// As [`STEP`], while the log grows by more than [`BURST`] bytes between two checks.
+/// Same as [`STEP`], while the log grows by more than [`BURST`] bytes between two checks.
 const SHORT_STEP: Duration = Duration::from_millis(10);
 const BURST: u64 = 64 * 1024;
-/// Time between the request to end and the forced end of a process.
+/// Time between asking a process to exit and killing it.
 const GRACE: Duration = Duration::from_secs(10);
-/// As `GRACE`, while the user waits in a window. The client ends its own `SessionEnd` hooks within 1.5 s.
+/// Same as `GRACE`, while the user waits in a window. The client limits its own `SessionEnd` hooks to 1.5 s.
 pub const TAKEOVER_GRACE: Duration = Duration::from_secs(4);
 /// Size above which the log is truncated, in bytes.
 const LOG: u64 = 4 * 1024 * 1024;
@@ -78,9 +78,9 @@ const TASK: usize = 2000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResumeOutcome {
     NotYet(DelayReason),
-    /// Nothing was done: an earlier run of the session still works and uses the account.
+    /// Nothing was done: an earlier run of the session is still active and uses the account.
     UnderWay,
-    /// The incident was changed instead of starting a run.
+    /// No run was started, and the incident was updated with the reason.
     Left(InsteadOfRun),
     Ran,
 }
@@ -103,7 +103,7 @@ impl fmt::Display for InsteadOfRun {
     }
 }
 
-/// Why a run is ended before it ends by itself.
+/// Why a run is terminated before it finishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EndRequest {
     TakenOver,
@@ -113,7 +113,7 @@ enum EndRequest {
 }
 
 impl EndRequest {
-    /// Returns the request in the incident to end the run with this nonce.
+    /// Returns the request in the incident to terminate the run with this nonce.
     fn of(incident: &Incident, nonce: &str) -> Option<Self> {
         let mut runs = incident.attempts.iter().filter_map(|attempt| attempt.run.as_deref());
         let run = runs.find(|run| run.nonce == nonce);
@@ -126,7 +126,7 @@ impl EndRequest {
         }
     }
 
-    /// Time between the request to end and the forced end of a process.
+    /// Time between asking a process to exit and killing it.
     const fn grace(self) -> Duration {
         match self {
             Self::TakenOver => TAKEOVER_GRACE,
@@ -247,8 +247,8 @@ impl Resumer<'_> {
     }
 
     /// Whether to pass the configuration directory to the client explicitly. The default directory is
-    /// passed only if it was set explicitly before: then the client's own file lies inside it, and not
-    /// beside it (measured with 2.1.329).
+    /// passed only if it was set explicitly before. In that case `.claude.json` is inside the directory
+    /// instead of beside it (measured with 2.1.329).
     fn is_named(&self, dir: &Path) -> bool {
         if Some(dir) != self.ledger().default_home {
             return true;
@@ -342,16 +342,16 @@ impl Resumer<'_> {
         self.make(incident, &plan, nonce, kept)
     }
 
-    /// Retains every session that the run itself may delete: a `claude -p` that lives for six seconds
-    /// sweeps the transcripts of all projects of its configuration directory, by the limit in force
-    /// where it is started.
+    /// Retains every session that the run itself may delete. A `claude -p` that runs for six seconds deletes
+    /// the expired transcripts of all projects in its configuration directory. The limit in force in its
+    /// working directory applies to all of them.
     fn keep_before_sweep(&self, incident: &Incident, cwd: &Path) {
         let ledger = self.ledger();
         let Some(dir) = incident.config_dir.as_deref().or(ledger.default_home) else { return };
         let home = ClaudeHome::new(dir);
         let limit = RetentionLimit::of(&home, &BTreeSet::from([cwd.to_path_buf()]), &managed_dir());
         let Some(limit) = limit.filter(|_| ledger.config.retention.keep) else { return };
-        // A long run may see a second sweep, so files that become due within a day count too.
+        // A long run may delete transcripts a second time, so files that expire within a day are included.
         let written_before = self.clock_now() - chrono::Duration::days(i64::from(limit.days) - 1);
         let KeptMany { kept, failures, .. } =
             keep_sessions(ledger.state, ledger.clock, &home, None, Some(written_before), None);
@@ -403,7 +403,8 @@ impl Resumer<'_> {
             }) else {
                 return;
             };
-            // The snapshot may have taken long, and the age of an unseen process is counted from this time.
+            // The clock is read after the snapshot, which may take long, because the age of a process that cannot
+            // be found counts from this time.
             let begun = self.clock_now();
             incident.attempts.push(Attempt {
                 at: begun,
@@ -470,7 +471,7 @@ impl Resumer<'_> {
             }));
         });
         if let (Err(error), Some(Ok(ProcessStart::Child(child)))) = (&changed, &outcome) {
-            // The process runs, and only its record in the ledger is missing.
+            // The process is running; only its record in the ledger is missing.
             self.note_event(
                 "run-unrecorded",
                 incident,
@@ -532,7 +533,7 @@ impl Resumer<'_> {
         Ok(())
     }
 
-    /// Waits for the process to end, and ends it on request or at its deadline.
+    /// Waits until the process has ended, and terminates it on request or at its deadline.
     fn wait(&self, incident: &Incident, plan: &Launch, run: &Run, mut child: std::process::Child) -> String {
         let deadline = Duration::from_secs(plan.deadline_seconds);
         let clock = self.ledger().clock;
@@ -541,8 +542,8 @@ impl Resumer<'_> {
         let mut asked = started;
         let mut logged = 0;
         loop {
-            // Without a status it has ended too: the kernel reaps the children of a process that inherited an
-            // ignored SIGCHLD. The run did start, so the transcript shows what it did.
+            // An error means that the process has ended, too: if this process inherited an ignored SIGCHLD, the
+            // kernel reaps its children. The run did start, so the transcript shows what it did.
             let ended = child.try_wait().map_or(Some(None), |status| status.map(Some));
             if let Some(status) = ended {
                 bound_log(&run.log);
@@ -572,7 +573,7 @@ impl Resumer<'_> {
                 }
                 Some((request, at)) if now.saturating_sub(at) > request.grace() => {
                     signal_group(child.id(), true);
-                    // On systems without process groups.
+                    // These systems have no process groups to signal.
                     #[cfg(not(unix))]
                     let _ = child.kill();
                 }
@@ -601,7 +602,7 @@ impl Resumer<'_> {
                 Some(owner) if seen || facts.seen != TranscriptChange::Same => {
                     return format!("its turn ended, and process {} keeps it open", owner.pid);
                 }
-                // Registration takes a moment.
+                // A new client does not appear in the registry at once.
                 None if seen || elapsed > APPEARS => return "its client has ended".to_owned(),
                 _ => {}
             }
@@ -626,7 +627,7 @@ impl Resumer<'_> {
         } else if let Some(hollow) = &mut result.hollow
             && let Some(said) = said(&run.log)
         {
-            // A client that cannot work often prints the reason.
+            // A client that fails to start a turn often prints the reason.
             hollow.push_str("; the client said: ");
             hollow.push_str(&said);
         }
@@ -769,8 +770,8 @@ impl Resumer<'_> {
     }
 }
 
-/// Returns the user's last request. After a run of our own, the newest prompt is ours; the earlier ones are
-/// in the snapshots, oldest first.
+/// Returns the user's last request. After one of our runs the newest prompt in the transcript is ours, and the
+/// user's is in a snapshot; the oldest snapshot is read first.
 fn task_of(incident: &Incident, newest: Option<&str>) -> Option<String> {
     let person = |text: &str| crate::claude::wording::client_text(text).is_none();
     newest.filter(|text| person(text)).map(str::to_owned).or_else(|| {
@@ -781,8 +782,8 @@ fn task_of(incident: &Incident, newest: Option<&str>) -> Option<String> {
     })
 }
 
-/// Why a run proves nothing: the model's own claims do not count if calls were denied in this run
-/// or an earlier one.
+/// Returns why a run does not count as recovered, if it does not: the model's own report is not enough if tool
+/// calls were denied in this run or in an earlier one.
 fn unproven(incident: &Incident, at: usize, result: &RunResult) -> Option<String> {
     let earlier = incident.attempts[..at].iter().filter_map(|attempt| attempt.run.as_ref()?.result.as_ref());
     let denied_before = result.calls == 0 && earlier.into_iter().any(|before| before.denied > 0);
@@ -821,7 +822,7 @@ fn conclude(
         return;
     }
     if incident.phase == Phase::Cancelled {
-        // The user's cancellation stands, whatever the run did before it was ended.
+        // The session remains cancelled, whatever the run did before it was terminated.
         incident.attempts[at].outcome =
             if worked { AttemptOutcome::Continued } else { AttemptOutcome::NoEffect };
         left_at(incident, summary);
@@ -913,8 +914,8 @@ fn conclude(
     }
 }
 
-/// Records added by our own run are not work of another client: the stop remains, and the transcript
-/// now ends with them.
+/// Moves the record of the stop to the new end of the transcript, so that records that our own run added are not
+/// taken for the work of another client.
 fn left_at(incident: &mut Incident, summary: Option<&crate::session::summary::Summary>) {
     if let Some(record) = summary.and_then(|summary| summary.stop.record.clone()) {
         incident.stop.record = Some(record);
@@ -937,7 +938,7 @@ pub fn account_key(incident: &Incident) -> String {
     }
 }
 
-/// Arguments for the journal, without the prompt: it is the same for all runs, and may quote the user.
+/// Returns the arguments without the prompt, for the journal. The prompt may quote the user.
 fn redacted(argv: &[String]) -> Vec<&str> {
     let prompt = argv.iter().position(|word| word == "--").unwrap_or(argv.len());
     argv[..prompt].iter().map(String::as_str).collect()
@@ -1198,7 +1199,7 @@ mod tests {
         let denied = |calls, denied, denied_last| RunResult { calls, denied, denied_last, ..worked() };
         let cases = [
             (None, denied(2, 1, true), Phase::Held),
-            // The run found another way.
+            // The run made further calls after the denied one.
             (None, denied(2, 1, false), Phase::Recovered),
             (Some(denied(1, 1, true)), worked(), Phase::Held),
             (Some(denied(1, 1, true)), denied(1, 0, false), Phase::Recovered),

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 /// Maximum length of a quoted value, in characters.
 const QUOTED: usize = 300;
 
-/// Returns the sentence for an event, without the name of the session. `of_session`: the event
-/// is about a session.
+/// Returns the sentence for an event, without the name of the session. `of_session` is true if the event is about
+/// a session.
 #[must_use]
 pub fn log_sentence(
     event: &str,

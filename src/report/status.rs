@@ -30,7 +30,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Schema name and version of this object, which lists share.
+/// Schema name and version of the reports of `status` and `list`.
 pub const SCHEMA: &str = "cc-session-recover/status@1";
 
 /// Maximum length of a session name, in characters.

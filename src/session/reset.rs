@@ -7,7 +7,7 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use jiff::tz::TimeZone;
 
-/// The reset time that a message states.
+/// Reset time in the text of a stop message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetText {
     pub at: DateTime<Utc>,

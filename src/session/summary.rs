@@ -111,7 +111,7 @@ pub fn summarize(transcript: &Transcript, liveness: Liveness<'_>) -> Summary {
     Reader::default().summarize(transcript, liveness, Depth::Whole)
 }
 
-/// Reads one transcript after the other and reuses its buffers.
+/// Reads transcripts one after another and reuses its buffers.
 #[derive(Default)]
 pub struct Reader {
     lines: Backwards,

@@ -792,8 +792,8 @@ impl Dashboard {
         self.status.iter().filter_map(|session| session.next.at).filter(|at| *at > now).min()
     }
 
-    /// Returns the paths whose change triggers a new reading: transcripts of unfinished and open sessions,
-    /// and the transcript directories of all.
+    /// Returns the paths to watch: the transcripts of unfinished and open sessions, and the transcript
+    /// directories of all sessions. A change triggers a new reading.
     #[must_use]
     pub fn watched(&self) -> Vec<PathBuf> {
         let mut dirs: BTreeSet<&Path> = BTreeSet::new();

@@ -33,7 +33,7 @@ impl Stored for Supervising {
     const VERSION: u32 = 1;
 }
 
-/// A supervisor started by the user that waits for the lease.
+/// Request for the lease by a supervisor that the user started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LeaseRequest {

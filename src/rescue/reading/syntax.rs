@@ -7,7 +7,7 @@ use super::prose::escape_visible;
 
 /// Keywords, string delimiters and comment markers of a language.
 pub struct Grammar {
-    /// Language names in code fences, and file extensions.
+    /// Names in code fences and file extensions that select this grammar.
     names: &'static [&'static str],
     keywords: &'static [&'static str],
     /// Markers that start a comment up to the end of the line.

@@ -234,7 +234,7 @@ pub struct OtherSession {
     pub last_line: u64,
     /// Path of its own transcript; `null` if none was found.
     pub transcript: Option<String>,
-    /// Offset of the line of its first record, in bytes.
+    /// Offset of the line that contains its first record, in bytes.
     #[serde(skip)]
     pub offset: u64,
 }
@@ -920,8 +920,8 @@ impl Survey {
         ConversationRepair { plan, renames, images }
     }
 
-    /// Returns the calls that need a new id: those that the client sends together with another
-    /// of the same id.
+    /// Returns the calls that need a new id, because the client sends them together with another call that
+    /// has the same id.
     fn renames(&self, plan: &LinkRepairPlan) -> Vec<(usize, String)> {
         let mut renames = Vec::new();
         let mut numbers: HashMap<&str, u32> = HashMap::new();

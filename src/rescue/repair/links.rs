@@ -349,7 +349,7 @@ struct ClientView {
     compaction: Compaction,
     /// Copies of records that occur earlier in the file.
     copies: HashSet<usize>,
-    /// Ignores records on damaged lines.
+    /// Whether to ignore records on damaged lines, as the client does.
     as_read: bool,
 }
 
@@ -453,7 +453,7 @@ struct Chain<'a> {
     joined_end: Option<usize>,
     /// Records whose links must not change.
     held: &'a HashSet<usize>,
-    /// Ignores records on damaged lines.
+    /// Whether to ignore records on damaged lines, as the client does.
     as_read: bool,
     plan: LinkRepairPlan,
 }
