@@ -418,9 +418,10 @@ impl Reason<'_> {
                 Code::NoSupervisor,
                 "no supervisor runs that would resume it: start `cc-session-recover watch`, or resume it by hand",
             ),
-            Self::WaiterGone { place, client_continues: false } => {
-                (Code::WaiterGone, format!("this tool no longer waits for the session: type `continue` in {place}"))
-            }
+            Self::WaiterGone { place, client_continues: false } => (
+                Code::WaiterGone,
+                format!("this tool no longer waits for the session: type `continue` in {place}"),
+            ),
             Self::WaiterGone { place, client_continues: true } => {
                 let text = "this tool no longer waits for the session, and Claude Code continues it; if it does not, type";
                 (Code::WaiterGone, format!("{text} `continue` in {place}"))
