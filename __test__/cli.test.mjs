@@ -48,15 +48,15 @@ for (const [what, argv, message] of /** @type {const} */ ([
   ['--local with --user', ['init', '--local', '--user'], /'--local' cannot be used with option '--user'/],
   ['--user with --local on uninstall', ['uninstall', '--user', '--local'], /cannot be used with/],
   ['cancel without a session', ['cancel'], /no session given/],
-  ['cancel with a session and --all', ['cancel', '3f2a9c1d', '--all'], /exclude each other/],
-  ['list with an unknown state', ['list', '--state', 'dead'], /no state is called "dead"[^]*next: give one of: this session, needs you, waiting, hung, running, open, interrupted, finished, empty/],
-  ['list with an unknown kind of stop', ['list', '--stop', 'elephant'], /no kind of stop is called "elephant"[^]*next: give one of: finished, 5-hour limit/],
+  ['cancel with a session and --all', ['cancel', '3f2a9c1d', '--all'], /cannot be used together/],
+  ['list with an unknown state', ['list', '--state', 'dead'], /unknown state "dead"[^]*next: give one of: this session, needs you, waiting, hung, running, open, interrupted, finished, empty/],
+  ['list with an unknown kind of stop', ['list', '--stop', 'elephant'], /unknown kind of stop "elephant"[^]*next: give one of: finished, 5-hour limit/],
   ['list with a limit that is no number', ['list', '--limit', 'ten'], /--limit takes a whole number, not 'ten'/],
   ['show without a session', ['show'], /no session given/],
-  ['show with a session and --latest', ['show', '3f2a9c1d', '--latest'], /exclude each other/],
+  ['show with a session and --latest', ['show', '3f2a9c1d', '--latest'], /cannot be used together/],
   ['recall of no sessions', ['recall', '--recent', '0'], /--recent takes a number from 1/],
   ['--every without --watch', ['status', '--every', '3'], /--every requires --watch/],
-  ['status with a directory and --all', ['status', '.', '--all'], /exclude each other/],
+  ['status with a directory and --all', ['status', '.', '--all'], /cannot be used together/],
 ])) {
   test(`${what} exits with 2 and reports the error with the next step`, async (t) => {
     const { status, stdout, stderr } = await world(t).run([...argv]);

@@ -153,7 +153,7 @@ test('while a run of ours is under way nothing is repaired', { skip: noFlock }, 
   assert.notDeepEqual(readFileSync(transcript), GLUED.bytes);
 });
 
-test('a stub is reported with where a copy may be; a missing session and options that exclude each other have errors', async (t) => {
+test('a stub is reported with where a copy may be; a missing session and options that cannot be used together have errors', async (t) => {
   const place = world(t);
   const session = '12345678-0000-4000-8000-000000000001';
   const bytes = Buffer.from(`{"type":"mode","mode":"normal","sessionId":"${session}"}\n{"type":"last-prompt","lastPrompt":"x","sessionId":"${session}"}\n`);

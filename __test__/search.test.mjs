@@ -336,8 +336,8 @@ test('search reads recorded client transcripts', async (t) => {
 
 for (const [what, argv, message] of /** @type {const} */ ([
   ['an empty text', [''], /the text to search for is empty/],
-  ['a bad regular expression', ['--regex', 'a(b'], /the regular expression is not valid: unclosed group, at character 2/],
-  ['an unknown role', ['x', '--role', 'user,me'], /there is no role "me"/],
+  ['a bad regular expression', ['--regex', 'a(b'], /invalid regular expression: unclosed group, at character 2/],
+  ['an unknown role', ['x', '--role', 'user,me'], /unknown role "me"/],
   ['a bad time', ['x', '--since', 'someday'], /"someday" is neither a time nor a duration/],
   ['a bad limit', ['x', '--limit', '-1'], /--limit takes a whole number, not "-1"/],
   ['no search text', [], /missing required argument 'text'/],

@@ -356,7 +356,7 @@ test('state restore makes an older state current, retains the previous one and j
   assert.equal((await scene.place.run(['state', 'restore', states[0].name])).status, 5, 'the user has edited it');
 });
 
-test('options that exclude each other are refused with what to do next', { skip: posix }, async (t) => {
+test('options that cannot be used together are refused with what to do next', { skip: posix }, async (t) => {
   const scene = await set(t);
   const fails = async (/** @type {string[]} */ argv, /** @type {number} */ code, /** @type {RegExp} */ words) => {
     const { status, stderr, stdout } = await scene.place.run(['state', ...argv]);

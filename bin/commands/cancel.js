@@ -24,7 +24,7 @@ module.exports = {
     const { exitOf } = require('../lib/exit.js');
     const { printCancelled } = require('../lib/screens/cancel.js');
 
-    if (args.all && args.session !== undefined) throw new UsageError('a session and --all exclude each other', 'give one of them');
+    if (args.all && args.session !== undefined) throw new UsageError('a session and --all cannot be used together', 'use one of them');
     if (!args.all && args.session === undefined) throw new UsageError('no session given', 'name one that `cc-session-recover status` shows, or give --all');
     const options = args.all ? { all: true } : { session: args.session };
     const report = await loadAddon().cancel({ ...options, dryRun: args.dryRun === true });

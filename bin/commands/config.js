@@ -28,7 +28,7 @@ module.exports = {
     const { printConfiguration, printFiles } = require('../lib/screens/config.js');
 
     const { action } = args;
-    if (action === 'edit' && args.json) throw new UsageError('an editor and --json exclude each other', 'run `config check --json` after it');
+    if (action === 'edit' && args.json) throw new UsageError('an editor and --json cannot be used together', 'run `config check --json` after it');
     const project = resolve(args.project ?? '.');
     const read = (create = false) => loadAddon().configuration({ project, create });
     let report = await read(action === 'edit');

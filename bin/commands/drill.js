@@ -30,7 +30,7 @@ const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
  * @param {Output} io
  */
 async function run(args, io) {
-  if (args.stub && args.client !== undefined) throw new UsageError('--stub and --client exclude each other', 'give one of the two');
+  if (args.stub && args.client !== undefined) throw new UsageError('--stub and --client cannot be used together', 'use one of them');
   if (args.client !== undefined && (!path.isAbsolute(args.client) || !isProgram(args.client))) throw noSuchClient('--client', args.client);
   const file = args.stub ? null : (args.client ?? findClient());
 

@@ -47,7 +47,7 @@ module.exports = {
     if (!named && !args.json) args.session = await pickSession('export', args, io);
     const chosen = [args.session !== undefined, args.latest, args.active, args.all].filter(Boolean).length;
     if (chosen === 0) throw new UsageError('no session given', 'name one that `cc-session-recover list` shows, or give --latest, --active or --all');
-    if (chosen > 1) throw new UsageError('a session, --latest, --active and --all exclude each other', 'give one of them');
+    if (chosen > 1) throw new UsageError('a session, --latest, --active and --all cannot be used together', 'use one of them');
     const chooses = {
       ...(args.session === undefined ? {} : { session: args.session }),
       ...(args.latest ? { latest: true } : {}),
@@ -89,8 +89,8 @@ async function writePages(args, chooses, io) {
   const { printPages } = require('../lib/screens/pages.js');
 
   const lossless = [args.archive && '--archive', args.hash !== undefined && '--hash', args.log !== undefined && '--log'].filter(Boolean);
-  if (args.open && args.dryRun) throw new UsageError('--open and --dry-run exclude each other', 'a dry run writes no page that could be opened');
-  if (lossless.length > 0) throw new UsageError(`${lossless.join(' and ')} cannot be combined with --format`, 'omit one of them');
+  if (args.open && args.dryRun) throw new UsageError('--open and --dry-run cannot be used together', 'a dry run writes no page that could be opened');
+  if (lossless.length > 0) throw new UsageError(`${lossless.join(' and ')} cannot be used together with --format`, 'use one of them');
   const options = {
     ...chooses,
     format: args.format,

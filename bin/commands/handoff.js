@@ -32,7 +32,7 @@ module.exports = {
     const { UsageError } = require('../lib/errors.js');
     const { printHandoff } = require('../lib/screens/handoff.js');
 
-    if (args.dryRun && !args.write) throw new UsageError('--dry-run without --write', 'omit --dry-run: without --write nothing is changed');
+    if (args.dryRun && !args.write) throw new UsageError('--dry-run requires --write', 'omit --dry-run: without --write nothing is changed');
     // With any of these options, take the last session of this project without asking.
     const plain = args.session === undefined && args.project === undefined && !args.write && !args.for && !args.essential && !args.json;
     if (plain && canOpen(io)) {

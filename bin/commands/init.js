@@ -46,7 +46,7 @@ module.exports = {
 
     if (args.all) {
       const { UsageError } = require('../lib/errors.js');
-      if (args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'give one of them');
+      if (args.dir !== undefined) throw new UsageError('a directory and --all cannot be used together', 'use one of them');
       return require('../lib/everywhere.js').refreshAll(args, io);
     }
     const addon = loadAddon();

@@ -31,7 +31,7 @@ module.exports = {
     const { UsageError } = require('../lib/errors.js');
     const { printReport } = require('../lib/screens/report.js');
 
-    if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'give one of them');
+    if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all cannot be used together', 'use one of them');
     const options = {
       ...(args.all ? { all: true } : { project: resolve(args.dir ?? '.') }),
       ...(args.since === undefined ? {} : { since: args.since }),
@@ -57,7 +57,7 @@ async function writePage(args, options, io) {
   const { openFile } = require('../lib/opening.js');
   const { count } = require('../lib/wording.js');
 
-  if (args.to === undefined) throw new UsageError('which file?', 'name it with --to: it has the names of sessions and is not deleted by this tool');
+  if (args.to === undefined) throw new UsageError('no destination given', 'add --to <file>: it has the names of sessions and is not deleted by this tool');
   const page = await io.during('writing', loadAddon().writeReportPage({ ...options, to: resolve(args.to), ...(args.force ? { force: true } : {}) }));
   if (args.json) io.json(page);
   else io.lines([io.colours.bold(`Wrote ${count(page.stops, 'stop')} of ${count(page.sessions, 'session')}. Open it in a browser:`), `  ${io.colours.cyan(pathToFileURL(page.path).href)}`]);

@@ -51,7 +51,7 @@ function rolesOf(text, before = []) {
   const { UsageError } = require('../lib/errors.js');
   const roles = text.split(',').map((role) => role.trim().toLowerCase());
   const unknown = roles.find((role) => !ROLES.includes(role));
-  if (unknown !== undefined) throw new UsageError(`there is no role "${unknown}"`, `give one or more of ${ROLES.join(', ')}`);
+  if (unknown !== undefined) throw new UsageError(`unknown role "${unknown}"`, `give one or more of ${ROLES.join(', ')}`);
   return [...before, ...roles];
 }
 

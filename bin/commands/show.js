@@ -26,7 +26,7 @@ module.exports = {
     const { UsageError } = require('../lib/errors.js');
     const { printShow } = require('../lib/screens/show.js');
 
-    if (args.latest && args.session !== undefined) throw new UsageError('a session and --latest exclude each other', 'give one of them');
+    if (args.latest && args.session !== undefined) throw new UsageError('a session and --latest cannot be used together', 'use one of them');
     const session = args.session ?? (args.latest || args.json ? undefined : await pickSession('show', args, io));
     if (!args.latest && session === undefined) throw new UsageError('no session given', 'name one that `cc-session-recover list` shows, or give --latest');
     const options = {

@@ -36,7 +36,7 @@ module.exports = {
 
     const { action = 'show', state } = args;
     if (!ACTIONS.includes(action)) throw new UsageError(`unknown action '${action}'`, `give one of ${ACTIONS.join(', ')}`);
-    if (args.dryRun && action !== 'restore') throw new UsageError(`--dry-run with ${action}`, `omit --dry-run: ${action} changes nothing`);
+    if (args.dryRun && action !== 'restore') throw new UsageError('--dry-run requires restore', `omit --dry-run: ${action} changes nothing`);
     if (action === 'list' && state !== undefined) throw new UsageError('list takes no state', `run state show ${state}`);
     const options = {
       action,

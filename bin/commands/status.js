@@ -30,7 +30,7 @@ module.exports = {
     const { loadAddon } = require('../lib/addon.js');
     const { UsageError } = require('../lib/errors.js');
 
-    if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'give one of them');
+    if (args.all && args.dir !== undefined) throw new UsageError('a directory and --all cannot be used together', 'use one of them');
     if (args.every !== undefined && !args.watch) throw new UsageError('--every requires --watch', 'add --watch');
     if (args.watch && io.screen === null) throw new UsageError('the screen needs a terminal', 'omit --watch, or add --json');
     const options = args.all ? { all: true } : { project: resolve(args.dir ?? '.') };

@@ -34,7 +34,7 @@ module.exports = {
     const { exitOf } = require('../lib/exit.js');
 
     if (args.all) {
-      if (args.dir !== undefined) throw new UsageError('a directory and --all exclude each other', 'give one of them');
+      if (args.dir !== undefined) throw new UsageError('a directory and --all cannot be used together', 'use one of them');
       return require('../lib/everywhere.js').uninstallAll(args, io);
     }
     if (args.state || args.keepState) throw new UsageError('--state and --keep-state require --all', 'add --all');

@@ -48,7 +48,7 @@ module.exports = {
     if (service !== null && dirs.length > 0) throw new UsageError('the service supervises all projects', 'omit the directories');
     if (service !== null) return require('../lib/service.js')[service](args, io);
     if (args.dryRun) throw new UsageError('--dry-run requires --install or --uninstall', '`watch --preview` prints what would be resumed');
-    if (args.all && dirs.length > 0) throw new UsageError('directories and --all exclude each other', 'give one of them');
+    if (args.all && dirs.length > 0) throw new UsageError('directories and --all cannot be used together', 'use one of them');
     const projects = dirs.map((/** @type {string} */ dir) => {
       try {
         return realpathSync(resolve(dir));

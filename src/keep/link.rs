@@ -88,8 +88,9 @@ fn keep_durably(
     let mut outcome = KeepOutcome::default();
     // Derived from the path without a directory listing: a hook must not list a project
     // with thousands of sessions.
-    let named = Found::named(source.transcript, 0)
-        .ok_or_else(|| Error::new(Code::PathRefused, "not the name of a transcript").at(source.transcript))?;
+    let named = Found::named(source.transcript, 0).ok_or_else(|| {
+        Error::new(Code::PathRefused, "is not named like a transcript").at(source.transcript)
+    })?;
     let _lock = Lock::wait(&state.kept_lock(source.session), LOCK_WAIT)?;
     let description = state.kept_description(source.session);
     let known: Option<KeptSession> = load(state, &description)?.found();

@@ -241,7 +241,7 @@ pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
     let Some(_lock) = Lock::try_take(&state.kept_lock(session))? else {
         return Err(Error::new(Code::StateLocked, "a hook is working on the kept session")
             .at(state.kept(session))
-            .hint("run it again in a moment"));
+            .hint("run the command again"));
     };
     for name in Dictionary::made_of(state, session).collect::<Vec<_>>() {
         release(state, session, &name)?;
@@ -274,7 +274,7 @@ fn release(state: &StateDir, session: &str, name: &str) -> Result<()> {
                 "a hook is working on another session that uses its dictionary",
             )
             .at(state.kept(&other.session))
-            .hint("run it again in a moment"));
+            .hint("run the command again"));
         };
         let Some(mut kept) = kept_of(state, &other.session)? else { continue };
         for at in 0..kept.files.len() {

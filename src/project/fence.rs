@@ -102,7 +102,7 @@ impl Fence {
                 Err(error) if imp::is_no_directory(&error) => {
                     return Err(Error::new(
                         Code::PathRefused,
-                        "is a link or a file where a directory belongs",
+                        "is a symbolic link or a file, not a directory",
                     )
                     .at(&at)
                     .hint("replace it with a directory, or remove it"));

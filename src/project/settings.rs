@@ -62,7 +62,7 @@ pub fn read(
         Some(bytes) => Some(String::from_utf8(bytes).map_err(|_| {
             Error::new(Code::PathRefused, "is not UTF-8 text")
                 .at(path)
-                .hint("repair the file; it was not changed")
+                .hint("convert it to UTF-8; it was not changed")
         })?),
     };
     let sha256 = text.as_ref().map(|text| sha256_hex(text.as_bytes()));

@@ -193,7 +193,9 @@ fn chosen<'a>(
             .hint("name a session, or use --all"));
     };
     if options.all {
-        return Err(Error::new(Code::Usage, "a session and --all are both given").hint("give one of them"));
+        return Err(
+            Error::new(Code::Usage, "a session and --all cannot be used together").hint("use one of them")
+        );
     }
     let matching = chosen_among(incidents, name, now)?;
     match matching.as_slice() {

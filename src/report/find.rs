@@ -51,12 +51,13 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
             return Err(Error::new(Code::Usage, "no session given").hint("name one, or use --latest"));
         }
         return rows.iter().max_by_key(|row| inventory.recency(row)).ok_or_else(|| {
-            Error::new(Code::SessionNotFound, "there are no sessions")
-                .hint("`cc-session-recover list` shows all")
+            Error::new(Code::SessionNotFound, "no sessions found").hint("`cc-session-recover list` shows all")
         });
     };
     if options.latest {
-        return Err(Error::new(Code::Usage, "a session and --latest are both given").hint("give one of them"));
+        return Err(
+            Error::new(Code::Usage, "a session and --latest cannot be used together").hint("use one of them")
+        );
     }
     if let Some(path) = path_named(inventory, name) {
         return at(inventory, &path);

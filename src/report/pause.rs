@@ -58,9 +58,8 @@ pub fn pause(world: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
                 .hint("name a session, or use --all"));
         }
         (Some(_), true) => {
-            return Err(
-                Error::new(Code::Usage, "a session and --all are both given").hint("give one of them")
-            );
+            return Err(Error::new(Code::Usage, "a session and --all cannot be used together")
+                .hint("use one of them"));
         }
     };
     let changed = Paused::change(&ground.state, session.as_deref(), !options.unpause)?;

@@ -125,13 +125,12 @@ pub fn plan(world: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
     let with = options.with.as_deref();
     let plans = if options.all_crashed {
         if options.fresh {
-            return Err(
-                Error::new(Code::Usage, "--fresh and --all-crashed are both given").hint("give one of them")
-            );
+            return Err(Error::new(Code::Usage, "--fresh and --all-crashed cannot be used together")
+                .hint("use one of them"));
         }
         if options.session.is_some() || options.latest {
-            return Err(Error::new(Code::Usage, "a session and --all-crashed are both given")
-                .hint("give one of them"));
+            return Err(Error::new(Code::Usage, "a session and --all-crashed cannot be used together")
+                .hint("use one of them"));
         }
         let mut rows: Vec<&InventoryRow> =
             inventory.rows.iter().filter(|row| inventory.open_at_crash(row).is_some()).collect();

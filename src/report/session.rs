@@ -719,8 +719,8 @@ pub enum ProcessLiveness<'a> {
 /// [`Code::TranscriptUnreadable`] when the file name is not that of a session; those of opening the file.
 pub fn inspect(path: &Path, alive: ProcessLiveness<'_>) -> Result<Session> {
     let found = found_at(path, 0).or_else(|| Found::named(path, 0));
-    let found =
-        found.ok_or_else(|| Error::new(Code::TranscriptUnreadable, "has no readable name").at(path))?;
+    let found = found
+        .ok_or_else(|| Error::new(Code::TranscriptUnreadable, "file name is not valid UTF-8").at(path))?;
     let liveness = match alive {
         ProcessLiveness::Said(status) => Liveness::Live(status),
         ProcessLiveness::Gone => Liveness::Gone,

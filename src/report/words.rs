@@ -270,7 +270,7 @@ impl StateFilter {
         status.map(Self::Status).or_else(|| State::ALL.into_iter().find(code).map(Self::State)).ok_or_else(
             || {
                 let words: Vec<&str> = SessionStatus::ALL.into_iter().map(SessionStatus::words).collect();
-                Error::new(Code::Usage, format!("no state is called {text:?}"))
+                Error::new(Code::Usage, format!("unknown state {text:?}"))
                     .hint(format!("give one of: {}", words.join(", ")))
             },
         )
@@ -296,7 +296,7 @@ pub fn stops_called(text: &str) -> Result<Vec<StopKind>> {
     };
     if parts.is_empty() {
         let words: Vec<&str> = StopKind::ALL.into_iter().map(stop_words).collect();
-        let message = format!("no kind of stop is called {text:?}");
+        let message = format!("unknown kind of stop {text:?}");
         return Err(Error::new(Code::Usage, message).hint(format!("give one of: {}", words.join(", "))));
     }
     Ok(parts)

@@ -68,8 +68,8 @@ impl Selection {
     /// of [`directory`] and [`ReportContext::read`].
     pub(super) fn ground<'o>(&self, world: World<'o>) -> Result<(ReportContext<'o>, Option<PathBuf>)> {
         if usize::from(self.is_named()) + usize::from(self.active) + usize::from(self.all) > 1 {
-            return Err(Error::new(Code::Usage, "a session, --active and --all exclude each other")
-                .hint("give one of them"));
+            return Err(Error::new(Code::Usage, "a session, --active and --all cannot be used together")
+                .hint("use one of them"));
         }
         let project = self.project.as_deref().map(directory).transpose()?;
         Ok((ReportContext::read(world, project.as_deref())?, project))
@@ -88,7 +88,7 @@ impl Selection {
             let rows: Vec<&InventoryRow> = inventory.rows.iter().filter(wanted).collect();
             let unread = self.all && !(inventory.unread.is_empty() && inventory.unlisted.is_empty());
             if rows.is_empty() && !unread && self.kept(inventory).is_empty() {
-                let message = if self.all { "there are no sessions" } else { "no session is open" };
+                let message = if self.all { "no sessions found" } else { "no session is open" };
                 return Err(Error::new(Code::NothingToDo, message)
                     .hint("`cc-session-recover list` shows all sessions"));
             }

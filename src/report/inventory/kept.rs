@@ -35,7 +35,7 @@ impl Inventory<'_> {
         let home = self.homes.iter().position(own).unwrap_or_default();
         let opened = OpenedSession::open(&self.ground.state, kept)?;
         let named =
-            || Error::new(Code::SessionNotFound, "not the name of a transcript").at(&opened.transcript);
+            || Error::new(Code::SessionNotFound, "is not named like a transcript").at(&opened.transcript);
         let found = opened.found(home).ok_or_else(named)?;
         let summary = Box::new(thorough(&found.path, Liveness::Gone)?);
         Ok(&self.opened.get_or_init(|| Box::new((opened, InventoryRow { found, summary }))).1)

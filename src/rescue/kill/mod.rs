@@ -379,7 +379,7 @@ impl Kill<'_> {
             Code::KillRefused,
             format!("nothing of {} is on disk, so it cannot be saved", self.client.session),
         )
-        .hint("add --no-export to end it anyway; all of it is then lost"))
+        .hint("add --no-export to end it anyway; its conversation is then lost"))
     }
 
     fn children(&self, table: &[Process]) -> Vec<KillChild> {
@@ -444,7 +444,10 @@ impl Kill<'_> {
             exports.extend(export(self.world, &wanted, progress)?.exports);
         }
         if exports.is_empty() {
-            return Err(Error::new(Code::VerificationFailed, "nothing was exported"));
+            return Err(Error::new(
+                Code::VerificationFailed,
+                "nothing was exported, so the process was not ended",
+            ));
         }
         Ok((exports, None))
     }

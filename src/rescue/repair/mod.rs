@@ -143,20 +143,21 @@ pub struct RepairReport {
 ///
 /// # Errors
 ///
-/// Those of [`find`]; [`Code::Usage`] for options that exclude each other; [`Code::SessionNotFound`] for a
-/// branch that the conversation does not have; with `apply`, [`Code::SessionLive`] while a client or a run
+/// Those of [`find`]; [`Code::Usage`] for options that cannot be used together;
+/// [`Code::SessionNotFound`] for a branch that the conversation does not have; with `apply`, [`Code::SessionLive`] while a client or a run
 /// has the session open or something has just written to it, [`Code::ChangedMeanwhile`] if something writes
 /// to it meanwhile, [`Code::VerificationFailed`] if the file differs from what was written; with `rollback`,
 /// those of [`restore::restore`], and [`Code::ChangedMeanwhile`] if the session continued since.
 /// [`Code::Io`]. On an error the transcript is unchanged.
 pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport> {
     if options.apply && options.rollback {
-        return Err(Error::new(Code::Usage, "--apply and --rollback are both given").hint("give one of them"));
+        return Err(
+            Error::new(Code::Usage, "--apply and --rollback cannot be used together").hint("use one of them")
+        );
     }
     if options.branch.is_some() && options.rollback {
-        return Err(
-            Error::new(Code::Usage, "--branch and --rollback are both given").hint("give one of them")
-        );
+        return Err(Error::new(Code::Usage, "--branch and --rollback cannot be used together")
+            .hint("use one of them"));
     }
     let branch = options.branch.as_deref().map(branch_id).transpose()?;
     let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;

@@ -105,7 +105,7 @@ fn unreadable(error: &regex_syntax::Error) -> Error {
         _ => ("it cannot be read".to_owned(), None),
     };
     let place = span.map(|span| format!(", at character {}", span.start.column)).unwrap_or_default();
-    Error::new(Code::Usage, format!("the regular expression is not valid: {what}{place}"))
+    Error::new(Code::Usage, format!("invalid regular expression: {what}{place}"))
         .hint("escape special characters with a backslash, or search for plain text")
 }
 
@@ -351,10 +351,7 @@ mod tests {
     #[test]
     fn an_invalid_regular_expression_is_refused_with_a_message() {
         let refused = |text: &str| Pattern::new(text, true, false).unwrap_err();
-        assert_eq!(
-            refused("ab(c").message,
-            "the regular expression is not valid: unclosed group, at character 3"
-        );
+        assert_eq!(refused("ab(c").message, "invalid regular expression: unclosed group, at character 3");
         assert_eq!(refused("x{1000}{1000}{1000}").message, "the regular expression is too large");
         assert_eq!(refused("").code, Code::Usage);
         assert!(Pattern::new("ab(c", false, false).is_ok());
