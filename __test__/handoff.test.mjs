@@ -234,11 +234,11 @@ test('handoff --write adds the block to HANDOFF.md once and changes nothing else
   writeFileSync(file, MODEL_PART);
   const dry = await place.run(['handoff', idOf(1), '--write', '--dry-run']);
   assert.equal(dry.status, 0, dry.stderr);
-  assert.match(dry.stderr, /This would be written/);
+  assert.match(dry.stderr, /Would write the note of /);
   assert.equal(readFileSync(file, 'utf8'), MODEL_PART);
   const done = await place.run(['handoff', idOf(1), '--write']);
   assert.equal(done.status, 0, done.stderr);
-  assert.match(done.stdout, /The note was written[\s\S]*HANDOFF\.md[\s\S]*cc-session-recover init/);
+  assert.match(done.stdout, /Wrote the note of [\s\S]*HANDOFF\.md[\s\S]*cc-session-recover init/);
   await place.run(['handoff', idOf(2), '--write']);
   const text = readFileSync(file, 'utf8');
   assert.ok(text.startsWith(MODEL_PART));

@@ -31,7 +31,7 @@ test('a run that outlives its supervisor is ended at its time limit, and the nex
   looks(await place.run(['watch', '--until-done', '--json']));
   const { phase, attempts } = scene.incident(id);
   assert.equal(phase, 'recovered');
-  assert.deepEqual(attempts.map((/** @type {any} */ { run }) => [run.deadlineSeconds, run.result.ended.split(':')[0]]), [[1, 'ended unobserved'], [1, 'exited with 0']]);
+  assert.deepEqual(attempts.map((/** @type {any} */ { run }) => [run.deadlineSeconds, run.result.ended.split(':')[0]]), [[1, 'ended with unknown exit status'], [1, 'exited with 0']]);
   assert.equal(mostAtOnce(scene.clientLog(), id), 1);
   const journal = readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
   const stopped = journal.find(({ event }) => event === 'run-stopped');

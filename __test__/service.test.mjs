@@ -214,7 +214,7 @@ test('without a user manager it prints exactly what to run, and removes what was
   assert.match(stdout, /not enabled yet/);
   assert.match(stdout, /^ {2}systemctl --user daemon-reload\n {2}systemctl --user enable --now cc-session-recover\.service$/m);
   const shown = await place.run(['watch', '--status']);
-  assert.match(shown.stdout, /at every login +no\nstarted now +not known\n/);
+  assert.match(shown.stdout, /at every login +no\nstarted now +unknown\n/);
   // Create the links that `systemctl --user enable` creates; another unit beside ours stays.
   const wants = join(place.home, dirname(UNIT), 'default.target.wants');
   mkdirSync(wants);

@@ -42,7 +42,7 @@ Needs you  state        why           since          terminal  process  name    
            Transcript of 61 MB: slow to open; a fresh session from the note is lighter.
            cd '/home/me/work/docs/it'\\''s here' && claude --resume=77aa0000-0000-4000-8000-000000000001
 
-1 session was open when the machine went down. What resumes it is printed by:
+1 session was open when the machine went down. To print the command that resumes it:
   cc-session-recover resume --all-crashed --print-command
 
 Waiting    state        why           continues      terminal  process  name                              project

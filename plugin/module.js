@@ -226,7 +226,7 @@ export function lines(answer, now) {
     return [head, `Claude Code continues this session itself. If it has not by ${clock(answer.at)}, cc-session-recover does (in ${left(now, answer.at)})`];
   }
   if (answer.next === 'module') return [head, `cc-session-recover continues this session at ${clock(answer.at)} (in ${left(now, answer.at)})`];
-  if (answer.next === 'hook') return [head, 'Another process of cc-session-recover waits for this session'];
+  if (answer.next === 'hook') return [head, 'Another cc-session-recover process is waiting for this session'];
   return [head, answer.why];
 }
 
@@ -279,7 +279,7 @@ export function register(on) {
     const started = await next(e);
     const session = await $.session.id();
     await startTicking($);
-    await $.command.register({ name: 'recover', description: 'Shows stopped, waiting and running sessions', immediate: true });
+    await $.command.register({ name: 'recover', description: 'Lists stopped, waiting and running sessions', immediate: true });
     // The session may have been reopened while it waits, or the module may have been reloaded.
     stop = stopOf(session, 0);
     isReachable = (await planOf($)) !== null;
@@ -354,7 +354,7 @@ export function register(on) {
     panel = await ask($, 'module-sessions');
     chosen = null;
     const placed = await $.ui.open({ id: 'cc-session-recover', title: 'Sessions', focus: true, closeOnEscape: true });
-    return { text: placed.isPlaced ? 'Enter shows a session, Esc closes the list' : 'The sessions are shown by `cc-session-recover status`' };
+    return { text: placed.isPlaced ? 'Enter shows a session, Esc closes the list' : 'Run `cc-session-recover status` to see the sessions' };
   });
 
   on('ui.render', { component: 'AbovePrompt' }, async ($, e, next) => {
@@ -398,7 +398,7 @@ export function register(on) {
       const back = h(Button, { key: 'back', label: 'Back to the list', hotkey: 'b', plain: true, autoFocus: true, onPress: open(null) });
       return h(Box, { flexDirection: 'column' }, h(Text, { bold: true }, name), ...more.map((line) => h(Text, {}, line)), back);
     }
-    if (!sessions) return h(Text, {}, 'The sessions cannot be read now. `cc-session-recover status` says why.');
+    if (!sessions) return h(Text, {}, 'The sessions could not be read. Run `cc-session-recover status` to see why.');
     const rest = [...sessions];
     const rows = [];
     for (const [heading, belongs] of GROUPS) {
@@ -406,6 +406,6 @@ export function register(on) {
       for (const member of members) rest.splice(rest.indexOf(member), 1);
       if (members.length) rows.push(h(Text, { bold: true }, heading), ...members.map((one) => h(Button, { key: one.id, label: row(one, e.props.bodyColumns), plain: true, autoFocus: true, onPress: open(one) })));
     }
-    return h(Box, { flexDirection: 'column' }, ...(rows.length ? rows : [h(Text, {}, 'No session is stopped.')]));
+    return h(Box, { flexDirection: 'column' }, ...(rows.length ? rows : [h(Text, {}, 'No session is stopped, waiting or running.')]));
   });
 }

@@ -45,7 +45,7 @@ module.exports = {
       return exitOf.config(report);
     }
     const own = report.files.find(({ origin }) => origin === 'user');
-    if (own === undefined) throw new RecoverError('IO', 'the path of the configuration file is not known', { hint: 'set HOME, or CC_RECOVER_CONFIG to an absolute path' });
+    if (own === undefined) throw new RecoverError('IO', 'the path of the configuration file is unknown', { hint: 'set HOME, or CC_RECOVER_CONFIG to an absolute path' });
     if (action === 'path') {
       io.line(own.path);
       return exitOf.shown();

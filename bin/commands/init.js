@@ -175,7 +175,7 @@ function printDone(report, args, io, asked) {
     [
       [`${self} drill`, 'rehearses a stop and its recovery on this machine, without using quota'],
       [`${self} status`, 'shows what is stopped, until when, and what happens next'],
-      [`${self} uninstall${args.user ? ' --user' : args.local ? ' --local' : ''}`, 'removes all of this again'],
+      [`${self} uninstall${args.user ? ' --user' : args.local ? ' --local' : ''}`, 'removes everything that init added'],
     ],
   );
 }

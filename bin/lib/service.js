@@ -133,7 +133,7 @@ function printStatus(found, io) {
 
 /** @param {boolean | null} value */
 function answer(value) {
-  return value === null ? 'not known' : value ? 'yes' : 'no';
+  return value === null ? 'unknown' : value ? 'yes' : 'no';
 }
 
 /** Returns the running Node.js and package, which the service is to run. */

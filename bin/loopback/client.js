@@ -54,7 +54,7 @@ function findClient({ env = process.env, project = process.cwd() } = {}) {
  * @param {string} named
  */
 function noSuchClient(where, named) {
-  const wrong = !path.isAbsolute(named) ? 'is no absolute path' : isFile(named) ? 'names a file that is not executable' : 'names no file';
+  const wrong = !path.isAbsolute(named) ? 'is not an absolute path' : isFile(named) ? 'names a file that is not executable' : 'names no file';
   // A wrong option is a usage error; a wrong variable means that the client was not found.
   return new RecoverError(where.startsWith('--') ? 'USAGE' : 'CLIENT_NOT_FOUND', `${where} ${wrong}`, { path: named, hint: `set ${where} to the absolute path of claude` });
 }

@@ -212,7 +212,7 @@ impl ProjectPaths {
         }
         let state = StateDir::new(setup.env.state_dir()?);
         let config_dir = setup.env.claude_config_dir().ok_or_else(|| {
-            Error::new(Code::StateDirUnknown, "Claude Code's directory is not known: HOME is not set")
+            Error::new(Code::StateDirUnknown, "Claude Code's directory is unknown: HOME is not set")
                 .hint("set HOME")
         })?;
         let settings = path_of(scope, &project, &config_dir);

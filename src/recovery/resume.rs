@@ -674,12 +674,20 @@ impl Resumer<'_> {
                 Some(ResumeOutcome::UnderWay)
             }
             Orphan::Over => {
-                self.finish(incident, run, Ok("ended unobserved: its supervisor was gone".into()))?;
+                self.finish(
+                    incident,
+                    run,
+                    Ok("ended with unknown exit status: its supervisor was gone".into()),
+                )?;
                 Some(ResumeOutcome::Ran)
             }
             // The process may have started and ended unnoticed, in which case the transcript has grown.
             Orphan::NeverStarted if grown(&incident.transcript, run) => {
-                self.finish(incident, run, Ok("ended unobserved: its supervisor was gone".into()))?;
+                self.finish(
+                    incident,
+                    run,
+                    Ok("ended with unknown exit status: its supervisor was gone".into()),
+                )?;
                 Some(ResumeOutcome::Ran)
             }
             Orphan::NeverStarted => {

@@ -744,7 +744,7 @@ impl DoctorContext<'_> {
         }
         let Some(home) = &self.home else {
             checks.push(
-                DoctorCheck::fail(DoctorCheckId::Saving, "the directory of Claude Code is not known")
+                DoctorCheck::fail(DoctorCheckId::Saving, "Claude Code's directory is unknown")
                     .next("set HOME"),
             );
             return checks;

@@ -13,7 +13,7 @@ const VALUE = 16;
 const ORIGIN = 12;
 
 /** @type {Record<import('../../../src/ffi/types.js').ConfigOrigin, string>} */
-const ORIGINS = { default: 'default', user: 'your file', project: "project's file", invalid: 'off: a file is not valid' };
+const ORIGINS = { default: 'default', user: 'your file', project: "project's file", invalid: 'off: a file is invalid' };
 
 /** @param {ConfigurationReport} report @param {Output} io */
 function printConfiguration(report, io) {
@@ -34,7 +34,7 @@ function printConfiguration(report, io) {
 function printFiles(report, io) {
   const { files, valid } = cleaned(report);
   for (const { origin, path, exists, problem } of files) {
-    const standing = problem === null ? (exists ? 'valid' : 'there is none') : io.colours.red('not valid');
+    const standing = problem === null ? (exists ? 'valid' : 'not found') : io.colours.red('invalid');
     io.line(`${origin === 'user' ? 'Your file   ' : 'Project file'}  ${homely(path)}: ${standing}`);
     if (problem !== null) io.lines(wrapped(sentence(problem.message), (io.width ?? Infinity) - 2).map((line) => `  ${line}`));
   }

@@ -71,7 +71,7 @@ function exportLines(report, { width, colours }) {
     const words = [];
     if (one.livePid !== null) words.push(`Process ${one.livePid} has it open: what it writes from now on is not in it.`);
     const lengths = one.transcriptLines === null ? sizeWords(one.transcriptBytes) : `${one.transcriptBytes} bytes, ${count(one.transcriptLines, 'line')}`;
-    words.push(`Transcript: ${lengths}${one.grew ? ', its beginning: it has grown since' : ''}.`);
+    words.push(`Transcript: ${lengths}${one.grew ? ' (copied part only; the transcript has grown since)' : ''}.`);
     if (one.digest !== null) words.push(`${hash === 'sha256' ? 'SHA-256' : 'XXH3'} ${one.digest}`);
     return words.flatMap((line) => wrapped(line, room));
   }

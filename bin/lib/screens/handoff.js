@@ -32,9 +32,10 @@ function writtenLines(report, { width, colours }) {
   const { session, file, written, dryRun, enabled, kept } = cleaned(report);
   const room = width ?? Infinity;
   const path = truncatedPath(homely(file ?? ''), Math.max(room - 2, 1));
-  const what = dryRun ? (written ? 'This would be written' : 'Nothing would change') : written ? 'The note was written' : 'The note is already there';
-  const lines = [...wrapped(`${what}: the block of ${session.name ?? session.id} in`, room).map(colours.bold), `  ${path}`];
-  if (kept.length > 0) lines.push('', ...wrapped(`${count(kept.length, 'block')} of it had been edited by hand. The edited text is kept in`, room), ...kept.map((one) => `  ${truncatedPath(homely(one), Math.max(room - 2, 1))}`));
+  const note = `the note of ${session.name ?? session.id}`;
+  const what = !written ? `${note[0].toUpperCase()}${note.slice(1)} is already in` : dryRun ? `Would write ${note} to` : `Wrote ${note} to`;
+  const lines = [...wrapped(what, room).map(colours.bold), `  ${path}`];
+  if (kept.length > 0) lines.push('', ...wrapped(`${count(kept.length, 'block')} had been edited by hand. The edited text is kept in`, room), ...kept.map((one) => `  ${truncatedPath(homely(one), Math.max(room - 2, 1))}`));
   if (!enabled) lines.push('', ...wrapped('Recovery is not set up in that project, so git does not ignore the file. To set it up:', room), `  ${colours.cyan(`${ownName()} init`)}`);
   return lines;
 }

@@ -200,7 +200,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const machine = lost.filter((session) => session.openAtCrash?.died === 'machine').length;
     const what = machine === 0 ? 'when their client died' : machine === lost.length ? 'when the machine went down' : 'when the machine went down or their client died';
     const words = lost.length === 1 ? `1 session was open ${what.replace('their', 'its')}.` : `${lost.length} sessions were open ${what}.`;
-    return ['', ...wrap(`${words} What resumes ${lost.length === 1 ? 'it' : 'them'} is printed by:`), copy(`${ownName()} resume --all-crashed --print-command`)];
+    return ['', ...wrap(`${words} ${lost.length === 1 ? 'To print the command that resumes it' : 'To print the commands that resume them'}:`), copy(`${ownName()} resume --all-crashed --print-command`)];
   }
 
   /** @param {Session[]} hidden */

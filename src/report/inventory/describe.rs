@@ -136,7 +136,7 @@ impl Inventory<'_> {
         if !left.is_empty() {
             let names = left.join(", ");
             session.next.why = format!("{}; still running from it: {names}", session.next.why);
-            let fact = format!("processes that it started still run: {names}");
+            let fact = format!("processes that it started are still running: {names}");
             session.evidence.push(Evidence::new(Source::Process, fact));
         }
     }

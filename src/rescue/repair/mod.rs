@@ -143,11 +143,11 @@ pub struct RepairReport {
 ///
 /// # Errors
 ///
-/// Those of [`find`]; [`Code::Usage`] for options that cannot be used together;
-/// [`Code::SessionNotFound`] for a branch that the conversation does not have; with `apply`, [`Code::SessionLive`] while a client or a run
-/// has the session open or something has just written to it, [`Code::ChangedMeanwhile`] if something writes
-/// to it meanwhile, [`Code::VerificationFailed`] if the file differs from what was written; with `rollback`,
-/// those of [`restore::restore`], and [`Code::ChangedMeanwhile`] if the session continued since.
+/// Those of [`find`]; [`Code::Usage`] for options that cannot be used together; [`Code::SessionNotFound`]
+/// for a branch that the conversation does not have; with `apply`, [`Code::SessionLive`] while a client or a
+/// run has the session open or something has just written to it, [`Code::ChangedMeanwhile`] if something
+/// writes to it meanwhile, [`Code::VerificationFailed`] if the file differs from what was written; with
+/// `rollback`, those of [`restore::restore`], and [`Code::ChangedMeanwhile`] if the session continued since.
 /// [`Code::Io`]. On an error the transcript is unchanged.
 pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport> {
     if options.apply && options.rollback {
