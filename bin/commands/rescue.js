@@ -44,7 +44,7 @@ module.exports = {
     if (deed !== 'kill' && (args.force || args.tree)) throw new UsageError('--force and --tree require --kill', 'name what to end: --kill <tty>');
     if (args.dryRun && deed !== 'export' && deed !== 'kill') throw new UsageError('--dry-run requires --export or --kill');
     if (deed === undefined) {
-      if (args.json) throw new UsageError('--json needs --status, --export, --kill or --resume', 'add --status');
+      if (args.json) throw new UsageError('--json requires --status, --export, --kill or --resume', 'add --status');
       if (!io.isTerminal) throw new UsageError('the menu needs a terminal', 'add --status, --export, --kill <tty> or --resume');
       const { canOpen, openDashboard } = require('../lib/dashboard.js');
       if (!args.flat && canOpen(io)) return openDashboard(io, { purpose: 'rescue' });
