@@ -172,12 +172,12 @@ test('what a service starts becomes the native program, which supervises until i
   const pid = Number(service.child.pid);
   await until(() => wordsOf(pid)[1] === 'serve', 'the program supervises');
   assert.match(readlinkSync(`/proc/${pid}/exe`), /\/cc-session-recover\.[\w-]+$/);
-  const supervised = async () => JSON.parse((await place.run(['watch', '--status', '--json'])).stdout).supervised;
-  for (let tries = 0; tries < 50 && !(await supervised()); tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
-  assert.equal(await supervised(), true);
+  const isSupervised = async () => JSON.parse((await place.run(['watch', '--status', '--json'])).stdout).supervised;
+  for (let tries = 0; tries < 50 && !(await isSupervised()); tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(await isSupervised(), true);
   process.kill(pid, 'SIGTERM');
   assert.deepEqual(await service.ended.then(({ signal, stdout, stderr }) => ({ signal, stdout, stderr })), { signal: 'SIGTERM', stdout: '', stderr: '' });
-  assert.equal(await supervised(), false);
+  assert.equal(await isSupervised(), false);
 });
 
 /** Where a link leads, unless its process is gone. @param {string} path */
