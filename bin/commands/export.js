@@ -19,7 +19,7 @@ module.exports = {
     { flags: '-f, --format <kind>', description: 'lossless: every file, byte for byte; html, markdown: a readable page', choices: ['lossless', 'html', 'markdown'], default: 'lossless' },
     { flags: '-t, --to <path>', description: 'directory for exports; for a page also a file (default: in the state directory)' },
     { flags: '--force', description: 'replace an existing page' },
-    { flags: '--redact', description: 'replace recognised secrets on a page and omit its pictures' },
+    { flags: '--redact', description: 'replace recognized secrets on a page and omit its pictures' },
     { flags: '-o, --open', description: 'open the page, or the index of several pages, in the default application' },
     { flags: '--archive', description: 'one .tar file per session' },
     { flags: '--hash <kind>', description: 'hash in the manifest (default: sha256); xxh3 is faster and detects accidental changes only', choices: ['sha256', 'xxh3'] },

@@ -9,7 +9,7 @@ module.exports = {
   name: 'handoff',
   summary: 'print the handoff note of a session, or write it to HANDOFF.md',
   description:
-    'Generates the note from the transcript and git, without a model request: the task, what was done, what was in progress, and what is\nnext. Without a session, you choose one on a terminal; with an option or in a pipe it is the most recently active session of this project. Recognised secrets are removed.',
+    'Generates the note from the transcript and git, without a model request: the task, what was done, what was in progress, and what is\nnext. Without a session, you choose one on a terminal; with an option or in a pipe it is the most recently active session of this project. Recognized secrets are removed.',
   arguments: [{ flags: '[session]', description: 'session id, at least 3 characters of it, name or title' }],
   options: [
     { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },

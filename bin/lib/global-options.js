@@ -9,7 +9,7 @@ const WHEN = new Set(['auto', 'always', 'never']);
 
 /** The global options as the help prints them. */
 const GLOBAL_OPTIONS = [
-  { flags: '--color [when]', description: 'colours: auto, always or never, as in --color=never (default: auto)' },
+  { flags: '--color [when]', description: 'colors: auto, always or never, as in --color=never (default: auto)' },
   { flags: '-q, --quiet', description: 'print no progress and no warnings, only results and errors' },
 ];
 

@@ -52,8 +52,8 @@ const ENVIRONMENT = [
   { name: 'CC_RECOVER_CLAUDE', does: 'absolute path of the Claude Code to use' },
   { name: 'CC_RECOVER_DEBUG', does: 'print stack traces with errors' },
   { name: 'PAGER', does: 'pager of long lists on a terminal (default: less -FRX)' },
-  { name: 'NO_COLOR', does: 'no colours' },
-  { name: 'FORCE_COLOR', does: 'colours also into a pipe or file' },
+  { name: 'NO_COLOR', does: 'no colors' },
+  { name: 'FORCE_COLOR', does: 'colors also into a pipe or file' },
 ];
 
 /**

@@ -597,7 +597,7 @@ impl DoctorContext<'_> {
         if let Some(file) = self.settings.managed("allowManagedHooksOnly") {
             return DoctorCheck::fail(
                 DoctorCheckId::HooksAllowed,
-                "your organisation allows no hooks but its own (allowManagedHooksOnly)",
+                "your organization allows no hooks but its own (allowManagedHooksOnly)",
             )
             .at(&file.path)
             .next("ask its administrator; `watch`, `export` and `resume` work without hooks");

@@ -46,7 +46,7 @@ function pageLines(report, { width, colours }) {
 
   function privacy() {
     const one = pages.length === 1;
-    if (redacted) return `Recognised secrets are replaced. No redactor finds every one: read ${one ? 'it before you share it' : 'them before you share them'}.`;
+    if (redacted) return `Recognized secrets are replaced. No redactor finds every one: read ${one ? 'it before you share it' : 'them before you share them'}.`;
     return one ? 'Nothing on it is redacted: keep it private.' : 'Nothing on them is redacted: keep them private.';
   }
 

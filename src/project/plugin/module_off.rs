@@ -64,10 +64,10 @@ impl ModuleOff {
             }
             Self::HooksDisabled(_) => "disableAllHooks switches hooks and modules off".to_owned(),
             Self::OrganisationHooks(_) => {
-                "your organisation allows no hooks and modules but its own (allowManagedHooksOnly)".to_owned()
+                "your organization allows no hooks and modules but its own (allowManagedHooksOnly)".to_owned()
             }
             Self::OrganisationMods(_) => {
-                "your organisation allows no modules but its own (allowManagedModsOnly)".to_owned()
+                "your organization allows no modules but its own (allowManagedModsOnly)".to_owned()
             }
         }
     }

@@ -38,7 +38,7 @@ pub fn index_page(now: DateTime<Utc>, rows: &[(PathBuf, IndexRow)], redacted: bo
     let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()));
     let title = count(rows.len() as u64, "session");
     let privacy = if redacted {
-        "Passwords and keys that were recognised are replaced on these pages by the name of their kind. No redactor finds every \
+        "Passwords and keys that were recognized are replaced on these pages by the name of their kind. No redactor finds every \
          secret: read a page before you share it."
     } else {
         "Nothing on these pages is redacted: keep them private."

@@ -28,7 +28,7 @@ use shown::{ShortenedText, count, grouped, size};
 const PRIVATE_WORDS: &str = "Nothing on this page is redacted. It contains everything that was said, read and run in this \
                              session, including every password and key. Keep it private.";
 /// Privacy notice of a page made with `--redact`.
-const REDACTED_WORDS: &str = "Passwords and keys that were recognised are replaced on this page by the name of their kind, and pictures \
+const REDACTED_WORDS: &str = "Passwords and keys that were recognized are replaced on this page by the name of their kind, and pictures \
                               are left out. No redactor finds every secret: read the page before you share it.";
 /// Time zone of a page. The script of an HTML page converts times to the zone of the reader.
 const ZONE: &str = "All times are UTC.";

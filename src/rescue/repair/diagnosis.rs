@@ -1498,13 +1498,13 @@ fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
         Broken::Compacted => (
             DamageClass::LostCompaction,
             "the continuation after a second compaction follows a record from before the first",
-            "sends the first summary, and nothing that was said or summarised since",
+            "sends the first summary, and nothing that was said or summarized since",
             "it follows the record in front of it",
         ),
         Broken::Beside => (
             DamageClass::BrokenLink,
             "parallel calls that a compaction kept are not on the path of the conversation",
-            "drops them and their results with the summarised part, once the damage before them is repaired",
+            "drops them and their results with the summarized part, once the damage before them is repaired",
             "it follows the record in front of it",
         ),
         // Reported together with the inserted record or the fork.
