@@ -141,7 +141,7 @@ test('a link in place of the note, and two sets of hooks, are reported', posix, 
 });
 
 test('a client that is too old or missing is reported with what it cannot do', posix, async (t) => {
-  for (const [version, status, fact] of /** @type {[string, string, RegExp][]} */ ([['2.1.79', 'warn', /no hook can wake/], ['2.1.45', 'warn', /do not say how an answer ended/], ['2.1.200', 'warn', /does not continue by itself/], ['2.1.250', 'ok', /2\.1\.250/]])) {
+  for (const [version, status, fact] of /** @type {[string, string, RegExp][]} */ ([['2.1.79', 'warn', /no hook can wake/], ['2.1.45', 'warn', /do not record how an answer ended/], ['2.1.200', 'warn', /does not continue by itself/], ['2.1.250', 'ok', /2\.1\.250/]])) {
     const { doctor } = await scene(t, { version });
     const [check] = (await doctor()).of('client');
     assert.equal(check.status, status, version);

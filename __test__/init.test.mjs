@@ -448,7 +448,7 @@ test('init and uninstall leave foreign or edited slash commands of the same name
   assert.match((await place.run(['init'])).stderr, /session-rescue\.md is not ours/);
   const undone = await place.run(['uninstall']);
   assert.equal(undone.status, 0);
-  assert.match(undone.stderr, /session-rescue\.md was edited and stays/);
+  assert.match(undone.stderr, /session-rescue\.md was edited, so it was not removed/);
   assert.deepEqual(treeOf(dir), edited);
 });
 

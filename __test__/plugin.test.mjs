@@ -214,7 +214,7 @@ test('plugin preserves and names an edited command on update and on removal', as
   assert.ok(existsSync(join(plugin, 'README.md')));
   const gone = await place.run(['plugin', '--remove', '--yes']);
   assert.equal(gone.status, 0, gone.stderr);
-  assert.match(gone.stderr, /handoff\.md was edited and stays/);
+  assert.match(gone.stderr, /handoff\.md was edited, so it was not removed/);
   assert.deepEqual(filesOf(directory), [`${NAME}/commands/handoff.md`]);
 });
 

@@ -167,7 +167,7 @@ test('prune by count and by size removes the oldest copies first', async (t) => 
   assert.deepEqual(await plan('--max-total', '5kB'), []);
   rmSync(dir, { recursive: true });
   const { stdout } = await place.run(['prune', '--most', '1', '--yes']);
-  assert.match(stdout, /^Deleted 4 items of 4\.0 kB\. 1 item of 1\.0 kB stays\.$/m);
+  assert.match(stdout, /^Deleted 4 items of 4\.0 kB\. 1 item of 1\.0 kB is retained\.$/m);
   assert.deepEqual(readdirSync(join(place.state, 'exports')).length, 1);
 });
 
@@ -260,7 +260,7 @@ test('prune retains the output of a running resume, and removes the directory wi
   assert.equal(busy.status, 1);
   const report = JSON.parse(busy.stdout);
   assert.deepEqual([report.removed, report.problems.length, report.problems[0].path], [[], 1, path]);
-  assert.match(report.problems[0].message, /a run or a restore of its session is under way/);
+  assert.match(report.problems[0].message, /an unattended run or a restore of its session is in progress/);
   assert.equal(existsSync(path), true);
   await end();
   assert.equal((await place.run(['prune', '--keep', '0', '--yes'])).status, 0);
@@ -447,7 +447,7 @@ test('prune skips and reports a record in use, and removes it afterwards', { ski
   assert.equal(busy.status, 1);
   const report = JSON.parse(busy.stdout);
   assert.deepEqual([report.removed, report.problems.length, report.problems[0].path], [[], 1, dir]);
-  assert.match(report.problems[0].message, /a hook of its session is at work/);
+  assert.match(report.problems[0].message, /a hook of its session is running/);
   assert.equal(existsSync(join(dir, 'session.json')), true);
   await end();
   assert.equal((await place.run(['prune', '--yes'])).status, 0);

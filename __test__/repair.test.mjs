@@ -145,7 +145,7 @@ test('while a run of ours is under way nothing is repaired', { skip: noFlock }, 
   const end = await held(place, `${GLUED.session}.run`);
   const { status, stderr } = await place.run(['repair', GLUED.session, '--apply']);
   assert.equal(status, 4);
-  assert.match(stderr, /a run of it is under way/);
+  assert.match(stderr, /an unattended run of the session is in progress/);
   assert.deepEqual(readFileSync(transcript), GLUED.bytes);
   // Control: after the run has ended, the repair is written.
   await end();

@@ -142,7 +142,7 @@ test('while a run of ours is under way nothing is restored', { skip: noFlock }, 
   const end = await held(place, `${ID}.run`);
   const { status, stderr } = await place.run(['restore', ID]);
   assert.equal(status, 4);
-  assert.match(stderr, /a run of it is under way/);
+  assert.match(stderr, /an unattended run of the session is in progress/);
   assert.equal(readFileSync(transcript, 'utf8'), after);
   await end();
   assert.equal((await place.run(['restore', ID])).status, 0);

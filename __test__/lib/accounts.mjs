@@ -81,7 +81,7 @@ export const DAMAGED = account('5511aaaa', {
 
 export const WAITS = account('0badcafe', { title: 'Weekly report', phase: 'waiting', endedAt: null, resetsAt: '2026-03-02T05:00:00Z', why: '5-hour usage limit reached', next: { action: 'wake', at: '2026-03-02T05:02:30Z', why: '5-hour usage limit reached' } });
 
-export const RUNNING = account('4444dead', { title: 'Load test', phase: 'attempting', endedAt: null, attempts: [run('4444dead', null, { outcome: 'pending' })], why: 'told to go on', next: { why: 'a run of it is under way' } });
+export const RUNNING = account('4444dead', { title: 'Load test', phase: 'attempting', endedAt: null, attempts: [run('4444dead', null, { outcome: 'pending' })], why: 'told to go on', next: { why: 'an unattended run of the session is in progress' } });
 
 export const MOVED_ON = account('99bb0000', { kept: 'journal', stop: 'network', message: null, resetsAt: null, phase: 'moved-on', why: 'a person went on in the session', commands: { cwd: null, resume: null } });
 

@@ -499,7 +499,7 @@ impl Hook<'_> {
             return HookReply::silent();
         }
         let config = self.config();
-        let fact = format!("Claude Code says {}", one_line(kind, 60));
+        let fact = format!("Claude Code reports {}", one_line(kind, 60));
         match self
             .ledger(config, None)
             .enter(&self.payload.session, IncidentEvent::Seen { source: Source::Hook, fact })

@@ -182,8 +182,10 @@ pub fn removals(fence: &Fence, dir: &Path, known: &Written<'_>) -> (Vec<FileStep
             let (before, after) = (Some(text), None);
             steps.push(FileStep { path, action: FileAction::Remove, why, before, after });
         } else if is_known(&path, known) {
-            warnings
-                .push(format!("{} was edited and stays: delete it if you do not need it", path.display()));
+            warnings.push(format!(
+                "{} was edited, so it was not removed: delete it if you do not need it",
+                path.display()
+            ));
         }
     }
     (steps, warnings)

@@ -505,7 +505,7 @@ impl Heartbeat<'_> {
                     incident.plan.at = Some(until);
                     incident.saw(
                         Source::Clock,
-                        "the machine was suspended: Claude Code's own continuation goes first again",
+                        "the machine was suspended: Claude Code may continue the session first again",
                     );
                 }
                 (WaitMove::Wake, Some(_)) if !watch.may_wake => {}

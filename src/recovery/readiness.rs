@@ -114,7 +114,7 @@ impl fmt::Display for DelayReason {
             Self::AccountBusy => to.write_str("another session of the account is being resumed"),
             Self::Changed => to.write_str("its incident changed during the check"),
             Self::NightlyCap => to.write_str("nightlyCap is reached"),
-            Self::RunUnderWay => to.write_str("a run of it is under way"),
+            Self::RunUnderWay => to.write_str("an unattended run of the session is in progress"),
         }
     }
 }
@@ -247,7 +247,7 @@ impl fmt::Display for ContinuedWithoutUs {
             Self::ContinuedByClient => to.write_str("Claude Code continued by itself"),
             Self::MovedOn => to.write_str("the session continued without this tool"),
             Self::PromptRepeated { session } => {
-                write!(to, "session {session} was given the same prompt later")
+                write!(to, "session {session} received the same prompt later")
             }
         }
     }

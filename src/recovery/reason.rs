@@ -212,7 +212,7 @@ pub enum EarlierContinuation {
 impl EarlierContinuation {
     fn words(self) -> String {
         match self {
-            Self::Client(seconds) => format!("Claude Code's own continuation goes first for {seconds} s"),
+            Self::Client(seconds) => format!("Claude Code may continue it first, for {seconds} s"),
             Self::Menu => "answer the limit menu if it is open, because it blocks the session".to_owned(),
             Self::Nothing => "Claude Code does not continue it by itself".to_owned(),
         }
@@ -237,7 +237,7 @@ impl Reason<'_> {
             }
             Self::PromptRepeated { session } => (
                 Code::PromptRepeated,
-                format!("session {session} was given the same prompt later, so this one is left as it is"),
+                format!("session {session} received the same prompt later, so this one is not continued"),
             ),
             Self::AwaitingTurn => fixed(Code::AwaitingTurn, "continued; waiting for the first finished turn"),
             Self::Cancelled => fixed(Code::Cancelled, "cancelled by the user"),
@@ -266,23 +266,23 @@ impl Reason<'_> {
             ),
             Self::LoginNeeded => fixed(
                 Code::LoginNeeded,
-                "log in again (/login) or fix the API key, then say \"continue\" in the session",
+                "log in again (/login) or fix the API key, then type \"continue\" in the session",
             ),
             Self::CreditNeeded => fixed(
                 Code::CreditNeeded,
-                "add credit, have the budget raised or change the plan, then say \"continue\" in the session",
+                "add credit, have the budget raised or change the plan, then type \"continue\" in the session",
             ),
             Self::CreditNeededUntil(date) => (
                 Code::CreditNeeded,
                 format!(
-                    "add credit, have the budget raised or change the plan, or wait until {}; then say \"continue\" in the session",
+                    "add credit, have the budget raised or change the plan, or wait until {}; then type \"continue\" in the session",
                     rfc3339(date)
                 ),
             ),
             Self::ResetFarAway { kind, reset } => (
                 Code::ResetFarAway,
                 format!(
-                    "{}; it resets at {}, more than a day after the stop: say \"continue\" in the session after that, or set stops.{} to \"resume\"",
+                    "{}; it resets at {}, more than a day after the stop: type \"continue\" in the session after that, or set stops.{} to \"resume\"",
                     kind.words(),
                     rfc3339(reset),
                     kind.as_str()
@@ -291,14 +291,14 @@ impl Reason<'_> {
             Self::ResetUnknown(kind) => (
                 Code::ResetFarAway,
                 format!(
-                    "{}; the reset time is unknown: say \"continue\" in the session once the limit has reset",
+                    "{}; the reset time is unknown: type \"continue\" in the session once the limit has reset",
                     kind.words()
                 ),
             ),
             Self::ResetPassed { kind, reset } => (
                 Code::ResetPassed,
                 format!(
-                    "{}; it has reset at {}: say \"continue\" in the session",
+                    "{}; it has reset at {}: type \"continue\" in the session",
                     kind.words(),
                     rfc3339(reset)
                 ),
@@ -406,12 +406,12 @@ impl Reason<'_> {
             Self::ClientTooOld(version) => (
                 Code::ClientTooOld,
                 format!(
-                    "Claude Code {version} cannot be woken by a hook (2.1.120 can): say \"continue\" in the session, or resume it"
+                    "Claude Code {version} cannot be woken by a hook (2.1.120 can): type \"continue\" in the session, or resume it"
                 ),
             ),
             Self::Hung => fixed(
                 Code::Hung,
-                "it is busy and shows no sign of work: press Esc in it and say \"continue\"",
+                "it is busy and shows no sign of work: press Esc in it and type \"continue\"",
             ),
             Self::QuestionOpen => fixed(Code::QuestionOpen, "it asked you something: resume it and answer"),
             Self::NoSupervisor => fixed(
@@ -464,7 +464,7 @@ fn notified(kind: StopKind) -> String {
         return format!("{}: resume it by hand", kind.words());
     }
     format!(
-        "{}: say \"continue\" in the session after that; set stops.{} to \"resume\" to have it done",
+        "{}: type \"continue\" in the session after that; set stops.{} to \"resume\" to have it done",
         kind.words(),
         kind.as_str()
     )

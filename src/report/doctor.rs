@@ -436,7 +436,7 @@ impl DoctorContext<'_> {
             DoctorCheck::warn(DoctorCheckId::Client, fact).next("update Claude Code: claude update")
         };
         let check = if !version.tells_stop_reasons() {
-            old("its transcripts do not say how an answer ended, so the reason for a stop is a guess")
+            old("its transcripts do not record how an answer ended, so the reason for a stop is a guess")
         } else if !version.can_be_woken() {
             old("no hook can wake its sessions; only closed sessions are continued")
         } else if !version.continues_by_itself() {

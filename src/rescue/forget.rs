@@ -147,8 +147,11 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
     let mut problems = Vec::new();
     if !options.dry_run {
         let Some(lease) = Lock::try_take(&state.run_lease(&session))? else {
-            return Err(Error::new(Code::SessionLive, format!("a run of session {session} is under way"))
-                .hint("wait for its end"));
+            return Err(Error::new(
+                Code::SessionLive,
+                format!("an unattended run of session {session} is in progress"),
+            )
+            .hint("wait for its end"));
         };
         removed.retain(|one| match remove(state, &session, one) {
             Ok(()) => true,

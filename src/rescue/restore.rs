@@ -275,7 +275,10 @@ pub(super) fn refuse_while_held(
         return held(message.into(), "end that client, or restore it there");
     }
     if Lock::is_held(&state.run_lease(session)) {
-        return held("a run of it is under way".into(), "wait for its end");
+        return held(
+            "an unattended run of the session is in progress".into(),
+            "wait until the run has ended",
+        );
     }
     Ok(())
 }
@@ -405,9 +408,9 @@ fn put_back(
     let state = &ground.state;
     // No unattended run may start while the file is changed.
     let Some(_lease) = Lock::try_take(&state.run_lease(&target.session))? else {
-        return Err(Error::new(Code::SessionLive, "a run of it is under way")
+        return Err(Error::new(Code::SessionLive, "an unattended run of the session is in progress")
             .at(&target.transcript)
-            .hint("wait for its end"));
+            .hint("wait until the run has ended"));
     };
     let name = format!("{}-restore", world.clock.now().format("%Y%m%dT%H%M%S%3fZ"));
     let before = match &target.found {
@@ -513,7 +516,7 @@ fn unchanged(transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<(
     if same {
         return Ok(());
     }
-    Err(Error::new(Code::ChangedMeanwhile, "was written to a moment ago; it is left as it is")
+    Err(Error::new(Code::ChangedMeanwhile, "was written to a moment ago; it was not changed")
         .at(transcript)
         .hint("end the client that has it open and run it again"))
 }

@@ -121,7 +121,7 @@ fn parse<T: Stored>(bytes: &[u8], path: &Path) -> Result<T> {
             format!("was written by a newer version (format {version})"),
         )
         .at(path)
-        .hint("update cc-session-recover; the file is left as it is"));
+        .hint("update cc-session-recover; the file was not changed"));
     }
     let check = tree.as_object_mut().and_then(|object| object.remove(CHECK)).ok_or_else(damaged)?;
     if check.as_str() != Some(&check_of(&tree)) {

@@ -29,7 +29,7 @@ function printPruned(report, io) {
 function pruneLines(report, { width, colours }) {
   const { dryRun, removed, removedBytes, kept, keptBytes, packed, rules } = cleaned(report);
   const room = width ?? Infinity;
-  const stay = kept === 0 ? 'Nothing stays' : `${count(kept, 'item')} of ${sizeWords(keptBytes)} ${kept === 1 ? 'stays' : 'stay'}`;
+  const stay = kept === 0 ? 'Nothing is retained' : `${count(kept, 'item')} of ${sizeWords(keptBytes)} ${kept === 1 ? 'is' : 'are'} retained`;
   const why = `Exports are kept for ${days(rules.exportsDays)}, snapshots for ${days(rules.snapshotsDays)}, pages for ${days(rules.pagesDays)}, outputs of runs for ${days(rules.outputsDays)}, the newest ${rules.keep === 1 ? 'of each' : `${rules.keep} of each`} session whatever its age; records for ${days(rules.recordsDays)}, sessions that Claude Code deleted for ${days(rules.keptDays)}.`;
   const compressed = packed.files === 0 ? [] : wrapped(`Compressed ${count(packed.files, 'file')} of sessions that Claude Code deleted: from ${sizeWords(packed.before)} to ${sizeWords(packed.after)}.`, room);
   if (removed.length === 0) return [...wrapped(`Nothing ${dryRun ? 'would be deleted' : 'was deleted'}. ${stay}.`, room).map(colours.bold), ...compressed, ...wrapped(why, room).map(colours.dim)];

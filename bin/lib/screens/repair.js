@@ -34,7 +34,7 @@ function repairLines(report, { width, colours }) {
   if (!rolledBack) {
     lines.push(...listed(findings, more));
     for (const { path, findings: theirs, more: further } of subagents) {
-      lines.push(...wrapped('In the transcript of a subagent, which the client never sends; it is left as it is:', room), `  ${colours.dim(truncatedPath(homely(path), Math.max(room - 2, 1)))}`, '', ...listed(theirs, further));
+      lines.push(...wrapped('In the transcript of a subagent, which the client never sends; it is not changed:', room), `  ${colours.dim(truncatedPath(homely(path), Math.max(room - 2, 1)))}`, '', ...listed(theirs, further));
     }
   }
   if (findings.some((finding) => finding.class === 'stub')) {
@@ -103,7 +103,7 @@ function repairLines(report, { width, colours }) {
     const colour = finding.mend === null ? String : colours.yellow;
     const rows = [
       ['client', finding.client],
-      [repaired ? 'fixed' : 'fix', finding.mend ?? 'left as it is'],
+      [repaired ? 'fixed' : 'fix', finding.mend ?? 'not changed'],
       ...(finding.lost === null ? [] : [['lost', finding.lost]]),
     ];
     const head = wrapped(`line ${finding.line}, byte ${finding.offset}: ${finding.what} (${finding.class})`, room).map(colour);

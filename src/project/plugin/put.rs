@@ -201,7 +201,7 @@ fn directory(setup: SetupContext<'_>, state: &StateDir, to: Option<&Path>) -> Re
     };
     let home = setup.env.claude_config_dir().map(|dir| canonical(&dir).unwrap_or(dir));
     if home.is_some_and(|home| directory.starts_with(home)) {
-        return refused("is in Claude Code's own directory, where it keeps plugins its own way");
+        return refused("is in Claude Code's own directory, in which Claude Code manages plugins itself");
     }
     Ok(directory)
 }
@@ -324,7 +324,7 @@ fn taken_away(ground: &PluginPlanning) -> Result<(Vec<FileStep>, Vec<String>)> {
             Ok(Some(_)) | Err(_) => {
                 if is_known(path, &known) {
                     warnings.push(format!(
-                        "{} was edited and stays: delete it if you do not need it",
+                        "{} was edited, so it was not removed: delete it if you do not need it",
                         path.display()
                     ));
                 }

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use std::ops::Range;
 
 const BOM: char = '\u{feff}';
-const LEFT_AS_IT_WAS: &str = "fix the file and run this again; it was left as it is";
+const LEFT_AS_IT_WAS: &str = "fix the file and run this again; it was not changed";
 
 /// JSON with comments and trailing commas, as Claude Code accepts it.
 const SYNTAX: ParseOptions = ParseOptions {
@@ -257,7 +257,7 @@ impl Document {
                 "the key \"{key}\" occurs twice in the settings file (again in line {line}, column {column})"
             );
             return Err(Error::new(Code::SettingsDuplicateKey, message)
-                .hint("keep one of the two and run this again; the file was left as it is"));
+                .hint("keep one of the two and run this again; the file was not changed"));
         }
         Ok(first.and_then(|property| property.value()))
     }
@@ -727,9 +727,8 @@ fn unparsable(why: &str) -> Error {
 
 fn uneditable() -> Error {
     let message = "the settings file cannot be edited without changing something that is not ours";
-    Error::new(Code::SettingsShape, message).hint(
-        "put each entry of its \"hooks\" on its own line and run this again; the file was left as it is",
-    )
+    Error::new(Code::SettingsShape, message)
+        .hint("put each entry of its \"hooks\" on its own line and run this again; the file was not changed")
 }
 
 #[cfg(test)]

@@ -664,7 +664,7 @@ fn risks(
         None if client.status.as_deref() == Some("idle") => {
             risks.push("It has no conversation yet, so there is nothing to resume.".to_owned());
         }
-        None => risks.push("Nothing of it is on disk: all of it is lost.".to_owned()),
+        None => risks.push("Nothing of it is on disk: its conversation is lost.".to_owned()),
         Some(session) => {
             let busy = session.activity == Some(Activity::Busy) || session.stop.kind == StopKind::Running;
             if busy && session.state == State::Hung {

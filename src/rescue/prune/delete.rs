@@ -29,7 +29,7 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
     }
     // A run takes its snapshot under this lease, and a restore reads one under it. A run whose supervisor
     // died no longer holds the lease; its files are retained because it has no result.
-    let run = (state.run_lease(&one.session), "a run or a restore of its session is under way");
+    let run = (state.run_lease(&one.session), "an unattended run or a restore of its session is in progress");
     let leases = match one.kind {
         PruneKind::Snapshot | PruneKind::Output | PruneKind::Kept => vec![run],
         PruneKind::Leftover if one.path.starts_with(state.all_snapshots()) => vec![run],
@@ -38,7 +38,7 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
         PruneKind::Record => vec![
             run,
             (state.waiter_lease(&one.session), "a hook waits for its session"),
-            (state.watch_lease(&one.session), "a hook of its session is at work"),
+            (state.watch_lease(&one.session), "a hook of its session is running"),
         ]
         .into_iter()
         .filter(|(lease, _)| lease.exists())

@@ -1080,8 +1080,7 @@ impl Survey {
                 class: DamageClass::WrongEnd,
                 line: 0,
                 offset: links[leaf].offset,
-                what: "a copy, a late note or a record of another session stands at the end of the file"
-                    .into(),
+                what: "a copy, a late note or a record of another session is at the end of the file".into(),
                 client: "reads the conversation back from there, and does not send the latest turns",
                 mend: Some("a record that names the right end is appended".into()),
                 lost: None,

@@ -424,9 +424,9 @@ fn apply(
     let (state, path) = (&ground.state, &found.path);
     // No unattended run may start while the file is changed.
     let Some(_lease) = Lock::try_take(&state.run_lease(found.id()))? else {
-        return Err(Error::new(Code::SessionLive, "a run of it is under way")
+        return Err(Error::new(Code::SessionLive, "an unattended run of the session is in progress")
             .at(path)
-            .hint("wait for its end"));
+            .hint("wait until the run has ended"));
     };
     let (_, before) = open_regular_with_metadata(path)?;
     refuse_while_growing(world, ground, path, &before)?;
@@ -547,7 +547,7 @@ fn unchanged(path: &Path, before: &Metadata, kept: &Snapshot) -> Result<()> {
     if same {
         return Ok(());
     }
-    Err(Error::new(Code::ChangedMeanwhile, "was written to a moment ago; it is left as it is")
+    Err(Error::new(Code::ChangedMeanwhile, "was written to a moment ago; it was not changed")
         .at(path)
         .hint("end the client that has it open and run it again"))
 }
