@@ -55,24 +55,24 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Time between two checks of a running process.
-const STEP: Duration = Duration::from_millis(200);
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 /// Time between two checks of a session that was started elsewhere.
-const LOOK: Duration = Duration::from_secs(1);
+const ATTACHED_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum time until a client that was started elsewhere appears in the registry.
-const APPEARS: Duration = Duration::from_mins(1);
-/// Same as [`STEP`], while the log grows by more than [`BURST`] bytes between two checks.
-const SHORT_STEP: Duration = Duration::from_millis(10);
+const REGISTRATION_LIMIT: Duration = Duration::from_mins(1);
+/// Same as [`CHECK_INTERVAL`], while the log grows by more than [`BURST`] bytes between two checks.
+const SHORT_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 const BURST: u64 = 64 * 1024;
 /// Time between asking a process to exit and killing it.
 const GRACE: Duration = Duration::from_secs(10);
 /// Same as `GRACE`, while the user waits in a window. The client limits its own `SessionEnd` hooks to 1.5 s.
 pub const TAKEOVER_GRACE: Duration = Duration::from_secs(4);
 /// Size above which the log is truncated, in bytes.
-const LOG: u64 = 4 * 1024 * 1024;
+const LARGEST_LOG: u64 = 4 * 1024 * 1024;
 /// Bytes at the end of a log that are searched for the client's last message.
-const SAID: u64 = 4096;
+const LOG_TAIL: u64 = 4096;
 /// Longest quoted part of a prompt, in characters.
-const TASK: usize = 2000;
+const MOST_TASK_CHARS: usize = 2000;
 
 /// Outcome of one attempt to resume a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,14 +204,20 @@ impl Resumer<'_> {
         match judge(&facts, self.transport(), quiet(self.ledger().config), self.clock_now()) {
             ReadinessVerdict::Ready => self.run(&incident, &facts),
             ReadinessVerdict::NotYet(why) => Ok(ResumeOutcome::NotYet(why)),
-            ReadinessVerdict::Hold(hold) => self.give_way(&incident, &facts, InsteadOfRun::Held(hold)),
-            ReadinessVerdict::Over(over) => self.give_way(&incident, &facts, InsteadOfRun::Over(over)),
-            ReadinessVerdict::StoppedAgain => self.give_way(&incident, &facts, InsteadOfRun::StoppedAgain),
+            ReadinessVerdict::Hold(hold) => {
+                self.record_not_started(&incident, &facts, InsteadOfRun::Held(hold))
+            }
+            ReadinessVerdict::Over(over) => {
+                self.record_not_started(&incident, &facts, InsteadOfRun::Over(over))
+            }
+            ReadinessVerdict::StoppedAgain => {
+                self.record_not_started(&incident, &facts, InsteadOfRun::StoppedAgain)
+            }
         }
     }
 
     /// Records that nothing is started, and the reason.
-    fn give_way(
+    fn record_not_started(
         &self,
         incident: &Incident,
         facts: &ReadinessFacts,
@@ -284,7 +290,9 @@ impl Resumer<'_> {
             .as_ref()
             .filter(|_| hollow)
             .and_then(|summary| task_of(incident, summary.last_prompt.as_deref()))
-            .map(|text| crate::text::shortened(&redact(&crate::text::sanitised(&text)), TASK).into_owned());
+            .map(|text| {
+                crate::text::shortened(&redact(&crate::text::sanitised(&text)), MOST_TASK_CHARS).into_owned()
+            });
         Ok(launch(
             incident,
             &LaunchInputs {
@@ -538,8 +546,8 @@ impl Resumer<'_> {
         let deadline = Duration::from_secs(plan.deadline_seconds);
         let clock = self.ledger().clock;
         let started = clock.since_boot();
-        let mut told: Option<(EndRequest, Duration)> = None;
-        let mut asked = started;
+        let mut terminated: Option<(EndRequest, Duration)> = None;
+        let mut checked_at = started;
         let mut logged = 0;
         loop {
             // An error means that the process has ended, too: if this process inherited an ignored SIGCHLD, the
@@ -548,27 +556,28 @@ impl Resumer<'_> {
             if let Some(status) = ended {
                 bound_log(&run.log);
                 let failed = status.is_some_and(|status| !status.success());
-                if plan.transport != Transport::Print && !failed && told.is_none() {
+                if plan.transport != Transport::Print && !failed && terminated.is_none() {
                     return self.attached(incident, started, deadline);
                 }
-                let why = told.map(|(request, _)| format!("{}: ", request.sentence(plan.deadline_seconds)));
+                let why =
+                    terminated.map(|(request, _)| format!("{}: ", request.sentence(plan.deadline_seconds)));
                 let words = status.map_or_else(|| "ended without a known status".to_owned(), words_of);
                 return why.unwrap_or_default() + &words;
             }
             let now = clock.since_boot();
-            match told {
+            match terminated {
                 None => {
                     let mut request =
                         (now.saturating_sub(started) > deadline).then_some(EndRequest::Deadline);
-                    if request.is_none() && now.saturating_sub(asked) >= STEP {
-                        asked = now;
+                    if request.is_none() && now.saturating_sub(checked_at) >= CHECK_INTERVAL {
+                        checked_at = now;
                         // An unreadable incident contains no request.
                         let known = self.ledger().read(&incident.session).ok().flatten();
                         request = known.and_then(|known| EndRequest::of(&known, &run.nonce));
                     }
                     if let Some(request) = request {
                         signal_group(child.id(), false);
-                        told = Some((request, now));
+                        terminated = Some((request, now));
                     }
                 }
                 Some((request, at)) if now.saturating_sub(at) > request.grace() => {
@@ -581,7 +590,7 @@ impl Resumer<'_> {
             }
             // A process that writes fast is checked often, so that the log stays small.
             let size = bound_log(&run.log);
-            clock.sleep(if size > logged + BURST { SHORT_STEP } else { STEP });
+            clock.sleep(if size > logged + BURST { SHORT_CHECK_INTERVAL } else { CHECK_INTERVAL });
             logged = size;
         }
     }
@@ -603,10 +612,10 @@ impl Resumer<'_> {
                     return format!("its turn ended, and process {} keeps it open", owner.pid);
                 }
                 // A new client does not appear in the registry at once.
-                None if seen || elapsed > APPEARS => return "its client has ended".to_owned(),
+                None if seen || elapsed > REGISTRATION_LIMIT => return "its client has ended".to_owned(),
                 _ => {}
             }
-            clock.sleep(LOOK);
+            clock.sleep(ATTACHED_CHECK_INTERVAL);
         }
     }
 
@@ -625,11 +634,11 @@ impl Resumer<'_> {
         if let Some(error) = failed {
             result.set_hollow(&HollowRun::NotStarted { error: error.to_string() });
         } else if let Some(hollow) = &mut result.hollow
-            && let Some(said) = said(&run.log)
+            && let Some(line) = last_log_line(&run.log)
         {
             // A client that fails to start a turn often prints the reason.
             hollow.push_str("; the client said: ");
-            hollow.push_str(&said);
+            hollow.push_str(&line);
         }
         if let Some(cwd) = incident.cwd.as_deref() {
             result.commits =
@@ -682,7 +691,7 @@ impl Resumer<'_> {
                 Some(ResumeOutcome::Ran)
             }
             // The process may have started and ended unnoticed, in which case the transcript has grown.
-            Orphan::NeverStarted if grown(&incident.transcript, run) => {
+            Orphan::NeverStarted if has_grown(&incident.transcript, run) => {
                 self.finish(
                     incident,
                     run,
@@ -823,7 +832,7 @@ fn conclude(
     let worked = result.answers > 0;
     if let Some(damage) = &result.damage {
         incident.attempts[at].outcome = AttemptOutcome::NoEffect;
-        left_at(incident, summary);
+        move_stop_to_end(incident, summary);
         let nonce = incident.attempts[at].run.as_ref().map_or_else(String::new, |run| run.nonce.clone());
         let session = incident.session.clone();
         hold(incident, Reason::TranscriptDamaged { damage, session: &session, nonce: &nonce });
@@ -833,14 +842,14 @@ fn conclude(
         // The session remains cancelled, whatever the run did before it was terminated.
         incident.attempts[at].outcome =
             if worked { AttemptOutcome::Continued } else { AttemptOutcome::NoEffect };
-        left_at(incident, summary);
+        move_stop_to_end(incident, summary);
         return;
     }
     let taken_over = incident.attempts[at].run.as_ref().is_some_and(|run| run.taken_over.is_some());
     if taken_over && !(finished && worked && result.hollow.is_none()) {
         incident.attempts[at].outcome =
             if worked { AttemptOutcome::Continued } else { AttemptOutcome::NoEffect };
-        left_at(incident, summary);
+        move_stop_to_end(incident, summary);
         incident.settle(Phase::MovedOn, Source::Hook, "the user opened the session during a run of it");
         incident.plan.explain(Reason::TakenOver);
         return;
@@ -856,7 +865,7 @@ fn conclude(
     let own = stopped.filter(|summary| result.answers == 0 && user_needed(summary.stop.kind).is_some());
     if let Some(summary) = own {
         incident.attempts[at].outcome = AttemptOutcome::NoEffect;
-        left_at(incident, Some(summary));
+        move_stop_to_end(incident, Some(summary));
         let advice =
             user_needed(summary.stop.kind).map(|reason| reason.code_and_sentence().1).unwrap_or_default();
         hold(incident, Reason::RunFailed { kind: summary.stop.kind, advice: &advice });
@@ -893,7 +902,7 @@ fn conclude(
     }
     if let Some(hollow) = &result.hollow {
         incident.attempts[at].outcome = AttemptOutcome::NoEffect;
-        left_at(incident, summary);
+        move_stop_to_end(incident, summary);
         let before = incident.attempts[..at]
             .iter()
             .filter_map(|attempt| attempt.run.as_ref()?.result.as_ref()?.hollow.as_ref())
@@ -909,7 +918,7 @@ fn conclude(
     }
     if let Some(why) = unproven(incident, at, result) {
         incident.attempts[at].outcome = AttemptOutcome::NoEffect;
-        left_at(incident, summary);
+        move_stop_to_end(incident, summary);
         hold(incident, Reason::CallsDenied(&why));
         return;
     }
@@ -917,21 +926,21 @@ fn conclude(
     if finished {
         incident.settle(Phase::Recovered, Source::Transcript, "a turn after the resume ended well");
     } else {
-        left_at(incident, summary);
+        move_stop_to_end(incident, summary);
         hold(incident, Reason::RunEndedInTurn);
     }
 }
 
 /// Moves the record of the stop to the new end of the transcript, so that records that our own run added are not
 /// taken for the work of another client.
-fn left_at(incident: &mut Incident, summary: Option<&crate::session::summary::Summary>) {
+fn move_stop_to_end(incident: &mut Incident, summary: Option<&crate::session::summary::Summary>) {
     if let Some(record) = summary.and_then(|summary| summary.stop.record.clone()) {
         incident.stop.record = Some(record);
     }
 }
 
-/// Whether the transcript has grown since the run was recorded.
-fn grown(transcript: &Path, run: &Run) -> bool {
+/// Returns whether the transcript has grown since the run was recorded.
+fn has_grown(transcript: &Path, run: &Run) -> bool {
     std::fs::metadata(transcript).is_ok_and(|meta| meta.len() > run.bytes_before)
 }
 
@@ -968,17 +977,17 @@ fn open_log(path: &PathBuf) -> Result<File> {
     options.open(path).doing("write", path)
 }
 
-/// The last line of a log that is not one of the client's messages (which are JSON), truncated
+/// Returns the last line of a log that is not one of the client's messages (which are JSON), truncated
 /// and with secrets removed.
-fn said(log: &Path) -> Option<String> {
+fn last_log_line(log: &Path) -> Option<String> {
     let mut file = File::open(log).ok()?;
     let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(SAID))).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL))).ok()?;
     let mut bytes = Vec::new();
-    file.take(SAID).read_to_end(&mut bytes).ok()?;
+    file.take(LOG_TAIL).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     // If the read starts in the middle of a line, the rest of that line is useless.
-    let text = if length > SAID { text.split_once('\n')?.1 } else { &text };
+    let text = if length > LOG_TAIL { text.split_once('\n')?.1 } else { &text };
     let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('{'))?;
     Some(clean_line(line, 200))
 }
@@ -987,7 +996,7 @@ fn said(log: &Path) -> Option<String> {
 /// writer continues at the new end.
 fn bound_log(path: &Path) -> u64 {
     let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
-    if size > LOG
+    if size > LARGEST_LOG
         && let Ok(file) = OpenOptions::new().write(true).open(path)
     {
         // A log that cannot be truncated keeps growing; the run matters more.
