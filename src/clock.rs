@@ -12,7 +12,7 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
     /// Time since boot, suspended time included.
     fn since_boot(&self) -> Duration;
-    /// Identifies the boot that [`Self::since_boot`] counts from; `None` where the system has no such id.
+    /// Identifies the boot that [`Self::since_boot`] counts from; `None` if the system has no such id.
     fn boot_id(&self) -> Option<String> {
         None
     }
@@ -42,7 +42,7 @@ impl Clock for SystemClock {
 
     #[cfg(not(unix))]
     fn since_boot(&self) -> Duration {
-        // Falls back to the time since first use where the uptime is not available.
+        // Falls back to the time since first use if the uptime is not available.
         static BEGAN: std::sync::LazyLock<std::time::Instant> =
             std::sync::LazyLock::new(std::time::Instant::now);
         sysinfo::System::uptime().map_or_else(|_| BEGAN.elapsed(), Duration::from_secs)

@@ -115,7 +115,7 @@ pub fn commits_since(environment: &Environment, project: &Path, before: Option<&
 }
 
 /// Returns the path of the repository's `info/exclude` file, whether or not that file exists; `None` outside
-/// a repository and where git does not answer.
+/// a repository or if git does not answer.
 #[must_use]
 pub fn exclude_file(environment: &Environment, project: &Path) -> Option<PathBuf> {
     let git = Git::find(environment, project, DEADLINE).ok()?;

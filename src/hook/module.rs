@@ -105,8 +105,8 @@ fn in_force_for(state: &StateDir, world: World<'_>, caller: HookCaller<'_>) -> O
     })
 }
 
-/// Answers one question. Returns `None` where the module must not act: on a malformed question, in a session
-/// of our own run, or where neither hooks nor the plugin are enabled.
+/// Answers one question. Returns `None` if the module must not act: on a malformed question, in a session
+/// of our own run, or if neither hooks nor the plugin are enabled.
 #[must_use]
 pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> Option<String> {
     let request: ModuleRequest = serde_json::from_slice(input).ok()?;

@@ -61,7 +61,7 @@ pub struct SessionReading {
     /// repeats its first reading.
     #[serde(serialize_with = "time_or_null")]
     pub changed_at: Option<DateTime<Utc>>,
-    /// Key that identifies the account; `None` where the start of the session was not registered.
+    /// Key that identifies the account; `None` if the start of the session was not registered.
     pub account: Option<String>,
 }
 

@@ -61,7 +61,7 @@ mod told {
             self.watch.is_some()
         }
 
-        /// Handle that ends a wait from another thread; `None` where the system has nothing for that.
+        /// Handle that ends a wait from another thread; `None` if the system has nothing for that.
         #[must_use]
         pub fn waker(&self) -> Option<Wake> {
             self.wake.clone()
@@ -176,7 +176,7 @@ mod told {
             self.watcher.is_some()
         }
 
-        /// Handle that ends a wait from another thread; `None` where the system has nothing for that.
+        /// Handle that ends a wait from another thread; `None` if the system has nothing for that.
         #[must_use]
         pub fn waker(&self) -> Option<Wake> {
             Some(Wake(self.tell.clone()))

@@ -615,7 +615,7 @@ impl Heartbeat<'_> {
         }
     }
 
-    /// How long after the reset Claude Code may still continue the session by itself; `None` where it does not.
+    /// How long after the reset Claude Code may still continue the session by itself; `None` if it does not.
     fn native(&self, incident: &Incident) -> Option<Duration> {
         self.ledger.native(incident).window().and_then(|window| window.to_std().ok())
     }

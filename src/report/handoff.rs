@@ -104,7 +104,7 @@ pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffRepo
     let inventory = Inventory::take(&ground, within.as_deref());
     let row = chosen(&inventory, options, within.as_deref())?;
     let session = inventory.report(row);
-    // Falls back to the named project where the session's own directory is gone.
+    // Falls back to the named project if the session's own directory is gone.
     let project = project_of(&session).or_else(|| options.project.as_ref().and(within));
 
     let transcript = Transcript::open(&row.found.path)?;

@@ -355,7 +355,7 @@ fn put_all(
             if copied.digest != file.digest || copied.bytes != file.bytes {
                 return Err(Error::new(Code::VerificationFailed, "changed while it was imported").at(&from));
             }
-            // `hard_link` fails if the name exists, where a rename would replace that file.
+            // `hard_link` fails if the name exists, whereas a rename would replace that file.
             std::fs::hard_link(&temporary, &file.to).doing("move into place", &file.to)
         });
         let _ = std::fs::remove_file(&temporary);

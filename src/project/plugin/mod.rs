@@ -116,8 +116,8 @@ pub fn lets_module_wait(state: &StateDir, config_dir: Option<&Path>, project: Op
 }
 
 /// Returns the record under which the plugin's hooks work for a session: the project's own if there is one,
-/// else one that only shows that the plugin was written. `None` where hooks of a settings file do the work,
-/// and where no plugin was written.
+/// else one that only shows that the plugin was written. `None` if hooks of a settings file do the work,
+/// or if no plugin was written.
 ///
 /// `event` is the name of the event and its session; without it, any hook of ours counts.
 #[must_use]

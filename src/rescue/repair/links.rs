@@ -1125,7 +1125,7 @@ impl<'a> Chain<'a> {
         message != 0 && sent.chain.iter().any(|other| self.links[*other].message == message)
     }
 
-    /// Returns what the client sends; where a link is broken, the client guesses.
+    /// Returns what the client sends; if a link is broken, the client guesses.
     fn sent(&self) -> ClientView {
         self.sent_with(true)
     }
