@@ -168,7 +168,7 @@ test('a stub is reported with where a copy may be; a missing session and options
   assert.equal((await place.run(['repair', transcript, '--apply', '--rollback'])).status, 2);
   const none = await place.run(['repair', transcript, '--rollback']);
   assert.equal(none.status, 3);
-  assert.match(none.stderr, /no snapshot of a repair of it is kept/);
+  assert.match(none.stderr, /no snapshot from a repair of this session is retained/);
 });
 
 test('damage in the transcript of a subagent is reported and left as it is', async (t) => {

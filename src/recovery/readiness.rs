@@ -109,7 +109,7 @@ impl fmt::Display for DelayReason {
                 write!(to, "another session works in the same working tree (process {pid})")
             }
             Self::LeaseHeld => to.write_str("another process is resuming it"),
-            Self::NoIncident => to.write_str("no stop of it is recorded"),
+            Self::NoIncident => to.write_str("no stop of the session is recorded"),
             Self::NotDue => to.write_str("it is not due"),
             Self::AccountBusy => to.write_str("another session of the account is being resumed"),
             Self::Changed => to.write_str("its incident changed during the check"),

@@ -850,7 +850,7 @@ fn conclude(
         incident.attempts[at].outcome =
             if worked { AttemptOutcome::Continued } else { AttemptOutcome::NoEffect };
         move_stop_to_end(incident, summary);
-        incident.settle(Phase::MovedOn, Source::Hook, "the user opened the session during a run of it");
+        incident.settle(Phase::MovedOn, Source::Hook, "the user opened the session during an unattended run");
         incident.plan.explain(Reason::TakenOver);
         return;
     }

@@ -243,7 +243,7 @@ fn plan_one(
     }
     if session.stop.kind == StopKind::Empty {
         let why = "its transcript contains no conversation, so a client refuses to open it".to_owned();
-        let hint = format!("cc-session-recover show {} names what is left of it", session.id);
+        let hint = format!("cc-session-recover show {} lists what is left of it", session.id);
         return refused(session, why, Some(hint));
     }
     let exists = directory.as_deref().is_some_and(|dir| Path::new(dir).is_dir());

@@ -151,7 +151,7 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
                 Code::SessionLive,
                 format!("an unattended run of session {session} is in progress"),
             )
-            .hint("wait for its end"));
+            .hint("wait until the run has ended"));
         };
         removed.retain(|one| match remove(state, &session, one) {
             Ok(()) => true,

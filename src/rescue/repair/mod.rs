@@ -565,9 +565,12 @@ fn roll_back(world: World<'_>, state: &StateDir, found: &Found) -> Result<restor
             .map(str::to_owned)
     });
     let Some(name) = names.max() else {
-        return Err(Error::new(Code::SnapshotNotFound, "no snapshot of a repair of it is kept")
-            .at(&found.path)
-            .hint("`cc-session-recover restore` lists the snapshots there are"));
+        return Err(Error::new(
+            Code::SnapshotNotFound,
+            "no snapshot from a repair of this session is retained",
+        )
+        .at(&found.path)
+        .hint("`cc-session-recover restore` lists the existing snapshots"));
     };
     let path = dir.join(format!("{name}.jsonl"));
     let diagnosis = examined(&path, found.id(), &name)?;
