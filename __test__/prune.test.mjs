@@ -89,7 +89,7 @@ test('prune removes old copies, retains the newest of each session, and first re
   assert.deepEqual(contents(place.state), before, 'nothing is deleted by a dry run');
   const asked = await place.run(['prune']);
   assert.equal(asked.status, 2);
-  assert.match(asked.stderr, /cannot ask for confirmation without a terminal\n {2}next: give --yes/);
+  assert.match(asked.stderr, /cannot ask for confirmation without a terminal\n {2}next: add --yes/);
   assert.deepEqual(contents(place.state), before);
   const { status, stdout, stderr } = await place.run(['prune', '--yes', '--json']);
   assert.equal(status, 0, stderr);
