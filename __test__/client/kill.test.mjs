@@ -122,18 +122,21 @@ suite('kill of a real client', { concurrency: 2 }, () => {
     const stage = await scene(t, { config: SHORT });
     if (stage === null) return;
     const env = { PATH: onPath(stage) };
-    stage.api.play(calls('cc-session-recover rescue --status --flat'), step.text('Listed.'));
+    // `init` ran where the command is on no PATH, so the slash commands name the package by its paths.
+    const slashCommand = readFileSync(path.join(stage.home.project, '.claude', 'commands', 'session-rescue.md'), 'utf8');
+    const own = /Bash\((.*) rescue --status:\*\)/.exec(slashCommand)?.[1] ?? assert.fail(slashCommand);
+    stage.api.play(calls(`${own} rescue --status --flat`), step.text('Listed.'));
     const listed = await stage.once('/session-rescue --status', { args: ASKS, env });
     const list = JSON.parse(listed.stdout);
     assert.deepEqual([list.result, list.permission_denials], ['Listed.', []], 'a look needs no permission');
     assert.match(JSON.stringify(stage.home.records(list.session_id)), /Sessions: 1 open/);
-    assert.match(JSON.stringify(stage.api.conversation().at(-1).messages), /Run one command of `cc-session-recover rescue`/, 'the client knows the command');
+    assert.match(JSON.stringify(stage.api.conversation().at(-1).messages), /Run one of the `[^`]* rescue` commands/, 'the client knows the command');
 
-    stage.api.play(calls('cc-session-recover rescue --dry-run --kill 4194305'), calls('cc-session-recover rescue --kill 4194305 --force'), step.text('Not ended.'));
+    stage.api.play(calls(`${own} rescue --dry-run --kill 4194305`), calls(`${own} rescue --kill 4194305 --force`), step.text('Not ended.'));
     const asked = JSON.parse((await stage.once('/session-rescue --kill 4194305 --force', { args: ASKS, env })).stdout);
-    assert.deepEqual(asked.permission_denials.map(({ tool_input: { command } }) => command), ['cc-session-recover rescue --kill 4194305 --force'], 'ending does');
+    assert.deepEqual(asked.permission_denials.map(({ tool_input: { command } }) => command), [`${own} rescue --kill 4194305 --force`], 'ending does');
 
-    stage.api.play(calls('cc-session-recover handoff --write'), step.text('Noted.'));
+    stage.api.play(calls(`${own} handoff --write`), step.text('Noted.'));
     const noted = JSON.parse((await stage.once('/handoff', { args: ASKS, env })).stdout);
     assert.deepEqual([noted.result, noted.permission_denials], ['Noted.', []]);
   });

@@ -196,7 +196,10 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
     await terminal.type('Do the task.');
     const { stop } = await stage.incident(id, ({ phase, plan }) => phase === 'waiting' && plan.action === 'wake', 20);
     const refusedAt = stage.api.conversation().at(-1).at;
-    const [waiter, ...others] = await until('the one hook that waits', () => stage.hookProcesses().length === 1 && stage.hookProcesses(), 10);
+    const [waiter, ...others] = await until('the one hook that waits', () => {
+      const hooks = stage.hookProcesses();
+      return hooks.length === 1 && hooks;
+    }, 10);
     assert.equal(others.length, 0);
     assert.equal(path.basename(readlinkSync(`/proc/${waiter.pid}/exe`)), 'cc-session-recover');
     await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
