@@ -61,7 +61,7 @@ test('uninstall --all leaves and reports foreign files in the state directory', 
   const { state, run } = await everywhere(t);
   writeFileSync(join(state, 'thesis.txt'), 'of somebody');
   const { status, stderr } = await run(['uninstall', '--all', '--yes']);
-  assert.deepEqual([status, /which stay: thesis\.txt/.test(stderr)], [1, true]);
+  assert.deepEqual([status, /which are not removed: thesis\.txt/.test(stderr)], [1, true]);
   assert.deepEqual(tree(state), { [join(state, 'thesis.txt')]: 'of somebody' });
 });
 
