@@ -38,7 +38,7 @@ test('init keeps the sessions of the project and its subdirectories, and reports
   for (const [number, directory] of /** @type {const} */ ([[1, place.project], [2, inside], [3, join(place.home, 'elsewhere')]])) session(place, number, directory);
   const { status, stdout, stderr } = await place.run(['init', '--yes']);
   assert.equal(status, 0, stderr);
-  assert.match(stdout, /2 sessions are kept from Claude Code's retention/);
+  assert.match(stdout, /2 existing sessions are kept when Claude Code deletes them/);
   assert.deepEqual(keptIn(place), [idOf(1), idOf(2)]);
   assert.equal(statSync(join(place.state, 'kept', ID, '1', `${ID}.jsonl`)).nlink, 2, 'it takes no room');
   assert.match((await place.run(['init', '--yes'])).stdout, /nothing was changed/);
@@ -366,5 +366,5 @@ test('show fails for a deleted session that was not kept, and lists the sessions
   rmSync(other);
   const { status, stderr } = await place.run(['show', '0000']);
   assert.equal(status, 3);
-  assert.match(stderr, new RegExp(`can be 2 deleted sessions:\n {2}${ID.slice(0, 8)}.*\n {2}${idOf(2).slice(0, 8)}`));
+  assert.match(stderr, new RegExp(`matches 2 deleted sessions:\n {2}${ID.slice(0, 8)}.*\n {2}${idOf(2).slice(0, 8)}`));
 });

@@ -48,13 +48,13 @@ test('an ambiguous session name is rejected with a row of id, age, project and n
   assert.deepEqual([status, stdout], [3, '']);
   assert.match(
     stderr,
-    /^cc-session-recover: "3f2" can be 2 sessions:\n {2}3f2[ab]\w{4} {2}(?:now|\d+ (?:min|h|d)) +api(?:-docs)? +(?:ui|Move the parser)\n {2}3f2[ab]\w{4} .*\n {2}next: give more characters of the id, or of the name\n$/,
+    /^cc-session-recover: "3f2" matches 2 sessions:\n {2}3f2[ab]\w{4} {2}(?:now|\d+ (?:min|h|d)) +api(?:-docs)? +(?:ui|Move the parser)\n {2}3f2[ab]\w{4} .*\n {2}next: give more characters of the id, or of the name\n$/,
   );
   const parts = await place.run(['show', 'parser', '--json']);
   assert.equal(parts.status, 3);
   const { error } = JSON.parse(parts.stdout);
   assert.equal(error.code, 'SESSION_AMBIGUOUS');
-  assert.match(error.message, /^"parser" can be 2 sessions:\n/);
+  assert.match(error.message, /^"parser" matches 2 sessions:\n/);
 });
 
 test('--project accepts a directory or part of its name', async (t) => {
@@ -67,7 +67,7 @@ test('--project accepts a directory or part of its name', async (t) => {
   assert.equal(await shown('--latest', '--project', 'site'), SITE);
   const several = await place.run(['list', '--project', 'ap']);
   assert.equal(several.status, 3);
-  assert.match(several.stderr, /"ap" can be 2 projects:\n {2}\S+\/work\/api +1 session\n {2}\S+\/work\/api-docs +1 session\n/);
+  assert.match(several.stderr, /"ap" matches 2 projects:\n {2}\S+\/work\/api +1 session\n {2}\S+\/work\/api-docs +1 session\n/);
   const none = await place.run(['list', '--project', 'elephant']);
   assert.equal(none.status, 3);
   assert.match(none.stderr, /elephant: is not a directory\n {2}next: no project has such a name either/);
