@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
 import { idOf, startHook } from './lib/hooks.mjs';
+import { programOf } from './lib/native.mjs';
 import { treeOf } from './lib/settings-files.mjs';
 
 const posix = process.platform === 'win32' ? 'hooks run in a POSIX shell here' : false;
@@ -124,6 +125,8 @@ test('hooks use the node that ran init when the client has none, and doctor repo
   const [, , path] = readFileSync(start, 'utf8').split('\n');
   assert.equal(path, place.env.PATH);
   writeFileSync(start, `${join(empty, 'node')}\n${join(empty, 'node')}\n${path}\n`);
+  // It would handle the hook where no node is found.
+  rmSync(programOf(place), { force: true });
   assert.equal(await registers(place, commands.project, { env: { PATH: empty } }), false);
   const bin = join(place.root, 'bin');
   mkdirSync(bin);
