@@ -8,7 +8,9 @@ use crate::service::start::SERVICE;
 use crate::store::stored::sha256_hex;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(unix)]
+use std::time::Instant;
 
 /// Version that both sides of a handover must share.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
