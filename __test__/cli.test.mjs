@@ -142,7 +142,7 @@ test('a deleted working directory is reported with the next step', { skip: proce
   const script = 'require("node:fs").rmdirSync(process.argv[1]); process.exitCode = require("node:child_process").spawnSync(process.execPath, process.argv.slice(2), { stdio: "inherit" }).status';
   const { status, stderr } = await run(['-e', script, gone, join(ROOT, 'bin', 'cc-session-recover.js'), 'init', '--dry-run'], { cwd: gone, env });
   assert.equal(status, 1);
-  assert.match(stderr, /the working directory no longer exists\n {2}next: /);
+  assert.match(stderr, /the working directory does not exist\n {2}next: /);
 });
 
 test('a reader that closes the pipe early does not cause a failure', async (t) => {

@@ -150,7 +150,7 @@ test('resume of a session whose directory is gone suggests relocate', async (t) 
   session(place, 'finished-interactive', { id, cwd: join(place.home, 'gone') });
   const { status, stderr } = await place.run(['resume', id, '--print-command']);
   assert.equal(status, 4);
-  assert.match(stderr, /no longer exists[^]*relocate/);
+  assert.match(stderr, /does not exist[^]*relocate/);
 });
 
 test('resume finds a session by id, id prefix, name and --latest', async (t) => {

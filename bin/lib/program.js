@@ -238,7 +238,7 @@ function examplesText(examples) {
  */
 function mended(error) {
   if (error?.syscall !== 'uv_cwd') return error;
-  return new RecoverError('CWD_GONE', 'the working directory no longer exists', {
+  return new RecoverError('CWD_GONE', 'the working directory does not exist', {
     hint: 'change to a directory that exists and run it again',
     cause: error,
   });

@@ -249,7 +249,7 @@ fn plan_one(
     let exists = directory.as_deref().is_some_and(|dir| Path::new(dir).is_dir());
     if !exists {
         let why = match &directory {
-            Some(dir) => format!("its directory {dir} no longer exists"),
+            Some(dir) => format!("its directory {dir} does not exist"),
             None => "no directory is recorded in it".to_owned(),
         };
         let hint = format!(

@@ -185,7 +185,7 @@ fn begin(
         ReadinessReader { ledger, env: world.env, processes: world.processes, provenance: &Provenance::User };
     let facts = ReadinessFacts::read(&reading, &old);
     let Some((directory, _)) = &facts.directory else {
-        return Err(Error::new(Code::RunRefused, "its directory no longer exists").at(&row.found.path));
+        return Err(Error::new(Code::RunRefused, "its directory does not exist").at(&row.found.path));
     };
     let asked = HandoffOptions {
         session: Some(row.found.id().to_owned()),
