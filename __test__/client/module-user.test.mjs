@@ -35,7 +35,7 @@ async function waits(t, options, seconds) {
   const here = stage && (await limited(t, stage, seconds));
   if (!here) return null;
   await noHookWaits(stage);
-  await here.terminal.shows(/Claude Code continues this session itself/);
+  await here.terminal.shows(/Claude Code continues it/);
   return { stage, ...here };
 }
 
@@ -155,7 +155,7 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
     await claude('plugin', 'disable', 'cc-session-recover@cc-session-recover');
     const { next: after } = await stage.status(id);
     assert.deepEqual([after.action, after.reason], ['client', 'waiter-gone']);
-    assert.match(after.why, /Claude Code continues this session itself/);
+    assert.match(after.why, /Claude Code continues it/);
     await until('the end of the band', async () => !/Continue now/.test(await terminal.screen()), 40);
     await past(resetsAt + MODULE_ACTS);
     assert.deepEqual([byPlugin(stage, id), stage.home.incident(id).attempts], [0, []]);
@@ -171,7 +171,7 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
     assert.doesNotMatch(await terminal.screen(), /Continue now/);
     const { next } = await stage.status(id);
     assert.deepEqual([next.action, next.reason], ['client', 'waiter-gone']);
-    assert.match(next.why, /Claude Code continues this session itself/);
+    assert.match(next.why, /Claude Code continues it/);
     const first = await until('the continue', () => stage.api.conversation(refusedAt)[0], 100);
     assert.match(first.users.join('\n'), NATIVE);
     t.diagnostic(`the client continued ${((first.at - resetsAt) / 1000).toFixed(1)} s after the reset`);
