@@ -225,7 +225,10 @@ export function lines(answer, now) {
   if (answer.next === 'client') {
     return [head, `Claude Code continues this session itself. If it has not by ${clock(answer.at)}, cc-session-recover does (in ${left(now, answer.at)})`];
   }
-  if (answer.next === 'module') return [head, `cc-session-recover continues this session at ${clock(answer.at)} (in ${left(now, answer.at)})`];
+  if (answer.next === 'module') {
+    const budget = answer.dailyContinues ? `; ${answer.dailyContinues.used} of ${answer.dailyContinues.limit} daily continues used` : '';
+    return [head, `cc-session-recover continues this session at ${clock(answer.at)} (in ${left(now, answer.at)})${budget}`];
+  }
   if (answer.next === 'hook') return [head, 'Another cc-session-recover process is waiting for this session'];
   return [head, answer.why];
 }
@@ -233,6 +236,7 @@ export function lines(answer, now) {
 const GROUPS = [
   ['Needs you', (one) => one.group === 'needs-you'],
   ['Waiting', (one) => one.group === 'waiting'],
+  ['Hung', (one) => one.group === 'hung'],
   ['Running', (one) => one.group === 'running'],
   ['Recent', () => true],
 ];
@@ -401,10 +405,16 @@ export function register(on) {
     if (!sessions) return h(Text, {}, 'The sessions could not be read. Run `cc-session-recover status` to see why.');
     const rest = [...sessions];
     const rows = [];
+    // The client accepts no `autoFocus: false`.
+    let focus = { autoFocus: true };
     for (const [heading, belongs] of GROUPS) {
       const members = rest.filter(belongs);
-      for (const member of members) rest.splice(rest.indexOf(member), 1);
-      if (members.length) rows.push(h(Text, { bold: true }, heading), ...members.map((one) => h(Button, { key: one.id, label: row(one, e.props.bodyColumns), plain: true, autoFocus: true, onPress: open(one) })));
+      if (members.length) rows.push(h(Text, { bold: true }, heading));
+      for (const member of members) {
+        rest.splice(rest.indexOf(member), 1);
+        rows.push(h(Button, { key: member.id, label: row(member, e.props.bodyColumns), plain: true, ...focus, onPress: open(member) }));
+        focus = {};
+      }
     }
     return h(Box, { flexDirection: 'column' }, ...(rows.length ? rows : [h(Text, {}, 'No session is stopped, waiting or running.')]));
   });

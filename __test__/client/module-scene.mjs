@@ -29,10 +29,10 @@ export async function withModule(t, { broken = false, slow = 0, ...options } = {
   return Object.assign(stage, { plugin, args: ['--permission-mode', 'manual', '--plugin-dir', plugin] });
 }
 
-/** Opens a client in a terminal that meets a limit of some seconds and waits. */
-export async function limited(t, stage, seconds = 12) {
+/** Opens a client in a terminal that meets a limit of some seconds and waits. @param options Of the terminal. */
+export async function limited(t, stage, seconds = 12, options = {}) {
   stage.api.play(step.limitFor('5h', seconds), finished());
-  const terminal = await openTerminal(t, stage, { args: stage.args });
+  const terminal = await openTerminal(t, stage, { args: stage.args, ...options });
   if (terminal === null) return null;
   const { sessionId: id } = await terminal.session();
   await terminal.type('Do the task.');

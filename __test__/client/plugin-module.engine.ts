@@ -13,10 +13,10 @@ const stopped = { answer: '', durationMs: 1, isAborted: false, turnId: 't1', rea
 /** An answer of the native part. The module compares the time of the stop with that of the machine, which the tests do not move. */
 const plan = (more = {}) => ({
   next: 'module', generation: 1, stoppedAt: Date.now(), kind: '5-hour usage limit reached', resetsAt: RESET, at: DUE,
-  askAgainAt: NOW + 60_000, reading: false, why: '', paused: false, coversMenu: true, prompt: null, ...more,
+  askAgainAt: NOW + 60_000, reading: false, why: '', dailyContinues: null, paused: false, coversMenu: true, prompt: null, ...more,
 });
 /** The answer before the hook has recorded anything. */
-const nothing = { next: 'nobody', generation: 0, stoppedAt: null, kind: null, resetsAt: null, at: null, askAgainAt: NOW + 60_000, reading: false, why: '', paused: false, coversMenu: false, prompt: null };
+const nothing = { next: 'nobody', generation: 0, stoppedAt: null, kind: null, resetsAt: null, at: null, askAgainAt: NOW + 60_000, reading: false, why: '', dailyContinues: null, paused: false, coversMenu: false, prompt: null };
 const granted = () => plan({ prompt: 'continue' });
 
 /** A client without a terminal: `answers` are the native part's, by question. */
@@ -127,3 +127,100 @@ test('names in the status line another session that needs the user, and asks for
   expect(status).toEqual(['api needs you · /recover']);
   expect(seen.asked.filter((ask) => ask === 'sessions').length).toBe(1);
 });
+
+/** Draws the band above the prompt after a stop with this plan, and returns its second line. */
+const bandOf = async ($: any, on: any, more: object) => {
+  const seen = client(on, { plan: () => plan(more) });
+  await stop($);
+  await seen.clock.advance(1000);
+  const props = { hasSurvey: false, isCollapsed: false, isWorking: false, maxRows: 10, bodyColumns: 75, scroll: { offset: 0, bodyRows: 10 } };
+  const ui = await $.ui.mount({ plugin: 'cc-session-recover', surface: 'terminal', component: 'AbovePrompt', props });
+  return (await ui.findAll({ type: 'Text' }))[1].text;
+};
+
+test('the band shows how much of its budget is used where only the module continues the session', async ($, on) => {
+  expect(await bandOf($, on, { dailyContinues: { used: 2, limit: 12 } })).toMatch(/^cc-session-recover continues this session at .*; 2 of 12 daily continues used$/);
+});
+
+test('the band shows no budget of other sessions', async ($, on) => {
+  expect(await bandOf($, on, { dailyContinues: null })).toMatch(/^cc-session-recover continues this session at .* \(in \d+ s\)$/);
+});
+
+test('the band shows why a session is left to the user, without keys', async ($, on) => {
+  expect(await bandOf($, on, { next: 'user', why: 'Claude Code continued it 3 times in a row' })).toBe('Claude Code continued it 3 times in a row');
+});
+
+/** A session of the pane. */
+const listed = (id: string, group: string, name: string, more = {}) => ({
+  id, group, name, title: null, project: { dir: `/work/${name}`, cwd: null },
+  next: { why: `${name}: a reason that is longer than the columns that the row of a session has for it, and more`, at: null, argv: null }, ...more,
+});
+
+/** Runs `/recover` and draws its pane, whose body has `bodyColumns`. */
+const recover = async ($: any, on: any, bodyColumns: number, answer: object) => {
+  const seen = client(on, { plan: () => nothing, sessions: () => answer });
+  const opened: any[] = [];
+  on('ui.open', (_: any, pane: any) => {
+    opened.push(pane);
+    return { value: { isPlaced: true } };
+  });
+  const { text } = await $.command.run({ command: 'recover', args: '' });
+  const props = { title: 'Sessions', isFocused: true, bodyColumns, placement: 'inline', scroll: { offset: 0, bodyRows: 20 } };
+  const ui = await $.ui.mount({ plugin: 'cc-session-recover', surface: 'terminal', component: 'Pane', requestId: 'cc-session-recover', props });
+  return { seen, opened, text, ui };
+};
+
+/** The lines of a pane: the text of each Text and the label of each Button, in their order. */
+const linesOf = async (ui: any) => {
+  const { children } = (await ui.find({ type: 'Box' })) ?? { children: [] };
+  return children.map((one: any) => one.props?.label ?? [one.children ?? one.props?.children].flat().join(''));
+};
+
+const SESSIONS = [
+  listed('run', 'running', 'site'),
+  listed('old', 'settled', 'docs'),
+  listed('ask', 'needs-you', 'api', { next: { why: 'it needs you', at: new Date(NOW + 7_200_000).toISOString(), argv: ['claude', '--resume=ask'] } }),
+  listed('wait', 'waiting', 'parser'),
+  listed('hang', 'hung', 'load'),
+];
+
+for (const bodyColumns of [75, 115]) {
+  test(`/recover lists the sessions by group within ${bodyColumns} columns`, async ($, on) => {
+    const { opened, text, ui } = await recover($, on, bodyColumns, { sessions: SESSIONS });
+    expect(opened.length).toBe(1);
+    expect(opened[0]).toMatchObject({ id: 'cc-session-recover', focus: true, closeOnEscape: true });
+    expect(text).toBe('Enter shows a session, Esc closes the list');
+    const lines = await linesOf(ui);
+    const heads = lines.map((line: string) => line.trim().split(' ')[0]);
+    expect(heads).toEqual(['Needs', 'api', 'Waiting', 'parser', 'Hung', 'load', 'Running', 'site', 'Recent', 'docs']);
+    const widest = Math.max(...lines.map((line: string) => line.length));
+    expect(widest).toBeLessThanOrEqual(bodyColumns);
+    expect(widest).toBeGreaterThan(bodyColumns - 4);
+    expect(lines[3]).toMatch(/parser .*: a reason .*…$/);
+  });
+}
+
+test('/recover shows the details of the session whose row is pressed, and b returns to the list', async ($, on) => {
+  const { seen, ui } = await recover($, on, 75, { sessions: SESSIONS });
+  const rows = await ui.findAll({ type: 'Button' });
+  expect(rows.map(({ key, props }: any) => [key, props.autoFocus])).toEqual([['ask', true], ['wait', undefined], ['hang', undefined], ['run', undefined], ['old', undefined]]);
+  await ui.press({ key: 'ask' });
+  const shown = await linesOf(ui);
+  expect(shown.slice(0, 4)).toEqual(['api', 'Session ask', 'Directory /work/api', 'it needs you']);
+  expect(shown[4]).toMatch(/^At (\d+\/\d+ )?\d\d:\d\d$/);
+  expect(shown.slice(5)).toEqual(['Command: claude --resume=ask', 'Back to the list']);
+  expect((await ui.find({ key: 'back' }))?.props).toMatchObject({ hotkey: 'b', autoFocus: true });
+  await ui.press({ key: 'back' });
+  expect((await linesOf(ui))[0]).toBe('Needs you');
+  expect(seen.asked.filter((ask) => ask === 'sessions').length).toBe(1);
+});
+
+for (const [what, answer, expected] of [
+  ['an unreadable answer', {}, /could not be read.*cc-session-recover status/],
+  ['no sessions', { sessions: [] }, /^No session is stopped, waiting or running\.$/],
+] as const) {
+  test(`/recover shows ${what}`, async ($, on) => {
+    const { ui } = await recover($, on, 75, answer);
+    expect((await ui.find({ type: 'Text' }))?.text).toMatch(expected);
+  });
+}

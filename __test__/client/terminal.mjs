@@ -13,7 +13,7 @@ const { clientEnvironment } = require('../../bin/loopback/client.js');
 let opened = 0;
 
 /** Opens the client of a scene in a terminal and waits for its prompt. Returns `null` if tmux is not installed and the test is skipped. */
-export async function openTerminal(t, stage, { credential, env = {}, args = [] } = {}) {
+export async function openTerminal(t, stage, { credential, env = {}, args = [], columns = 110 } = {}) {
   const { code } = await run('tmux', ['-V'], {});
   if (code !== 0) {
     const why = 'tmux is not installed';
@@ -27,7 +27,7 @@ export async function openTerminal(t, stage, { credential, env = {}, args = [] }
   const environment = clientEnvironment(stage.home, stage.api, { credential, env: { TERM: 'xterm-256color', TMUX: undefined, ...env } });
   const terminal = new Terminal(path.join(sockets, String(opened)), environment, stage);
   const words = [stage.client, ...args].map((word) => `'${word}'`).join(' ');
-  await terminal.tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'scene', '-x', '110', '-y', '40', '-c', stage.home.project, `exec ${words}`);
+  await terminal.tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'scene', '-x', String(columns), '-y', '40', '-c', stage.home.project, `exec ${words}`);
   const [pid, tty] = (await terminal.tmux('display-message', '-p', '-t', 'scene', '#{pane_pid} #{pane_tty}')).stdout.trim().split(' ');
   terminal.pid = Number(pid);
   terminal.tty = tty.replace('/dev/', '');
