@@ -2,6 +2,8 @@
 // only if the client did not continue it, so the API counts exactly one continuation in either case.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { suite, test } from 'node:test';
 import { QUICK, pause, scene, step, until } from './scene.mjs';
 import { openTerminal } from './terminal.mjs';
@@ -9,15 +11,16 @@ import { openTerminal } from './terminal.mjs';
 const NATIVE = /Your claude\.ai usage limit has reset/;
 
 /** Opens a terminal session that stops at a limit. */
-async function stopped(t, config, seconds) {
+async function stopped(t, config, seconds, { settings, shows = /continuing automatically/i } = {}) {
   const stage = await scene(t, { config, scenario: [step.limitFor('5h', seconds), step.text('The task is finished.', { times: 9 })] });
   if (stage === null) return null;
+  if (settings) writeFileSync(path.join(stage.home.configDir, 'settings.json'), JSON.stringify(settings));
   const terminal = await openTerminal(t, stage);
   if (terminal === null) return null;
   const { sessionId } = await terminal.session();
   await terminal.type('Do the task.');
   const incident = await stage.incident(sessionId, ({ phase }) => phase === 'waiting', 20);
-  await terminal.shows(/continuing automatically/i);
+  await terminal.shows(shows);
   return { stage, terminal, id: sessionId, incident, refusedAt: stage.api.conversation().at(-1).at };
 }
 
@@ -49,6 +52,22 @@ suite('continuation by the client itself', { concurrency: 2, timeout: 300_000 },
     const continues = stage.api.conversation(refusedAt);
     assert.equal(continues.length, 1, 'exactly one continue');
     assert.doesNotMatch(continues[0].users.join('\n'), NATIVE);
+  });
+
+  test('with the setting off the hook continues once, after the user has answered the limit menu, and not before', async (t) => {
+    const config = { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } };
+    const scenery = await stopped(t, config, 9, { settings: { autoContinueAtUsageLimit: false }, shows: /What do you want to do/ });
+    if (scenery === null) return;
+    const { stage, terminal, id, incident, refusedAt } = scenery;
+    await stage.incident(id, ({ heldBack }) => heldBack?.reason === 'dialog', 15);
+    await until('the planned second to pass', () => Date.now() > Date.parse(incident.plan.at) + 10_000, 60);
+    assert.equal(stage.api.conversation(refusedAt).length, 0, 'nothing is sent while the menu is open');
+    assert.match((await stage.cli('status', '--all')).stdout.replaceAll(/\s+/g, ' '), /menu is open/);
+    await terminal.press('Enter');
+    await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
+    // Wait longer than a continuation by the client would take.
+    await until('the time of the client to pass', () => Date.now() > Date.parse(incident.stop.resetsAt) + 125_000, 145);
+    assert.equal(stage.api.conversation(refusedAt).length, 1, 'exactly one continue');
   });
 
   test('and is cancelled with Esc is woken once after the grace where `escapeCancels` is off', async (t) => {
