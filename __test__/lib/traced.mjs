@@ -2,8 +2,8 @@
 // enters the call. strace detaches from its children when they execute another program, so that only the supervisor is killed.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import path, { join } from 'node:path';
 import { ROOT } from './command.mjs';
 
 /** Calls that change files, locks or processes. The question mark is needed because not every architecture has all names. */
@@ -102,4 +102,66 @@ export async function killedAt(place, program, { call, nth }) {
   const one = traced(place, program, [`trace=${call}`, `inject=${call}:signal=KILL:when=${nth}`]);
   const { signal } = await one.ended;
   return signal === 'SIGKILL';
+}
+
+/**
+ * One system call. `paths` are absolute: those of its arguments or, if it has none, that of its descriptor. `program` is the file that the
+ * process executed last.
+ *
+ * @typedef {{at: number, thread: number, program: string, name: string, text: string, paths: string[], failed: boolean}} Call
+ */
+
+/**
+ * Records system calls of a program and of the processes that it starts, in the order in which they began.
+ *
+ * @param {ReturnType<typeof import('./command.mjs').world>} place
+ * @param {string[]} program Its command line.
+ * @param {string[]} names Names or classes of calls, as strace knows them.
+ * @param {{cwd?: string, env?: Record<string, string | undefined>, input?: string}} [options]
+ * @returns {Promise<{status: number | null, stdout: string, stderr: string, calls: Call[]}>}
+ */
+export async function recorded(place, program, names, { cwd = place.project, env = place.env, input = '' } = {}) {
+  const logs = mkdtempSync(join(place.root, 'strace-'));
+  // One log per thread, because in a common one strace splits a call that another thread interrupts.
+  const words = ['-ff', '-y', '-qq', '-ttt', '-s', '4096', '-e', 'signal=none', '-e', `trace=${[...STARTS, ...names].join(',')}`, '-E', `PATH=${env.PATH}`, '-o', join(logs, 'log')];
+  const child = spawn('strace', [...words, ...program], { cwd, env: { ...env, PATH: process.env.PATH }, stdio: ['pipe', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  const status = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  const calls = readdirSync(logs).flatMap((name) => readFileSync(join(logs, name), 'utf8').split('\n').flatMap((line) => callOf(line, Number(name.split('.').at(-1)))));
+  rmSync(logs, { recursive: true });
+  calls.sort((one, other) => one.at - other.at);
+  /** @type {Map<number, string>} */
+  const programs = new Map();
+  for (const call of calls) {
+    if (call.name === 'execve' && !call.failed) programs.set(call.thread, call.paths[0]);
+    call.program = programs.get(call.thread) ?? '';
+    if (/^(v?fork|clone3?)$/.test(call.name)) programs.set(call.result, call.program);
+  }
+  return { status, stdout, stderr, calls: calls.filter(({ name }) => !STARTS.includes(`?${name}`)) };
+}
+
+const STARTS = ['?execve', '?fork', '?vfork', '?clone', '?clone3'];
+
+/** Parses one line of strace. @param {string} line @param {number} thread @returns {(Call & {result: number})[]} */
+function callOf(line, thread) {
+  const [, at, name, words, result] = /^(\d+\.\d+) (\w+)\((.*)\)\s+= (-?\d+)/.exec(line) ?? [];
+  if (name === undefined) return [];
+  /** @type {string[]} */
+  const paths = [];
+  let directory = '';
+  // A descriptor is `3</path>`, the working directory `AT_FDCWD</path>`; a path is relative to the descriptor before it.
+  for (const [, descriptor, text] of words.matchAll(/(?:AT_FDCWD|\b\d+)<([^>]*)>|"((?:[^"\\]|\\.)*)"/g)) {
+    if (descriptor === undefined) paths.push(path.resolve(directory || '/', text));
+    else directory = descriptor;
+  }
+  if (paths.length === 0 && directory !== '') paths.push(directory);
+  return [{ at: Number(at), thread, program: '', name, text: `${name}(${words}) = ${result}`, paths, failed: result === '-1', result: Number(result) }];
 }
