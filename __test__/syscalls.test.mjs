@@ -1,12 +1,13 @@
-// What this tool connects to, recorded by strace.
+// What this tool connects to and where it writes, recorded by strace.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
-import { idOf, transcriptText } from './lib/hooks.mjs';
+import { hooked, idOf, transcriptText } from './lib/hooks.mjs';
 import { built, hideNode, programOf } from './lib/native.mjs';
 import { supervised } from './lib/supervised.mjs';
 import { recorded, untraceable } from './lib/traced.mjs';
@@ -94,3 +95,74 @@ for (const arm of ARMS) {
     assert.deepEqual(connected.filter((text) => !text.includes(`sin_port=htons(${port}), sin_addr=inet_addr("127.0.0.1")`)), []);
   });
 }
+
+// ---- Where it writes -----------------------------------------------------------------------------------------------------
+
+const CHANGES = ['?open', '?openat', '?openat2', '?creat', '?truncate', 'ftruncate', '?rename', '?renameat', '?renameat2', '?mkdir', '?mkdirat', '?rmdir', '?unlink', '?unlinkat', '?link', '?linkat', '?symlink', '?symlinkat', '?mknod', '?mknodat', '?chmod', 'fchmod', '?fchmodat', '?chown', 'fchown', '?fchownat'];
+
+/**
+ * Returns the paths that calls created, opened for writing, replaced, removed or changed, with temporary files under the name they replace.
+ *
+ * @param {Call[]} calls
+ */
+function written(calls) {
+  const changing = calls.filter(({ name, text, failed }) => !failed && (!/^(open|openat|openat2)$/.test(name) || /\bO_(WRONLY|RDWR|CREAT|TRUNC|APPEND)\b/.test(text)));
+  const paths = changing.flatMap(({ name, paths: all }) => (/^(link|symlink)/.test(name) ? all.slice(-1) : all));
+  const final = paths.map((path) => join(dirname(path), basename(path).replace(/^\.(.+)\.\d+-\d+\.cc-recover-tmp$/, '$1')));
+  return [...new Set(final)].toSorted();
+}
+
+/**
+ * Returns the paths outside the places that SECURITY.md names: the files that `init` lists, HANDOFF.md, `.claude/session-state`, the
+ * directory of the launcher, and the state directory.
+ *
+ * @param {World} place
+ * @param {string[]} listed
+ * @param {string[]} paths
+ */
+function outside(place, listed, paths) {
+  const files = new Set([...listed, ...listed.map(dirname), join(place.project, 'HANDOFF.md'), '/dev/null']);
+  const directories = [place.state, ...['session-state', 'cc-session-recover'].map((name) => join(place.project, '.claude', name))];
+  return paths.filter((path) => !files.has(path) && !directories.some((directory) => path === directory || path.startsWith(`${directory}/`)));
+}
+
+for (const arm of ARMS) {
+  test(`init, a hook, the supervisor, export and uninstall write only to the places that SECURITY.md names (${arm})`, options(arm), async (t) => {
+    const place = world(t);
+    execFileSync('git', ['init', '-q', place.project]);
+    const { program, starts, stop } = await supervised(place);
+    assert.equal((await place.run(['uninstall', '--yes'])).status, 0);
+    const planned = JSON.parse((await place.run(['init', '--unattended', '--dry-run', '--json'])).stdout);
+    /** @type {string[]} */
+    const listed = planned.files.map((/** @type {any} */ { path }) => path);
+    const trace = async (/** @type {string} */ what, /** @type {string[]} */ words, rest = {}) => {
+      const { status, stderr, calls } = await recorded(place, words, CHANGES, rest);
+      assert.equal(status, 0, `${what}: ${stderr}`);
+      // The client that the supervisor starts writes its own files.
+      const paths = written(calls.filter((call) => call.program !== program));
+      assert.ok(paths.some((path) => path.startsWith(`${place.state}/`)), `${what}: the trace shows what was written`);
+      assert.deepEqual(outside(place, listed, paths), [], what);
+      return paths;
+    };
+    assert.ok((await trace('init', command('init', '--unattended', '--yes'))).includes(join(place.project, '.claude', 'settings.json')));
+    const { words, env, input } = stopHook(place, stopScene(place), arm);
+    const byHook = await trace('StopFailure', words, { env, input });
+    assert.ok(byHook.includes(join(place.project, 'HANDOFF.md')) && byHook.includes(join(place.state, 'incidents', `${ID}.json`)));
+    stop(idOf(2));
+    await trace('supervise', arm === 'native' ? [programOf(place), 'supervise'] : command('watch', '--until-done', '--json'));
+    assert.equal(starts(idOf(2)).length, 1, 'the supervisor resumed the session');
+    await trace('export', command('export', idOf(2)));
+    await trace('uninstall', command('uninstall', '--yes'));
+  });
+}
+
+test('a write elsewhere shows in the trace (control)', options('node'), async (t) => {
+  const place = world(t);
+  const scene = await hooked(place);
+  const { words, env, input } = stopHook(place, scene, 'node');
+  const elsewhere = ['planted', 'made', 'moved'].map((name) => join(place.home, name));
+  const script = `: > "$HOME/planted"; mkdir "$HOME/made"; mv "$HOME/planted" "$HOME/moved"; chmod 600 "$HOME/moved"; ${words[2]}`;
+  const { calls } = await recorded(place, ['/bin/sh', '-c', script], CHANGES, { env, input });
+  const listed = [join(place.project, '.git', 'info', 'exclude')];
+  assert.deepEqual(outside(place, listed, written(calls)), elsewhere.toSorted());
+});
