@@ -1,9 +1,9 @@
-// What this tool connects to and where it writes, recorded by strace.
+// What the system sees of this tool, recorded by strace: where it writes, what it connects to, and how it makes a file durable.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
@@ -166,3 +166,69 @@ test('a write elsewhere shows in the trace (control)', options('node'), async (t
   const listed = [join(place.project, '.git', 'info', 'exclude')];
   assert.deepEqual(outside(place, listed, written(calls)), elsewhere.toSorted());
 });
+
+// ---- Durability ----------------------------------------------------------------------------------------------------------
+
+const SYNCS = ['fsync', 'fdatasync', '?rename', '?renameat', '?renameat2'];
+
+/** @param {Call} call @param {number} by The thread. @param {string} path */
+const isSync = ({ name, thread, paths }, by, path) => /^f(data)?sync$/.test(name) && thread === by && paths[0] === path;
+
+/**
+ * Returns how a file was replaced: `file` if the new file was synced before each rename, `directory` if its directory was afterwards.
+ *
+ * @param {Call[]} calls
+ * @param {RegExp} target
+ */
+function replacements(calls, target) {
+  const done = calls.filter(({ failed }) => !failed);
+  return done.flatMap((rename, index) => {
+    if (!rename.name.startsWith('rename') || !target.test(rename.paths[1])) return [];
+    const [from, to] = rename.paths;
+    return [{ file: done.slice(0, index).some((call) => isSync(call, rename.thread, from)), directory: done.slice(index + 1).some((call) => isSync(call, rename.thread, dirname(to))) }];
+  });
+}
+
+/** @param {World} place @param {string} path */
+async function locked(place, path) {
+  const child = spawn('flock', ['--exclusive', path, 'sleep', '60'], { stdio: 'ignore', detached: true });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  place.endings.push(() => {
+    process.kill(-(child.pid ?? 0), 'SIGKILL');
+    return ended;
+  });
+  for (let tries = 0; spawnSync('flock', ['--nonblock', path, 'true']).status === 0; tries += 1) {
+    assert.ok(tries < 200, 'the lock is held');
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+for (const arm of ARMS) {
+  test(`a stop is synced before its file is renamed and its directory afterwards, as an incident and in the spool (${arm})`, options(arm), async (t) => {
+    const place = world(t);
+    const scene = await hooked(place);
+    const incidents = replacements(await tracedStop(place, scene, arm, SYNCS), new RegExp(`/incidents/${ID}\\.json$`));
+    assert.ok(incidents.length > 0);
+    assert.deepEqual(incidents.filter(({ file, directory }) => !file || !directory), []);
+    await locked(place, join(place.state, 'leases', `${ID}.lock`));
+    const spooled = replacements(await tracedStop(place, scene, arm, SYNCS), /\/spool\/[^/]+\.json$/);
+    assert.equal(spooled.length, 1);
+    assert.deepEqual(spooled, [{ file: true, directory: true }]);
+    assert.equal(readdirSync(join(place.state, 'spool')).length, 1);
+  });
+
+  test(`a file that may be lost is replaced without a sync (${arm}, control)`, options(arm), async (t) => {
+    const place = world(t);
+    const scene = await hooked(place);
+    writeFileSync(scene.transcriptOf(ID), transcriptText('todos', { id: ID, cwd: place.project }), { mode: 0o600 });
+    const { env } = stopHook(place, scene, arm);
+    const hook = async (/** @type {string} */ event) => {
+      writeFileSync(scene.transcriptOf(ID), transcriptText('todos', { id: ID, cwd: place.project }), { mode: 0o600 });
+      const input = JSON.stringify({ session_id: ID, transcript_path: scene.transcriptOf(ID), cwd: place.project, hook_event_name: event, source: 'resume' });
+      return recorded(place, ['/bin/sh', '-c', scene.commandOf(event)], SYNCS, { env, input });
+    };
+    await hook('Stop');
+    const { calls } = await hook('SessionStart');
+    assert.deepEqual(replacements(calls, new RegExp(`/sessions/${ID}/given\\.json$`)), [{ file: false, directory: false }]);
+  });
+}
