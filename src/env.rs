@@ -19,7 +19,7 @@
 use crate::error::{Code, Error, Result};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Directory name of this tool below the user's state and configuration directories.
 const OURS: &str = "cc-session-recover";
@@ -175,10 +175,13 @@ impl Environment {
         })
     }
 
-    /// Claude Code's configuration directory: `CLAUDE_CONFIG_DIR`, else `~/.claude`.
+    /// Claude Code's configuration directory: `CLAUDE_CONFIG_DIR`, else `~/.claude`. Its `..` are removed as
+    /// text, as the client does for the paths of its files (measured with 2.1.332).
     #[must_use]
     pub fn claude_config_dir(&self) -> Option<PathBuf> {
-        self.absolute("CLAUDE_CONFIG_DIR").or_else(|| self.home().map(|home| home.join(".claude")))
+        let dir =
+            self.absolute("CLAUDE_CONFIG_DIR").or_else(|| self.home().map(|home| home.join(".claude")))?;
+        Some(without_parents(&dir))
     }
 
     /// Process id of the client that started this hook (`CLAUDE_PID`, set by clients from 2.1.220).
@@ -208,6 +211,19 @@ impl Environment {
             .map(|path| std::env::split_paths(path).filter(|dir| dir.is_absolute()).collect())
             .unwrap_or_default()
     }
+}
+
+/// Removes each `..` of an absolute path together with the component before it, without following links.
+fn without_parents(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        if part == Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
 }
 
 /// Whether this is the runtime directory that Linux creates for the user, which contains the session bus.
@@ -257,6 +273,25 @@ mod tests {
         let plain = Environment::from_pairs([("PATH", "/bin")], "/").of_hook([]);
         assert_eq!(plain.text("PATH"), Some("/bin"));
         assert!(Environment::from_pairs([(PASSED_PINS, "no json")], "/").passed_pins().is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_configuration_directory_is_the_one_in_the_paths_that_the_client_reports() {
+        for (variable, expected) in [
+            ("/h/work", "/h/work"),
+            ("/h/x/../work", "/h/work"),
+            ("/h/./x/../work/", "/h/work"),
+            ("/../h/work", "/h/work"),
+            ("/h/a/b/../..", "/h"),
+            ("relative", "/home/me/.claude"),
+        ] {
+            let env = Environment::from_pairs([("HOME", "/home/me"), ("CLAUDE_CONFIG_DIR", variable)], "/");
+            let dir = env.claude_config_dir().unwrap();
+            assert_eq!(dir.as_os_str(), expected, "{variable}");
+        }
+        let env = Environment::from_pairs([("HOME", "/home/x/../me")], "/");
+        assert_eq!(env.claude_config_dir().unwrap().as_os_str(), "/home/me/.claude");
     }
 
     #[cfg(target_os = "linux")]

@@ -260,7 +260,8 @@ impl Resumer<'_> {
             return true;
         }
         let file = |dir: Option<&Path>| dir.is_some_and(|dir| dir.join(".claude.json").is_file());
-        self.reading.env.absolute("CLAUDE_CONFIG_DIR").as_deref() == Some(dir)
+        let env = self.reading.env;
+        env.absolute("CLAUDE_CONFIG_DIR").is_some() && env.claude_config_dir().as_deref() == Some(dir)
             || file(Some(dir)) && !file(dir.parent())
     }
 
