@@ -328,14 +328,14 @@ test('the client continuation is blocked once after our wake, and no other promp
  * Starts a session that waits for its reset.
  *
  * @param {ReturnType<typeof world>} place
- * @param {{resetsIn?: number, config?: object}} [options]
+ * @param {{resetsIn?: number, config?: object, more?: object, env?: Record<string, string>}} [options] `more`: fields of the payload.
  */
-async function waiting(place, { resetsIn = 5000, config = WAITING } = {}) {
+async function waiting(place, { resetsIn = 5000, config = WAITING, more = {}, env = {} } = {}) {
   const { commandOf, transcriptOf } = await hooked(place, config);
   const client = livingClient(place, SESSION);
   writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn }));
-  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project }));
-  const start = () => startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid) }) });
+  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project, ...more }));
+  const start = () => startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid), ...env }) });
   const hook = start();
   endWith(place, hook);
   const path = join(place.state, 'incidents', `${SESSION}.json`);
@@ -343,6 +343,29 @@ async function waiting(place, { resetsIn = 5000, config = WAITING } = {}) {
   const status = async () => JSON.parse((await place.run(['status', '--json'])).stdout).sessions.find((/** @type {any} */ { id }) => id === SESSION);
   return { client, hook, start, status, transcript: transcriptOf(SESSION) };
 }
+
+/** Payloads of a stop whose other fields are not as documented. @type {[string, object][]} */
+const UNEXPECTED = [
+  ['half a surrogate pair in its message', { last_assistant_message: "You've hit your 5-hour limit \ud83d" }],
+  ['details that are an object', { error_details: { type: 'rate_limit_error' } }],
+  ['an error that is an object', { error: { type: 'rate_limit' } }],
+  ['a message of content blocks', { last_assistant_message: [{ type: 'text', text: 'limit' }] }],
+  ['a working directory that is a number', { cwd: 5 }],
+  ['an empty agent id', { agent_id: '' }],
+];
+
+for (const [what, more] of UNEXPECTED) test(`a stop with ${what} is recorded and waited for`, { skip: linux }, async (t) => {
+  const place = world(t);
+  const { hook } = await waiting(place, { more });
+  assert.equal(hook.child.exitCode, null);
+  assert.equal(incidentOf(place, SESSION).stop.kind, 'usage-limit-5h');
+});
+
+test('hooks accept the transcript of a client whose CLAUDE_CONFIG_DIR contains dots', { skip: linux }, async (t) => {
+  const place = world(t);
+  const { hook } = await waiting(place, { env: { CLAUDE_CONFIG_DIR: `${place.claude}/x/./../` } });
+  assert.equal(hook.child.exitCode, null);
+});
 
 test('status detects a killed waiting hook, and the next stop is waited for again', { skip: linux }, async (t) => {
   const place = world(t);

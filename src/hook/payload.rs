@@ -1,12 +1,13 @@
 //! Parses the JSON object that a hook gets on standard input, and validates it before any of it is used.
 //!
 //! A session id must be a UUID, and the transcript must be the file of that name under Claude Code's own
-//! directory. A payload that does not fit is refused as a whole.
+//! directory. A payload without these is refused as a whole; its other fields may have any type.
 
 use super::rest::Turn;
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::wording::{ClientText, client_text};
 use crate::session::failure::stop_of_payload;
+use crate::session::search::said::with_valid_characters;
 use crate::session::{Stop, StopKind};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -71,21 +72,34 @@ impl Refusal {
     }
 }
 
+/// The event, the session and the transcript must have their types. Every other field only describes the event: one
+/// with another type counts as absent, because refusing the payload would lose the stop.
 #[derive(Deserialize)]
 struct Raw {
     hook_event_name: HookEvent,
     session_id: String,
     transcript_path: Option<PathBuf>,
-    cwd: Option<String>,
+    cwd: Option<Value>,
     agent_id: Option<Value>,
-    error: Option<String>,
-    error_details: Option<String>,
-    last_assistant_message: Option<String>,
-    reason: Option<String>,
-    source: Option<String>,
-    notification_type: Option<String>,
+    error: Option<Value>,
+    error_details: Option<Value>,
+    last_assistant_message: Option<Value>,
+    reason: Option<Value>,
+    source: Option<Value>,
+    notification_type: Option<Value>,
     prompt: Option<Value>,
     prompt_id: Option<Value>,
+}
+
+/// Returns a text; `None` for a value of any other type.
+fn text(value: Option<Value>) -> Option<String> {
+    if let Some(Value::String(text)) = value { Some(text) } else { None }
+}
+
+/// Parses a payload. The client truncates texts in the middle of a surrogate pair, and writes the half as an
+/// escape that the JSON parser rejects.
+fn raw(input: &[u8]) -> Option<Raw> {
+    serde_json::from_slice(input).ok().or_else(|| serde_json::from_slice(&with_valid_characters(input)?).ok())
 }
 
 #[derive(Debug, Clone)]
@@ -155,7 +169,7 @@ impl Payload {
     /// # Errors
     /// The [`Refusal`] for anything that is not a payload of one of our events.
     pub fn parse(input: &[u8]) -> Result<Self, Refusal> {
-        let raw: Raw = serde_json::from_slice(input).map_err(|_| Refusal::NotAnEvent)?;
+        let raw = raw(input).ok_or(Refusal::NotAnEvent)?;
         if !is_session_id(&raw.session_id) {
             return Err(Refusal::SessionId);
         }
@@ -164,15 +178,15 @@ impl Payload {
             event: raw.hook_event_name,
             session: raw.session_id,
             transcript: raw.transcript_path.ok_or(Refusal::Transcript)?,
-            cwd: raw.cwd,
-            subagent: raw.agent_id.is_some_and(|id| !id.is_null()),
-            error: raw.error,
-            error_details: raw.error_details,
-            last_message: raw.last_assistant_message,
-            reason: raw.reason,
-            source: raw.source,
-            notification: raw.notification_type,
-            prompt_id: raw.prompt_id.as_ref().and_then(Value::as_str).map(str::to_owned),
+            cwd: text(raw.cwd),
+            subagent: raw.agent_id.is_some_and(|id| !id.is_null() && id != ""),
+            error: text(raw.error),
+            error_details: text(raw.error_details),
+            last_message: text(raw.last_assistant_message),
+            reason: text(raw.reason),
+            source: text(raw.source),
+            notification: text(raw.notification_type),
+            prompt_id: text(raw.prompt_id),
             typed: prompt.is_some_and(|prompt| client_text(prompt).is_none_or(ClientText::is_typed)),
             continues_by_client: prompt.and_then(client_text) == Some(ClientText::AutoContinuation),
         })
@@ -257,6 +271,41 @@ mod tests {
                 })
                 .count();
         assert_eq!(recorded, truth.len(), "a fixture is missing from the table");
+    }
+
+    #[test]
+    fn a_stop_is_read_whatever_its_descriptive_fields_contain() {
+        let now = crate::clock::parse_rfc3339("2026-11-21T02:00:00Z").unwrap();
+        let known = String::from_utf8(fixture("stopfailure-usage-limit-5h.json")).unwrap();
+        let known: Value = serde_json::from_str(&known).unwrap();
+        let fields = [
+            "cwd",
+            "error",
+            "error_details",
+            "last_assistant_message",
+            "reason",
+            "source",
+            "notification_type",
+        ];
+        for field in fields {
+            for value in ["5", "[]", "{}", "true", "null", r#""cut in half \ud83d""#] {
+                let mut whole = known.clone();
+                whole[field] = Value::String("@".into());
+                let text = whole.to_string().replacen(r#""@""#, value, 1);
+                let payload = Payload::parse(text.as_bytes()).unwrap();
+                assert!(payload.stop(now).is_some(), "{field} {value}");
+            }
+        }
+        for (id, subagent) in [("null", false), (r#""""#, false), (r#""a1""#, true), ("1", true)] {
+            let mut whole = known.clone();
+            whole["agent_id"] = serde_json::from_str(id).unwrap();
+            assert_eq!(Payload::parse(whole.to_string().as_bytes()).unwrap().subagent, subagent, "{id}");
+        }
+        for field in ["session_id", "transcript_path", "hook_event_name"] {
+            let mut whole = known.clone();
+            whole[field] = Value::from(5);
+            assert!(Payload::parse(whole.to_string().as_bytes()).is_err(), "{field}");
+        }
     }
 
     #[test]
