@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::store::StateDir;
 use crate::store::lock::Lock;
-use crate::store::stored::{Stored, load, peek, save};
+use crate::store::stored::{Loaded, Stored, load, peek, save};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -27,10 +27,16 @@ impl Paused {
         self.all || self.sessions.contains(session)
     }
 
-    /// Reads the sessions that are currently paused.
+    /// Pauses every session.
+    fn everything() -> Self {
+        Self { all: true, ..Self::default() }
+    }
+
+    /// Reads the sessions that are currently paused. If the file is damaged, unreadable or written by a newer
+    /// version, every session counts as paused, because no one knows which of them the user paused.
     #[must_use]
     pub fn read(state: &StateDir) -> Self {
-        peek::<Self>(&state.paused()).ok().flatten().unwrap_or_default()
+        peek::<Self>(&state.paused()).map_or_else(|_| Self::everything(), Option::unwrap_or_default)
     }
 
     /// Pauses a session, or everything (`None`), or ends that pause. Returns whether this changed anything.
@@ -39,7 +45,9 @@ impl Paused {
     /// [`Code::StateLocked`], [`Code::Io`].
     pub fn change(state: &StateDir, session: Option<&str>, pause: bool) -> Result<bool> {
         let _lock = Lock::wait(&state.project_lock("paused"), std::time::Duration::from_secs(2))?;
-        let mut paused = load::<Self>(state, &state.paused())?.found().unwrap_or_default();
+        let loaded = load::<Self>(state, &state.paused())?;
+        let damaged = matches!(loaded, Loaded::Damaged(_));
+        let mut paused = if damaged { Self::everything() } else { loaded.found().unwrap_or_default() };
         let before = paused.clone();
         match session {
             None => {
@@ -57,9 +65,45 @@ impl Paused {
         }
         paused.version = Self::VERSION;
         let changed = paused.all != before.all || paused.sessions != before.sessions;
-        if changed {
+        // A damaged file is in quarantine by now, and without a new one nothing would be paused.
+        if changed || damaged {
             save(&state.paused(), &paused)?;
         }
         Ok(changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    const ONE: &str = "00000001-0000-4000-8000-000000000001";
+    const OTHER: &str = "00000002-0000-4000-8000-000000000001";
+
+    #[test]
+    fn a_file_that_cannot_be_read_pauses_every_session_until_the_user_ends_that() {
+        let of = |paused: &Paused| (paused.holds(ONE), paused.holds(OTHER));
+        for (session, pause, after) in [
+            (None, false, (false, false)),
+            (None, true, (true, true)),
+            (Some(ONE), true, (true, true)),
+            (Some(ONE), false, (true, true)),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let state = StateDir::new(dir.path());
+            assert_eq!(of(&Paused::read(&state)), (false, false), "without a file");
+            Paused::change(&state, Some(ONE), true).unwrap();
+            assert_eq!(of(&Paused::read(&state)), (true, false));
+            let whole = std::fs::read(state.paused()).unwrap();
+            std::fs::write(state.paused(), &whole[..whole.len() / 2]).unwrap();
+            assert_eq!(of(&Paused::read(&state)), (true, true), "half a file");
+            Paused::change(&state, session, pause).unwrap();
+            assert_eq!(of(&Paused::read(&state)), after, "{session:?} {pause}");
+            assert!(peek::<Paused>(&state.paused()).unwrap().is_some(), "{session:?} {pause}");
+            std::fs::write(state.paused(), r#"{"version":99}"#).unwrap();
+            assert_eq!(of(&Paused::read(&state)), (true, true), "a newer version");
+            assert_eq!(Paused::change(&state, None, false).unwrap_err().code, Code::StateNewer);
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::heartbeat::{TranscriptChange, is_offline, seen};
 use super::incident::{Incident, Phase, Run, StartedProcess};
 use super::launch::ATTEMPT;
 use super::ledger::Ledger;
+use super::paused::Paused;
 use super::reason::Reason;
 use super::siblings;
 use crate::claude::home::{ClaudeHome, all_homes};
@@ -393,10 +394,7 @@ impl ReadinessFacts {
             seen: seen(incident, summary.as_ref()),
             summary,
             unattended: project.is_some_and(|project| unattended(ledger.state, project)),
-            paused: peek::<super::paused::Paused>(&ledger.state.paused())
-                .ok()
-                .flatten()
-                .is_some_and(|paused| paused.holds(&incident.session)),
+            paused: Paused::read(ledger.state).holds(&incident.session),
             offline: is_offline(incident, env, processes),
             enabled: ledger.config.heartbeat.enabled,
             tree_busy: directory
