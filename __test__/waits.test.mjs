@@ -2,6 +2,7 @@
 // that was full at the stop, and a reset that was days away.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -136,6 +137,80 @@ test('a stop that cannot be written is written once there is space again, while 
   const { status, seconds } = await stop(idOf(2), other.pid, 5000).ended;
   assert.equal(status, 0);
   assert.ok(seconds < 10, `${seconds} s`);
+});
+
+/** Holds the lock of a session's incident, as a suspended process would. @param {ReturnType<typeof world>} place @param {string} id @param {number} seconds */
+async function holdLock(place, id, seconds) {
+  mkdirSync(join(place.state, 'leases'), { recursive: true });
+  const holder = spawn('flock', [join(place.state, 'leases', `${id}.lock`), 'sh', '-c', `echo held; sleep ${seconds}`], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = new Promise((resolve) => holder.once('exit', resolve));
+  place.endings.push(() => holder.kill() && ended);
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  return { released: ended };
+}
+
+test('a stop reported while another process holds the lock is waited for', { skip }, async (t) => {
+  const place = world(t);
+  const { open, stop } = await scene(place);
+  const client = await open(idOf(1));
+  const { released } = await holdLock(place, idOf(1), 5);
+  const waiting = stop(idOf(1), client.pid, 5000);
+  await released;
+  await until(() => existsSync(join(place.state, 'incidents', `${idOf(1)}.json`)) && incidentOf(place, idOf(1)).phase === 'waiting', 'it waits');
+  assert.equal(waiting.child.exitCode, null);
+  assert.equal(incidentOf(place, idOf(1)).generation, 1, 'the stop counts once');
+});
+
+for (const [what, disturb] of /** @type {[string, (place: ReturnType<typeof world>) => unknown][]} */ ([
+  ['another process holds its lock at the planned time', (place) => holdLock(place, idOf(1), 8)],
+  [
+    'its incident is damaged during the wait',
+    (place) => {
+      const path = join(place.state, 'incidents', `${idOf(1)}.json`);
+      writeFileSync(path, readFileSync(path, 'utf8').slice(0, 300));
+    },
+  ],
+])) {
+  test(`a session is continued although ${what}`, { skip }, async (t) => {
+    const place = world(t);
+    const { open, stop } = await scene(place);
+    const client = await open(idOf(1));
+    const waiting = stop(idOf(1), client.pid, 6);
+    await until(() => existsSync(join(place.state, 'leases', `${idOf(1)}.waiter`)), 'it waits');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await disturb(place);
+    assert.equal((await waiting.ended).status, 2);
+    assert.deepEqual([incidentOf(place, idOf(1)).phase, incidentOf(place, idOf(1)).attempts.length], ['attempting', 1]);
+  });
+}
+
+test('a session is waited for once its lease can be taken again', { skip }, async (t) => {
+  const place = world(t);
+  const { open, stop } = await scene(place);
+  const client = await open(idOf(1));
+  const lease = join(place.state, 'leases', `${idOf(1)}.waiter`);
+  mkdirSync(lease, { recursive: true });
+  const waiting = stop(idOf(1), client.pid, 8);
+  await until(() => existsSync(join(place.state, 'incidents', `${idOf(1)}.json`)) && incidentOf(place, idOf(1)).phase === 'waiting', 'it is planned');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.equal(waiting.child.exitCode, null, 'the hook does not give up');
+  rmSync(lease, { recursive: true });
+  assert.equal((await waiting.ended).status, 2);
+});
+
+test('a damaged list of paused sessions continues none of them', { skip }, async (t) => {
+  const place = world(t);
+  const { open, stop } = await scene(place);
+  const client = await open(idOf(1));
+  const waiting = stop(idOf(1), client.pid, 4);
+  await until(() => existsSync(join(place.state, 'incidents', `${idOf(1)}.json`)) && incidentOf(place, idOf(1)).phase === 'waiting', 'it waits');
+  assert.equal((await place.run(['pause', '--all'])).status, 0);
+  const paused = join(place.state, 'paused.json');
+  writeFileSync(paused, readFileSync(paused, 'utf8').slice(0, 30));
+  await new Promise((resolve) => setTimeout(resolve, 6000));
+  assert.equal(waiting.child.exitCode, null);
+  assert.equal((await place.run(['pause', '--all', '--end'])).status, 0);
+  assert.equal((await waiting.ended).status, 2);
 });
 
 test('the user is notified again when a distant limit has reset, and status reports it', { skip }, async (t) => {

@@ -155,6 +155,12 @@ impl Error {
         self
     }
 
+    /// Whether the same operation may succeed later: the disk was full, or another process held the lock.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self.code, Code::Io | Code::StateLocked)
+    }
+
     /// Creates the error of a failed file operation. `doing` is a verb phrase such as "read".
     pub fn io(doing: &str, path: impl AsRef<Path>, source: &io::Error) -> Self {
         Self::new(Code::Io, format!("could not {doing}: {source}")).at(path)

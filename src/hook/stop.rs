@@ -127,15 +127,24 @@ impl Hook<'_> {
         let processes = self.world.processes;
         let alive = || start.is_some() && pid.is_some_and(|pid| processes.start_token(pid) == start);
         let event = IncidentEvent::Stopped(Box::new(report));
-        self.again_while(alive, || ledger.enter(&self.payload.session, event.clone()))
+        let session = &self.payload.session;
+        let mut spooled = false;
+        self.again_while(alive, || {
+            let entered =
+                if spooled { ledger.change(session, |_| {}) } else { ledger.enter(session, event.clone()) };
+            // The event is in the spool then, and any change adds it to the incident.
+            spooled |= entered.as_ref().is_err_and(|error| error.code == Code::StateLocked);
+            entered
+        })
     }
 
-    /// Retries an I/O failure with growing pauses, while `alive` returns true.
+    /// Retries with growing pauses while `alive` returns true, after an I/O failure or if another process holds
+    /// the lock. That process may be suspended, or may be reading a long transcript.
     fn again_while<T>(&self, alive: impl Fn() -> bool, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
         let mut pause = UNWRITABLE_PAUSE;
         loop {
             match attempt() {
-                Err(error) if error.code == Code::Io && !self.world.env.in_attempt() && alive() => {
+                Err(error) if error.may_pass() && !self.world.env.in_attempt() && alive() => {
                     if pause == UNWRITABLE_PAUSE {
                         self.failed(&error);
                     }

@@ -46,7 +46,7 @@ const RECORD_WAIT: Duration = Duration::from_secs(5);
 /// As [`RECORD_WAIT`], if there is no conversation at all and no client that could still write one.
 const NOTHING_WAIT: Duration = Duration::from_millis(500);
 const RECORD_STEP: Duration = Duration::from_millis(40);
-/// Pause before retrying to write an incident after an I/O failure.
+/// Pause before retrying to read or write an incident, or to take the lease, after a failure that may pass.
 const UNWRITABLE_STEP: Duration = Duration::from_secs(5);
 /// Longest wait for the lease.
 const LEASE_WAIT: Duration = Duration::from_millis(250);
@@ -339,13 +339,18 @@ impl Heartbeat<'_> {
     /// Waits for the planned time of a session's incident. Returns at once when another process already waits for it.
     #[must_use]
     pub fn wait(&self, session: &str) -> WaitEnd {
-        // A status report takes the lease for an instant to see whether a process waits.
-        let mut lease = match Lock::wait(&self.ledger.state.waiter_lease(session), LEASE_WAIT) {
-            Ok(lease) => Some(lease),
-            Err(error) if error.code == Code::StateLocked => {
-                return WaitEnd::Silent("another process waits for this session");
+        let lives =
+            || self.ledger.read(session).ok().flatten().is_some_and(|incident| self.is_alive(&incident));
+        let mut lease = loop {
+            // A status report takes the lease for an instant to see whether a process waits.
+            match Lock::wait(&self.ledger.state.waiter_lease(session), LEASE_WAIT) {
+                Ok(lease) => break Some(lease),
+                Err(error) if error.code == Code::StateLocked => {
+                    return WaitEnd::Silent("another process waits for this session");
+                }
+                Err(_) if lives() => self.clock().sleep(UNWRITABLE_STEP),
+                Err(_) => return WaitEnd::Silent("the lease could not be taken"),
             }
-            Err(_) => return WaitEnd::Silent("the lease could not be taken"),
         };
         let ended = self.wait_with(session, &mut lease);
         if let WaitEnd::Silent(why) = &ended {
@@ -405,9 +410,25 @@ impl Heartbeat<'_> {
 
     fn wait_with(&self, session: &str, lease: &mut Option<Lock>) -> WaitEnd {
         let mut watch = WaiterMemory::new(self.clock());
+        let mut known: Option<Incident> = None;
         loop {
-            let Ok(incident) = self.ledger.read(session) else {
-                return WaitEnd::Silent("the incident cannot be read");
+            let incident = match self.ledger.read(session) {
+                Ok(incident) => incident,
+                Err(error)
+                    if error.may_pass() && known.as_ref().is_some_and(|known| self.is_alive(known)) =>
+                {
+                    // A damaged file goes to quarantine, and only this process knows what was in it.
+                    let restored = self.ledger.change(session, |slot| {
+                        if slot.is_none() {
+                            slot.clone_from(&known);
+                        }
+                    });
+                    if restored.is_err() {
+                        watch.sleep(UNWRITABLE_STEP, self.clock());
+                    }
+                    continue;
+                }
+                Err(_) => return WaitEnd::Silent("the incident cannot be read"),
             };
             let move_ = self.assess(incident.as_ref(), &mut watch, false);
             match move_ {
@@ -421,9 +442,9 @@ impl Heartbeat<'_> {
                             watch.sleep(time, self.clock());
                         }
                     }
-                    // A full disk may have space again before the client is closed.
+                    // A full disk may have space again, or the lock be free, before the client is closed.
                     Err(error)
-                        if error.code == Code::Io
+                        if error.may_pass()
                             && incident.as_ref().is_some_and(|incident| self.is_alive(incident)) =>
                     {
                         watch.sleep(UNWRITABLE_STEP, self.clock());
@@ -431,6 +452,7 @@ impl Heartbeat<'_> {
                     Err(_) => return WaitEnd::Silent("the incident cannot be written"),
                 },
             }
+            known = incident;
         }
     }
 
