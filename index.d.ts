@@ -3,13 +3,13 @@
 
 /** What a client last reported about the limits of its account. */
 export interface Account {
-  /** Configuration directory of the client that reported it. */
+  /** Configuration directory of the client that reported the usage. */
   configDir: string
   /** Usage of the 5-hour limit. */
   fiveHour: QuotaWindow | null
   /** Usage of the 7-day limit. */
   sevenDay: QuotaWindow | null
-  /** Time at which the client reported it. */
+  /** Time at which the client reported the usage. */
   seenAt: string
 }
 
@@ -18,13 +18,13 @@ export type AccountGroup = 'needs-you' | 'waiting' | 'running' | 'continued' | '
 
 /** Which stops `report` covers. */
 export interface AccountOptions {
-  /** Directory of the project; the working directory when absent. */
+  /** Directory of the project; the working directory if absent. */
   project?: string
-  /** Cover every project on this machine instead of one. */
+  /** Whether to cover every project on this machine instead of one. */
   all?: boolean
   /**
-   * Start of the period: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); 24
-   * hours ago when absent.
+   * Start of the period: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); 24 hours
+   * ago if absent.
    */
   since?: string
 }
@@ -54,7 +54,7 @@ export type AccountSource = 'ledger' | 'journal'
 export interface AskedProject {
   /** Path of the project directory. */
   dir: string
-  /** Whether this tool's hooks are active there. */
+  /** Whether this tool's hooks are active in the project. */
   enabled: boolean
 }
 
@@ -134,7 +134,7 @@ export interface CommandStep {
   complaint: string | null
 }
 
-/** Commands that the user can run: `resume` in `cwd` with `env`, the others anywhere. */
+/** Commands for the user. `resume` runs in `cwd` with `env`; the others run in any directory. */
 export interface Commands {
   /** Working directory for the `resume` command. */
   cwd: string | null
@@ -166,7 +166,7 @@ export interface ConfigFile {
   problem: Problem | null
 }
 
-/** Origin of a value. `invalid`: a file is invalid, which switches recovery off. */
+/** Origin of a value. `invalid`: a file is invalid, which disables recovery. */
 export type ConfigOrigin = 'default' | 'user' | 'project' | 'invalid'
 
 export interface ConfigValue {
@@ -182,9 +182,9 @@ export interface ConfigValue {
 
 /** Which configuration `configuration` reads. */
 export interface ConfigurationOptions {
-  /** Directory of the project; the working directory when absent. */
+  /** Directory of the project; the working directory if absent. */
   project?: string
-  /** Write an empty user file if there is none. */
+  /** Whether to write an empty user file if there is none. */
   create?: boolean
 }
 
@@ -196,7 +196,7 @@ export interface ConfigurationReport {
   generatedAt: string
   /** Directory of the project. */
   project: string
-  /** Whether both files are valid; otherwise automatic recovery is off. */
+  /** Whether both files are valid. Otherwise automatic recovery is disabled. */
   valid: boolean
   /** Configuration files, the user's file first. */
   files: ConfigFile[]
@@ -223,7 +223,7 @@ export interface ContextSize {
   tokens: number
   /** Size of the model's context window, in tokens. */
   window: number | null
-  /** Used share of the window in percent, 0 to 100; more if the window is smaller than what was read. */
+  /** Used share of the window in percent, 0 to 100, or more if the window is smaller than what was read. */
   percent: number | null
   /** `healthy`: continue. `large`: compact it soon. `bloated`: start a fresh session from the note. */
   advice: ContextAdvice | null
@@ -233,7 +233,7 @@ export interface ContextSize {
 
 /** A branch of a conversation, from the record at which it diverges from another branch to its end. */
 export interface ConversationBranch {
-  /** Id of its last record, as `--branch` takes it. */
+  /** Id of the branch's last record, which `--branch` accepts. */
   id: string
   /** Line of the record from which this branch and another one diverge. */
   forkLine: number
@@ -241,11 +241,11 @@ export interface ConversationBranch {
   firstLine: number
   /** Number of prompts in the branch. */
   turns: number
-  /** Total size of its lines, in bytes. */
+  /** Total size of the branch's lines, in bytes. */
   bytes: number
   /** End of the last text in the branch; `null` if there is no text. */
   lastWords: string | null
-  /** The client sends this branch. */
+  /** Whether the client sends this branch. */
   sent: boolean
 }
 
@@ -261,7 +261,7 @@ export interface CopyStep {
   sha256: string | null
 }
 
-/** What died while the session was open. */
+/** What crashed while the session was open. */
 export type CrashedPart = 'machine' | 'client'
 
 /** Kind of damage to a transcript. */
@@ -324,7 +324,7 @@ export interface DashboardOptions {
   project?: string
   /** Initial view, such as the view in an earlier outcome. */
   view?: DashboardView
-  /** Command that a session is picked for. Enter picks the session, and no other action is possible. */
+  /** Command for which a session is picked. Enter picks the session, and no other action is possible. */
   picker?: PickerVerb
   /**
    * `act` (default). `watch`: no key changes anything, and besides `quit` and `interrupt` only `show` and
@@ -333,7 +333,7 @@ export interface DashboardOptions {
   purpose?: DashboardPurpose
   /** Seconds between checks for changes (default: 2). */
   every?: number
-  /** `true` draws with colours. */
+  /** Whether to draw with colors. */
   colour?: boolean
 }
 
@@ -342,11 +342,11 @@ export interface DashboardOutcome {
   /** `pick`: a session was picked for the command in `picker`. `interrupt`: the user pressed Ctrl-C. */
   action: DashboardAction
   /**
-   * Session that the action applies to: its id, or the path of a conflict copy; `null`
-   * for `quit` and `interrupt`.
+   * Session to which the action applies: its id, or the path of a conflict copy; `null` for `quit` and
+   * `interrupt`.
    */
   session: string | null
-  /** View with which the dashboard reopens as it was left. */
+  /** View with which the dashboard reopens in the same state. */
   view: DashboardView
 }
 
@@ -367,7 +367,7 @@ export interface DashboardView {
 
 /** Result of one check. */
 export interface DoctorCheck {
-  /** Stable name of the check; a report may contain several checks of one name. */
+  /** Stable name of the check. A report may contain several checks with one name. */
   id: DoctorCheckId
   /**
    * `ok`: nothing is wrong. `warn`: it works, but needs attention. `fail`: recovery does
@@ -413,14 +413,14 @@ export type DoctorCheckId =
 
 /** What `doctor` should check. */
 export interface DoctorOptions {
-  /** Project directory; the working directory when absent. */
+  /** Project directory; the working directory if absent. */
   project?: string
   packageRoot: string
   /** Path of the loaded addon, if it is not in the package's root. */
   addon?: string
-  /** Absolute path of the running node. */
+  /** Absolute path of the running Node.js. */
   node?: string
-  /** Version of that node. */
+  /** Version of the running Node.js. */
   nodeVersion?: string
 }
 
@@ -432,7 +432,7 @@ export interface DoctorReport {
   generatedAt: string
   /** Path of the checked project. */
   project: string
-  /** `true` if no check failed. */
+  /** Whether no check failed. */
   ok: boolean
   /** The result of every check. */
   checks: DoctorCheck[]
@@ -448,7 +448,7 @@ export interface Evidence {
 
 /** A session that could not be exported. */
 export interface ExportFailure {
-  /** Session id; `null` for a directory that cannot be read and may hold several sessions. */
+  /** Session id; `null` for a directory that cannot be read and may contain several sessions. */
   session: string | null
   /** File that the error concerns. */
   path: string | null
@@ -471,16 +471,16 @@ export type ExportHash = 'sha256' | 'xxh3'
 /** Options of `exportSessions`: the sessions to export, and the target directory. */
 export interface ExportOptions {
   session?: string
-  /** Selects the most recently active session, within `project` if given. */
+  /** Whether to select the most recently active session, within `project` if given. */
   latest?: boolean
   project?: string
-  /** Selects every session that a process has open. */
+  /** Whether to select every session that a process has open. */
   active?: boolean
-  /** Selects every session, whatever its state. */
+  /** Whether to select every session, whatever its state. */
   all?: boolean
   /** Directory for the exports; defaults to `exports` in the state directory. */
   to?: string
-  /** Writes each session as one `.tar` file. */
+  /** Whether to write each session as one `.tar` file. */
   archive?: boolean
   /** Algorithm that identifies the files; defaults to `sha256`. */
   hash?: ExportHash
@@ -495,7 +495,7 @@ export interface ExportReport {
   schema: 'cc-session-recover/export@1'
   /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true` for a dry run, which writes nothing. */
+  /** Whether this is a dry run, which writes nothing. */
   dryRun: boolean
   /** Directory of the exports. */
   to: string
@@ -523,7 +523,7 @@ export interface ExportedSession {
   state: SessionState
   /** Path of the session's transcript. */
   transcript: string
-  /** Path of the export, a directory or an archive. With `dryRun`, the time in its name is left open. */
+  /** Path of the export, a directory or an archive. With `dryRun`, its name has no time. */
   path: string
   /** Number of files in the export, without the manifest. */
   files: number
@@ -555,8 +555,8 @@ export interface FileStep {
   action: FileAction
   why: string
   /**
-   * Text before the change; `null` if the file does not exist or is not text. `after` is
-   * the text after it.
+   * Text before the change; `null` if the file does not exist or is not text. `after` is the text after
+   * the change.
    */
   before: string | null
   after: string | null
@@ -574,7 +574,7 @@ export interface Finding {
   what: string
   /** What the client does with the damage. */
   client: string
-  /** What the repair does about it; `null` if the damage is left as it is. */
+  /** How the repair fixes the damage; `null` if it does not. */
   mend: string | null
   /** What cannot be recovered, or is no longer sent; `null` if nothing is lost. */
   lost: string | null
@@ -584,7 +584,7 @@ export interface Finding {
 export interface ForgetOptions {
   /** Session id, an unambiguous prefix of at least 3 characters, or the session's name or title. */
   session: string
-  /** `true` reports what would be removed, and removes nothing. */
+  /** Whether to only report what would be removed. */
   dryRun?: boolean
 }
 
@@ -594,7 +594,7 @@ export interface ForgetReport {
   schema: 'cc-session-recover/forget@1'
   /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true` for a dry run, which removes nothing. */
+  /** Whether this is a dry run, which removes nothing. */
   dryRun: boolean
   /** Id of the session, a UUID. */
   session: string
@@ -646,17 +646,17 @@ export type GoneLeft = 'conversation' | 'prompts' | 'nothing'
 export interface GoneSession {
   /** Id of the session, a UUID. */
   id: string
-  /** Name that the user gave; only of a kept session. */
+  /** Name that the user gave; only for a kept session. */
   name: string | null
-  /** Title of the session; only of a kept session. */
+  /** Title of the session; only for a kept session. */
   title: string | null
-  /** Directory where it was started or last worked. */
+  /** Directory in which the session was started or last worked. */
   project: string | null
   /** Earliest known time of the session. */
   firstAt: string | null
   /** Latest known time of the session. */
   lastAt: string | null
-  /** Number of prompts typed into it that the client's history still contains. */
+  /** Number of prompts typed into the session that the client's history still contains. */
   typed: number
   /** The first prompt and the latest ones, oldest first. */
   prompts: RecalledPrompt[]
@@ -667,8 +667,8 @@ export interface GoneSession {
    */
   knownFrom: GoneSource[]
   /**
-   * What can still be read. `conversation`: all of it is kept, and `restore` restores the session.
-   * `prompts`: what was typed. `nothing`: nothing.
+   * What can still be read. `conversation`: the whole conversation, which `restore` restores. `prompts`:
+   * only typed prompts. `nothing`: nothing.
    */
   left: GoneLeft
   /** Size of the kept copy; `null` if nothing is left to resume. */
@@ -681,26 +681,26 @@ export interface GoneSession {
 export type GoneSource = 'kept' | 'history' | 'directory' | 'last-session' | 'record'
 
 /**
- * Purpose of a hand-over. `note`: the block of HANDOFF.md. `paste`: everything, for any assistant.
- * `resume`: the first prompt of a fresh session in the project. `essential`: only what is needed to
- * continue, for any assistant.
+ * Purpose of a handover. `note`: the block of HANDOFF.md. `paste`: everything, for any assistant. `resume`:
+ * the first prompt of a fresh session in the project. `essential`: only what is needed to continue, for any
+ * assistant.
  */
 export type HandoffForm = 'note' | 'paste' | 'resume' | 'essential'
 
 /** Which session `handoff` hands over, and for what purpose. */
 export interface HandoffOptions {
   /**
-   * Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when
-   * absent, the latest session of the project.
+   * Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; if absent,
+   * the latest session of the project.
    */
   session?: string
   /** Directory of the project to search; the working directory if neither it nor a session is given. */
   project?: string
-  /** Purpose of the text; `note` when absent. */
+  /** Purpose of the text; `note` if absent. */
   form?: HandoffForm
-  /** Write the text to the project's HANDOFF.md; only with `note`. */
+  /** Whether to write the text to the project's HANDOFF.md; only with `note`. */
   write?: boolean
-  /** Only report what would be written. */
+  /** Whether to only report what would be written. */
   dryRun?: boolean
 }
 
@@ -720,13 +720,16 @@ export interface HandoffReport {
   characters: number
   /** Titles of sections that were left out or shortened to fit. */
   leftOut: string[]
-  /** Paths of the files that were read, besides git: the transcript, and what Claude Code stores beside it. */
+  /**
+   * Paths of the files that were read, without those of git: the transcript, and what Claude Code stores
+   * next to it.
+   */
   sources: string[]
   /** Path of HANDOFF.md in the session's project; `null` if that directory is unknown or gone. */
   file: string | null
-  /** Whether recovery is set up in that project, which keeps the file out of git. */
+  /** Whether the hooks are installed in that project. If they are, the file is excluded from git. */
   enabled: boolean
-  /** `true` if this is only a plan and nothing was changed. */
+  /** Whether this is only a plan, so that nothing was changed. */
   dryRun: boolean
   /** Whether HANDOFF.md was changed, or would be with `dryRun`. */
   written: boolean
@@ -736,7 +739,7 @@ export interface HandoffReport {
   problems: Problem[]
 }
 
-/** What keeps the waiting hook from continuing an open session. */
+/** Obstacle that keeps the waiting hook from continuing an open session, with its explanation. */
 export interface HeldBack {
   /**
    * `dialog`: a menu is open in its window. `shared`: several windows have it open. `paused`: the user
@@ -769,7 +772,7 @@ export interface ImportOptions {
   export: string
   /** Claude Code's configuration directory; defaults to the one in force. */
   configDir?: string
-  /** Project directory; defaults to the one that the session was exported from. */
+  /** Project directory; defaults to that of the exported session. */
   project?: string
   dryRun?: boolean
 }
@@ -802,7 +805,7 @@ export interface ImportReport {
   left: SkippedFile[]
   /** Commands that resume the session; `resume` is `null` if `hint` is set. */
   commands: Commands
-  /** Why the session cannot be resumed as it is, and what to do; `null` if it can be resumed. */
+  /** Why the session cannot be resumed yet, and what to do; `null` if it can be resumed. */
   hint: string | null
   /** Session log that records the operation; `null` if nothing was done or the log could not be written. */
   log: string | null
@@ -838,7 +841,7 @@ export interface Incident {
   entrypoint: string | null
   /** Process id of the client at the time of the stop. */
   claudePid: number | null
-  /** Start token of that process, which distinguishes it from a later one with the same id. */
+  /** Start token of that process, which distinguishes it from a later process with the same id. */
   claudeStart: string | null
   /** Time at which the incident was first recorded. */
   createdAt: string
@@ -854,9 +857,9 @@ export interface Incident {
   cycles: string[]
   /** The recorded plan; `next` of the session reflects the current situation. */
   plan: NextStep
-  /** What kept the waiting hook from continuing the session when it last checked. */
+  /** Obstacle that kept the waiting hook from continuing the session at its last check. */
   heldBack?: HeldBack
-  /** Facts that the incident is based on. */
+  /** Facts on which the incident is based. */
   evidence: Evidence[]
 }
 
@@ -874,7 +877,7 @@ export interface IncidentAccount {
   transcript: string
   /** `ledger`: the session's newest incident. `journal`: an earlier one. */
   kept: AccountSource
-  /** Kind of the stop; of the latest one, if the session stopped again. */
+  /** Kind of the stop or, if the session stopped again, of the latest stop. */
   stop: StopKind
   /** The client's own message, without control characters. */
   message: string | null
@@ -884,7 +887,7 @@ export interface IncidentAccount {
   resetsAt: string | null
   /** Attempts to continue, oldest first. */
   attempts: TriedAttempt[]
-  /** Combined work of all its runs. */
+  /** Combined work of all runs. */
   work: WorkDone
   /** Current phase of the incident. */
   phase: IncidentPhase
@@ -927,14 +930,14 @@ export type IncidentPhase =
 export interface InitOptions {
   project: string
   /**
-   * Settings file that the hooks are written to: `.claude/settings.json`, `.claude/settings.local.json`,
+   * Settings file to which the hooks are written: `.claude/settings.json`, `.claude/settings.local.json`,
    * or the user's own `settings.json`.
    */
   scope?: HookScope
-  /** `false` writes no hooks and no launcher for them. */
+  /** Whether to write the hooks and their launcher. */
   hooks?: boolean
   /**
-   * `true` also installs a status line, which wraps an existing one. In a project it is written to
+   * Whether to install a status line too, which wraps an existing one. In a project it is written to
    * `.claude/settings.local.json`, whatever the scope.
    */
   statusLine?: boolean
@@ -943,32 +946,32 @@ export interface InitOptions {
    * permission.
    */
   unattended?: boolean
-  /** `false` writes no slash commands. */
+  /** Whether to write the slash commands. */
   commands?: boolean
   /**
-   * `false` stops asking the model to keep its part of HANDOFF.md current; `true` asks again. The setting
-   * is unchanged when absent.
+   * `false` stops asking the model to keep its part of HANDOFF.md current; `true` asks again. If absent,
+   * the setting is unchanged.
    */
   instruction?: boolean
   /**
    * `false` does not keep sessions of the project beyond Claude Code's retention period; `true` keeps
-   * them. The setting is unchanged when absent.
+   * them. If absent, the setting is unchanged.
    */
   keep?: boolean
-  /** `true` leaves `.git/info/exclude` alone. */
+  /** Whether to leave `.git/info/exclude` unchanged. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */
   packageRoot: string
   /** Path of the loaded addon, if it is not in the package's root. */
   addon?: string
   /**
-   * Absolute path of the running node. Hooks start it, whatever the PATH of their client; when absent,
+   * Absolute path of the running Node.js. Hooks start it, whatever the PATH of their client. If absent,
    * they start the `node` on PATH.
    */
   node?: string
 }
 
-/** Everything `init` will do, as a value. Nothing is written before `applyInit`. */
+/** Everything that `init` will do, as a value. Nothing is written before `applyInit`. */
 export interface InitPlan {
   project: string
   scope: HookScope
@@ -976,7 +979,7 @@ export interface InitPlan {
   files: FileStep[]
   runtime: RuntimeStep
   warnings: string[]
-  /** Options that the plan was made from. */
+  /** Options from which the plan was made. */
   options: InitOptions
 }
 
@@ -984,7 +987,7 @@ export interface InitPlan {
 export interface InitReport {
   project: string
   scope: HookScope
-  /** `false` if there was nothing to change. */
+  /** Whether anything was changed. */
   changed: boolean
   files: FileStep[]
   /** Number of sessions whose files were retained for the first time. */
@@ -1037,8 +1040,8 @@ export interface KeptSnapshot {
 }
 
 /**
- * A process below a client. `kept`: a process that is never ended, because it belongs to Claude Code itself
- * or to another user, has its own session, or is above this command.
+ * A process below a client. `kept`: the process is never ended, because it belongs to Claude Code itself or
+ * to another user, has its own session, or is above this command.
  */
 export interface KillChild {
   /** Id of the process. */
@@ -1062,9 +1065,9 @@ export interface KillOptions {
   target: string
   /** Restricts the search to sessions of this project. */
   project?: string
-  /** Process that the user agreed to end; any other is refused. */
+  /** Process that the user agreed to end. Any other process is refused. */
   expected?: KillTarget
-  /** `false` ends the session without exporting it first. Defaults to `true`. */
+  /** Whether to export the session first. Defaults to `true`. */
   export?: boolean
   /** Export of an earlier attempt; reused if nothing was written since. */
   exported?: string
@@ -1072,13 +1075,13 @@ export interface KillOptions {
   to?: string
   /** Directory of the session log; defaults to the state directory. */
   log?: string
-  /** Kill the process if it does not end within 10 s. */
+  /** Whether to kill the process if it does not end within 10 s. */
   force?: boolean
   /** Kill at once, because it was asked before. */
   asked?: boolean
-  /** Also ends the processes of its tools. */
+  /** Whether to end the processes of its tools, too. */
   tree?: boolean
-  /** `true` reports the plan, and sends no signal. */
+  /** Whether to only report the plan and send no signal. */
   dryRun?: boolean
 }
 
@@ -1091,7 +1094,7 @@ export interface KillReport {
   schema: 'cc-session-recover/kill@1'
   /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true` for a dry run, which sends no signal. */
+  /** Whether this is a dry run, which sends no signal. */
   dryRun: boolean
   /** Process to be ended. */
   expected: KillTarget
@@ -1099,13 +1102,13 @@ export interface KillReport {
   tty: string | null
   /** Start time of the process. */
   startedAt: string | null
-  /** Whether it is ended by a signal or, as a background session, by `claude stop`. */
+  /** Whether the client is ended by a signal or, as a background session, by `claude stop`. */
   way: KillWay
-  /** State of the session before the kill; `null` if nothing of it is on disk. */
+  /** State of the session before the kill; `null` if none of its files is on disk. */
   session: Session | null
   /** What may be lost, one sentence per item. */
   risks: string[]
-  /** Processes that the client started and that still run. */
+  /** Processes that the client started and that are still running. */
   children: KillChild[]
   /** What happened to the process. */
   outcome: KillOutcome
@@ -1115,7 +1118,7 @@ export interface KillReport {
   exports: ExportedSession[]
   /** Export of an earlier attempt that is still complete. */
   exported: string | null
-  /** Commands that reopen the session; `null` while it is live, and if nothing of it is on disk. */
+  /** Commands that reopen the session; `null` while it is live, and if none of its files is on disk. */
   commands: Commands | null
   /** Further facts about the session. */
   notes: string[]
@@ -1145,7 +1148,7 @@ export type KillWay = 'signal' | 'stop'
 export interface LastRecovered {
   /** Id of the recovered session. */
   session: string
-  /** Name, else title, else newest prompt of the session. */
+  /** Name of the session or, without one, its title or newest prompt. */
   name: string | null
   /** Enabled project that contains the session. */
   project: string | null
@@ -1170,9 +1173,9 @@ export interface Launch {
   env: Record<string, string>
   /** Variables that are removed from the environment. */
   unset: string[]
-  /** Transport that the process runs in. */
+  /** Transport in which the process runs. */
   transport: Transport
-  /** Permission mode of the run: never above the recorded mode or the user's ceiling. */
+  /** Permission mode of the run, which is never above the recorded mode or the user's ceiling. */
   permissionMode: string
   /** What the run may do in that mode, in words. */
   may: string
@@ -1182,9 +1185,9 @@ export interface Launch {
   deadlineSeconds: number
 }
 
-/** Filters and order of `list`. Without any of them: every session of every project, latest first. */
+/** Filters and order of `list`. Without filters, it lists every session of every project, latest first. */
 export interface ListOptions {
-  /** Directory of the project; every project when absent. */
+  /** Directory of the project; every project if absent. */
   project?: string
   /**
    * Only sessions with these states, such as `orphaned`, or with the words that screens
@@ -1206,12 +1209,15 @@ export interface ListOptions {
   /** Only transcripts larger than this: bytes, or text such as `50MB`. */
   largerThan?: number | string
   sort?: ListSort
-  /** Reverse the sort order. */
+  /** Whether to reverse the sort order. */
   reverse?: boolean
   limit?: number
   /** Only sessions with `openAtCrash`. */
   openAtCrash?: boolean
-  /** `true` returns the sessions whose transcript is gone, in `gone`, instead of those with a transcript. */
+  /**
+   * Whether to return, in `gone`, the sessions whose transcript is gone instead of those with a
+   * transcript.
+   */
   gone?: boolean
 }
 
@@ -1223,22 +1229,22 @@ export interface ListReport {
   generatedAt: string
   /** Project that was requested; `null` for all projects. */
   project: AskedProject | null
-  /** Latest report of each account's limits, if `init --statusline` is set up to receive it. */
+  /** Latest report of each account's limits, if the status line of `init --statusline` receives it. */
   accounts: Account[]
   /** Sessions that match, in the requested order. */
   sessions: Session[]
   /**
-   * Sessions without a transcript, and what is left of them, if `gone` was requested;
-   * printed by `list` only.
+   * Sessions without a transcript, and what is left of them, if `gone` was requested. Only `list` prints
+   * them.
    */
   gone: GoneSession[]
-  /** Number of matching sessions before `limit` is applied; printed by `list` only. */
+  /** Number of matching sessions before `limit` is applied. Only `list` prints it. */
   total: number
   /** Files that could not be read, and why. */
   problems: Problem[]
 }
 
-/** Key that a list is sorted by. */
+/** Key by which a list is sorted. */
 export type ListSort = 'activity' | 'size' | 'context' | 'name' | 'project' | 'state'
 
 /** The process that has the session open, identified by process id and start time. */
@@ -1268,7 +1274,7 @@ export interface LiveProcess {
   job: string | null
   /** CPU usage in percent of one processor, measured only where it decides between working and hung. */
   cpuPercent: number | null
-  /** Processes that it started and that are still running. */
+  /** Processes that the client started and that are still running. */
   children: ChildProcess[]
 }
 
@@ -1308,13 +1314,13 @@ export interface LogChain {
 }
 
 export interface LogEntry {
-  /** Time at which it was written. */
+  /** Time at which the entry was written. */
   at: string | null
   /** Kind of the event. */
   event: string
   /** Id of the session, if the event is about one. */
   session: string | null
-  /** Id of the process that wrote it. */
+  /** Id of the process that wrote the entry. */
   pid: number | null
   /** Description in one sentence. */
   sentence: string
@@ -1335,7 +1341,7 @@ export interface LogOptions {
   events?: string[]
   /** Maximum number of entries; the newest are returned. */
   limit?: number
-  /** Verify every line against its predecessor. */
+  /** Whether to verify every line against its predecessor. */
   verify?: boolean
 }
 
@@ -1365,7 +1371,7 @@ export interface NextStep {
   action: PlannedAction
   /** Time at which it happens, or from which it is possible. */
   at: string | null
-  /** Reason as a stable code; programs compare this, never `why`. New versions may add codes. */
+  /** Reason as a stable code. Programs must compare this code, never `why`. New versions may add codes. */
   reason: PlanReason
   /** The reason in words. */
   why: string
@@ -1396,7 +1402,7 @@ export interface OnPage {
   calls: number
   /** Limits and errors that interrupted a turn. */
   stops: number
-  /** Number of subagents with a transcript of their own. */
+  /** Number of subagents with their own transcript. */
   subagents: number
   /** Number of transcript lines that could not be read; the page shows which. */
   damagedLines: number
@@ -1408,11 +1414,11 @@ export interface OnPage {
   leftPictures: number
 }
 
-/** A session that was open when its client or the machine died, and that has not been opened since. */
+/** A session that was open when its client or the machine crashed, and that has not been opened since. */
 export interface OpenAtCrash {
   /** `machine`: the machine, which has been restarted since. `client`: only the client process. */
   died: CrashedPart
-  /** Time of its last sign of life. */
+  /** Time of the session's last sign of life. */
   at: string | null
   /** Facts that support this conclusion. */
   evidence: Evidence[]
@@ -1422,7 +1428,7 @@ export interface OpenAtCrash {
 export interface OtherLiveProcess {
   /** Process id, verified by its start time. */
   pid: number
-  /** Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
+  /** Where the user finds the client: `pts/3`, `background job 0a1b2c3d`, `process 4711`. */
   place: string
 }
 
@@ -1430,7 +1436,7 @@ export interface OtherLiveProcess {
 export interface OtherSession {
   /** Id of the session. */
   session: string
-  /** Number of its records in the file. */
+  /** Number of the session's records in the file. */
   records: number
   /** Number of prompts in these records. */
   turns: number
@@ -1438,7 +1444,7 @@ export interface OtherSession {
   firstLine: number
   /** Line of the last of these records. */
   lastLine: number
-  /** Path of its own transcript; `null` if none was found. */
+  /** Path of the session's own transcript; `null` if none was found. */
   transcript: string | null
 }
 
@@ -1459,9 +1465,9 @@ export type PageFormat = 'html' | 'markdown'
 export interface PauseOptions {
   /** Session id, an unambiguous prefix of it, or its name or title. */
   session?: string
-  /** Every session, including future ones. */
+  /** Whether to pause every session, including future ones. */
   all?: boolean
-  /** `true` ends the pause. */
+  /** Whether to end the pause. */
   unpause?: boolean
 }
 
@@ -1470,9 +1476,9 @@ export interface PauseReport {
   /** Id of the session; `null` for all sessions. */
   session: string | null
   paused: boolean
-  /** Whether this call changed it. */
+  /** Whether this call changed anything. */
   changed: boolean
-  /** Whether the session stays paused although its own pause was ended, because everything is paused. */
+  /** Whether the session stays paused although its own pause was ended, because all sessions are paused. */
   heldByAll: boolean
 }
 
@@ -1485,7 +1491,7 @@ export interface PayloadReading {
   subagent: boolean
 }
 
-/** A command that was given no session, so that the user picks one. */
+/** A command without a session argument, for which the user picks a session. */
 export type PickerVerb = 'show' | 'resume' | 'export' | 'handoff' | 'kill'
 
 export interface PlacedFile {
@@ -1499,7 +1505,7 @@ export interface PlacedFile {
   digest: string
 }
 
-/** Reason for a plan. `unrecorded`: stored by a version that recorded no reason. */
+/** Reason for a plan. `unrecorded`: the version that stored the plan recorded no reason. */
 export type PlanReason =
   | 'not-planned'
   | 'nothing-pending'
@@ -1565,9 +1571,9 @@ export type PlannedAction = 'wake' | 'client' | 'run' | 'resume' | 'notify' | 'n
 
 /** What `planPlugin` should prepare. */
 export interface PluginOptions {
-  /** Absolute path of the directory to write to; `plugin` in the state directory when absent. */
+  /** Absolute path of the directory to write to; by default `plugin` in the state directory. */
   to?: string
-  /** Removes the plugin instead of writing it. */
+  /** Whether to remove the plugin instead of writing it. */
   remove?: boolean
   /** Root of the running package, from which the runtime is copied. */
   packageRoot: string
@@ -1631,7 +1637,7 @@ export interface Preview {
 
 /** Which sessions `preview` shows. */
 export interface PreviewOptions {
-  /** Session id, an unambiguous prefix of it, or its name or title; every stopped session when absent. */
+  /** Session id, an unambiguous prefix of it, or its name or title; every stopped session if absent. */
   session?: string
 }
 
@@ -1663,29 +1669,35 @@ export type PruneKind = 'export' | 'snapshot' | 'page' | 'output' | 'record' | '
 /** Options of `prune`: the rules by which copies are deleted. */
 export interface PruneOptions {
   /**
-   * Number of days for which exports are retained; defaults to `retention.exportsDays` of
-   * the configuration, else 90.
+   * Number of days for which exports are retained; defaults to `retention.exportsDays` of the
+   * configuration (90 unless set).
    */
   exportsDays?: number
-  /** Number of days for which snapshots are retained; defaults to `retention.snapshotsDays`, else 14. */
+  /**
+   * Number of days for which snapshots are retained; defaults to `retention.snapshotsDays` (14 unless
+   * set).
+   */
   snapshotsDays?: number
-  /** Number of days for which pages are retained; defaults to `retention.pagesDays`, else 90. */
+  /** Number of days for which pages are retained; defaults to `retention.pagesDays` (90 unless set). */
   pagesDays?: number
-  /** Number of days for which outputs of runs are retained; defaults to `retention.outputsDays`, else 30. */
+  /**
+   * Number of days for which outputs of runs are retained; defaults to `retention.outputsDays` (30 unless
+   * set).
+   */
   outputsDays?: number
   /**
-   * Number of days for which session records are retained after their last entry; defaults
-   * to `retention.recordsDays`, else 90.
+   * Number of days for which session records are retained after their last entry; defaults to
+   * `retention.recordsDays` (90 unless set).
    */
   recordsDays?: number
   /**
-   * Number of days for which kept sessions that Claude Code deleted are retained; defaults
-   * to `retention.keptDays`, else 365.
+   * Number of days for which kept sessions that Claude Code deleted are retained; defaults to
+   * `retention.keptDays` (365 unless set).
    */
   keptDays?: number
   /**
    * Maximum total size in bytes of kept sessions that Claude Code deleted; defaults to
-   * `retention.keptMaxTotal`, else 5 GB.
+   * `retention.keptMaxTotal` (5 GB unless set).
    */
   keptMaxTotal?: number
   /**
@@ -1700,7 +1712,7 @@ export interface PruneOptions {
    * because they are small.
    */
   maxBytes?: number
-  /** Deletes only these paths, and only if the rules allow it. */
+  /** The only paths to delete, and only if the rules allow it. */
   only?: string[]
   dryRun?: boolean
 }
@@ -1711,7 +1723,7 @@ export interface PruneReport {
   schema: 'cc-session-recover/prune@1'
   /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true` for a dry run, which deletes nothing. */
+  /** Whether this is a dry run, which deletes nothing. */
   dryRun: boolean
   /** Rules that were applied. */
   rules: PruneRules
@@ -1724,8 +1736,8 @@ export interface PruneReport {
   /** Total size of what remains, in bytes. */
   keptBytes: number
   /**
-   * Files of sessions that Claude Code deleted, compressed before the rules were applied, with their
-   * size before and after.
+   * Files of sessions that Claude Code deleted and that were compressed before the rules were applied,
+   * with their size before and after.
    */
   packed: PackedBytes
   /** Files that could not be checked or deleted, and why. */
@@ -1767,7 +1779,7 @@ export interface PrunedCopy {
    * session that Claude Code deleted).
    */
   kind: PruneKind
-  /** Id of the session that it belongs to. */
+  /** Id of the session to which the copy belongs. */
   session: string
   /** Path of the copy; for a record, its directory. */
   path: string
@@ -1791,9 +1803,9 @@ export interface PublishedPage {
   transcript: string
   /** Number of bytes read from the transcript. */
   transcriptBytes: number
-  /** Path of the page. With `dryRun`, the time in its name is left open. */
+  /** Path of the page. With `dryRun`, its name has no time. */
   path: string
-  /** An existing page was replaced. */
+  /** Whether an existing page was replaced. */
   replaced: boolean
   /** Size of the page in bytes; `null` before it is written. */
   bytes: number | null
@@ -1825,11 +1837,11 @@ export interface ReadingOptions {
   format?: PageFormat
   /** Target file, or directory for the pages; defaults to `pages` in the state directory. */
   to?: string
-  /** Treats `to` as a directory even if it does not exist yet. */
+  /** Whether to treat `to` as a directory even if it does not exist yet. */
   toDirectory?: boolean
-  /** Replaces a file that already exists. */
+  /** Whether to replace a file that already exists. */
   force?: boolean
-  /** Replaces recognized secrets with the name of their kind, and leaves out pictures. */
+  /** Whether to replace recognized secrets with the name of their kind, and leave out pictures. */
   redact?: boolean
   dryRun?: boolean
 }
@@ -1840,7 +1852,7 @@ export interface ReadingReport {
   schema: 'cc-session-recover/reading@1'
   /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true` for a dry run, which writes nothing. */
+  /** Whether this is a dry run, which writes nothing. */
   dryRun: boolean
   /** Format of the pages. */
   format: PageFormat
@@ -1863,7 +1875,7 @@ export interface ReadingReport {
 
 /** Which prompts `recall` lists. */
 export interface RecallOptions {
-  /** Number of sessions; 20 when absent. */
+  /** Number of sessions; 20 if absent. */
   recent?: number
   project?: string
   /** Only sessions active since this time. */
@@ -1885,7 +1897,7 @@ export interface RecallReport {
 }
 
 export interface Recalled {
-  /** Session that the prompts belong to. */
+  /** Session to which the prompts belong. */
   session: Session
   /** First and latest prompts, oldest first. */
   prompts: RecalledPrompt[]
@@ -1894,11 +1906,11 @@ export interface Recalled {
 export interface RecalledPrompt {
   /** The prompt, on one line. */
   text: string
-  /** Time at which it was typed. */
+  /** Time at which the prompt was typed. */
   at: string | null
 }
 
-/** Who continued a stopped session. */
+/** What continued a stopped session. */
 export type RecoveredBy = 'wake' | 'run' | 'client'
 
 /** Whether recovery is on in a project, or on this machine. */
@@ -1911,11 +1923,11 @@ export interface RecoveryOverview {
   setup: RecoverySetup
   /** Whether hooks of the user or of the plugin are active in every project. */
   everywhere: boolean
-  /** Number of projects with hooks of their own; 0 or 1 in the report of one project. */
+  /** Number of projects with their own hooks; 0 or 1 in the report of one project. */
   projects: number
-  /** Number of those whose closed sessions are resumed unattended. */
+  /** Number of these projects whose closed sessions are resumed unattended. */
   unattended: number
-  /** `true` if every session is paused. */
+  /** Whether every session is paused. */
   pausedAll: boolean
   /** Number of paused sessions in the report. */
   paused: number
@@ -1939,7 +1951,7 @@ export interface RelocateOptions {
    * with `configDir: true`), or a project directory.
    */
   to: string
-  /** Treats `to` as a configuration directory even if it does not look like one. */
+  /** Whether to treat `to` as a configuration directory even if it does not look like one. */
   configDir?: boolean
   dryRun?: boolean
 }
@@ -1948,7 +1960,7 @@ export interface RelocateOptions {
 export interface RelocateReport {
   /** Schema name and version of this object. */
   schema: 'cc-session-recover/relocate@1'
-  /** `true` for a dry run, which copies nothing. */
+  /** Whether this is a dry run, which copies nothing. */
   dryRun: boolean
   /** Id of the session, a UUID. */
   session: string
@@ -1962,7 +1974,7 @@ export interface RelocateReport {
   files: CopyStep[]
   /** Path of the transcript that is resumed from now on. */
   transcript: string
-  /** Sentences that describe which clients see the copy, and which see the original. */
+  /** Sentences that describe which clients find the copy, and which find the original. */
   visibility: string[]
   /** Commands that resume the copy. */
   commands: Commands
@@ -1976,7 +1988,7 @@ export interface Remaining {
   count: number
   /** Their total size, in bytes. */
   bytes: number
-  /** The file itself, or the directory that contains several. */
+  /** The file itself, or the directory that contains the files. */
   path: string
 }
 
@@ -2000,7 +2012,7 @@ export interface Remains {
 
 /** Options of `removeState`: what it may remove. */
 export interface RemoveStateOptions {
-  /** Also removes copies that exist nowhere else. */
+  /** Whether to remove copies that exist nowhere else. */
   copies?: boolean
 }
 
@@ -2012,9 +2024,9 @@ export interface RepairOptions {
   latest?: boolean
   /** Restricts the search to sessions of this project. */
   project?: string
-  /** Repairs the transcript; otherwise only reports what would be done. */
+  /** Whether to repair the transcript. Otherwise `repair` only reports what would be done. */
   apply?: boolean
-  /** Restores the transcript from before the last repair. */
+  /** Whether to restore the transcript from before the last repair. */
   rollback?: boolean
   /** Id of a record. The repair makes the client send the branch that contains it. */
   branch?: string
@@ -2026,7 +2038,7 @@ export interface RepairReport {
   schema: 'cc-session-recover/repair@1'
   /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true` for a dry run, which changes nothing. */
+  /** Whether this is a dry run, which changes nothing. */
   dryRun: boolean
   /** Id of the session, a UUID. */
   session: string
@@ -2056,9 +2068,9 @@ export interface RepairReport {
   subagents: SubagentFindings[]
   /** Why the transcript cannot be repaired now; `null` if it can be. */
   held: string | null
-  /** It was repaired, read back and examined again. */
+  /** Whether the transcript was repaired, read back and examined again. */
   repaired: boolean
-  /** The transcript from before the last repair was restored. */
+  /** Whether the transcript from before the last repair was restored. */
   rolledBack: boolean
   /** Name of the snapshot of the previous transcript. */
   kept: string | null
@@ -2104,7 +2116,7 @@ export interface ReportPageOptions {
 /** Progress of an export or import, in bytes. */
 export interface RescueProgress {
   done: number
-  /** Total bytes, as far as known. */
+  /** Total number of bytes known so far. */
   total: number
 }
 
@@ -2130,7 +2142,7 @@ export interface RestoreReport {
   schema: 'cc-session-recover/restore@1'
   /** Time when this result was generated, RFC 3339. */
   generatedAt: string
-  /** `true` for a dry run, which changes nothing. */
+  /** Whether this is a dry run, which changes nothing. */
   dryRun: boolean
   /** Id of the session, a UUID. */
   session: string
@@ -2140,7 +2152,7 @@ export interface RestoreReport {
   snapshots: KeptSnapshot[]
   /** Name of the snapshot to restore; `null` if there are several and none was named. */
   chosen: string | null
-  /** The snapshot was restored and read back. */
+  /** Whether the snapshot was restored and read back. */
   restored: boolean
   /**
    * Number of other missing files of the session that were restored: subagents, tool results,
@@ -2158,19 +2170,19 @@ export interface RestoreReport {
 /** How the user continues a session. */
 export type ResumeAction = 'resume' | 'attach' | 'refused'
 
-/** Which sessions `planResume` plans for. */
+/** Sessions for which `planResume` plans. */
 export interface ResumeOptions {
   /** Session id, an unambiguous prefix of it, or its name or title. */
   session?: string
-  /** Select the resumable session that was active last. */
+  /** Whether to select the resumable session that was active last. */
   latest?: boolean
   /** Only sessions of this project. */
   project?: string
-  /** Every session that was open when its client or the machine died. */
+  /** Whether to select every session that was open when its client or the machine crashed. */
   allCrashed?: boolean
   /** A program to start instead of `claude`, with its first arguments, such as `ccs work`. */
   with?: string
-  /** Start a new session that begins with the note of this one, instead of resuming it. */
+  /** Whether to start a new session that begins with the note of this one, instead of resuming it. */
   fresh?: boolean
 }
 
@@ -2187,13 +2199,13 @@ export interface ResumePlan {
   argv: string[] | null
   /** Absolute path of the program to start, never within the project; `null` if none was found. */
   program: string | null
-  /** Directory to run the command in. */
+  /** Directory in which to run the command. */
   cwd: string | null
   /** Environment variables to set first. */
   env: Record<string, string>
   /**
-   * Environment variables to remove, because a client started with them would take itself for a
-   * child of another client.
+   * Environment variables to remove, because a client started with them would treat itself as a child of
+   * another client.
    */
   unset: string[]
   /** The reason, in words. */
@@ -2226,8 +2238,8 @@ export interface Retention {
   /** Time when the limit passes, RFC 3339. */
   deletedAfter: string
   /**
-   * Whether the limit has passed, so that the next `claude -p` that lives for six
-   * seconds deletes the transcript.
+   * Whether the limit has passed, so that the next `claude -p` that runs for six seconds deletes the
+   * transcript.
    */
   overdue: boolean
 }
@@ -2262,7 +2274,7 @@ export interface Run {
 export interface RunOptions {
   /** Session id, an unambiguous prefix of it, or its name or title. */
   session?: string
-  /** Select the session that was active last. */
+  /** Whether to select the session that was active last. */
   latest?: boolean
   /** Only sessions of this project. */
   project?: string
@@ -2276,7 +2288,7 @@ export interface RunOptions {
 export interface RunReport {
   /** Schema name and version of this object. */
   schema: 'cc-session-recover/run@1'
-  /** Time at which the run had ended. */
+  /** Time by which the run had ended. */
   generatedAt: string
   /** Id of the session, a UUID. */
   session: string
@@ -2292,7 +2304,7 @@ export interface RunReport {
 
 /** What a run did, read from the transcript and from git. */
 export interface RunResult {
-  /** Time at which the process had ended. */
+  /** Time by which the process had ended. */
   endedAt: string | null
   /** How the process ended, in words. This alone does not show whether the run did any work. */
   ended: string
@@ -2314,7 +2326,7 @@ export interface RunResult {
   tokens: number
   /** The model's last message, truncated and with secrets removed. */
   lastWords: string | null
-  /** Why the run counts as having done nothing; `null` if it does not. */
+  /** Why the run counts as having done nothing; `null` if it did some work. */
   hollow: string | null
   /** The reason as a stable code; also `null` if only the sentence was stored. */
   hollowReason: HollowReason | null
@@ -2353,21 +2365,24 @@ export interface SavedState {
   asOf: string | null
   /** Kind of the session's stop. */
   kind: StopKind
-  /** Whether its work was unfinished: it had stopped, was in the middle of a turn, or had open tasks. */
+  /**
+   * Whether the session's work was unfinished: the session had stopped, was in the middle of a turn, or
+   * had open tasks.
+   */
   unfinished: boolean
-  /** Number of unfinished tasks in its list. */
+  /** Number of unfinished tasks in the session's list. */
   tasksOpen: number
-  /** Number of finished tasks in its list. */
+  /** Number of finished tasks in the session's list. */
   tasksDone: number
   /** Number of calls, subagents and background tasks without a result. */
   inFlight: number
   /** Number of checks that failed in their last run. */
   failing: number
-  /** Number of files the session had written. */
+  /** Number of files that the session had written. */
   files: number
-  /** Whether it is the last state of the project. */
+  /** Whether this is the last state of the project. */
   last: boolean
-  /** Whether the state is unchanged since it was saved. Only an unchanged state is given to a model. */
+  /** Whether the state is unchanged since it was saved. Only an unchanged state is passed to a model. */
   sound: boolean
   /** Path of the saved state. */
   path: string
@@ -2382,7 +2397,7 @@ export interface SearchHit {
   line: number
   /** Author of the message that matches. */
   role: SearchRole
-  /** Number of the prompt it belongs to, from 1; 0 before the first prompt. */
+  /** Number of the prompt to which the message belongs, from 1; 0 before the first prompt. */
   turn: number
   /** Time of the record. */
   at: string | null
@@ -2390,9 +2405,12 @@ export interface SearchHit {
   snippet: string
   /** Position of the match in `snippet`, in UTF-16 code units. */
   match: SearchSpan
-  /** Whether it was found in a subagent's transcript. */
+  /** Whether the match is in a subagent's transcript. */
   subagent: boolean
-  /** The session's transcript is gone; the match is in its kept copy or in the client's prompt history. */
+  /**
+   * Whether the session's transcript is gone, so that the match is in its kept copy or in the client's
+   * prompt history.
+   */
   gone: boolean
   /** Name of the session. */
   name: string | null
@@ -2408,15 +2426,15 @@ export interface SearchOptions {
   text: string
   regex?: boolean
   ignoreCase?: boolean
-  /** Roles to search; all when absent or empty. */
+  /** Roles to search; all if absent or empty. */
   roles?: SearchRole[]
   /** Same form as in `ListOptions`. */
   since?: string
-  /** Directory of the project; every project when absent. */
+  /** Directory of the project; every project if absent. */
   project?: string
-  /** Maximum number of hits that are returned; all are counted. 100 when absent; 0 for no limit. */
+  /** Maximum number of hits that are returned; all are counted. Default: 100; 0 for no limit. */
   limit?: number
-  /** Also search tool results that the client stored in separate files. */
+  /** Whether to search tool results that the client stored in separate files, too. */
   toolResults?: boolean
 }
 
@@ -2477,7 +2495,7 @@ export type ServiceManager = 'systemd' | 'launchd' | 'schtasks'
 /** Options of `planService`: the change to prepare. */
 export interface ServiceOptions {
   wanted: ServiceChange
-  /** Absolute path of node; required to install. */
+  /** Absolute path of Node.js; required to install. */
   node?: string
   /** Root of the installed package; required to install. */
   packageRoot?: string
@@ -2511,12 +2529,12 @@ export interface ServicePlan {
 export interface ServiceReport {
   manager: ServiceManager
   wanted: ServiceChange
-  /** `false` if everything was already in place. */
+  /** Whether anything was changed. */
   changed: boolean
-  /** Whether all commands succeeded and none is left to the user. */
+  /** Whether all commands succeeded and none is left for the user to run. */
   complete: boolean
   file: FileStep
-  /** Commands that were run, and those that are left to the user (`done: null`). */
+  /** Commands that were run, and those that are left for the user to run (`done: null`). */
   commands: CommandStep[]
   /** Why the service manager could not be reached. */
   unreachable: string | null
@@ -2533,7 +2551,7 @@ export interface ServiceStatus {
   file: string
   /** Whether the file exists and is ours. */
   installed: boolean
-  /** Whether the file is what an installation would write now. */
+  /** Whether the file equals what an installation would write now. */
   current: boolean | null
   /** Whether the service is started at every login. */
   enabled: boolean | null
@@ -2564,11 +2582,11 @@ export interface Session {
   /** Title given by Claude Code. */
   title: string | null
   /**
-   * Project that the session belongs to: `dir` is the project directory, `cwd`
-   * the latest working directory.
+   * Project to which the session belongs: `dir` is the project directory, `cwd` the latest working
+   * directory.
    */
   project: SessionProject
-  /** Configuration directory of the Claude Code installation that the session belongs to. */
+  /** Configuration directory of the Claude Code installation to which the session belongs. */
   configDir: string | null
   /** Path of the session's transcript. */
   transcript: string
@@ -2578,21 +2596,21 @@ export interface Session {
   oversized: boolean
   /** Count, size and latest activity of the subagent transcripts. */
   subagents: Subagents
-  /** Workflow runs of the session; collected by `show` and `resume` only. */
+  /** Workflow runs of the session. Only `show` and `resume` collect this. */
   workflows: SessionWorkflow[]
-  /** Id of the session that this file is a conflict copy of; `null` for an ordinary session. */
+  /** Id of the session of which this file is a conflict copy; `null` for an ordinary session. */
   conflictCopyOf: string | null
   /**
-   * Conflict copies of the transcript, made by directory synchronization tools; collected by
-   * `show` and `resume` only.
+   * Conflict copies of the transcript, made by directory synchronization tools. Only `show` and `resume`
+   * collect this.
    */
   conflictCopies: ConflictCopy[]
   /**
-   * Other transcripts of the same session, such as the original of a relocated one; collected by
-   * `show` and `resume` only.
+   * Other transcripts of the same session, such as the original of a relocated one. Only `show` and
+   * `resume` collect this.
    */
   copies: string[]
-  /** What is left of a session without a conversation; collected by `show` and `resume` only. */
+  /** What is left of a session without a conversation. Only `show` and `resume` collect this. */
   remains: Remains | null
   /** Whether the session is live, and whether its work is done. */
   state: SessionState
@@ -2608,7 +2626,7 @@ export interface Session {
   stop: Stop
   /** Process that has the session open; `null` if there is none. */
   live: LiveProcess | null
-  /** Set if the session was open when its client or the machine died. */
+  /** Present if the session was open when its client or the machine crashed. */
   openAtCrash: OpenAtCrash | null
   /** Time of the first record. */
   startedAt: string | null
@@ -2624,11 +2642,11 @@ export interface Session {
    * Claude Code deletes it.
    */
   retention: Retention | null
-  /** What the transcript has lost; determined by `show` and `status` only, and `null` otherwise. */
+  /** What the transcript has lost. Only `show` and `status` determine this; it is `null` otherwise. */
   loss: TranscriptLoss | null
   /** Newest prompt of the user. */
   lastPrompt: string | null
-  /** Number of prompts in the conversation; counted by `show` only. */
+  /** Number of prompts in the conversation. Only `show` counts them. */
   turns: number | null
   /** Size of the context, and how full it is. */
   context: ContextSize | null
@@ -2640,7 +2658,7 @@ export interface Session {
   gitBranch: string | null
   /** Version of Claude Code that wrote the newest record. */
   clientVersion: string | null
-  /** Whether the user paused it, or everything. */
+  /** Whether the user paused the session, or all sessions. */
   paused: boolean
   /** Incident recorded for the session, if any. */
   incident: Incident | null
@@ -2672,25 +2690,25 @@ export type SessionGroup = 'needs-you' | 'waiting' | 'hung' | 'running' | 'settl
 export interface SessionOptions {
   /** Session id, an unambiguous prefix of it, or its name or title. */
   session?: string
-  /** Select the session that was active last, in `project` if it is given. */
+  /** Whether to select the session that was active last, in `project` if it is given. */
   latest?: boolean
   /** Only sessions in the directory of this project. */
   project?: string
 }
 
-/** Project that a session belongs to. */
+/** Project to which a session belongs. */
 export interface SessionProject {
-  /** The set-up project that contains the session, if any. */
+  /** The project with hooks that contains the session, if any. */
   dir: string | null
   /** Working directory of its newest message. */
   cwd: string | null
 }
 
 /**
- * Whether a session is live, and whether its work is done. `current`: the caller's own. `active`: a process
- * has it open. `hung`: a process has it open and reports that it is busy, but shows no sign of work.
- * `orphaned`: no process has it open, and its work is unfinished. `completed`: no process has it open, and
- * its last turn ended. `empty`: no process has it open, and it contains no conversation.
+ * Whether a session is live, and whether its work is done. `current`: this is the caller's own session.
+ * `active`: a process has it open. `hung`: a process has it open and reports that it is busy, but shows no
+ * sign of work. `orphaned`: no process has it open, and its work is unfinished. `completed`: no process has
+ * it open, and its last turn ended. `empty`: no process has it open, and it contains no conversation.
  */
 export type SessionState = 'current' | 'active' | 'hung' | 'orphaned' | 'completed' | 'empty'
 
@@ -2719,9 +2737,9 @@ export interface SessionWorkflow {
   finished: string[]
   /** Agents that a usage limit refused or cut off. */
   refused: string[]
-  /** Agents that started and have no result yet: they were cut off, or are still running. */
+  /** Agents that started and have no result yet, because they were cut off or are still running. */
   cut: string[]
-  /** Agents that failed for other reasons. */
+  /** Agents that failed for a reason other than a usage limit. */
   failed: string[]
   /** Tool call that continues the run; `null` if the run is finished or its script is gone. */
   resumeCall: string | null
@@ -2735,7 +2753,7 @@ export interface SetupPlace {
   scopes: HookScope[]
   /** Paths of the settings files. */
   settings: string[]
-  /** The project directory still exists. */
+  /** Whether the project directory still exists. */
   exists: boolean
 }
 
@@ -2743,7 +2761,7 @@ export interface SetupPlace {
 export interface SetupsReport {
   /** Projects and user settings with hooks of this tool. */
   places: SetupPlace[]
-  /** Directories that this tool wrote the plugin to. */
+  /** Directories to which this tool wrote the plugin. */
   plugins: string[]
   /** What the state directory contains. */
   state: StateStock
@@ -2753,7 +2771,7 @@ export interface SetupsReport {
 export interface SkippedFile {
   /** Path of the file. */
   path: string
-  /** Reason why it is skipped. */
+  /** Reason why the file is skipped. */
   why: string
 }
 
@@ -2771,18 +2789,18 @@ export interface StartedProcess {
 /** Action that `state` performs. */
 export type StateAction = 'show' | 'list' | 'restore'
 
-/** Options of `state`: the action, and the state it applies to. */
+/** Options of `state`: the action, and the state to which it applies. */
 export interface StateOptions {
   /** Action to perform; defaults to `show`. */
   action?: StateAction
   /**
-   * Name of a state or a prefix of it, else the id of a session or a prefix of it, which selects its
-   * newest state. Defaults to the last state.
+   * Name of a state or a prefix of it, or the id of a session or a prefix of it, which selects the
+   * session's newest state. Defaults to the last state.
    */
   state?: string
   /** Project directory; defaults to the working directory. */
   project?: string
-  /** Only report what would be done. */
+  /** Whether to only report what would be done. */
   dryRun?: boolean
 }
 
@@ -2794,7 +2812,7 @@ export interface StateReport {
   generatedAt: string
   /** Path of the project directory. */
   project: string
-  /** Whether recovery is set up there, so that states are saved. */
+  /** Whether the hooks are installed in the project, so that states are saved. */
   enabled: boolean
   /** Directory of the states; `null` if there is none. */
   directory: string | null
@@ -2802,17 +2820,17 @@ export interface StateReport {
   states: SavedState[]
   /**
    * Whether the file of the last state contains one that this tool did not save: the file was edited, or
-   * it came with the project. Such a state is never given to a model.
+   * it came with the project. Such a state is never passed to a model.
    */
   foreign: boolean
   /**
-   * Name of the requested state, else of the last one; `null` for a list, and if the file
+   * Name of the requested state or, without a request, of the last one; `null` for a list, and if the file
    * contains a foreign state.
    */
   chosen: string | null
   /** Text of the chosen state, or of a foreign one; only with `show`. */
   text: string | null
-  /** `true` for a dry run, which changes nothing. */
+  /** Whether this is a dry run, which changes nothing. */
   dryRun: boolean
   /** Whether the chosen state was made the last state, or with `dryRun` would be. */
   restored: boolean
@@ -2826,9 +2844,9 @@ export interface StateStock {
   dir: string
   /** Whether the directory exists. */
   exists: boolean
-  /** Number of sessions that Claude Code deleted and that exist only there. */
+  /** Number of sessions that Claude Code deleted and that exist only in the state directory. */
   onlyCopies: number
-  /** Number of exports stored in it. */
+  /** Number of exports in the state directory. */
   exports: number
   /** Whether processes of this tool use the directory: a supervisor, or a waiting hook. */
   busy: boolean
@@ -2838,7 +2856,7 @@ export interface StateStock {
 export interface StatusOptions {
   /** Project directory; defaults to the working directory. */
   project?: string
-  /** Covers every project on this machine instead of one. */
+  /** Whether to cover every project on this machine instead of one. */
   all?: boolean
 }
 
@@ -2850,7 +2868,7 @@ export interface StatusReport {
   generatedAt: string
   /** Project that was requested; `null` for all projects. */
   project: AskedProject | null
-  /** Recovery setup of the project or the machine. Printed by `status` only. */
+  /** Whether recovery is set up in the project or on the machine. Only `status` prints it. */
   recovery: RecoveryOverview
   /** Latest reported usage limits of each account, if `init --statusline` provides them. */
   accounts: Account[]
@@ -2858,8 +2876,8 @@ export interface StatusReport {
   sessions: Session[]
   /**
    * Closed sessions that need you and stopped more than `status.recentHours` ago: their number, their
-   * kinds of stop, and the ids of those that only `repair` can help. They are not in `sessions`.
-   * Printed by `status` only.
+   * kinds of stop, and the ids of those that only `repair` can help. They are not in `sessions`. Only
+   * `status` prints them.
    */
   older: OlderStops
   /** Files that could not be read, and why. */
@@ -2941,7 +2959,7 @@ export interface Subagents {
   lastActivityAt: string | null
 }
 
-/** Part of a transcript that was lost since a hook first saw it. */
+/** Part of a transcript that was lost since a hook first read it. */
 export interface TranscriptLoss {
   /**
    * `gone`: the file is missing. `shorter`: its end is missing. `headless`: its beginning is missing,
@@ -2974,28 +2992,28 @@ export interface TriedAttempt {
 /** What `planUninstall` should prepare. */
 export interface UninstallOptions {
   project: string
-  /** The settings file to remove the hooks from. */
+  /** The settings file from which to remove the hooks. */
   scope?: HookScope
 }
 
-/** Everything `uninstall` will do. */
+/** Everything that `uninstall` will do. */
 export interface UninstallPlan {
   project: string
-  /** The settings file to remove the hooks from. */
+  /** The settings file from which to remove the hooks. */
   scope: HookScope
   /**
-   * A settings file that is unchanged since our edit gets its earlier bytes back (`restore`); from others
-   * only our entries are removed.
+   * For a settings file that is unchanged since our edit, its earlier bytes are restored (`restore`). From
+   * other settings files, only our entries are removed.
    */
   files: FileStep[]
   warnings: string[]
-  /** Options that the plan was made from. */
+  /** Options from which the plan was made. */
   options: UninstallOptions
 }
 
 /** Which closed sessions `watch` supervises. */
 export interface WatchOptions {
-  /** Only sessions of these projects (canonical paths); all when absent or empty. */
+  /** Only sessions of these projects (canonical paths); all if absent or empty. */
   projects?: string[]
 }
 
@@ -3007,11 +3025,11 @@ export interface WatchReport {
   generatedAt: string
   /** Process id of the active supervisor. */
   supervisor: number
-  /** Whether this process is that supervisor; otherwise it only shows what the supervisor does. */
+  /** Whether this process is that supervisor. Otherwise it only shows what the supervisor does. */
   own: boolean
   /** Sessions that the supervisor watches. */
   sessions: WatchedSession[]
-  /** Time of the next pass. The next field is the wait until then, in milliseconds. */
+  /** Time of the next pass. The next field contains the wait until then, in milliseconds. */
   looksAgainAt: string | null
   /** Milliseconds until the next pass. */
   looksAgainIn: number
@@ -3019,7 +3037,7 @@ export interface WatchReport {
   pending: boolean
   /** Former name of `pending`, with the same value. */
   owed: boolean
-  /** Whether any of it is due now, with no known obstacle. */
+  /** Whether any of the pending work is due now, with no known obstacle. */
   due: boolean
   /** Errors of records that could not be read. */
   problems: Problem[]
@@ -3136,14 +3154,14 @@ export declare function answerPluginModule(line: string): string
 /**
  * Carries out a plan of {@link planInit}.
  *
- * Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planInit}.
+ * Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, and otherwise like {@link planInit}.
  */
 export declare function applyInit(plan: InitPlan): Promise<InitReport>
 
 /**
  * Carries out a plan of {@link planPlugin}, completely or not at all.
  *
- * Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planPlugin}.
+ * Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, and otherwise like {@link planPlugin}.
  */
 export declare function applyPlugin(plan: PluginPlan): Promise<PluginReport>
 
@@ -3151,14 +3169,15 @@ export declare function applyPlugin(plan: PluginPlan): Promise<PluginReport>
  * Carries out a plan of {@link planService}. The report includes commands of the
  * service manager that failed.
  *
- * Rejects with `CHANGED_MEANWHILE` or `STATE_LOCKED`, otherwise as {@link planService}.
+ * Rejects with `CHANGED_MEANWHILE` or `STATE_LOCKED`, and otherwise like {@link planService}.
  */
 export declare function applyService(plan: ServicePlan): Promise<ServiceReport>
 
 /**
  * Carries out a plan of {@link planUninstall}.
  *
- * Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planUninstall}.
+ * Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, and otherwise like {@link
+ * planUninstall}.
  */
 export declare function applyUninstall(plan: UninstallPlan): Promise<UninstallReport>
 
@@ -3238,7 +3257,7 @@ export declare function handoff(options?: HandoffOptions): Promise<HandoffReport
  */
 export declare function hook(launcher: string, scope: string, wait: boolean, program?: NativeProgramFile | undefined | null): HookOutcome
 
-/** What a hook process does when its work is over. */
+/** Output and exit code of a hook process, and what it starts before it exits. */
 export interface HookOutcome {
   /** 0, or 2 to wake the session. */
   exitCode: number
@@ -3246,7 +3265,7 @@ export interface HookOutcome {
   stdout?: string
   /** Text for standard error. */
   stderr?: string
-  /** Whether to start a supervisor in a process of its own. */
+  /** Whether to start a supervisor in a separate process. */
   supervise: boolean
   /**
    * Native program to start if `supervise` is set; `null` if it does not start here, in which case Node
@@ -3276,7 +3295,7 @@ export declare function inspect(options: InspectOptions): Promise<Session>
  *
  * Rejects before it sends a signal, with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`
  * (no client has the session open), `KILL_REFUSED`, `CHANGED_MEANWHILE` (not the process that the user
- * agreed to end), `CLIENT_NOT_FOUND`, or as {@link exportSessions}.
+ * agreed to end), `CLIENT_NOT_FOUND`, or like {@link exportSessions}.
  */
 export declare function killSession(options: KillOptions): Promise<KillReport>
 
@@ -3297,7 +3316,7 @@ export declare function log(options?: LogOptions): Promise<LogReport>
 /** The native program that a launcher was written for. */
 export interface NativeProgramFile {
   path: string
-  /** SHA-256 of its contents, in hex. A program with other contents is not started. */
+  /** SHA-256 of the program's contents, in hex. A program with other contents is not started. */
   sha256: string
 }
 
@@ -3341,12 +3360,12 @@ export declare function planService(options: ServiceOptions): Promise<ServicePla
 /**
  * Plans the removal of the hooks from a project. Reads only.
  *
- * Rejects as {@link planInit}.
+ * Rejects like {@link planInit}.
  */
 export declare function planUninstall(options: UninstallOptions): Promise<UninstallPlan>
 
 /**
- * Returns what would be started for closed sessions, when and why. Reads only.
+ * Reports which runs would be started for closed sessions, when, and why. Reads only.
  *
  * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `STATE_DIR_UNKNOWN`.
  */
@@ -3484,7 +3503,7 @@ export declare function state(options?: StateOptions): Promise<StateReport>
  */
 export declare function status(options?: StatusOptions): Promise<StatusReport>
 
-/** What the process of a status line does when its work is over. */
+/** Output and exit code of the process of a status line. */
 export interface StatusLineOutcome {
   /** Exit code. */
   exitCode: number
@@ -3493,8 +3512,8 @@ export interface StatusLineOutcome {
 }
 
 /**
- * Supervises all closed sessions and returns when none of them has pending work. It blocks, so it needs a process of its
- * own.
+ * Supervises all closed sessions and returns when none of them has pending work. It blocks, so it needs a
+ * separate process.
  */
 export declare function supervise(): void
 
@@ -3502,22 +3521,26 @@ export declare function supervise(): void
 export declare function version(): string
 
 /**
- * Runs one pass over all closed sessions: plans, and resumes due sessions in the background of this process. The first
- * call makes this process the supervisor. If another process is the supervisor, it only reports what that one does.
+ * Runs one pass over all closed sessions: plans their runs, and resumes due sessions in the background of
+ * this process. The first call makes this process the supervisor. If another process is the supervisor, it
+ * only reports what that process does.
  *
  * Rejects with `STATE_DIR_UNKNOWN` or `IO`.
  */
 export declare function watch(options?: WatchOptions): Promise<WatchReport>
 
-/** Waits until a file changed that `watch` reads, or for the given time. Resolves to true if a file changed. */
+/**
+ * Waits until a file that `watch` reads has changed, or for the given time. Resolves to true if a file has
+ * changed.
+ */
 export declare function watchPause(milliseconds: number): Promise<boolean>
 
 /** Ends a pause of `watchPause` early. */
 export declare function watchWake(): void
 
 /**
- * Writes sessions as HTML or Markdown pages; with `redact`, recognised secrets are replaced. It
- * only reads the sessions.
+ * Writes sessions as HTML or Markdown pages; with `redact`, recognized secrets are replaced. It only reads
+ * the sessions.
  *
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` or
  * `PATH_REFUSED`. The page of a single session also rejects with `VERIFICATION_FAILED` or `IO`, and
@@ -3529,6 +3552,6 @@ export declare function writePages(options: ReadingOptions): Promise<ReadingRepo
  * Writes the result of {@link report} as an HTML page with stops, waits and runs over time. It
  * only reads the sessions.
  *
- * Rejects as {@link report}, and with `PATH_REFUSED` or `IO`; it then leaves no partial page behind.
+ * Rejects like {@link report}, and with `PATH_REFUSED` or `IO`; it then leaves no partial page behind.
  */
 export declare function writeReportPage(options: ReportPageOptions): Promise<ReportPage>

@@ -224,14 +224,14 @@ for (const columns of [20, 33, 40, 60, 80, 120, 200]) {
   });
 }
 
-test('a table written to a pipe is neither cut nor coloured', () => {
+test('a table written to a pipe is neither cut nor colored', () => {
   const screen = terminal({ tty: false });
   screen.io.table(['session', 'name', 'why', 'until'], ROWS);
   assert.ok(screen.text.includes(ROWS[2][1]));
   assert.ok(!screen.text.includes('\u001B'));
 });
 
-test('colours are used on a terminal and disabled by NO_COLOR', () => {
+test('colors are used on a terminal and disabled by NO_COLOR', () => {
   assert.equal(terminal().io.colours.red('x'), '\u001B[31mx\u001B[39m');
   assert.equal(terminal({ env: { NO_COLOR: '1' } }).io.colours.red('x'), 'x');
 });

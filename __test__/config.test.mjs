@@ -48,10 +48,10 @@ test('config path prints only the path, and config masks the secret part of the 
 });
 
 for (const [what, texts, file, message] of /** @type {const} */ ([
-  ['a misspelt key', { user: '{"heartbeat": {"graceSecond": 1}}' }, 'config.json', /heartbeat\.graceSecond: unknown key: did you mean "graceSeconds"\?/],
-  ['a misspelt kind of stop', { user: '{"stops": {"usage-limit-week": "notify"}}' }, 'config.json', /stops\.usage-limit-week: is not a kind of stop: did you mean "usage-limit-weekly"\?/],
+  ['a misspelled key', { user: '{"heartbeat": {"graceSecond": 1}}' }, 'config.json', /heartbeat\.graceSecond: unknown key: did you mean "graceSeconds"\?/],
+  ['a misspelled kind of stop', { user: '{"stops": {"usage-limit-week": "notify"}}' }, 'config.json', /stops\.usage-limit-week: is not a kind of stop: did you mean "usage-limit-weekly"\?/],
   ['a value of another type', { user: '{"hungMinutes": "ten"}' }, 'config.json', /hungMinutes: invalid type/],
-  ['a misspelt key of the project', { project: '{"enable": false}' }, 'session-recover.json', /enable: unknown key: did you mean "enabled"\?/],
+  ['a misspelled key of the project', { project: '{"enable": false}' }, 'session-recover.json', /enable: unknown key: did you mean "enabled"\?/],
 ])) {
   test(`config check, status and doctor report ${what} with the file`, async (t) => {
     const place = world(t);

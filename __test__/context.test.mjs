@@ -1,5 +1,5 @@
-// The context as it fills up: at each configured limit a lossless copy, one notice and advice, once per session; and a copy before every
-// compaction.
+// Tests that at each configured context limit a lossless copy is made, and notice and advice are given once per session; and that a copy
+// is made before every compaction.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Generated corpora against their truth: what the command reports about every session of a machine, row by row.
+// Compares what the command reports about every session of a machine with the truth of generated corpora, row by row.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

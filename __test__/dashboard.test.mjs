@@ -1,4 +1,4 @@
-// Tests of the dashboard, driven by keys in a terminal of its own: a tmux server on its own socket in the throw-away home.
+// Tests of the dashboard, driven by keys in a separate terminal: a tmux server on its own socket in the throw-away home.
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
@@ -51,7 +51,7 @@ async function terminal(place, [columns, rows] = [100, 30], env = {}) {
     shows,
     type,
     press,
-    /** Returns the screen with colours and other styles. */
+    /** Returns the screen with colors and other styles. */
     styled: () => tmux('capture-pane', '-p', '-e', '-t', 'shown'),
     /** @param {string} line */
     async run(line) {
@@ -108,7 +108,7 @@ function finishedSession(place, id, prompt) {
   return path;
 }
 
-/** A colour of the text or of its background. */
+/** A color of the text or of its background. */
 const COLOUR = /\u001B\[(?:[\d;]*;)?(?:[34][0-8]|9[0-7]|10[0-7])[;m]/;
 
 const STOPPED = idOf(1);
@@ -353,7 +353,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 0/);
   });
 
-  test('the dashboard shows, filters and finds prompts of a deleted session at 40 columns without colours', async (t) => {
+  test('the dashboard shows, filters and finds prompts of a deleted session at 40 columns without colors', async (t) => {
     const { place } = await withDeleted(t);
     const shell = await terminal(place, [40, 15], { NO_COLOR: '1' });
     await shell.run(dashboard());
@@ -469,7 +469,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/exit 130/);
   });
 
-  test('the dashboard uses no colours with NO_COLOR and marks the selected row', async () => {
+  test('the dashboard uses no colors with NO_COLOR and marks the selected row', async () => {
     const place = shared;
     const coloured = await terminal(place);
     await coloured.run(dashboard());
@@ -516,7 +516,7 @@ suite('dashboard', { skip }, () => {
 
   test('show prints the session chosen in the picker', async () => {
     const shell = await terminal(shared);
-    // In the pager the shell would only go on after q.
+    // With a pager, the shell would continue only after q.
     await shell.run(`PAGER=cat ${dashboard('show')}`);
     await shell.shows(/Recent \(1\)/);
     await shell.press('f');

@@ -96,8 +96,8 @@ const ILLS = [
   ['a runtime of another version', ({ place }) => { const dir = join(place.state, 'runtime'); const [name] = readdirSync(dir); rmSync(join(dir, name), { recursive: true }); mkdirSync(join(dir, '0.0.1-000000000000'), { mode: 0o700 }); }, { id: 'runtime', status: 'warn', fact: /a different version/ }],
   ['a launcher that is gone', ({ place }) => unlinkSync(join(place.project, '.claude', 'cc-session-recover', 'hook.js')), { id: 'launcher', status: 'fail', fact: /is missing/, path: /hook\.js$/ }],
   ['a launcher that was changed', ({ place }) => appendFileSync(join(place.project, '.claude', 'cc-session-recover', 'hook.js'), '// mine\n'), { id: 'launcher', status: 'warn', fact: /differs from what this version writes/ }],
-  ['hooks that are switched off in the project', ({ place }) => writeFileSync(join(place.project, '.claude', 'settings.local.json'), '{"disableAllHooks": true}'), { id: 'hooks-allowed', status: 'fail', fact: /switched off/, path: /settings\.local\.json$/ }],
-  ['hooks that are switched off by the user', ({ place }) => writeFileSync(join(place.claude, 'settings.json'), '{"disableAllHooks": true}'), { id: 'hooks-allowed', status: 'fail', fact: /switched off/, path: /\.claude\/settings\.json$/ }],
+  ['hooks that are switched off in the project', ({ place }) => writeFileSync(join(place.project, '.claude', 'settings.local.json'), '{"disableAllHooks": true}'), { id: 'hooks-allowed', status: 'fail', fact: /hooks are disabled/, path: /settings\.local\.json$/ }],
+  ['hooks that are switched off by the user', ({ place }) => writeFileSync(join(place.claude, 'settings.json'), '{"disableAllHooks": true}'), { id: 'hooks-allowed', status: 'fail', fact: /hooks are disabled/, path: /\.claude\/settings\.json$/ }],
   ['settings of the user that cannot be read', ({ place }) => writeFileSync(join(place.claude, 'settings.json'), '{"model": '), { id: 'hooks-allowed', status: 'fail', fact: /cannot be read/ }],
   ['a configuration that is not valid', ({ place }) => writeFileSync(join(place.root, 'config.json'), '{"heartbeats": {}}'), { id: 'config', status: 'fail', fact: /heartbeats/, path: /config\.json$/ }],
   ['a graceSeconds within the window of the client', ({ place }) => writeFileSync(join(place.root, 'config.json'), '{"heartbeat": {"graceSeconds": 10}}'), { id: 'config', status: 'warn', fact: /graceSeconds is 10, .* this tool waits for it anyway/, path: /config\.json$/ }],
@@ -209,11 +209,11 @@ test('in the home directory doctor finds the client that is installed below it',
   const env = { PATH: `${bin}:${place.env.PATH}` };
   const clientIn = async (/** @type {string} */ cwd) => JSON.parse((await place.run(['doctor', '--json'], { cwd, env })).stdout).checks.find((/** @type {any} */ { id }) => id === 'client');
   assert.equal((await clientIn(place.env.HOME)).path, join(bin, 'claude'));
-  // A project below the home directory never brings the client that runs.
+  // A project below the home directory never provides the client that runs.
   assert.notEqual((await clientIn(join(place.env.HOME, '.local'))).path, join(bin, 'claude'));
 });
 
-test('names who continues each open session, and why the module of the plugin is not loaded', linux, async (t) => {
+test('names what continues each open session, and why the module of the plugin is not loaded', linux, async (t) => {
   const { place, doctor } = await scene(t, { setUp: false });
   const client = livingClient(place, idOf(7));
   const arm = async () => (await doctor()).of('session').map((/** @type {any} */ { status, fact }) => [status, fact.replace(/^\S+ in process \d+: /, '')]);
@@ -243,7 +243,7 @@ test('names who continues each open session, and why the module of the plugin is
   assert.match(of('session')[0].fact, /nothing continues it/);
 });
 
-test('init names the plugin where Claude Code would load its module', async (t) => {
+test('init mentions the plugin if Claude Code would load its module', async (t) => {
   for (const [version, offered] of /** @type {[string, boolean][]} */ ([['2.1.286', true], ['2.1.285', false]])) {
     const { place } = await scene(t, { setUp: false, version });
     const { status, stdout, stderr } = await place.run(['init', '--yes']);

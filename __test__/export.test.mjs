@@ -176,7 +176,7 @@ test('a file that is rewritten all the time exits with 5, and no export is made 
       refused += 1;
       assert.equal(status, 5, stderr);
       assert.equal(JSON.parse(stdout).error.code, 'VERIFICATION_FAILED');
-      assert.match(stderr, /was cut, rewritten or replaced while it was (copied|exported)\n {2}next: /);
+      assert.match(stderr, /was truncated, rewritten or replaced while it was being (copied|exported)\n {2}next: /);
       assert.deepEqual(readdirSync(join(place.state, 'exports')), []);
       assert.match(readFileSync(join(place.state, readdirSync(place.state).find((name) => name.startsWith('SESSION-LOG')) ?? ''), 'utf8'), new RegExp(`\\| ${id} \\|  \\| export \\| FAILED: was cut`));
     }

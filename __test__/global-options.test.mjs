@@ -17,7 +17,7 @@ const { VERBS, verbNamed } = require('../bin/lib/program.js');
 
 const COLOURED = /\u001B\[/;
 
-test('colours follow --color, NO_COLOR, FORCE_COLOR and the terminal, in this order of precedence', async (t) => {
+test('colors follow --color, NO_COLOR, FORCE_COLOR and the terminal, in this order of precedence', async (t) => {
   const { run } = world(t);
   const isColoured = async (/** @type {string[]} */ argv, /** @type {Record<string, string>} */ env) => COLOURED.test((await run(argv, { env })).stdout);
   for (const [argv, env, expected] of /** @type {[string[], Record<string, string>, boolean][]} */ ([
@@ -106,7 +106,7 @@ test('unpause of one session during a global pause prints the command that ends 
   assert.equal((await place.run(['pause', '3f2a'])).stdout, 'Session 3f2a9c1d is paused.\n');
   assert.equal((await place.run(['pause', '--all'])).stdout, 'Everything is paused.\n');
   const still = await place.run(['pause', '--end', '3f2a']);
-  assert.deepEqual([still.status, still.stdout], [0, 'Session 3f2a9c1d is still paused, because everything is. End that pause with:\n  cc-session-recover pause --end --all\n']);
+  assert.deepEqual([still.status, still.stdout], [0, 'Session 3f2a9c1d is still paused, because all sessions are. End that pause with:\n  cc-session-recover pause --end --all\n']);
   assert.deepEqual((await place.run(['unpause', '3f2a'])).status, 6);
   assert.equal((await place.run(['pause', '--end', '--all'])).stdout, 'Everything is no longer paused.\n');
   assert.equal((await place.run(['pause', '--end', '3f2a'])).stdout, 'Session 3f2a9c1d was not paused.\n');

@@ -119,7 +119,7 @@ const EXPECTED = {
   'torn-last-line.jsonl': { why: /^ended abruptly/, next: /^needs you/, sections: PARSER },
   'killed-mid-request.jsonl': { why: /^ended abruptly/, next: /^needs you/, sections: { Task: ['fix the parser in ihang'] } },
   'dangling-tool-use.jsonl': { why: /^ended abruptly/, next: /^needs you/, sections: { Task: ['please do the parser work'], 'In flight when it stopped': [/^- Bash had no result yet: `rm -rf build`/], 'Last words': ['Cleaning up.'] } },
-  'waiting-question.jsonl': { why: /^waiting for the user$/, next: /^resume it by hand: it asked you something/, sections: { Task: ['please do the parser work'], 'In flight when it stopped': [/^- AskUserQuestion waited for an answer: `Which parser\?`/], 'Last words': ['One question.'] } },
+  'waiting-question.jsonl': { why: /^waiting for the user$/, next: /^resume it by hand: it asked you a question/, sections: { Task: ['please do the parser work'], 'In flight when it stopped': [/^- AskUserQuestion waited for an answer: `Which parser\?`/], 'Last words': ['One question.'] } },
   'auto-continued-after-quota.jsonl': { why: /^finished its turn$/, next: /no pending work/, sections: { Task: ['do the work'], 'Last words': ['Carrying on after the reset; done.'] } },
   'resumed-after-kill.jsonl': { why: /^finished its turn$/, next: /no pending work/, sections: { Task: ['run the tests for the parser'], 'Latest prompt': ['continue'], 'Prompts before it': ['- `run them again`'], 'Last words': ['Recovered.'] } },
   'quota-weekly-interactive.jsonl': { why: /^weekly usage limit reached/, next: /^needs you/, sections: { Task: ['fix the parser in iq7d'] } },
@@ -188,7 +188,7 @@ test("the note includes the task list, the plan file and an interrupted subagent
   assert.ok(text.includes(`, \`${tasks}\`.`), text.slice(-300));
 });
 
-test('without a session it is the one of this project that was active last; a project without one is reported', async (t) => {
+test('handoff without a session takes the most recently active one of the project, and reports a project without sessions', async (t) => {
   const place = world(t);
   const none = await place.run(['handoff']);
   assert.equal(none.status, 3);

@@ -96,7 +96,7 @@ function brokenInputs(place, transcripts) {
   ];
 }
 
-/** What handles the hooks: node, and the native program where no node is found. @type {['node' | 'native', string | false][]} */
+/** The programs that handle the hooks: Node.js, and the native program if no Node.js is found. @type {['node' | 'native', string | false][]} */
 const ARMS = [
   ['node', posix],
   ['native', posix || (!built && 'the native program is not built: npm run build')],
@@ -383,7 +383,7 @@ test('status detects a killed waiting hook, and the next stop is waited for agai
   await until(() => incidentOf(place, SESSION).generation === 2 && incidentOf(place, SESSION).phase === 'waiting', 'the next one waits');
 });
 
-test('when the client dies the hook ends in silence and the incident names the command that continues it', { skip: linux }, async (t) => {
+test('when the client exits, the hook ends silently and the incident names the command that continues it', { skip: linux }, async (t) => {
   const place = world(t);
   const { client, hook } = await waiting(place);
   await client.kill();
@@ -393,7 +393,7 @@ test('when the client dies the hook ends in silence and the incident names the c
   assert.deepEqual([phase, plan.action, plan.argv.at(-1)], ['held', 'resume', `--resume=${SESSION}`]);
 });
 
-test('when the client turns to another conversation the hook writes nothing into it', { skip: linux }, async (t) => {
+test('when the client switches to another conversation, the hook writes nothing to it', { skip: linux }, async (t) => {
   const place = world(t);
   const { client, hook } = await waiting(place, { resetsIn: 4 });
   client.register(idOf(77));

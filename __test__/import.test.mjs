@@ -256,7 +256,7 @@ test('import leaves no file of the session behind when a write fails', { skip: n
   assert.ok(failed >= 10, `${failed} faults`);
 });
 
-test('what is no export, and what does not exist, have errors of their own', async (t) => {
+test('a file that is not an export and a missing file have different errors', async (t) => {
   const { place, saved } = await deleted(t);
   const missing = await place.run(['import', join(place.root, 'none')]);
   assert.equal(missing.status, 1);

@@ -48,7 +48,7 @@ for (const name of editable) {
 
     const undone = await place.run(['uninstall']);
     assert.equal(undone.status, 0, undone.stderr);
-    // If the file already contained entries of ours, its content before the first of them is unknown.
+    // If the file already contained our entries, its content before the first of them is unknown.
     const expected = older ? textOf(name, 'removed.jsonc') : before;
     if (expected === null) assert.ok(!existsSync(path));
     else assert.equal(readFileSync(path, 'utf8'), expected);
@@ -435,7 +435,7 @@ test('init and uninstall leave foreign or edited slash commands of the same name
   writeFileSync(join(dir, 'handoff.md'), 'mine\n');
   const first = await place.run(['init']);
   assert.equal(first.status, 0);
-  assert.match(first.stderr, /warning: .*handoff\.md is not ours and was left alone/);
+  assert.match(first.stderr, /warning: .*handoff\.md was not written by this tool and is left unchanged/);
   writeFileSync(join(dir, 'session-rescue.md'), `${readFileSync(join(dir, 'session-rescue.md'), 'utf8')}\nAnd be brief.\n`);
   const edited = treeOf(dir);
   assert.match((await place.run(['init'])).stderr, /session-rescue\.md is not ours/);

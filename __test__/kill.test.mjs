@@ -182,7 +182,7 @@ suite('kill', { skip }, () => {
     assert.deepEqual(await naive.gone, { code: null, signal: 'SIGTERM' });
   });
 
-  test('kill hits no other process in 500 rounds of reused process ids', { skip: noNamespaces }, (t) => {
+  test('kill signals no other process in 500 rounds of reused process ids', { skip: noNamespaces }, (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     wholeSession(place, { id: idOf(2) });
@@ -194,7 +194,7 @@ suite('kill', { skip }, () => {
     assert.ok(told.filter(({ control }) => control !== undefined).every(({ control, outcome }) => control && outcome === 'ended'), 'the same client is ended where its id was not reused');
   });
 
-  test('kill hits no client of another user in 100 attempts', { skip: skip || (!isRoot && 'root only') }, (t) => {
+  test('kill signals no client of another user in 100 attempts', { skip: skip || (!isRoot && 'root only') }, (t) => {
     const place = world(t);
     const { id } = wholeSession(place);
     const native = nativeOf(place.root);

@@ -80,7 +80,7 @@ const unusable = [
   ['has other contents', (program) => writeFileSync(program, '#!/bin/sh\nexit 0\n')],
 ];
 for (const [what, before] of unusable) {
-  test(`where the native program ${what}, node waits and continues the session all the same`, { skip }, async (t) => {
+  test(`if the native program ${what}, Node.js waits and continues the session`, { skip }, async (t) => {
     const place = world(t);
     const { hook } = await waiting(place, { before });
     assert.equal(readlinkSync(`/proc/${hook.child.pid}/exe`), process.execPath);
@@ -90,7 +90,7 @@ for (const [what, before] of unusable) {
   });
 }
 
-test('a waiting program ends in silence when the stop is cancelled', { skip }, async (t) => {
+test('a waiting program ends silently when the stop is cancelled', { skip }, async (t) => {
   const place = world(t);
   const { id, hook, program } = await waiting(place, { resetsIn: 600 });
   await until(() => readlinkSync(`/proc/${hook.child.pid}/exe`) === program, 'the program waits');
@@ -98,7 +98,7 @@ test('a waiting program ends in silence when the stop is cancelled', { skip }, a
   assert.deepEqual(await hook.ended.then(({ status, stdout, stderr }) => ({ status, stdout, stderr })), { status: 0, stdout: '', stderr: '' });
 });
 
-test('init copies the program beside the addon, executable by its user alone, and puts a damaged one right', { skip }, async (t) => {
+test('init copies the program beside the addon, executable only by its user, and repairs a damaged copy', { skip }, async (t) => {
   const place = world(t);
   await hooked(place, {});
   const program = programOf(place);
@@ -156,7 +156,7 @@ test('a supervisor that a hook starts is the native program', { skip }, async (t
   assert.deepEqual(wordsOf(pid), [program, 'supervise']);
 });
 
-test('where the native program is gone, a supervisor that a hook starts runs in node', { skip: process.platform !== 'linux' && skip }, async (t) => {
+test('without the native program, a supervisor that a hook starts runs in Node.js', { skip: process.platform !== 'linux' && skip }, async (t) => {
   const place = world(t);
   const pid = await startedByHook(place, (program) => rmSync(program, { force: true }));
   await until(() => tryLink(`/proc/${pid}/exe`) === process.execPath, 'node runs');
@@ -189,7 +189,7 @@ function tryLink(path) {
   }
 }
 
-test('where no node is found, the native program records a stop, waits and continues the session', { skip }, async (t) => {
+test('without Node.js, the native program records a stop, waits and continues the session', { skip }, async (t) => {
   const place = world(t);
   const { hook, program } = await waiting(place, { before: () => hideNode(place), more: { PATH: emptyPath(place), NODE_OPTIONS: '--require=x', XDG_STATE_HOME: '/elsewhere', CC_RECOVER_STATE_DIR: '/elsewhere' } });
   const pid = Number(hook.child.pid);
@@ -204,7 +204,7 @@ test('where no node is found, the native program records a stop, waits and conti
   assert.match(stderr, /automated status report/);
 });
 
-test('where neither node nor the native program is found, a hook does nothing and ends with 0', { skip }, async (t) => {
+test('without Node.js and the native program, a hook does nothing and exits with 0', { skip }, async (t) => {
   const place = world(t);
   const { commandOf } = await hooked(place, {});
   const variables = hideNode(place);
@@ -226,7 +226,7 @@ test('a supervisor that a hook starts without node leaves the process group and 
   assert.equal(readlinkSync(`/proc/${pid}/cwd`), '/');
 });
 
-test('doctor reports that hooks run without node, and fails where nothing can run them', { skip }, async (t) => {
+test('doctor reports that hooks run without Node.js, and fails if nothing can run them', { skip }, async (t) => {
   const place = world(t);
   await hooked(place, {});
   const variables = hideNode(place);
@@ -268,7 +268,7 @@ for (const [what, line, question] of questions) {
   });
 }
 
-test('a run counts by its transcript where the supervisor inherited an ignored SIGCHLD and gets no exit status', { skip }, async (t) => {
+test('a run is judged by its transcript if the supervisor inherited an ignored SIGCHLD and gets no exit status', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place);
   const id = idOf(0xd01);

@@ -1,4 +1,4 @@
-// Option objects of the API: unknown options are refused, so that a misspelt `dryRun` deletes nothing.
+// Option objects of the API: unknown options are refused, so that a misspelled `dryRun` deletes nothing.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,15 +33,15 @@ test('every API function rejects an unknown option with the usage code', async (
   for (const [index, name] of FUNCTIONS.entries()) assert.deepEqual(value[index], ['USAGE', 2, 'unknown option "frobnicate"'], name);
 });
 
-test('a misspelt dryRun deletes nothing and the error suggests the right name; the right one lists it', async (t) => {
+test('a misspelled dryRun deletes nothing and the error suggests the right name; the right one lists it', async (t) => {
   const home = homeOf(t);
   const snapshots = join(home, 'state', 'snapshots', '00000001-0000-4000-8000-000000000000');
   mkdirSync(snapshots, { recursive: true });
   const names = ['20200101T000000Z', '20200102T000000Z'].map((name) => join(snapshots, `${name}.jsonl`));
   for (const name of names) writeFileSync(name, '{}\n');
-  for (const misspelt of ['dryrun', 'dry_run', 'dryRunn']) {
-    const { code, hint } = await called(`api.prune({ ${misspelt}: true, snapshotsDays: 1 })`, home);
-    assert.deepEqual([code, hint], ['USAGE', 'did you mean "dryRun"?'], misspelt);
+  for (const misspelled of ['dryrun', 'dry_run', 'dryRunn']) {
+    const { code, hint } = await called(`api.prune({ ${misspelled}: true, snapshotsDays: 1 })`, home);
+    assert.deepEqual([code, hint], ['USAGE', 'did you mean "dryRun"?'], misspelled);
     for (const name of names) assert.equal(readFileSync(name, 'utf8'), '{}\n');
   }
   const nested = await called(`api.killSession({ target: 'x', expected: { pid: 1, startToken: '', session: '', sesion: '' } })`, home);

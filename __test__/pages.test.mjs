@@ -130,7 +130,7 @@ test('a page shows subagents below their calls, and unmatched subagents at the e
   }
 });
 
-test('what is long is cut with a count, damage is named, and pictures beyond a bound are left out', async (t) => {
+test('long text is cut with a count, damage is named, and large pictures are omitted', async (t) => {
   const place = world(t);
   const small = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
   const lines = Array.from({ length: 5000 }, (_, line) => `line ${line}`).join('\n');
@@ -187,7 +187,7 @@ test('a page is private, overwrites only with --force, and is never written amon
     const linked = await place.run(['export', ID, '--format', 'html', '--to', link, '--force']);
     assert.equal(linked.status, 4, linked.stderr);
   }
-  // Without --to, and with a directory: each export gets a name of its own.
+  // Without --to, and with a directory: each export gets its own name.
   for (const where of [[], ['--to', `${join(place.root, 'many')}/`]]) {
     const runs = await Promise.all([1, 2, 3].map(() => place.run(['export', ID, '--format', 'html', '--json', ...where])));
     const paths = runs.map(({ stdout }) => JSON.parse(stdout).pages[0].path);
@@ -266,7 +266,7 @@ test('--redact replaces secrets on a page, omits images, and the page says so', 
     const { report, page, text } = await published(place, '--format', format, '--redact', '--to', join(place.root, `redacted.${format}`));
     assert.equal(text.indexOf(SECRET), -1, text.slice(text.indexOf(SECRET) - 200, text.indexOf(SECRET) + 60));
     assert.ok(!JSON.stringify(report).includes(SECRET), format);
-    assert.ok(text.includes('are replaced on this page by the name of their kind') && !text.includes('Nothing on this page is redacted'));
+    assert.ok(text.includes('are replaced on this page with the name of their kind') && !text.includes('Nothing on this page is redacted'));
     assert.deepEqual([report.redacted, page.shown.leftPictures > 0, text.includes('<img ')], [true, true, false]);
   }
   const all = join(place.root, 'all');

@@ -31,7 +31,7 @@ const FILES = [
   `${NAME}/hooks/hooks.json`,
   `${NAME}/hooks/module.js`,
 ];
-/** What a patch shows: the icon is no text. */
+/** Lists what a patch shows. The icon is not text. */
 const TEXTS = FILES.filter((name) => !name.endsWith('.png'));
 
 /** @param {string} directory */
@@ -152,7 +152,7 @@ test('an upgrade of the package updates the files of the earlier plugin and noth
   assert.deepEqual(treeOf(directory), before);
 });
 
-test('any version recognises what a killed plugin run of any version left behind', { skip: (process.platform !== 'linux' || spawnSync('strace', ['-V']).status !== 0) && 'there is no strace' }, async (t) => {
+test('any version recognizes what a killed plugin run of any version left behind', { skip: (process.platform !== 'linux' || spawnSync('strace', ['-V']).status !== 0) && 'there is no strace' }, async (t) => {
   for (const fresh of [true, false]) {
     let killed = 0;
     let renamed = 0;
@@ -210,7 +210,7 @@ test('plugin preserves and names an edited command on update and on removal', as
   rmSync(join(plugin, 'README.md'));
   const again = await place.run(['plugin', '--yes']);
   assert.equal(again.status, 0, again.stderr);
-  assert.match(again.stderr, /warning: .*handoff\.md is not ours and was left alone/);
+  assert.match(again.stderr, /warning: .*handoff\.md was not written by this tool and is left unchanged/);
   assert.ok(existsSync(join(plugin, 'README.md')));
   const gone = await place.run(['plugin', '--remove', '--yes']);
   assert.equal(gone.status, 0, gone.stderr);
@@ -256,7 +256,7 @@ test('plugin --remove leaves no plugin files behind, and a second run has nothin
   assert.ok(named.stderr.includes(`the plugin is in ${elsewhere.directory}: name it with --to`), named.stderr);
 });
 
-test('plugin recognises its files by their bytes when its record is lost', async (t) => {
+test('plugin recognizes its files by their bytes when its record is lost', async (t) => {
   const place = world(t);
   const { directory } = await written(place);
   const record = join(place.state, 'projects', 'plugin.json');

@@ -99,7 +99,7 @@ test('relocate does not copy open sessions, existing copies or links', { skip: l
   assert.deepEqual(contents(other), {});
 });
 
-test('a directory that does not exist, and none at all, have other errors than a session that is not found', async (t) => {
+test('a missing directory and a missing argument have different errors than an unknown session', async (t) => {
   const place = world(t);
   const { other } = prepared(place);
   assert.equal((await place.run(['relocate', ID, '--to', join(place.root, 'nowhere')])).status, 3);

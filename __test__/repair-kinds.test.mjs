@@ -26,14 +26,14 @@ for (const one of repairKinds()) {
     const place = world(t);
     const transcript = put(place, one);
     const planned = await place.run(['repair', one.session, '--json']);
-    assert.equal(planned.status, one.mends ? 0 : 6, planned.stderr);
+    assert.equal(planned.status, one.repairable ? 0 : 6, planned.stderr);
     const report = JSON.parse(planned.stdout);
     for (const name of one.classes) assert.ok(report.findings.some((/** @type {any} */ finding) => finding.class === name), `${name}: ${JSON.stringify(report.findings)}`);
     if (one.classes.length === 0) assert.deepEqual(report.findings, []);
-    assert.equal(report.mendable > 0, one.mends);
+    assert.equal(report.mendable > 0, one.repairable);
     const { status, stderr } = await place.run(['repair', one.session, '--apply']);
-    assert.equal(status, one.mends ? 0 : 6, `what was promised is done: ${stderr}`);
-    if (!one.mends) {
+    assert.equal(status, one.repairable ? 0 : 6, `what was promised is done: ${stderr}`);
+    if (!one.repairable) {
       assert.ok(readFileSync(transcript).equals(one.bytes), 'it keeps its bytes');
       return;
     }

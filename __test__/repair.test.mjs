@@ -73,7 +73,7 @@ test('without --apply the plan is printed and nothing is changed; with it the se
 
 test('repair leaves the bytes of a transcript without repairable damage and exits with 6', async (t) => {
   const place = world(t);
-  const harmless = CASES.filter(({ mends }) => !mends);
+  const harmless = CASES.filter(({ repairable }) => !repairable);
   assert.ok(harmless.length >= 8);
   for (const one of [...soundSessions(), ...harmless]) {
     const transcript = put(place, one);
@@ -89,7 +89,7 @@ test('repair leaves the bytes of a transcript without repairable damage and exit
 
 test('every broken session is repaired by one run, and rolled back to its bytes', async (t) => {
   const place = world(t);
-  for (const one of CASES.filter(({ mends }, at) => mends && at % 4 === 0)) {
+  for (const one of CASES.filter(({ repairable }, at) => repairable && at % 4 === 0)) {
     const transcript = put(place, one);
     const { status, stderr } = await place.run(['repair', transcript, '--apply']);
     assert.equal(status, 0, `${one.name}: ${stderr}`);
@@ -139,7 +139,7 @@ test('repair --apply refuses a transcript that was written a moment ago', async 
   assert.deepEqual(readdirSync(place.state).filter((name) => name === 'snapshots'), []);
 });
 
-test('while a run of ours is under way nothing is repaired', { skip: noFlock }, async (t) => {
+test('nothing is repaired during an unattended run', { skip: noFlock }, async (t) => {
   const place = world(t);
   const transcript = put(place, GLUED);
   const end = await held(place, `${GLUED.session}.run`);

@@ -80,13 +80,13 @@ test('a stop that was resumed is listed with what the run did and how it ended',
   change(place, ID, {
     phase: 'recovered',
     attempts: [wake, attempt(place, ID, did)],
-    evidence: [{ source: 'transcript', fact: 'a turn after the resume ended well' }],
+    evidence: [{ source: 'transcript', fact: 'a turn after the resume finished normally' }],
     plan: { action: 'none', at: null, why: 'the session went on', argv: null },
   });
   const { incidents, project, older } = await reported(place);
   assert.deepEqual([project.dir, older, incidents.length], [place.project, 0, 1]);
   const [account] = incidents;
-  assert.deepEqual([account.session, account.kept, account.stop, account.phase, account.why], [ID, 'ledger', 'usage-limit-5h', 'recovered', 'a turn after the resume ended well']);
+  assert.deepEqual([account.session, account.kept, account.stop, account.phase, account.why], [ID, 'ledger', 'usage-limit-5h', 'recovered', 'a turn after the resume finished normally']);
   assert.deepEqual(account.attempts.map((/** @type {any} */ { action, outcome }) => [action, outcome]), [['wake', 'stopped-again'], ['resume', 'continued']]);
   assert.deepEqual(account.attempts[1].result, did);
   assert.deepEqual(account.work, { answers: 12, calls: 40, denied: 1, files: ['src/a.rs'], commits: ['1f2e3d4 Add a'], tokens: 84_000 });
@@ -141,14 +141,14 @@ test('an incident that a later stop of the session has replaced is read from the
   line('incident', { ...entry, from: 'held', phase: 'attempting' });
   line('run-begun', { nonce: 'n-1', argv: [], cwd: place.project });
   line('run-ended', { nonce: 'n-1', result: did });
-  line('incident', { ...entry, from: 'attempting', phase: 'recovered', fact: 'a turn after the resume ended well' });
+  line('incident', { ...entry, from: 'attempting', phase: 'recovered', fact: 'a turn after the resume finished normally' });
   // Control: as long as there is no later stop, the ledger still has it.
   assert.deepEqual((await reported(place)).incidents.map((/** @type {any} */ { kept }) => kept), ['ledger']);
   await stoppedSession(place, { id: ID });
   const { incidents } = await reported(place);
   assert.deepEqual(incidents.map((/** @type {any} */ { kept }) => kept).toSorted(), ['journal', 'ledger']);
   const past = incidents.find((/** @type {any} */ { kept }) => kept === 'journal');
-  assert.deepEqual([past.session, past.phase, past.why, past.needsYou, past.work.answers], [ID, 'recovered', 'a turn after the resume ended well', false, 3]);
+  assert.deepEqual([past.session, past.phase, past.why, past.needsYou, past.work.answers], [ID, 'recovered', 'a turn after the resume finished normally', false, 3]);
   assert.deepEqual(past.attempts.map((/** @type {any} */ { action, outcome }) => [action, outcome]), [['resume', 'continued']]);
   assert.deepEqual(past.attempts[0].result, did);
   assert.equal(past.project.dir, place.project);

@@ -1,4 +1,4 @@
-// `rescue`: the dashboard with open sessions first and the flat menu, driven by keys in a terminal of its own (a tmux server on its own
+// `rescue`: the dashboard with open sessions first and the flat menu, driven by keys in a terminal (a separate tmux server on its own
 // socket), and its flags without a terminal.
 
 import assert from 'node:assert/strict';
@@ -19,7 +19,7 @@ const SIZES = /** @type {const} */ ([[80, 24], [120, 40]]);
 let servers = 0;
 
 /**
- * Opens the menu in a terminal of its own.
+ * Opens the menu in a separate terminal.
  *
  * @param {import('node:test').TestContext} t
  * @param {ReturnType<typeof world>} place
@@ -160,7 +160,7 @@ suite('rescue', { skip }, () => {
     await menu.press('x', 'Enter');
     await menu.shows(/That is not one of the choices\./);
     await menu.press('1', 'Enter');
-    await menu.shows(/What should be done with it\? e for Export, k for Kill, s for Show, b for Skip:/);
+    await menu.shows(/What do you want to do with it\? e for Export, k for Kill, s for Show, b for Skip:/);
     await menu.press('k', 'Enter');
     await menu.shows(/End it\? It is saved first\. n for No, leave it, y for Yes, end it:/);
     await menu.press('y', 'Enter');

@@ -135,7 +135,7 @@ test('while a client has the session open nothing is restored, but the snapshots
   assert.equal((await place.run(['restore', ID, '--from', 'one-1'])).status, 0);
 });
 
-test('while a run of ours is under way nothing is restored', { skip: noFlock }, async (t) => {
+test('nothing is restored during an unattended run', { skip: noFlock }, async (t) => {
   const place = world(t);
   const { transcript, before, after, snapshots } = prepared(place);
   snapshotOf(snapshots, 'one-1', before);
@@ -180,7 +180,7 @@ test('a transcript that is gone is restored to the path that its incident names'
   assert.ok(shown.incident.evidence.some((/** @type {any} */ { fact }) => fact.includes('restored from snapshot kept')));
 });
 
-test('a session without snapshots, and one that does not exist, have errors of their own', async (t) => {
+test('a session without snapshots and an unknown session have different errors', async (t) => {
   const place = world(t);
   const { transcript, after } = prepared(place);
   const none = await place.run(['restore', ID]);

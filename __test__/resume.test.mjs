@@ -42,7 +42,7 @@ function recordingClient(place) {
 }
 
 /**
- * Runs a command line in a terminal of its own.
+ * Runs a command line in a separate terminal.
  *
  * @param {string[]} argv
  * @param {{cwd: string, env: Record<string, string | undefined>}} options
@@ -108,7 +108,7 @@ test('resume --with uses the launcher in place of claude, and reports a missing 
   assert.deepEqual([plan.action, plan.why], ['refused', 'cannot find ./claude on PATH outside the project']);
 });
 
-test('resume does not start a client that lies in the project', { skip: linux }, async (t) => {
+test('resume does not start a client inside the project', { skip: linux }, async (t) => {
   const place = world(t);
   const id = idOf(5);
   session(place, 'finished-interactive', { id });
@@ -245,7 +245,7 @@ test('list reports an unreadable directory and lists the rest', { skip: linux ||
   chmodSync(closed, 0o700);
 });
 
-test('list, recall and status print a helpful line when there are no sessions', async (t) => {
+test('list, recall and status report that there are no sessions', async (t) => {
   const place = world(t);
   for (const argv of [['list'], ['recall'], ['status', '--all']]) {
     const { status, stdout } = await place.run(argv);

@@ -14,7 +14,7 @@ const skip = process.platform !== 'linux';
 
 test('a run that outlives its supervisor is ended at its time limit, and the next run resumes the session', { skip }, async (t) => {
   const place = world(t);
-  const scene = await supervised(place, { runs: [{ behaviour: 'hangs' }, { behaviour: 'works' }], config: { supervisor: { maxRunMinutes: 0.02 } } });
+  const scene = await supervised(place, { runs: [{ behavior: 'hangs' }, { behavior: 'works' }], config: { supervisor: { maxRunMinutes: 0.02 } } });
   const id = idOf(0xb01);
   scene.stop(id);
   await later(150);
@@ -52,7 +52,7 @@ test('no more runs are made in a night than nightlyCap allows, and the rest is l
 
 test('a session whose transcript was rewritten during a run is held with the restore command', { skip }, async (t) => {
   const place = world(t);
-  const scene = await supervised(place, { runs: [{ behaviour: 'rewrites' }] });
+  const scene = await supervised(place, { runs: [{ behavior: 'rewrites' }] });
   const id = idOf(0xb21);
   const transcript = scene.stop(id);
   const before = readFileSync(transcript);
@@ -88,14 +88,14 @@ test('a run uses the launcher and arguments that the user configured', { skip },
 
 /** @type {[string, Record<string, unknown>, string, number, RegExp][]} */
 const ENDS = [
-  ['continues the session', { behaviour: 'works' }, 'continued', 0, / continued: its task is finished or waits for you\.$/m],
-  ['adds nothing to the transcript', { behaviour: 'nothing' }, 'no-effect', 5, / did nothing\.$/m],
-  ['meets the limit again', { behaviour: 'limit', resetsIn: 600 }, 'stopped-again', 5, / stopped again\.$/m],
+  ['continues the session', { behavior: 'works' }, 'continued', 0, / continued: its task is finished or waits for you\.$/m],
+  ['adds nothing to the transcript', { behavior: 'nothing' }, 'no-effect', 5, / did nothing\.$/m],
+  ['meets the limit again', { behavior: 'limit', resetsIn: 600 }, 'stopped-again', 5, / stopped again\.$/m],
 ];
-for (const [what, behaviour, outcome, status, line] of ENDS) {
+for (const [what, behavior, outcome, status, line] of ENDS) {
   test(`resume --now exits with ${status} when the run ${what}`, { skip }, async (t) => {
     const place = world(t);
-    const scene = await supervised(place, { runs: [behaviour] });
+    const scene = await supervised(place, { runs: [behavior] });
     const [id, other] = [idOf(0xb51), idOf(0xb52)];
     for (const one of [id, other]) scene.stop(one, { edit: (record) => (record.type === 'user' ? { ...record, message: { ...record.message, content: `Task ${one}` } } : record) });
     await later(150);

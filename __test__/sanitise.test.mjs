@@ -22,7 +22,7 @@ test('a personal detail that is left is found', () => {
   assert.deepEqual(leftIn('at /home/ada/x', ['/home/ada', 'ada-laptop', '']), ['/home/ada']);
 });
 
-test('other times, ids and texts are no difference; another field, form or kind of record is', () => {
+test('different times, ids and texts do not count as a difference, but a different field, form or kind of record does', () => {
   const before = [{ type: 'user', uuid: ONE, message: { content: 'a' } }, { type: 'system', subtype: 'x' }];
   assert.deepEqual(differences(before, [{ type: 'user', uuid: OTHER, message: { content: 'b' } }, { type: 'system', subtype: 'x' }]), []);
   assert.deepEqual(differences(before, [{ type: 'user', uuid: null, message: { content: 'a' }, later: 1 }]), [

@@ -100,7 +100,7 @@ test('a transcript that no longer grows is reported at the second turn, once, an
   const { status, stdout } = await place.run(['doctor', '--json']);
   const check = JSON.parse(stdout).checks.find((/** @type {any} */ { id }) => id === 'saving');
   assert.deepEqual([status, check.status, check.path], [1, 'fail', transcript]);
-  assert.ok(check.fact.includes(`session ${SESSION.slice(0, 8)} is not saved since `) && check.fact.includes('its transcript no longer grows') && check.fact.includes(file('shadow.json')), check.fact);
+  assert.ok(check.fact.includes(`session ${SESSION.slice(0, 8)} has not been saved since `) && check.fact.includes('its transcript no longer grows') && check.fact.includes(file('shadow.json')), check.fact);
   // The session is saved again from here on.
   writeFileSync(transcript, answer('One.') + answer('Five.'));
   silent(await stop('Five.'));
@@ -184,7 +184,7 @@ test('one notification is sent for an unsaved session, without any conversation 
   assert.equal(posted[0].text, 'Claude Code is not saving a session: in project. It cannot be resumed as it is. Run cc-session-recover doctor to see why.');
 });
 
-test('what a program does on purpose is not reported', posix, async (t) => {
+test('a program that disables saving on purpose is not reported', posix, async (t) => {
   const { stop, told, journal } = await scene(t, { ...QUICK, notify: { desktop: false, webhook: 'http://127.0.0.1:9/x' } });
   silent(await stop('One.', { CLAUDE_CODE_SKIP_PROMPT_HISTORY: '1', CLAUDE_CODE_ENTRYPOINT: 'sdk-cli' }));
   assert.equal(told().length, 1, 'it is in the journal');
@@ -269,7 +269,7 @@ test('a prompt of a session with nothing to report starts only the shell', posix
   assert.ok(existsSync(started), 'with a flag node is started');
 });
 
-test('a client that does not name the session to its hooks is warned about its own all the same', posix, async (t) => {
+test('a client that does not name the session to its hooks is still warned about its own', posix, async (t) => {
   const { stop, prompt, flags, flag } = await scene(t);
   mkdirSync(flags);
   const others = [0, 0xffff].map((number) => join(flags, idOf(number)));

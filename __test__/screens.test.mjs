@@ -1,4 +1,4 @@
-// Every screen that shows sessions, at every width, coloured and plain: compared with reviewed snapshots, and checked by rules that hold
+// Every screen that shows sessions, at every width, colored and plain: compared with reviewed snapshots, and checked by rules that hold
 // for any content. `UPDATE_SNAPSHOTS=1` rewrites the snapshots: review them before committing.
 
 import assert from 'node:assert/strict';
@@ -187,7 +187,7 @@ for (const [name, print] of SCREENS) {
   }
 
   for (const columns of [20, 31, ...WIDTHS, 250]) {
-    test(`${name} fits into ${columns} columns, emits no control characters, and is coloured only on a terminal`, () => {
+    test(`${name} fits into ${columns} columns, emits no control characters, and is colored only on a terminal`, () => {
       const coloured = shown(print, { columns }).text;
       const bare = shown(print, { columns, env: { NO_COLOR: '1' } }).text;
       assertScreen(coloured, columns);
@@ -261,14 +261,14 @@ test('status prints aligned usage per account and omits windows that have reset'
   const at = (/** @type {number} */ columns, /** @type {unknown[]} */ accounts) =>
     shown((io) => printStatus(made.statusReport(EVERYTHING, { accounts }), io), { columns, env: { NO_COLOR: '1' } }).text.split('\n');
   assert.deepEqual(at(160, made.ACCOUNTS).slice(0, 4), [
-    'Recovery is on here, unattended runs are on, nothing is paused.',
+    'Recovery is on here, unattended runs are on, no session is paused.',
     '~/.ccs/instances/work  5 h: 100 % used, resets 05:00 (in 1 h 18 min)  7 d: 91 % used, resets Mar 7 09:00 (in 5 d 5 h)  as of 03:41',
     `~/.claude              ${' '.repeat(47)}7 d: 7 % used, resets Mar 4 09:00 (in 2 d 5 h)   as of Mar 1 21:41`,
     '~/work/api: 2 need you, 2 waiting, 1 hung, 2 running',
   ]);
   const [first] = made.ACCOUNTS;
-  assert.equal(at(200, [first])[0], 'Recovery is on here, unattended runs are on, nothing is paused.  5 h: 100 % used, resets 05:00 (in 1 h 18 min)  7 d: 91 % used, resets Mar 7 09:00 (in 5 d 5 h)  as of 03:41');
-  assert.deepEqual(at(40, [first]).slice(0, 3), ['Recovery is on here, unattended runs are', 'on, nothing is paused.', '5 h: 100 % used  7 d: 91 % used']);
+  assert.equal(at(200, [first])[0], 'Recovery is on here, unattended runs are on, no session is paused.  5 h: 100 % used, resets 05:00 (in 1 h 18 min)  7 d: 91 % used, resets Mar 7 09:00 (in 5 d 5 h)  as of 03:41');
+  assert.deepEqual(at(40, [first]).slice(0, 3), ['Recovery is on here, unattended runs are', 'on, no session is paused.', '5 h: 100 % used  7 d: 91 % used']);
 });
 
 /** The row of a numbered session. */
@@ -285,7 +285,7 @@ test('status prints fifty sessions per group and the command that lists the othe
   assert.equal(shown((io) => printStatus(made.statusReport(crashed), io), { columns: 120, env: { NO_COLOR: '1' } }).text.match(ROW)?.length, 50);
 });
 
-test('list colours the state by its meaning', () => {
+test('list colors the state by its meaning', () => {
   const { text } = shown((io) => printList(made.listReport(EVERYTHING), io), { columns: 120 });
   const colourOf = (/** @type {string} */ id) => new RegExp(`^${id}  \u001B\\[(\\d+)m[a-z]+`, 'm').exec(text)?.[1];
   assert.deepEqual(
@@ -335,7 +335,7 @@ test('resume exits with 4 when every session is refused and with 6 when there ar
   assert.match(screen.remarks, /nothing to resume\.\n {2}next: /);
 });
 
-test('what could not be read is printed beside the list, without controls', () => {
+test('files that could not be read are listed without control characters', () => {
   const problems = [{ path: '/a/\u001B[2Jb.jsonl', code: 'IO', message: 'permission denied' }];
   const { text, remarks } = shown((io) => printList(made.listReport(EVERYTHING, { problems }), io), { env: { NO_COLOR: '1' } });
   assert.ok(!text.includes('permission denied'));

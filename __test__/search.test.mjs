@@ -171,7 +171,7 @@ test('search --since returns only text since the given time', async (t) => {
   const path = transcript(place, ONE, jsonl([said('needle old', 100), records().title('needle title'), said('needle new', 1), records().title('needle title two')]));
   utimesSync(path, new Date(), new Date());
   const found = async (/** @type {string} */ since) => (await search(place, ['needle', '--since', since])).hits.map((/** @type {any} */ hit) => hit.line);
-  // A title has no time of its own: it gets the time of the neighbouring record.
+  // A title has no time and gets the time of the neighboring record.
   assert.deepEqual(await found('2h'), [3, 4]);
   assert.deepEqual(await found('90m'), [3, 4]);
   assert.deepEqual(await found('1w'), [1, 2, 3, 4]);
@@ -403,7 +403,7 @@ for (const columns of [40, 60, 80, 120, 250]) {
   });
 }
 
-test('search highlights the match on a terminal, and neither colours nor cuts in a pipe', () => {
+test('search highlights the match on a terminal, and neither colors nor cuts in a pipe', () => {
   assert.ok(shown(REPORT, { columns: 80 }).includes('\u001B[31mneedle\u001B[39m'));
   const piped = shown(REPORT, { tty: false });
   assert.ok(!piped.includes('\u001B'));

@@ -157,7 +157,7 @@ test('a question of a closed session needs the user', async (t) => {
   writeFileSync(path, readFileSync(path, 'utf8').replace(/"timestamp":"[^"]+"/g, `"timestamp":"${new Date().toISOString()}"`));
   const [{ next, state }] = (await rows(place, ['status', '--all'])).sessions;
   assert.deepEqual([state, next.action], ['orphaned', 'resume']);
-  assert.match(next.why, /asked you something/);
+  assert.match(next.why, /asked you a question/);
 });
 
 test('commands never use a directory that is gone or not absolute', async (t) => {

@@ -32,7 +32,7 @@ test('status shows the reason and command of a session that needs you and the co
   const { text } = shown(statusReport([made.FINISHED, made.WAITING, made.CRASHED], { project: null }));
   assert.equal(
     text,
-    `Recovery is on in 1 project, unattended runs are on, nothing is paused.
+    `Recovery is on in 1 project, unattended runs are on, no session is paused.
 On this machine: 1 needs you, 1 waiting
 
 Needs you  state        why           since          terminal  process  name                              project
@@ -55,9 +55,9 @@ Waiting    state        why           continues      terminal  process  name    
   );
 });
 
-test('nothing stopped is one line, with where else to look', () => {
+test('status without stopped sessions prints one line that suggests where else to look', () => {
   const { text } = shown(statusReport([]));
-  assert.equal(text, 'Recovery is on here, unattended runs are on, nothing is paused.\nNo stopped or waiting sessions in ~/work/api.\n\nSessions of all projects:\n  cc-session-recover status --all\n');
+  assert.equal(text, 'Recovery is on here, unattended runs are on, no session is paused.\nNo stopped or waiting sessions in ~/work/api.\n\nSessions of all projects:\n  cc-session-recover status --all\n');
   assert.match(shown(statusReport([], { project: null })).text, /^Recovery .*\nNo stopped or waiting sessions on this machine\.\n\n.*\n {2}cc-session-recover list\n$/);
 });
 
@@ -66,7 +66,7 @@ test('a project without hooks gets the command that installs them', () => {
   assert.match(text, /^Recovery is not set up here: stops are not detected\.\n[^]*^Set up recovery here with:\n {2}cc-session-recover init '\/home\/me\/my work'$/m);
 });
 
-test('what could not be read is printed beside the result', () => {
+test('files that could not be read are listed with the result', () => {
   const { text, remarks } = shown(statusReport([made.WAITING], { problems: [{ path: '/a/b.jsonl', code: 'IO', message: 'permission denied' }] }));
   assert.ok(!text.includes('permission denied'));
   assert.equal(remarks, 'warning: /a/b.jsonl: permission denied\n');
@@ -150,7 +150,7 @@ test('a printed command is quoted for a shell', () => {
   assert.equal(commandWords(['a b', '$(rm)', "it's"], '/tmp/x y'), "cd '/tmp/x y' && 'a b' '$(rm)' 'it'\\''s'");
 });
 
-test('lengths of time, sizes and tokens are printed as the table says that the addon is tested with', () => {
+test('durations, sizes and tokens are printed as in the table with which the addon is tested', () => {
   const table = require('./lib/measures.json');
   for (const [length, words] of table.milliseconds) assert.equal(duration(length), words, `${length} ms`);
   for (const [bytes, words] of table.bytes) assert.equal(sizeWords(bytes), words, `${bytes} bytes`);
@@ -166,7 +166,7 @@ test('every kind of stop has its own label', async () => {
   assert.ok(kinds.every((kind) => kindWords(kind) !== '' && !kindWords(kind).includes('-limit-')));
 });
 
-test('what was cancelled is printed with what it was waiting for', () => {
+test('a cancelled wait is printed with what it waited for', () => {
   const screen = terminal({ tty: false });
   const cancelled = [{ session: made.WAITING.id, project: '/home/me/work/api', phase: 'waiting', plan: { ...made.WAITING.next, at: '2099-01-01T05:00:00Z' } }];
   printCancelled({ dryRun: true, cancelled }, screen.io);
@@ -189,10 +189,10 @@ test('the first line of status shows setup, unattended and paused state as in th
   assert.deepEqual(await overview(), { setup: 'not-set-up', everywhere: false, projects: 0, unattended: 0, pausedAll: false, paused: 0, lastRecovered: null });
   assert.equal(await first('--all'), 'Recovery is not set up in any project: stops are not detected.');
   assert.equal((await place.run(['init', '--yes'])).status, 0);
-  assert.equal(await first(), 'Recovery is on here, unattended runs are off, nothing is paused.');
-  assert.equal(await first('--all'), 'Recovery is on in 1 project, unattended runs are off, nothing is paused.');
+  assert.equal(await first(), 'Recovery is on here, unattended runs are off, no session is paused.');
+  assert.equal(await first('--all'), 'Recovery is on in 1 project, unattended runs are off, no session is paused.');
   assert.equal((await place.run(['pause', '--all'])).status, 0);
-  assert.equal(await first(), 'Recovery is on here, unattended runs are off, everything is paused.');
+  assert.equal(await first(), 'Recovery is on here, unattended runs are off, all sessions are paused.');
   assert.equal((await overview()).pausedAll, true);
   writeFileSync(place.env.CC_RECOVER_CONFIG, JSON.stringify({ version: 1, heartbeat: { enabled: false } }));
   assert.equal(await first(), 'Recovery is switched off here (heartbeat.enabled is false): stops are detected, but not continued.');

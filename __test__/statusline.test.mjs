@@ -17,7 +17,7 @@ const posix = process.platform === 'win32' && 'the client runs it through anothe
 const unbuilt = !built && 'the native program is not built: npm run build';
 const HOUR = 3600;
 
-/** Our line, with its optional colours. */
+/** Our line, with its optional colors. */
 const OURS = /(\x1b\[0m)?(\x1b\[\d+m)?5h \d+% · resets [\w ]*\d\d:\d\d( \([^)]+\))?/;
 
 /**
@@ -227,7 +227,7 @@ test('ending the process group also ends the wrapped status line', { skip: posix
   const gone = () => {
     try {
       process.kill(pid, 0);
-      // A zombie that has not been reaped yet is dead too.
+      // A zombie that has not been reaped counts as dead.
       return existsSync(`/proc/${pid}/stat`) && / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     } catch {
       return true;
@@ -243,7 +243,7 @@ function says(path, text) {
   writeFileSync(path, JSON.stringify({ statusLine: { type: 'command', command: `echo ${text}` } }));
 }
 
-test('without one in the local settings, the current project or user status line is wrapped', { skip: posix }, async (t) => {
+test('without a status line in the local settings, that of the project or the user is wrapped', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, null);
   const first = async () => (await draw(place, ours)).stdout.toString().split('\n')[0];
@@ -297,7 +297,7 @@ test('with an API key the status line shows no quota, and the context size is st
   assert.deepEqual([file.fiveHour, file.sevenDay, file.windows], [null, null, { 'claude-opus-5-5': 1000000 }]);
 });
 
-test('week and context usage are shown when notable, coloured by severity', { skip: posix }, async (t) => {
+test('week and context usage are shown when notable, colored by severity', { skip: posix }, async (t) => {
   const place = world(t);
   const ours = await lined(place, null);
   const input = JSON.stringify(payload({ ...limits(81, 96), context_window: { context_window_size: 200000, used_percentage: 83 } }));
@@ -516,7 +516,7 @@ for (const [index, name] of editable.entries()) {
 
     const undone = await place.run(['uninstall', ...(both ? ['--local'] : [])]);
     assert.equal(undone.status, 0, undone.stderr);
-    // If the file already contained entries of ours, its content before the first of them is unknown.
+    // If the file already contained our entries, its content before the first of them is unknown.
     const expected = name.startsWith('older-') || name.startsWith('duplicates-') ? textOf(name, 'removed.jsonc') : before;
     if (expected === null) assert.ok(!existsSync(path));
     else assert.equal(readFileSync(path, 'utf8'), expected);

@@ -24,7 +24,7 @@ const WAYS = [
 ];
 
 /**
- * Creates a session that is due, in a world of its own.
+ * Creates a session that is due, in a separate world.
  *
  * @param {import('node:test').TestContext} t
  * @param {boolean} known

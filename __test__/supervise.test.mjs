@@ -226,7 +226,7 @@ function relink(project, name) {
   symlinkSync(join(dirname(project), 'settings-elsewhere.json'), join(project, name));
 }
 
-/** Gives a project hooks and rules of its own. @param {string} project */
+/** Gives a project its own hooks and rules. @param {string} project */
 function furnish(project) {
   put(project, '.claude/hooks/check.sh', 'true');
   put(project, 'CLAUDE.md', 'Be careful.');
@@ -280,7 +280,7 @@ test('without changes the supervisor starts exactly what preview shows', { skip 
 /** Permission modes from the narrowest to the widest. @type {Record<string, number>} */
 const WIDTH = { plan: 0, dontAsk: 1, default: 1, acceptEdits: 2, auto: 3, bypassPermissions: 4 };
 
-// Give every session a start and a prompt of its own, so that none counts as started after the stop of another.
+// Give every session a separate start and prompt, so that none counts as started after the stop of another.
 const edited = (/** @type {any} */ record, /** @type {string | undefined} */ mode, /** @type {number} */ index) => {
   const at = record.isApiErrorMessage || !record.timestamp ? {} : { timestamp: new Date(Date.parse(record.timestamp) - 3_600_000).toISOString() };
   if (record.type !== 'user') return { ...record, ...at };
@@ -324,19 +324,19 @@ test('a run never exceeds the recorded permission mode or the ceiling, and never
  * @type {{name: string, runs: Record<string, unknown>[], starts: number, phase: string, outcomes: string[], why?: RegExp, config?: object, task?: boolean, last?: RegExp}[]}
  */
 const BEHAVIOURS = [
-  { name: 'ends with 0 and adds nothing, twice', runs: [{ behaviour: 'nothing' }], starts: 2, phase: 'held', outcomes: ['no-effect', 'no-effect'], why: /two runs did nothing: nothing was added/, task: true },
-  { name: 'adds nothing, then works', runs: [{ behaviour: 'nothing' }, { behaviour: 'works' }], starts: 2, phase: 'recovered', outcomes: ['no-effect', 'continued'], task: true },
-  { name: 'only answers that nothing was requested', runs: [{ behaviour: 'noResponse' }], starts: 2, phase: 'held', outcomes: ['no-effect', 'no-effect'], why: /No response requested/, task: true },
-  { name: 'only answers that nothing was requested, then works', runs: [{ behaviour: 'noResponse' }, { behaviour: 'works' }], starts: 2, phase: 'recovered', outcomes: ['no-effect', 'continued'], task: true },
-  { name: 'has every tool call denied', runs: [{ behaviour: 'denied' }], starts: 2, phase: 'held', outcomes: ['no-effect', 'no-effect'], why: /every tool call was denied/, task: true },
-  { name: 'meets the limit again, with a new reset', runs: [{ behaviour: 'limit', resetsIn: 2 }, { behaviour: 'works' }], starts: 2, phase: 'recovered', outcomes: ['stopped-again', 'continued'] },
-  { name: 'cannot log in', runs: [{ behaviour: 'auth' }], starts: 1, phase: 'held', outcomes: ['no-effect'], why: /log in again/ },
-  { name: 'hangs', runs: [{ behaviour: 'hangs' }], config: { supervisor: { maxRunMinutes: 0.02 } }, starts: 2, phase: 'held', outcomes: ['no-effect', 'no-effect'], last: /^stopped after/ },
-  { name: 'floods its output', runs: [{ behaviour: 'floods', megabytes: 60, pause: 5 }], starts: 1, phase: 'recovered', outcomes: ['continued'] },
-  { name: 'floods its output and ends at once', runs: [{ behaviour: 'floods', megabytes: 40 }], starts: 1, phase: 'recovered', outcomes: ['continued'] },
-  { name: 'rewrites what was there', runs: [{ behaviour: 'rewrites' }], starts: 1, phase: 'held', outcomes: ['no-effect'], why: /what was written before the run has been changed.*restore/ },
-  { name: 'makes the transcript shorter', runs: [{ behaviour: 'truncates' }], starts: 1, phase: 'held', outcomes: ['no-effect'], why: /shorter than before the run.*restore/ },
-  { name: 'shares the conversation with another one', runs: [{ behaviour: 'shares' }], starts: 1, phase: 'held', outcomes: ['no-effect'], why: /forked.*restore/ },
+  { name: 'ends with 0 and adds nothing, twice', runs: [{ behavior: 'nothing' }], starts: 2, phase: 'held', outcomes: ['no-effect', 'no-effect'], why: /two runs did nothing: nothing was added/, task: true },
+  { name: 'adds nothing, then works', runs: [{ behavior: 'nothing' }, { behavior: 'works' }], starts: 2, phase: 'recovered', outcomes: ['no-effect', 'continued'], task: true },
+  { name: 'only answers that nothing was requested', runs: [{ behavior: 'noResponse' }], starts: 2, phase: 'held', outcomes: ['no-effect', 'no-effect'], why: /No response requested/, task: true },
+  { name: 'only answers that nothing was requested, then works', runs: [{ behavior: 'noResponse' }, { behavior: 'works' }], starts: 2, phase: 'recovered', outcomes: ['no-effect', 'continued'], task: true },
+  { name: 'has every tool call denied', runs: [{ behavior: 'denied' }], starts: 2, phase: 'held', outcomes: ['no-effect', 'no-effect'], why: /every tool call was denied/, task: true },
+  { name: 'meets the limit again, with a new reset', runs: [{ behavior: 'limit', resetsIn: 2 }, { behavior: 'works' }], starts: 2, phase: 'recovered', outcomes: ['stopped-again', 'continued'] },
+  { name: 'cannot log in', runs: [{ behavior: 'auth' }], starts: 1, phase: 'held', outcomes: ['no-effect'], why: /log in again/ },
+  { name: 'hangs', runs: [{ behavior: 'hangs' }], config: { supervisor: { maxRunMinutes: 0.02 } }, starts: 2, phase: 'held', outcomes: ['no-effect', 'no-effect'], last: /^stopped after/ },
+  { name: 'floods its output', runs: [{ behavior: 'floods', megabytes: 60, pause: 5 }], starts: 1, phase: 'recovered', outcomes: ['continued'] },
+  { name: 'floods its output and ends at once', runs: [{ behavior: 'floods', megabytes: 40 }], starts: 1, phase: 'recovered', outcomes: ['continued'] },
+  { name: 'rewrites what was there', runs: [{ behavior: 'rewrites' }], starts: 1, phase: 'held', outcomes: ['no-effect'], why: /the part from before the run has been changed.*restore/ },
+  { name: 'makes the transcript shorter', runs: [{ behavior: 'truncates' }], starts: 1, phase: 'held', outcomes: ['no-effect'], why: /shorter than before the run.*restore/ },
+  { name: 'shares the conversation with another one', runs: [{ behavior: 'shares' }], starts: 1, phase: 'held', outcomes: ['no-effect'], why: /forked.*restore/ },
 ];
 
 test('the outcome of a run is read from the transcript, and a client that did not work is never counted as a success', { skip }, async (t) => {

@@ -1,5 +1,5 @@
-// One truth: whatever state a session is in, `status`, `list`, `show`, `report`, `preview`, `handoff`, HANDOFF.md and the status line agree
-// on it: the group, what happens next and why, and the command for the user.
+// Whatever state a session is in, `status`, `list`, `show`, `report`, `preview`, `handoff`, HANDOFF.md and the status line agree on it: the
+// group, what happens next and why, and the command for the user.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -181,7 +181,7 @@ test('open session: all views agree when it waits, is paused, disabled, closed o
   assert.deepEqual(row(await told(place, ID, 'cancelled')), ['settled', 'orphaned', 'none', 'cancelled']);
 });
 
-/** Edits the records of a session so that it began an hour ago with a prompt of its own. */
+/** Edits the records of a session so that it began an hour ago with its own prompt. */
 const edit = (/** @type {string} */ name) => (/** @type {any} */ record) => {
   const at = record.isApiErrorMessage || !record.timestamp ? {} : { timestamp: new Date(Date.parse(record.timestamp) - 3_600_000).toISOString() };
   return record.type === 'user' && typeof record.message.content === 'string' ? { ...record, ...at, message: { ...record.message, content: `${record.message.content} ${name}` } } : { ...record, ...at };
@@ -192,7 +192,7 @@ test('closed sessions under a supervisor: all views agree on waiting, paused, fa
   const ids = { waiting: idOf(0x801), paused: idOf(0x802), cancelled: idOf(0x803), denied: idOf(0x804), failed: idOf(0x805), again: idOf(0x806), continued: idOf(0x807) };
   const scene = await supervised(place, {
     delay: 0,
-    by: { [ids.denied]: [{ behaviour: 'denied' }], [ids.failed]: [{ behaviour: 'auth' }], [ids.again]: [{ behaviour: 'limit', resetsIn: 5000 }] },
+    by: { [ids.denied]: [{ behavior: 'denied' }], [ids.failed]: [{ behavior: 'auth' }], [ids.again]: [{ behavior: 'limit', resetsIn: 5000 }] },
     config: { notify: { desktop: false }, note: { blocks: 20 }, retry: { scheduleMinutes: [0.02, 0.02], rateLimitMinutes: [0.02, 0.02], slowMinutes: 0.05 } },
   });
   const stop = (/** @type {[string, string][]} */ some) => some.forEach(([name, id]) => scene.stop(id, { resetsIn: ['waiting', 'paused', 'cancelled'].includes(name) ? 5000 : -1, edit: edit(name) }));

@@ -1,4 +1,5 @@
-// What a session says after the package was upgraded: the hooks still run the copy that `init` made of the older version.
+// Tests what a session reports after the package was upgraded: the hooks still run the copy that `init` made of the older
+// version.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +20,7 @@ test('the first session after an upgrade says so once, and one without an upgrad
     const payload = { session_id: id, hook_event_name: 'SessionStart', source: 'startup', transcript_path: transcriptOf(id), cwd: place.project };
     const { status, stdout } = await startHook(commandOf('SessionStart'), JSON.stringify(payload), { cwd: place.project, env: { ...place.env, CLAUDE_PROJECT_DIR: place.project } }).ended;
     assert.equal(status, 0);
-    // Without a word for the user it is plain text for the model.
+    // Without a message for the user, it is plain text for the model.
     return stdout.startsWith('{') ? (JSON.parse(stdout).systemMessage ?? null) : null;
   };
   assert.equal(await opened(), null);
@@ -34,7 +35,7 @@ test('the first session after an upgrade says so once, and one without an upgrad
   upgrade('99.2.0');
   assert.match(await opened(), /^cc-session-recover 99\.2\.0 is installed/);
 
-  // What a file says besides numbers is not repeated.
+  // Text in a file besides numbers is not repeated.
   for (const said of ['0.0.1', '100.0.0.1', '100.x.0', 'run this', '']) {
     upgrade(said);
     assert.equal(await opened(), null, said);

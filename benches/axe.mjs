@@ -45,7 +45,7 @@ function session(id, cwd) {
   return records.map((record) => `${JSON.stringify({ ...record, ...common })}\n`).join('');
 }
 
-/** What the tests hand over: what is to be done at the end. */
+/** Functions to call at the end, as in tests. */
 const endings = [];
 const t = { after: (/** @type {() => unknown} */ end) => void endings.unshift(end) };
 
@@ -75,7 +75,7 @@ async function main() {
   for (const file of files) {
     for (const dark of [false, true]) {
       const open = await window.open(file, { dark });
-      // All of it: what is folded away is read too once it is open.
+      // Opens folded sections, so that the check covers the whole page.
       await open.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })");
       await open.value(`${program}; true`);
       const violations = await open.value("axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, impact, help, nodes }) => ({ id, impact, help, count: nodes.length, first: nodes[0].html.slice(0, 160), why: nodes[0].any.concat(nodes[0].all, nodes[0].none).map(({ message }) => message).join('; ') })))");

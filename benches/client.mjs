@@ -15,7 +15,7 @@ const { makeHome } = require('../bin/loopback/home.js');
 
 const CLI = path.join(import.meta.dirname, '..', 'bin', 'cc-session-recover.js');
 const ROUNDS = 3;
-/** Seconds after the turn, in which the client comes to rest. */
+/** Seconds after the turn, during which the client becomes idle. */
 const REST = 12;
 const SKIP = { skip: (why) => { throw new Error(why); } };
 

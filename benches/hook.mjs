@@ -63,7 +63,7 @@ export async function run() {
       figures.push(await pair(name, ['node', '-e', '0'], ['node', launcher], input, environment));
       figures.push(await pair(`${name}, through sh`, anchor, shell(input.hook_event_name), input, environment));
     }
-    // Where no node is found, the launcher's script starts the native program, with the values of the launcher in one variable.
+    // If no Node.js is found, the launcher's script starts the native program, with the values of the launcher in one variable.
     const native = [programOf({ state: env.CC_RECOVER_STATE_DIR }), 'hook', 'project', launcher, ''];
     const pinned = { ...env, CC_RECOVER_PINNED: JSON.stringify({ CC_RECOVER_STATE_DIR: env.CC_RECOVER_STATE_DIR, CC_RECOVER_CONFIG: env.CC_RECOVER_CONFIG }) };
     figures.push({ ...(await pair('Stop, by the native program', ['node', '-e', '0'], native, cases[0][1], pinned)), bar: { most: 0.08 } });

@@ -34,7 +34,7 @@ export async function recorded(more = []) {
   }
 }
 
-/** As a terminal of this width shows it. Where the client is installed says nothing about the drill. @param {string} text */
+/** Formats the output as a terminal of this width shows it. The path of the client is omitted, because it is irrelevant to the drill. @param {string} text */
 function shown(text) {
   const line = text.replace(/(Claude Code [\d.]+) \(.*\)$/, '$1');
   return line.length > COLUMNS ? `${line.slice(0, COLUMNS - 1)}…` : line;

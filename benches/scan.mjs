@@ -107,7 +107,7 @@ async function overCcusage(env, rounds) {
   const theirs = () => timed(program, ['session', '--json', '--offline'], env);
   const ours = () => timed(process.execPath, [CLI, 'status', '--all', '--json'], env);
   const { theirs: their, ours: our, ratio, minima } = await pairs(theirs, ours, rounds, 1);
-  // The ratio is inverted: how many times faster, not slower.
+  // The ratio is inverted, so that it states how many times faster the command is.
   return { what, anchor: `ccusage ${CCUSAGE}`, ...shown({ theirs: their, ours: our, ratio: 1 / ratio, minima: 1 / minima }), bar: { least: 20 } };
 }
 

@@ -2,7 +2,7 @@
 'use strict';
 
 // Entry point of the command. It checks that this Node.js is new enough, answers `--version` itself because that needs nothing else, and
-// hands over to the program. The file keeps to old syntax, so that a Node.js that is too old prints the sentence below instead of a syntax
+// hands over to the program. The file uses only old syntax, so that an outdated Node.js prints the message below instead of a syntax
 // error.
 
 var existsSync = require('fs').existsSync;

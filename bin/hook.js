@@ -1,5 +1,5 @@
 // Written by `cc-session-recover init` or `plugin` from its package: the program that the hooks of Claude Code run. It makes one call to
-// the native addon and loads nothing else. It never fails and prints nothing of its own. Where cc-session-recover is not installed it does
+// the native addon and loads nothing else. It never fails and prints nothing itself. If cc-session-recover is not installed, it does
 // nothing. `cc-session-recover uninstall`, or `plugin --remove`, removes it.
 'use strict';
 
@@ -38,10 +38,10 @@ function work(addon) {
     write(1, addon.answerPluginModule(line));
     process.exit(0);
   }
-  // Where the session waits from here on, the native program replaces this process, and the call does not return.
+  // If the session waits, the native program replaces this process, and the call does not return.
   var outcome = addon.hook(typeof __filename === 'string' ? __filename : process.argv[1], '__SCOPE__', line === 'wait', program);
   if (outcome.supervise) {
-    // The supervisor is a process of its own and exits when no session has unfinished work. It inherits nothing from the project.
+    // The supervisor is a separate process and exits when no session has unfinished work. It inherits nothing from the project.
     var options = { cwd: '/', detached: true, stdio: 'ignore', windowsHide: true };
     var code = 'var m = { exports: {} }; process.dlopen(m, process.argv[1]); m.exports.supervise();';
     var native = outcome.supervisor;

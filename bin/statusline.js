@@ -1,5 +1,5 @@
 // Written by `cc-session-recover init --statusline` from its package: the program that the status line of Claude Code runs. It shows the
-// previous status line and a line with the remaining quota. Where cc-session-recover is not installed it shows only the previous one.
+// previous status line and a line with the remaining quota. If cc-session-recover is not installed, it shows only the previous one.
 // `cc-session-recover uninstall` removes it.
 'use strict';
 
@@ -19,10 +19,10 @@ give('NODE_OPTIONS');
 give('OPENSSL_CONF');
 delete env.CC_RECOVER_PATH;
 
-// The status line that Claude Code would show without ours, where the addon is missing; otherwise the addon reads it. If it is itself one of
-// ours, this is the command that it wraps.
+// Returns the status line that Claude Code would show without ours. Used only if the addon is missing; otherwise the addon reads it. If that
+// status line is also one of ours, returns the command that it wraps.
 function beneath() {
-  // This file is <project>/.claude/cc-session-recover/statusline.js, or lies in the same place under the user's Claude Code directory.
+  // This file is <project>/.claude/cc-session-recover/statusline.js, or is in the same place under the user's Claude Code directory.
   var settings = __dirname.slice(0, -'/cc-session-recover'.length);
   var user = env.CLAUDE_CONFIG_DIR || (env.HOME || env.USERPROFILE) + '/.claude';
   var files = '__SCOPE__' === 'user' ? [] : [settings + '/settings.json', user + '/settings.json'];

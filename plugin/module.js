@@ -4,7 +4,7 @@
 
 // Time between two checks of the clock. A check costs nothing; a question to the addon starts a process.
 const TICK = 1000;
-// A tick that is more than this late, in milliseconds, shows that the machine or the process was suspended.
+// If a tick is later than this number of milliseconds, it shows that the machine or the process was suspended.
 const GAP = 10_000;
 // The stop hook runs in parallel with the module and may be slower. Until it has recorded the stop, the module asks again after this time,
 // which doubles with every question up to READING_STEP_LIMIT, and gives up after READING_LIMIT.
@@ -143,7 +143,7 @@ async function claim($, how) {
       take($, answer);
       return;
     }
-    // Set this before the next await: the prompt belongs to the session for which it was granted.
+    // Set this before the next await, because the prompt belongs to the session for which it was granted.
     continued = { session: asked.session, generation: answer.generation };
     let refused = false;
     try {
@@ -328,7 +328,7 @@ export function register(on) {
     return next(e);
   });
 
-  // After three continuations of its own the client opens a menu, which would block every prompt. The module answers it only if the plan
+  // After it has continued three times, the client opens a menu, which would block every prompt. The module answers it only if the plan
   // covers the stop, and never if the user opened it.
   on('command.run', { command: 'rate-limit-options' }, async ($, e, next) => {
     // The menu may open before the end of the turn is reported.

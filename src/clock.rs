@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Source of time. Tests pass a virtual clock.
 pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
-    /// Time since boot, suspended time included.
+    /// Returns the time since boot, including suspended time.
     fn since_boot(&self) -> Duration;
     /// Identifies the boot that [`Self::since_boot`] counts from; `None` if the system has no such id.
     fn boot_id(&self) -> Option<String> {
@@ -106,7 +106,7 @@ pub fn from_local_time(local: NaiveDateTime) -> Option<DateTime<Utc>> {
 ///
 /// # Errors
 ///
-/// [`Code::Usage`] for any other text.
+/// Returns [`Code::Usage`] for any other text.
 pub fn since(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     let trimmed = text.trim();
     parse_rfc3339(trimmed)
@@ -120,7 +120,7 @@ pub fn since(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     })
 }
 
-/// Returns the start of a day. Where clocks go forward at midnight, the day starts an hour later.
+/// Returns the start of a day. If clocks go forward at midnight, the day starts an hour later.
 fn beginning(text: &str) -> Option<DateTime<Utc>> {
     beginning_of(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?)
 }

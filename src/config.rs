@@ -1,7 +1,7 @@
 //! The configuration: the user's own file (JSON with comments), which a project's file may only restrict.
 //!
-//! An invalid file switches automatic recovery off until it is repaired. Recording and
-//! showing sessions still work.
+//! An invalid file disables automatic recovery until it is repaired. Recording and showing sessions still
+//! work.
 
 use crate::clock::{from_local_time, local_time};
 use crate::env::Environment;
@@ -46,7 +46,7 @@ const MOST_ARCHIVES: usize = 1000;
 /// Project file that may restrict the user's configuration, relative to the project.
 pub const PROJECT_FILE: &str = ".claude/session-recover.json";
 
-/// Action for a kind of stop.
+/// What to do about a kind of stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disposition {
@@ -96,15 +96,15 @@ pub struct Config {
 pub struct HeartbeatConfig {
     pub enabled: bool,
     /// Seconds after the reset. The client itself continues 30 to 100 s after the reset (290 s in rare cases)
-    /// and must get the chance to go first. A value below the client's window is used only if the client does
-    /// not continue by itself, or in tests: below 5, with `stepSeconds` below 5 as well.
+    /// and must be able to do so first. A value below the client's window is used only if the client does not
+    /// continue by itself, or in tests: below 5, with `stepSeconds` below 5 as well.
     pub grace_seconds: f64,
     /// Maximum time between two checks, in seconds; at most 30.
     pub step_seconds: f64,
     /// Whether Esc or Ctrl-C at the client's own countdown also cancels this tool's wait.
     pub escape_cancels: bool,
-    /// Whether the plugin's module answers the limit menu that the client opens after three continuations of
-    /// its own, and continues the session within `supervisor.maxCyclesPerDay`.
+    /// Whether the plugin's module answers the limit menu that the client opens after it has continued three
+    /// times in a row, and continues the session within `supervisor.maxCyclesPerDay`.
     pub beyond_client_cap: bool,
 }
 
@@ -121,8 +121,8 @@ impl Default for HeartbeatConfig {
 }
 
 impl HeartbeatConfig {
-    /// Returns how many seconds after the reset an open session is continued. Never inside the window in
-    /// which the client may still continue it, except in a test configuration.
+    /// Returns how many seconds after the reset an open session is continued. The time is never inside the
+    /// window in which the client may still continue it, except in a test configuration.
     #[must_use]
     pub fn grace_after(&self, native: Option<Duration>) -> f64 {
         match native {
@@ -137,8 +137,8 @@ impl HeartbeatConfig {
         self.grace_seconds < CLIENT_SECONDS
     }
 
-    /// Returns whether both values are below [`TEST_SECONDS`]: a test configuration, with limits that last
-    /// seconds, that cannot wait for the client to continue. `graceSeconds` is then used as it is.
+    /// Returns whether both values are below [`TEST_SECONDS`]. Such a test configuration has limits that last
+    /// seconds and cannot wait for the client to continue, so `graceSeconds` is used unchanged.
     #[must_use]
     pub fn is_of_tests(&self) -> bool {
         self.grace_seconds < TEST_SECONDS && self.step_seconds < TEST_SECONDS
@@ -183,7 +183,7 @@ pub struct Retry {
     pub rate_limit_minutes: Vec<f64>,
     /// Minutes before each later attempt.
     pub slow_minutes: f64,
-    /// Hours after the first attempt at which the attempts end.
+    /// Hours after the first attempt at which no further attempts are made.
     pub give_up_hours: f64,
 }
 
@@ -336,11 +336,11 @@ impl Default for States {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SavingConfig {
-    /// Check after every turn whether the answer is in the transcript.
+    /// Whether to check after every turn that the answer is in the transcript.
     pub watch: bool,
     /// Seconds after which a missing answer counts as not saved.
     pub wait_seconds: f64,
-    /// Log prompts and answers of a session that Claude Code fails to save.
+    /// Whether to log prompts and answers of a session that Claude Code fails to save.
     pub shadow_log: bool,
 }
 
@@ -360,7 +360,8 @@ pub struct RetentionConfig {
     pub outputs_days: f64,
     /// Records of a session: how it was started, whether it is saved, what was handed over to it.
     pub records_days: f64,
-    /// Hard-link session files into the state directory, so that they outlive Claude Code's retention.
+    /// Whether to hard-link session files into the state directory, so that they outlive Claude Code's
+    /// retention.
     pub keep: bool,
     /// Days after which a kept session that Claude Code has deleted is removed.
     pub kept_days: f64,
@@ -386,7 +387,7 @@ impl Default for RetentionConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Note {
-    /// Ask the model, at the start of a session, to keep its part of HANDOFF.md up to date.
+    /// Whether to ask the model, at the start of a session, to keep its part of HANDOFF.md up to date.
     pub instruction: bool,
     /// Number of managed blocks retained in HANDOFF.md.
     pub blocks: usize,
@@ -402,7 +403,7 @@ impl Default for Note {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Narrowing {
-    /// `false` switches automatic recovery off in this project.
+    /// Whether automatic recovery is enabled in this project.
     pub enabled: Option<bool>,
     /// Minimum number of seconds after the reset.
     pub grace_seconds: Option<f64>,
@@ -410,12 +411,12 @@ pub struct Narrowing {
     pub max_attempts: Option<usize>,
     /// Kinds of stop that are only recorded, or ignored, in this project.
     pub stops: BTreeMap<String, Disposition>,
-    /// `false`: session states are neither saved nor handed over in this project.
+    /// Whether session states are saved and handed over in this project.
     pub state: Option<bool>,
 }
 
-/// Returns the default disposition of a class; `None` for stops that the policy never
-/// continues, whatever is configured.
+/// Returns the default disposition of a class; `None` for stops that the policy never continues, regardless
+/// of the configuration.
 const fn default_disposition(class: StopClass) -> Option<Disposition> {
     match class {
         StopClass::BrokenOff => Some(Disposition::Notify),
@@ -428,7 +429,7 @@ const fn default_disposition(class: StopClass) -> Option<Disposition> {
 }
 
 impl Config {
-    /// Returns what to do about this kind of stop: the configured disposition, else the default. The policy
+    /// Returns what to do about this kind of stop: the configured disposition or the default. The policy
     /// never asks about kinds without a default.
     #[must_use]
     pub fn disposition(&self, kind: StopKind) -> Disposition {
@@ -558,7 +559,7 @@ impl Config {
 ///
 /// # Errors
 ///
-/// [`Code::ConfigInvalid`]; the message does not repeat the address.
+/// Returns [`Code::ConfigInvalid`]; the message does not repeat the address.
 pub fn webhook_address(url: &str) -> Result<Uri> {
     let invalid = |why: &str| {
         Error::new(Code::ConfigInvalid, format!("notify.webhook: {why}"))
@@ -618,8 +619,8 @@ fn off(mut config: Config, problem: Error) -> InForce {
     InForce { config, problem: Some(problem) }
 }
 
-/// Builds the error for a key in a configuration file. `meant` is the known key that
-/// the user probably intended.
+/// Builds the error for an unknown key in a configuration file. `meant` is the known key that the user
+/// probably intended.
 fn invalid_key(path: &Path, key: &str, why: &str, meant: Option<&str>) -> Error {
     let off = "automatic recovery is off until this is fixed";
     let hint = meant.map_or_else(|| off.to_owned(), |name| format!("did you mean \"{name}\"? {off}"));

@@ -27,7 +27,7 @@ struct Contract {
 
 impl Contract {
     fn add<T: TS + 'static + ?Sized>(&mut self, required: Option<&[&str]>) {
-        // Primitive types have no file of their own.
+        // Primitive types have no separate file.
         if T::output_path().is_none() {
             return;
         }
@@ -72,7 +72,7 @@ fn declaration(docs: Option<&str>, text: &str, required: Option<&[&str]>) -> Str
     let text = text.trim().trim_end_matches(';').replace("{ [key in string]: ", "Record<string, ");
     let mut out = comment(docs.unwrap_or_default(), "");
     let Some((name, body)) = text.strip_prefix("type ").and_then(|text| text.split_once(" = ")) else {
-        panic!("a declaration that is none: {text}");
+        panic!("not a declaration: {text}");
     };
     let Some(body) = body.strip_prefix('{') else {
         let members = body.replace('"', "'");

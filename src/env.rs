@@ -1,5 +1,5 @@
-//! The environment: all reads of environment variables and of the standard directories derived from them go
-//! through this module.
+//! Reads environment variables and derives the standard directories from them. All other modules use this
+//! one.
 //!
 //! Variables of this tool: `CC_RECOVER_STATE_DIR`, `CC_RECOVER_CONFIG`, `CC_RECOVER_CLAUDE`,
 //! `CC_RECOVER_ATTEMPT`, `CC_RECOVER_DEBUG` (read by the command line only), `CC_SESSION_RECOVER_MODULE` (set
@@ -108,13 +108,13 @@ impl Environment {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// Returns a variable as text; one that is not valid Unicode counts as unset.
+    /// Returns a variable as text. A variable that is not valid Unicode counts as unset.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.var(name).and_then(OsStr::to_str)
     }
 
-    /// Returns a variable as an absolute path; relative paths are ignored, as the XDG specification requires.
+    /// Returns a variable as an absolute path. Relative paths are ignored, as the XDG specification requires.
     #[must_use]
     pub fn absolute(&self, name: &str) -> Option<PathBuf> {
         self.var(name).map(PathBuf::from).filter(|path| path.is_absolute())
@@ -140,7 +140,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Code::StateDirUnknown`] when neither the directory nor a home directory is set.
+    /// Returns [`Code::StateDirUnknown`] when neither the directory nor a home directory is set.
     pub fn state_dir(&self) -> Result<PathBuf> {
         if let Some(dir) = self.absolute("CC_RECOVER_STATE_DIR") {
             return Ok(dir);
@@ -160,7 +160,7 @@ impl Environment {
         })
     }
 
-    /// Base directory of user configuration: `$XDG_CONFIG_HOME`, else `~/.config`.
+    /// Base directory of user configuration: `$XDG_CONFIG_HOME` or, by default, `~/.config`.
     #[must_use]
     pub fn config_home(&self) -> Option<PathBuf> {
         self.absolute("XDG_CONFIG_HOME").or_else(|| self.home().map(|home| home.join(".config")))
@@ -175,8 +175,8 @@ impl Environment {
         })
     }
 
-    /// Claude Code's configuration directory: `CLAUDE_CONFIG_DIR`, else `~/.claude`. Its `..` are removed as
-    /// text, as the client does for the paths of its files (measured with 2.1.332).
+    /// Claude Code's configuration directory: `CLAUDE_CONFIG_DIR` or, by default, `~/.claude`. Its `..` are
+    /// removed as text, as the client does for the paths of its files (measured with 2.1.332).
     #[must_use]
     pub fn claude_config_dir(&self) -> Option<PathBuf> {
         let dir =
@@ -226,7 +226,7 @@ fn without_parents(path: &Path) -> PathBuf {
     plain
 }
 
-/// Whether this is the runtime directory that Linux creates for the user, which contains the session bus.
+/// Returns whether this is the runtime directory that Linux creates for the user, which contains the session bus.
 #[cfg(target_os = "linux")]
 fn is_own_runtime_directory(dir: &OsStr) -> bool {
     Path::new(dir) == Path::new("/run/user").join(rustix::process::getuid().as_raw().to_string())
@@ -242,8 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_of_a_hook_contains_pins_and_the_recorded_path_and_nothing_a_project_could_steer_with()
-    {
+    fn the_environment_of_a_hook_contains_pins_and_the_recorded_path_and_nothing_that_a_project_controls() {
         let of_client = [
             ("PATH", "/project/bin"),
             (RECORDED_PATH, "/usr/bin"),
@@ -296,7 +295,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn only_the_systems_own_directory_of_the_session_bus_stays() {
+    fn only_the_session_bus_directory_of_the_system_is_retained() {
         let own = format!("/run/user/{}", rustix::process::getuid().as_raw());
         for (dir, kept) in [(own.as_str(), true), ("/run/user/1x", false), ("/tmp/run", false)] {
             let env = Environment::from_pairs([("XDG_RUNTIME_DIR", dir)], "/").of_hook([]);

@@ -185,7 +185,7 @@ pub trait IoContext<T> {
     ///
     /// # Errors
     ///
-    /// The same failure, with its path.
+    /// Adds the path to the failure.
     fn doing(self, doing: &str, path: impl AsRef<Path>) -> Result<T>;
 }
 

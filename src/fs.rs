@@ -23,7 +23,7 @@ pub fn before_cache_line(bytes: &[u8]) -> usize {
 ///
 /// # Errors
 ///
-/// [`Code::PathRefused`] if the path is not a regular file, [`Code::Io`] otherwise.
+/// Returns [`Code::PathRefused`] if the path is not a regular file, [`Code::Io`] otherwise.
 pub fn open_regular(path: &Path) -> Result<File> {
     open_regular_with_metadata(path).map(|(file, _)| file)
 }
@@ -32,7 +32,7 @@ pub fn open_regular(path: &Path) -> Result<File> {
 ///
 /// # Errors
 ///
-/// Those of [`open_regular`].
+/// Returns the errors of [`open_regular`].
 pub fn open_regular_with_metadata(path: &Path) -> Result<(File, Metadata)> {
     let file = open_without_blocking(path)?;
     let meta = file.metadata().doing("read", path)?;
@@ -130,12 +130,13 @@ impl Directory {
     }
 }
 
-/// Calls `each` with the name of every entry of a directory, in no particular order, and whether the listing
+/// Calls `each` for every entry of a directory, in no particular order, with its name and whether the listing
 /// reports it as a regular file.
 ///
 /// # Errors
 ///
-/// The I/O error of opening or reading the directory; `each` has already received the names before it.
+/// Returns the I/O error of opening or reading the directory; `each` has already received the names before
+/// it.
 pub fn names_in(dir: &Path, mut each: impl FnMut(&std::ffi::OsStr, bool)) -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -170,7 +171,8 @@ const NAMES: usize = 32 * 1024;
 const UNBLOCKED: rustix::fs::OFlags =
     rustix::fs::OFlags::NONBLOCK.union(rustix::fs::OFlags::NOFOLLOW).union(rustix::fs::OFlags::CLOEXEC);
 
-/// The same, without updating the access time. The system grants this only for the user's own files.
+/// Open flags for reading without updating the access time, which the system grants only for the user's own
+/// files.
 #[cfg(target_os = "linux")]
 const UNTOUCHED: rustix::fs::OFlags = UNBLOCKED.union(rustix::fs::OFlags::NOATIME);
 #[cfg(all(unix, not(target_os = "linux")))]
@@ -205,7 +207,7 @@ pub fn private_directory() -> DirBuilder {
     directory_of_mode(0o700)
 }
 
-/// Options that create a file with this mode, less the umask.
+/// Returns options that create a file with this mode, less the umask.
 #[cfg(unix)]
 #[must_use]
 pub fn file_of_mode(mode: u32) -> OpenOptions {
@@ -214,7 +216,7 @@ pub fn file_of_mode(mode: u32) -> OpenOptions {
     options
 }
 
-/// The same; the mode is ignored on this system.
+/// Returns options that create a file. This system ignores the mode.
 #[cfg(not(unix))]
 #[must_use]
 pub fn file_of_mode(_mode: u32) -> OpenOptions {
@@ -230,7 +232,7 @@ pub fn directory_of_mode(mode: u32) -> DirBuilder {
     builder
 }
 
-/// The same; the mode is ignored on this system.
+/// Returns options that create a file. This system ignores the mode.
 #[cfg(not(unix))]
 #[must_use]
 pub fn directory_of_mode(_mode: u32) -> DirBuilder {
@@ -241,7 +243,8 @@ pub fn directory_of_mode(_mode: u32) -> DirBuilder {
 ///
 /// # Errors
 ///
-/// [`Code::PathRefused`] if it is larger than `limit` bytes or not a regular file, [`Code::Io`] otherwise.
+/// Returns [`Code::PathRefused`] if it is larger than `limit` bytes or not a regular file, [`Code::Io`]
+/// otherwise.
 pub fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     let (file, meta) = match open_regular_with_metadata(path) {
         Ok(found) => found,
@@ -267,7 +270,7 @@ fn is_missing(path: &Path) -> bool {
 ///
 /// # Errors
 ///
-/// The I/O error of the read.
+/// Returns the I/O error of the read.
 pub fn read_once(source: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     loop {
         match source.read(buffer) {
@@ -281,7 +284,7 @@ pub fn read_once(source: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<u
 ///
 /// # Errors
 ///
-/// Those of the serializer.
+/// Returns the errors of the serializer.
 pub fn lossy<S: serde::Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {
     to.serialize_str(&path.to_string_lossy())
 }
@@ -290,7 +293,7 @@ pub fn lossy<S: serde::Serializer>(path: &Path, to: S) -> std::result::Result<S:
 ///
 /// # Errors
 ///
-/// Those of the serializer.
+/// Returns the errors of the serializer.
 pub fn lossy_or_null<S: serde::Serializer>(
     path: &Option<PathBuf>,
     to: S,
@@ -305,7 +308,7 @@ pub fn lossy_or_null<S: serde::Serializer>(
 ///
 /// # Errors
 ///
-/// The I/O error, if a component does not exist.
+/// Returns an I/O error if a component does not exist.
 pub fn canonical(path: &Path) -> std::io::Result<PathBuf> {
     let real = path.canonicalize()?;
     // Windows returns `\\?\C:\...`, a form that other programs do not use for the same directory.
@@ -402,7 +405,7 @@ pub fn read_standard_input(
     (bytes, false)
 }
 
-/// As on Unix. When the time has passed, the reading thread is left running.
+/// Does the same as on Unix, but leaves the reading thread running when the time has passed.
 #[cfg(not(unix))]
 #[must_use]
 pub fn read_standard_input(

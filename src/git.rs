@@ -1,9 +1,9 @@
-//! Git: reads the state of a working tree with read-only `git` commands.
+//! Reads the state of a working tree with read-only `git` commands.
 //!
 //! The repository is not trusted, because its configuration can name programs to run. Everything that
-//! `status` could start is therefore switched off (file monitor, hooks, content filters, submodules, fetching
-//! of missing objects, nested bare repositories), and the environment is built from scratch. The whole query
-//! has a deadline, after which the child is killed and the answer is "unknown".
+//! `status` could start is therefore disabled (file monitor, hooks, content filters, submodules, fetching of
+//! missing objects, nested bare repositories), and the environment is built from scratch. The whole query has
+//! a deadline, after which the child is killed and the answer is "unknown".
 
 use crate::env::Environment;
 use crate::redact::clean_line;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Maximum number of dirty files that are listed.
 pub const MOST_FILES: usize = 30;
-/// Maximum output that is read, in bytes; anything beyond it is not counted.
+/// Maximum output that is read, in bytes. Files beyond it are not counted.
 const MOST_OUTPUT: u64 = 8 * 1024 * 1024;
 /// Interval between two checks of a child that has closed its output but not exited.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
@@ -68,7 +68,7 @@ pub struct GitState {
     pub dirty: Vec<DirtyFile>,
     /// Number of changed and untracked files in total.
     pub dirty_total: usize,
-    /// There are more than `dirty_total` files; the output was cut off.
+    /// Whether there are more than `dirty_total` files, because the output was truncated.
     pub dirty_more: bool,
     /// Number of stash entries; also 0 with git before 2.35, which does not report them.
     pub stashes: u64,
@@ -129,7 +129,7 @@ pub fn exclude_file(environment: &Environment, project: &Path) -> Option<PathBuf
 }
 
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere the bytes may be no path")]
+#[expect(clippy::unnecessary_wraps, reason = "on other systems the bytes may not be a path")]
 fn path_of(bytes: &[u8]) -> Option<PathBuf> {
     Some(PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes)))
 }
@@ -232,7 +232,7 @@ struct GitOutput {
     code: Option<i32>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// The output was cut off.
+    /// Whether the output was truncated.
     more: bool,
 }
 
@@ -253,8 +253,8 @@ impl<'a> Git<'a> {
         Ok(Self { program, project, environment, path, until })
     }
 
-    /// Returns settings that switch every content filter off. `status` runs a filter on a file whose time
-    /// differs from the index, and the repository may define one.
+    /// Returns settings that disable every content filter. `status` runs a filter on a file whose time
+    /// differs from the index, and the repository may define a filter.
     fn filters(&self) -> Result<Vec<String>, String> {
         let keys = [
             "config",
@@ -454,7 +454,7 @@ mod tests {
         Environment::from_pairs([("PATH", path), ("HOME", home.as_os_str().to_owned())], home)
     }
 
-    /// Environment with the git of this machine.
+    /// Returns an environment with the machine's git on its `PATH`.
     fn real(home: &Path) -> Environment {
         let path = std::env::var_os("PATH").unwrap();
         Environment::from_pairs([("PATH", path), ("HOME", home.as_os_str().to_owned())], home)
@@ -698,7 +698,7 @@ mod tests {
     }
 
     #[test]
-    fn unusual_file_names_are_read_completely_and_sanitised() {
+    fn unusual_file_names_are_read_completely_and_sanitized() {
         let output = b"# branch.oid abcdef0123456789\0# branch.head x\0? a\nb \x1b[31mc\0\
             1 .M N... 100644 100644 100644 aaaa bbbb with  two spaces\0\
             u UU N... 1 2 3 4 h1 h2 h3 both\0! ignored\0garbage\0";

@@ -1,4 +1,4 @@
-//! Durations, sizes and token counts in words. `bin/lib/wording.js` follows the same rules, because it must
+//! Formats durations, sizes and token counts. `bin/lib/wording.js` implements the same rules, because it must
 //! not wait for the addon; the table in `__test__/lib/measures.json` tests both.
 
 use crate::text::as_fraction;
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn measures_are_printed_as_the_shared_table_says() {
+    fn measures_are_printed_as_in_the_shared_table() {
         let table: Measures = serde_json::from_str(include_str!("../__test__/lib/measures.json")).unwrap();
         assert!(table.milliseconds.len() > 15 && table.bytes.len() > 9 && table.tokens.len() > 7);
         for (length, words) in table.milliseconds {

@@ -1,4 +1,4 @@
-//! Option objects of the exported functions.
+//! Parses the option objects of the exported functions.
 
 use crate::error::{Code, Error};
 use serde::de::DeserializeOwned;
@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 ///
 /// # Errors
 ///
-/// [`Code::Usage`] for anything but an object, for an unknown option, and for a value of the wrong type.
+/// Returns [`Code::Usage`] for anything but an object, for an unknown option, and for a value of the wrong
+/// type.
 pub fn read_options<O: DeserializeOwned>(options: Option<Value>) -> Result<O, Error> {
     let options = options.filter(|options| !options.is_null()).unwrap_or_else(|| json!({}));
     // Serde would accept an array as the fields in their order.
@@ -31,7 +32,7 @@ pub fn read_options<O: DeserializeOwned>(options: Option<Value>) -> Result<O, Er
 pub(crate) fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
     let mut names = message.strip_prefix("unknown field `")?.split('`');
     let unknown = names.next()?;
-    // Every second part lies between two names.
+    // Every second part is the text between two names.
     Some((unknown, names.skip(1).step_by(2).collect()))
 }
 
@@ -47,8 +48,8 @@ fn unknown_option(within: &str, message: &str) -> Option<Error> {
     })
 }
 
-/// Returns the known name that was probably intended: equal except for case and separators, else the one with
-/// the fewest edits, if those are at most a third of the letters.
+/// Returns the known name that was probably intended: a name that is equal except for case and separators or,
+/// without one, the name with the fewest edits, if these are at most a third of the letters.
 pub(crate) fn closest<'n>(unknown: &str, names: &[&'n str]) -> Option<&'n str> {
     let plain =
         |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();

@@ -1,4 +1,4 @@
-//! Problems: files that a report could not read.
+//! Problems, which are files that a report could not read.
 
 use crate::error::Error;
 use crate::fs::lossy_or_null;

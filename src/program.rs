@@ -9,14 +9,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// Interval between two checks for its exit.
+/// Interval between two checks whether the program has exited.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum amount of standard error that is retained, in bytes.
 const LARGEST_COMPLAINT: u64 = 4 * 1024;
 /// Maximum amount of standard output that is retained, in bytes.
 const LARGEST_OUTPUT: u64 = 256 * 1024;
-/// Maximum wait for the output after the program has exited. A background process it left may
-/// keep the pipe open.
+/// Maximum wait for the output after the program has exited. A background process of the program may keep the
+/// pipe open.
 const LINGER: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub fn find(env: &Environment, name: &str, project: Option<&Path>) -> Option<Pat
     which::which_in_all(name, Some(path), "/").ok()?.find(|program| program.is_absolute() && outside(program))
 }
 
-/// Returns the Node.js that runs this process, else the first that exists of `recorded`, else the first one on `PATH`;
-/// none inside `project`.
+/// Returns the Node.js that runs this process, or the first of `recorded` that exists, or the first one on
+/// `PATH`, but never one inside `project`.
 #[must_use]
 pub fn node(env: &Environment, recorded: &[PathBuf], project: Option<&Path>) -> Option<PathBuf> {
     let is_node = |program: &&Path| {
@@ -76,7 +76,7 @@ fn usable(env: &Environment, path: &Path, project: Option<&Path>) -> Option<Path
 ///
 /// # Errors
 ///
-/// The reason why it could not be started, or that it did not end in time and was killed.
+/// Returns an error if the program could not be started, or if it was killed because it did not exit in time.
 pub fn run(command: &mut Command, limit: Duration) -> Result<ProgramEnd, String> {
     run_with_input(command, Vec::new(), limit)
 }
@@ -85,7 +85,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<ProgramEnd, String>
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Returns the errors of [`run`].
 pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) -> Result<ProgramEnd, String> {
     run_piped(command.stdout(Stdio::null()), input, limit).map(|(end, _)| end)
 }
@@ -94,7 +94,7 @@ pub fn run_with_input(command: &mut Command, input: Vec<u8>, limit: Duration) ->
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Returns the errors of [`run`].
 pub fn run_for_output(command: &mut Command, limit: Duration) -> Result<(ProgramEnd, Vec<u8>), String> {
     run_piped(command.stdout(Stdio::piped()), Vec::new(), limit)
 }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_node_is_used_where_none_runs_unless_it_is_gone_or_in_the_project() {
+    fn a_recorded_node_is_used_if_none_runs_unless_it_is_gone_or_in_the_project() {
         let root = tempfile::tempdir().unwrap();
         let (project, recorded) = (root.path().join("project"), root.path().join("recorded/node"));
         script(&project.join("node"));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn run_returns_the_exit_code_and_the_sanitised_standard_error() {
+    fn run_returns_the_exit_code_and_the_sanitized_standard_error() {
         let ended = run(
             Command::new("/bin/sh").args(["-c", "echo 'no\u{1b}[31m bus' >&2; exit 3"]),
             Duration::from_secs(20),

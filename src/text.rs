@@ -1,5 +1,5 @@
 //! Sanitizes external text for display and storage: removes control, escape and direction-changing characters
-//! and bounds the length.
+//! and limits the length.
 
 use std::borrow::Cow;
 use std::iter::Peekable;
@@ -9,10 +9,10 @@ use std::str::Chars;
 /// before any costly work.
 pub const LONGEST_RAW: usize = 64 * 1024;
 
-/// Removes terminal escapes, control characters and direction-changing characters; retains
-/// line ends and tabs.
+/// Removes terminal escapes, control characters and direction-changing characters; retains line endings and
+/// tabs.
 #[must_use]
-pub fn sanitised(text: &str) -> String {
+pub fn sanitized(text: &str) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
         return text.to_owned();
     }
@@ -69,8 +69,8 @@ fn skip_control_sequence(chars: &mut Peekable<Chars<'_>>) {
     chars.next_if(|next| matches!(next, '@'..='~'));
 }
 
-/// Skips up to BEL or the string terminator, but never past a line end, so that an unterminated string
-/// cannot swallow the rest.
+/// Skips up to BEL or the string terminator, but never past the end of the line, so that an unterminated
+/// string cannot hide the rest.
 fn skip_string(chars: &mut Peekable<Chars<'_>>) {
     while let Some(next) = chars.next_if(|next| *next != '\n') {
         match next {
@@ -95,11 +95,11 @@ pub fn one_line(raw: &str, limit: usize) -> String {
     if simple {
         return raw.to_owned();
     }
-    let clean = sanitised(head(raw, LONGEST_RAW));
+    let clean = sanitized(head(raw, LONGEST_RAW));
     shortened(&on_one_line(&clean), limit).into_owned()
 }
 
-/// Replaces every run of whitespace and line ends by one space.
+/// Replaces every run of whitespace and line endings with one space.
 #[must_use]
 pub fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -136,17 +136,17 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn sanitising_removes_terminal_escapes_titles_and_direction_marks() {
+    fn sanitizing_removes_terminal_escapes_titles_and_direction_marks() {
         let hostile = "a\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}b\u{9b}2Jc\u{202e}d\u{200b}\0e\u{1b}(Bf\u{1b}Pq\u{1b}\\g";
-        assert_eq!(sanitised(hostile), "ared bcdefg");
-        assert_eq!(sanitised("one\r\ntwo\rthree\tx"), "one\ntwo\nthree\tx");
-        assert_eq!(sanitised("\u{1b}]0;never ended\nnext"), "\nnext");
+        assert_eq!(sanitized(hostile), "ared bcdefg");
+        assert_eq!(sanitized("one\r\ntwo\rthree\tx"), "one\ntwo\nthree\tx");
+        assert_eq!(sanitized("\u{1b}]0;never ended\nnext"), "\nnext");
     }
 
     #[test]
-    fn sanitising_preserves_scripts_and_joined_emoji() {
+    fn sanitizing_preserves_scripts_and_joined_emoji() {
         for text in ["grüße 漢字 עברית", "👩\u{200d}💻 e\u{301}", "می\u{200c}خواهم"] {
-            assert_eq!(sanitised(text), text);
+            assert_eq!(sanitized(text), text);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Threads: processes a list of items on several threads.
+//! Processes a list of items on several threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ pub const PORTION: usize = 16;
 ///
 /// # Panics
 ///
-/// If a worker panics.
+/// Panics if a worker panics.
 pub fn side_by_side<Q: Sync, A: Send, W: FnMut(&Q) -> A>(
     questions: &[Q],
     portion: usize,

@@ -1,4 +1,4 @@
-//! External inputs of this process, as values that a test can replace.
+//! Provides the external inputs of this process as values that a test can replace.
 
 use crate::claude::process::Processes;
 use crate::clock::Clock;

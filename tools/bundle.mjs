@@ -19,7 +19,7 @@ const FILES = new Set(['bin/lib/completion.js', 'bin/lib/dashboard.js', 'bin/lib
 /** How `program.js` loads the module of a verb. */
 const VERB_REQUIRED = 'require(`../commands/${name}.js`)';
 
-/** Puts the module of one verb into its bundle; those of all others stay files. @param {string} verb @returns {import('esbuild').Plugin} */
+/** Includes the module of one verb in its bundle. The modules of all other verbs remain files. @param {string} verb @returns {import('esbuild').Plugin} */
 const withVerb = (verb) => ({
   name: 'verb',
   setup({ onLoad, onResolve }) {

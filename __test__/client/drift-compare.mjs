@@ -2,7 +2,7 @@
 // duplicates. Recovery depends on a small part of it: only a change there is a failure.
 
 /**
- * Observed behaviour of one client version.
+ * Observed behavior of one client version.
  *
  * @typedef {object} Observation
  * @property {string} version

@@ -1,4 +1,4 @@
-// Behaviour of the client that decides how the waiting hook is installed: clients before 2.1.268 store a hook's timeout in a 31-bit timer,
+// Behavior of the client that decides how the waiting hook is installed: clients before 2.1.268 store a hook's timeout in a 31-bit timer,
 // so a timeout that does not fit (over 2,147,483 s, about 24.8 days) ends the hook at once, and nothing can wake the session.
 
 import assert from 'node:assert/strict';

@@ -12,7 +12,7 @@ const SESSIONS = Number(process.env.CC_RECOVER_TEST_SESSIONS ?? 5);
 const LONG_ENOUGH = 9;
 const DAYS = 40;
 
-/** Makes everything below a directory look old. @param {string} directory */
+/** Sets old times on everything below a directory. @param {string} directory */
 function age(directory) {
   const then = new Date(Date.now() - DAYS * 86_400_000);
   if (!existsSync(directory)) return;

@@ -10,7 +10,7 @@ import { scene, step, until } from './scene.mjs';
 const LONG_ENOUGH = 9;
 const DAYS = 40;
 
-/** Makes everything below a directory look forty days old. @param {string} directory */
+/** Sets the times of everything below a directory back by forty days. @param {string} directory */
 function age(directory) {
   const then = new Date(Date.now() - DAYS * 86_400_000);
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) utimesSync(path.join(entry.parentPath, entry.name), then, then);

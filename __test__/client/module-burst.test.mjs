@@ -1,5 +1,5 @@
-// Ten sessions of one account that one limit stops, each with the plugin's module in its client: nobody waits outside of the clients, one
-// session continues first, and the others follow once that one was seen to work.
+// Ten sessions of one account that one limit stops, each with the plugin's module in its client: no process waits outside the clients,
+// one session continues first, and the others follow once that session works.
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -7,12 +7,12 @@ import { test } from 'node:test';
 import { scene, step, until } from './scene.mjs';
 
 const SESSIONS = 10;
-/** Seconds until the reset: all clients have to have started and stopped before. */
+/** Seconds until the reset, by which all clients must have started and stopped. */
 const RESETS_IN = 120;
 /** Seconds that the answer to the first continue takes. */
 const FIRST_ANSWER = 8;
 
-test('of ten sessions that one limit stops one continues first, and the others after it was seen to work, each exactly once', async (t) => {
+test('of ten sessions stopped by one limit, one continues first, and the others once it works, each exactly once', async (t) => {
   const stage = await scene(t, { init: false, config: { heartbeat: { graceSeconds: 2, stepSeconds: 0.25 }, notify: { desktop: false } } });
   if (stage === null) return;
   const { code, stdout, stderr } = await stage.cli('plugin', '--json');

@@ -1,4 +1,4 @@
-// Scenes with the plugin's module in a real client: it stops at a limit of some seconds and waits.
+// Scenes with the plugin's module in a real client, which stops at a limit of some seconds and waits.
 
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// What a user does at the keyboard while the plugin's module waits: Esc, a dialog, another session, /compact, a prompt of their own, or
+// What a user does at the keyboard while the plugin's module waits: Esc, a dialog, another session, /compact, their own prompt, or
 // removing the plugin. Each test states what the API received and what the screen showed.
 
 import assert from 'node:assert/strict';
@@ -10,7 +10,7 @@ import { CONFIG, GRACE, byPlugin, finished, limited, noHookWaits, past, withModu
 import { pause, run, scene, step, until } from './scene.mjs';
 import { openTerminal } from './terminal.mjs';
 
-/** Latest start of the client's own continuation that was seen is 106 s after the reset. */
+/** The latest measured start of the client's own continuation is 106 s after the reset. */
 const CLIENT_ACTS = 115_000;
 /** Time after the reset by which the module has acted. */
 const MODULE_ACTS = (GRACE + 6) * 1000;
@@ -59,7 +59,7 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
       const here = await waits(t, {}, 15);
       if (!here) return;
       const { stage, terminal, id, resetsAt, refusedAt } = here;
-      // The module takes a menu in the first seconds after the stop for one of the client.
+      // The module attributes a menu in the first seconds after the stop to the client.
       await pause(4);
       await terminal.type(command);
       await terminal.shows(dialog);

@@ -1,5 +1,5 @@
-// The negative control of the other tests in this directory: on the real client, a hook that simply sleeps and wakes does everything that
-// ours must not do, and the counts of those tests show it.
+// The negative control of the other tests in this directory: on the real client, a hook that simply sleeps and wakes makes every mistake
+// that ours must not make, and the counts of those tests show it.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -4,10 +4,10 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { scene } from './scene.mjs';
 
-/** Events whose payload is recorded; those a client does not know it leaves out. */
+/** Events whose payload is recorded. A client ignores events that it does not know. */
 const EVENTS = ['SessionStart', 'SessionEnd', 'UserPromptSubmit', 'PreToolUse', 'PostToolUse', 'Notification', 'Stop', 'SubagentStop', 'PreCompact'];
 
-/** A stage of one version without a test around it. @param {string} version */
+/** A stage for one version, outside a test. @param {string} version */
 export async function stageOf(version) {
   /** @type {(() => unknown)[]} */
   const endings = [];

@@ -22,7 +22,7 @@ const CONTROL = 0.7;
 
 /** @typedef {import('../lib/broken-sessions.mjs').Case} Case */
 
-/** Opens a transcript in a home of its own with a prompt, and returns what was sent. */
+/** Opens a transcript in a separate home with a prompt, and returns what was sent. */
 async function opened(/** @type {any} */ stage, /** @type {Case} */ one, /** @type {Buffer} */ bytes) {
   const file = transcriptOf(stage, one);
   writeFileSync(file, bytes, { mode: 0o600 });
@@ -80,11 +80,11 @@ test('the client opens repaired sessions with all intact turns, and most of them
         const { code, stdout, stderr } = await stage.cli('repair', one.session, '--apply', '--json');
         const report = code === 0 || code === 6 ? JSON.parse(stdout) : null;
         const repaired = readFileSync(file);
-        if (report === null || one.mends !== report.repaired) failures.push(`${one.name}: exit ${code}, repaired ${report?.repaired}: ${stderr}`);
+        if (report === null || one.repairable !== report.repaired) failures.push(`${one.name}: exit ${code}, repaired ${report?.repaired}: ${stderr}`);
         else if (!report.repaired && !repaired.equals(one.bytes)) failures.push(`${one.name}: it was touched`);
         for (const kind of one.classes) if (report !== null && !report.findings.some((/** @type {any} */ finding) => finding.class === kind) && one.classes.length === 1) failures.push(`${one.name}: ${kind} was not found`);
-        told[one.mends ? 'repaired' : 'left'] += 1;
-        if (one.mends && why !== null) told.beforeOfRepaired += 1;
+        told[one.repairable ? 'repaired' : 'left'] += 1;
+        if (one.repairable && why !== null) told.beforeOfRepaired += 1;
         const kept = path.join(stage.home.root, 'kept');
         copyFileSync(file, kept);
         const still = wrong(await opened(stage, one, repaired), one, sendable);
@@ -125,7 +125,7 @@ test('the client sends every turn of a repaired conversation of each further kin
     writeFileSync(file, one.bytes, { mode: 0o600 });
     utimesSync(file, 1_700_000_000, 1_700_000_000);
     const { code, stderr } = await stage.cli('repair', one.session, '--apply', '--json');
-    if (code !== (one.mends ? 0 : 6)) failures.push(`${one.name}: exit ${code} ${stderr}`);
+    if (code !== (one.repairable ? 0 : 6)) failures.push(`${one.name}: exit ${code} ${stderr}`);
     const repaired = readFileSync(file);
     const after = await sentOf(repaired);
     for (const word of one.sent) if (!after.text.includes(word)) failures.push(`${one.name}: ${word} is not sent`);

@@ -1,4 +1,5 @@
-// What a recording of the real client is stripped of before it becomes a fixture, and how two recordings are compared.
+// Removes personal details from a recording of the real client before it becomes a fixture, and compares two
+// recordings.
 
 /** What replaces texts that the client adds itself: lists of tools and skills, its system prompt. */
 export const REMOVED = '[text removed from this fixture]';
@@ -11,7 +12,7 @@ const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const encoded = (dir) => dir.replaceAll(/[^A-Za-z0-9]/g, '-');
 
 /**
- * Maps paths, names, addresses and ids. Ids become numbers in the order in which they are met, so that records still refer to one another.
+ * Maps paths, names, addresses and ids. Ids become numbers in order of appearance, so that records still refer to one another.
  *
  * @param {{home: string, project: string, root: string, user: string, host: string}} personal
  */
@@ -46,7 +47,7 @@ export function sanitiser({ home, project, root, user, host }) {
   return sanitised;
 }
 
-/** Fields whose inside is the client's description of its tools, not the session's. */
+/** Fields that contain the client's description of its tools instead of data of the session. */
 const OPAQUE = new Set(['input_schema']);
 
 /** The forms of all values below a value, one a path: `message.usage.input_tokens number`. @param {any} value @param {string} [at] @returns {string[]} */
@@ -56,7 +57,7 @@ function forms(value, at = '') {
   return [`${at} ${value === null ? 'null' : typeof value}`];
 }
 
-/** What a record is called in a comparison. @param {any} record */
+/** Returns the name of a record in a comparison. @param {any} record */
 function nameOf(record) {
   return [record.type ?? record.hook_event_name ?? 'value', record.subtype, record.attachment?.type].filter(Boolean).join(' ');
 }

@@ -83,7 +83,7 @@ suite('saving of a real client', { concurrency: 2 }, () => {
       await terminal.shows(/A third one/);
       // Wait longer than a hook waits for an answer.
       await pause(4);
-      // The prompt is longer than the pipe buffer of a hook, which reads none of it.
+      // The prompt is longer than a pipe buffer, and the hook reads none of it.
       const paste = path.join(stage.home.root, 'paste');
       writeFileSync(paste, `Four, please. ${'x y '.repeat(25_000)}`);
       await terminal.tmux('load-buffer', '-b', 'paste', paste);

@@ -147,7 +147,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
     await tells(stage, id, busy(pid));
     process.kill(pid, 'SIGSTOP');
     stage.endings.push(() => alive(pid) && process.kill(pid, 'SIGCONT'));
-    // The answer still arrives, but the stopped process does not read it.
+    // The answer arrives, but the stopped process does not read it.
     const row = await tells(stage, id, { state: 'hung', activity: 'busy', stop: 'running', pid, live: inPrint({ status: 'busy' }) });
     assert.ok(row.evidence.some(({ source, fact }) => source === 'process' && /stopped|suspended/.test(fact)), JSON.stringify(row.evidence));
     process.kill(pid, 'SIGCONT');

@@ -204,7 +204,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
     kill(pid);
     await until('its end', () => !alive(pid));
     await tells(stage, id, { state: 'orphaned', activity: null, stop: 'crashed', pid: null, crashed: 'client' });
-    // Reopen the session: another process with the same session id, which does no automatic step is planned.
+    // Reopen the session: another process with the same session id, for which no automatic step is planned.
     const again = await openTerminal(t, stage, { args: [...ASKS, '--resume', id] });
     await until('the resumed session', async () => (await again.session()).sessionId === id);
     await tells(stage, id, { state: 'active', activity: 'idle', stop: 'crashed', pid: again.pid, live: inTerminal(again, { status: 'idle' }) });

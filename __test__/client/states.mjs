@@ -7,7 +7,7 @@ import { pause, step, until } from './scene.mjs';
 /** Seconds without activity after which these tests count a busy session as hung. */
 export const THRESHOLD = 3;
 
-/** Configuration with that threshold. */
+/** Configuration with `THRESHOLD` as `hungMinutes`. */
 export const SHORT = { hungMinutes: THRESHOLD / 60, heartbeat: { graceSeconds: 3600 }, notify: { desktop: false } };
 
 /** A program that works longer than any test; the client itself refuses a bare `sleep`. */

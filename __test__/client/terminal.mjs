@@ -1,5 +1,5 @@
-// A client in a terminal, for tests of what only a user at a keyboard can do. The terminal is a tmux server of its own, on its own socket
-// in the throw-away home, so that it does not affect any other tmux on the machine.
+// A client in a terminal, for tests of what only a user at a keyboard can do. The terminal is a separate tmux server on its own socket in
+// the throw-away home, so that it does not affect any other tmux on the machine.
 
 import { createRequire } from 'node:module';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { alive, run, until } from './scene.mjs';
 const require = createRequire(import.meta.url);
 const { clientEnvironment } = require('../../bin/loopback/client.js');
 
-/** Number of terminals so far: each is a server of its own. */
+/** Number of terminals so far. Each is a separate server. */
 let opened = 0;
 
 /** Opens the client of a scene in a terminal and waits for its prompt. Returns `null` if tmux is not installed and the test is skipped. */

@@ -25,7 +25,7 @@ export function account(id, { next, commands, work, ...fields } = {}) {
     work: { answers: 0, calls: 0, denied: 0, files: [], commits: [], tokens: 0, ...work },
     phase: 'recovered',
     endedAt: '2026-03-02T00:40:00Z',
-    why: 'a turn after the resume ended well',
+    why: 'a turn after the resume finished normally',
     group: GROUP_OF[fields.phase ?? 'recovered'],
     needsYou: false,
     next: { action: 'none', at: null, reason: 'nothing-pending', why: 'no pending work', argv: null, ...next },
@@ -87,7 +87,7 @@ export const MOVED_ON = account('99bb0000', { kept: 'journal', stop: 'network', 
 
 export const CANCELLED = account('aacc0000', { title: null, phase: 'cancelled', why: 'cancelled by the user' });
 
-export const GIVEN_UP = account('deadbeef', { stop: 'server-error', phase: 'given-up', attempts: Array.from({ length: 3 }, (_, index) => ({ at: `2026-03-01T22:0${index}:00Z`, action: 'wake', outcome: 'stopped-again', snapshot: null, result: null })), group: 'needs-you', needsYou: true, next: { action: 'resume', why: 'six attempts did not help: try it by hand' } });
+export const GIVEN_UP = account('deadbeef', { stop: 'server-error', phase: 'given-up', attempts: Array.from({ length: 3 }, (_, index) => ({ at: `2026-03-01T22:0${index}:00Z`, action: 'wake', outcome: 'stopped-again', snapshot: null, result: null })), group: 'needs-you', needsYou: true, next: { action: 'resume', why: 'six attempts failed: try it by hand' } });
 
 export const ACCOUNTS = [RECOVERED, HOLLOW, DAMAGED, WAITS, RUNNING, MOVED_ON, CANCELLED, GIVEN_UP];
 
@@ -165,7 +165,7 @@ export function repairReport(fields = {}) {
     others: [],
     switches: false,
     branch: null,
-    subagents: [{ path: `${DIR}/subagents/agent-a1.jsonl`, findings: [finding('torn-end', 3, { what: 'the file ends in 20 bytes that are not a record', client: 'skips it, and ends the line before it writes on', mend: null, lost: 'its content' })], more: 0 }],
+    subagents: [{ path: `${DIR}/subagents/agent-a1.jsonl`, findings: [finding('torn-end', 3, { what: 'the file ends in 20 bytes that are not a record', client: 'skips it, and ends the line before it writes more', mend: null, lost: 'its content' })], more: 0 }],
     held: null,
     repaired: false,
     rolledBack: false,

@@ -16,8 +16,8 @@ const COMBINED = 24;
 /**
  * @typedef {{bytes: Buffer, record: any, own: boolean}} Line `own`: unchanged since the recording.
  * @typedef {{lines: Line[], end: Buffer, gone: Set<string>, more: string[]}} Doc `gone`: ids of records whose content is destroyed.
- * @typedef {{name: string, classes: string[], session: string, bytes: Buffer, good: string[], mends: boolean, source: string}} Case
- * @typedef {{class: string, mends: boolean, apply: (doc: Doc, random: Random) => boolean}} Damage `apply` returns whether it found
+ * @typedef {{name: string, classes: string[], session: string, bytes: Buffer, good: string[], repairable: boolean, source: string}} Case
+ * @typedef {{class: string, repairable: boolean, apply: (doc: Doc, random: Random) => boolean}} Damage `apply` returns whether it found
  *   something to damage.
  */
 
@@ -77,16 +77,16 @@ function lose(doc, at) {
  * Defines a damage of one line.
  *
  * @param {string} kind
- * @param {boolean} mends
+ * @param {boolean} repairable
  * @param {(record: any) => boolean} fits
  * @param {(doc: Doc, at: number, random: Random) => void} apply
  * @param {boolean} [middle]
  * @returns {Damage}
  */
-function damage(kind, mends, fits, apply, middle = true) {
+function damage(kind, repairable, fits, apply, middle = true) {
   return {
     class: kind,
-    mends,
+    repairable,
     apply(doc, random) {
       const at = pick(doc, random, fits, middle);
       if (at === null) return false;
@@ -125,7 +125,7 @@ export const DAMAGES = {
   'glued records': damage('glued-records', true, isTurn, (doc, at) => void glue(doc, at)),
   'a torn line glued to the next': {
     class: 'buried-record',
-    mends: true,
+    repairable: true,
     apply(doc, random) {
       const fits = doc.lines.findIndex(({ own, record }, at) => own && !isTurn(record) && doc.lines[at + 1]?.own && isTurn(doc.lines[at + 1].record));
       if (fits === -1) return false;
@@ -159,7 +159,7 @@ export const DAMAGES = {
   'lost result, closed up': damage('orphan-call', true, (record) => holds(record, 'tool_result'), closedUp),
   'lost attachment': {
     class: 'broken-link',
-    mends: true,
+    repairable: true,
     apply(doc) {
       // Take the first attachment after the prompt: there the client's guess loses the prompt.
       const at = doc.lines.findIndex(({ own, record }) => own && record?.type === 'attachment' && record.attachment.type !== 'environment');
@@ -203,7 +203,7 @@ export const DAMAGES = {
 export const ENDS = {
   'torn end': {
     class: 'torn-end',
-    mends: false,
+    repairable: false,
     apply(doc) {
       const at = doc.lines.findLastIndex(({ record }) => record?.type === 'assistant');
       lose(doc, at);
@@ -215,7 +215,7 @@ export const ENDS = {
   },
   'NUL at the end': {
     class: 'torn-end',
-    mends: false,
+    repairable: false,
     apply(doc, random) {
       doc.end = Buffer.concat([NEWLINE, Buffer.alloc(random.between(1, 4096))]);
       return true;
@@ -223,7 +223,7 @@ export const ENDS = {
   },
   'no end of the last line': {
     class: 'unended-line',
-    mends: false,
+    repairable: false,
     apply(doc) {
       doc.end = Buffer.alloc(0);
       return true;
@@ -235,7 +235,7 @@ export const ENDS = {
   }),
   'lost beginning': {
     class: 'lost-start',
-    mends: true,
+    repairable: true,
     apply(doc) {
       const at = doc.lines.findIndex(({ record }) => record?.type === 'assistant');
       for (const { record } of doc.lines.splice(0, at)) if (record !== null) doc.gone.add(record.uuid);
@@ -244,7 +244,7 @@ export const ENDS = {
   },
   'no parents at all': {
     class: 'broken-link',
-    mends: true,
+    repairable: true,
     apply(doc) {
       doc.lines.forEach(({ record }, at) => record?.uuid !== undefined && rewrite(doc, at, (own) => (own.parentUuid = null)));
       return true;
@@ -260,12 +260,12 @@ function closedUp(doc, at) {
   doc.lines.forEach(({ record }, place) => record?.parentUuid === uuid && rewrite(doc, place, (own) => (own.parentUuid = parentUuid)));
 }
 
-/** @param {string} name @param {string} source @param {string[]} classes @param {Doc} doc @param {boolean} mends @returns {Case} */
-function caseOf(name, source, classes, doc, mends) {
+/** @param {string} name @param {string} source @param {string[]} classes @param {Doc} doc @param {boolean} repairable @returns {Case} */
+function caseOf(name, source, classes, doc, repairable) {
   const whole = read(source);
   const good = whole.lines.filter(({ record }) => isTurn(record) && !doc.gone.has(record.uuid)).flatMap(({ record }) => unitsOf(record.message));
   const session = whole.lines.find(({ record }) => record.sessionId !== undefined)?.record.sessionId;
-  return { name: `${name} (${source})`, classes, session, bytes: bytesOf(doc), good: [...new Set(good)], mends, source };
+  return { name: `${name} (${source})`, classes, session, bytes: bytesOf(doc), good: [...new Set(good)], repairable, source };
 }
 
 /** Returns all broken sessions, the same in every run. @returns {Case[]} */
@@ -278,7 +278,7 @@ export function brokenSessions(seed = 6) {
     for (const source of SOURCES) {
       const doc = read(source);
       if (made < 2 && kind.apply(doc, random)) {
-        cases.push(caseOf(name, source, [kind.class], doc, kind.mends));
+        cases.push(caseOf(name, source, [kind.class], doc, kind.repairable));
         made += 1;
       }
     }

@@ -1,4 +1,4 @@
-// Simulated clients: a program at the place of Claude Code's, registered like a client. It does what a test requests, and the test ends it
+// Simulated clients: a program at the path of Claude Code's, registered like a client. It does what a test requests, and the test ends it
 // by its process id.
 
 import { spawn } from 'node:child_process';
@@ -99,7 +99,7 @@ export async function playClient(place, session, { deaf = false, tool, without, 
   child.stdout.setEncoding('utf8').on('data', (text) => (said += text));
   child.stderr.setEncoding('utf8').on('data', (text) => (said += text));
   const gone = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
-  // Until this process has seen the end of its own child, no other process can have the child's id.
+  // Until this process has reaped its child, no other process can get the child's id.
   place.endings.push(() => (child.exitCode === null && child.signalCode === null ? child.kill('SIGKILL') && gone : undefined));
   const start = /** @type {string} */ (startOf(pid));
   if (registered) register(place.claude, { pid, start }, session, { cwd: place.project, ...fields });

@@ -1,4 +1,4 @@
-// Runs the real command in a world of its own: a temporary home, configuration, state and working directory, and none of the variables that
+// Runs the real command in an isolated world: a temporary home, configuration, state and working directory, and none of the variables that
 // a surrounding Claude Code session may have set.
 
 import { spawn } from 'node:child_process';

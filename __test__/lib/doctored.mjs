@@ -14,7 +14,7 @@ const FINE = [
   check('client', 'ok', 'Claude Code 2.1.329', '/home/me/.local/bin/claude'),
   check('hooks', 'ok', 'all 8 hooks are correct', `${PROJECT}/.claude/settings.json`),
   check('state', 'ok', 'the state directory is writable', STATE),
-  check('supervisor', 'ok', 'not needed: closed sessions of this project are not resumed without you (init --unattended)'),
+  check('supervisor', 'ok', 'not needed: closed sessions of this project are not resumed unattended (init --unattended)'),
 ];
 
 /** @param {any[]} checks @param {Record<string, any>} [fields] */
@@ -28,7 +28,7 @@ export const ILL = doctorReport([
   ...FINE.slice(0, 2),
   check('hooks', 'fail', 'hooks differ from what this version writes: StopFailure', `${PROJECT}/.claude/settings.json`, 'run cc-session-recover init'),
   check('hooks-allowed', 'fail', 'your organization allows no hooks but its own (allowManagedHooksOnly)', '/etc/claude-code/managed-settings.json', 'ask its administrator; `watch`, `export` and `resume` work without hooks'),
-  check('saving', 'warn', 'session 3f2a9c1d is not saved since 2026-03-02T03:40:00.000Z: there is no transcript, CLAUDE_CODE_SKIP_PROMPT_HISTORY is set in its environment', '/home/me/.claude/projects/-home-me-work-api/3f2a9c1d-0000-4000-8000-000000000001.jsonl', 'unset CLAUDE_CODE_SKIP_PROMPT_HISTORY and start claude again'),
+  check('saving', 'warn', 'session 3f2a9c1d has not been saved since 2026-03-02T03:40:00.000Z: there is no transcript, CLAUDE_CODE_SKIP_PROMPT_HISTORY is set in its environment', '/home/me/.claude/projects/-home-me-work-api/3f2a9c1d-0000-4000-8000-000000000001.jsonl', 'unset CLAUDE_CODE_SKIP_PROMPT_HISTORY and start claude again'),
   FINE[3],
   check('quarantine', 'warn', '2 damaged files were set aside; the contents were rebuilt where possible', `${STATE}/quarantine`, 'inspect them, then remove them'),
   FINE[4],

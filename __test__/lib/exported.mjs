@@ -39,7 +39,7 @@ export const SEVERAL = [LIVE, exported('77aa0000', { state: 'orphaned', title: '
 
 export const HOSTILE_EXPORTS = [exported('e0e0e0e0', { title: HOSTILE, path: `/x/${HOSTILE}`, skipped: [{ path: `/y/${HOSTILE}`, why: 'is a symbolic link, which is not followed' }] }), exported('e0e0e0e1', { title: HOSTILE.repeat(40) })];
 
-export const FAILURE = { session: '77aa0000-0000-4000-8000-000000000001', path: '/home/me/t.jsonl', code: 'VERIFICATION_FAILED', message: 'was cut, rewritten or replaced while it was copied', hint: 'try again', exitCode: 5 };
+export const FAILURE = { session: '77aa0000-0000-4000-8000-000000000001', path: '/home/me/t.jsonl', code: 'VERIFICATION_FAILED', message: 'was truncated, rewritten or replaced while it was being copied', hint: 'try again', exitCode: 5 };
 
 /** @param {string} id Its first eight digits. @param {Record<string, any>} [fields] */
 export function page(id, fields = {}) {

@@ -67,7 +67,7 @@ const call = (denied) => {
   added({ type: 'user', message: { role: 'user', content: [{ type: 'tool_result', content, is_error: denied, tool_use_id: use }] }, toolUseResult: content });
 };
 
-const behaviours = {
+const behaviors = {
   works() {
     prompt();
     sleep(told.delay ?? 0);
@@ -114,12 +114,12 @@ const behaviours = {
       fs.writeSync(1, block);
       sleep(does.pause ?? 0);
     }
-    return behaviours.works();
+    return behaviors.works();
   },
   rewrites() {
     const text = fs.readFileSync(transcript, 'utf8');
     fs.writeFileSync(transcript, text.replace('"isSidechain":false', '"isSidechain": false'));
-    return behaviours.works();
+    return behaviors.works();
   },
   truncates() {
     fs.truncateSync(transcript, Math.floor(fs.statSync(transcript).size / 2));
@@ -135,6 +135,6 @@ const behaviours = {
   },
 };
 
-if (does.behaviour !== 'works') sleep(told.delay ?? 0);
-const code = behaviours[does.behaviour]();
+if (does.behavior !== 'works') sleep(told.delay ?? 0);
+const code = behaviors[does.behavior]();
 if (code !== null) end(code ?? 0);

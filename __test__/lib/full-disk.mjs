@@ -1,5 +1,5 @@
-// A program, not a test: keeps sessions in a state directory on a full disk, and prints the result as JSON. It runs in a mount namespace of
-// its own (`unshare -rm`), where DISK is a small file system in memory.
+// A program, not a test: keeps sessions in a state directory on a full disk, and prints the result as JSON. It runs in its own mount
+// namespace (`unshare -rm`), where DISK is a small file system in memory.
 //
 //   node full-disk.mjs DISK WORLD       WORLD: JSON of {root, home, claude, project, state, env}; `claude` is on the same disk or not
 

@@ -1,4 +1,4 @@
-// A lease that another process holds.
+// A lease that another process owns.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

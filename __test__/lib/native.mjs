@@ -9,7 +9,7 @@ const NAME = process.platform === 'win32' ? 'cc-session-recover.exe' : 'cc-sessi
 /** Names of the addon and the program beside `index.js`, as a platform package has them. */
 export const NATIVE_FILES = readdirSync(ROOT).filter((name) => /^cc-session-recover\.[\w-]+(\.node|\.exe)?$/.test(name));
 
-/** Whether the program is built beside the addon. CI builds it, so a missing one is a failure there. */
+/** Whether the program is built beside the addon. CI builds it, so a missing one is a failure in CI. */
 export const built = Boolean(process.env.CI) || NATIVE_FILES.some((name) => !name.endsWith('.node'));
 
 /** The program in the runtime of a world. @param {ReturnType<typeof import('./command.mjs').world>} place */
@@ -26,7 +26,7 @@ export function emptyPath(place) {
 }
 
 /**
- * Makes the recorded node one that is gone, so that hooks find none with the returned variables.
+ * Replaces the recorded Node.js with a missing one, so that hooks find none with the returned variables.
  *
  * @param {ReturnType<typeof import('./command.mjs').world>} place
  */

@@ -12,7 +12,7 @@ const MB = 1024 * 1024;
  * @property {string} session
  * @property {Buffer} bytes
  * @property {string[]} classes Findings that are reported.
- * @property {boolean} mends
+ * @property {boolean} repairable
  * @property {string[]} sent Words that the client sends after the repair.
  * @property {string[]} away Words that it sends neither before nor after.
  * @property {string[]} lost Words that it does not send before the repair.
@@ -91,7 +91,7 @@ function uuid(name) {
 const turnOf = (word) => [`${word}-asked`, `${word}-result`, `${word}-answered`];
 
 /** @param {Conversation} one @param {Partial<Kind>} truth @returns {Kind} */
-const kind = (one, truth) => ({ name: one.name, session: one.session, bytes: one.bytes, classes: [], mends: false, sent: [], away: [], lost: [], ...truth });
+const kind = (one, truth) => ({ name: one.name, session: one.session, bytes: one.bytes, classes: [], repairable: false, sent: [], away: [], lost: [], ...truth });
 
 /** Returns a conversation that the user rewound from another front end, and the ids of the last records of both branches. */
 export function rewound() {
@@ -124,7 +124,7 @@ export function repairKinds() {
   compacted.head = before;
   compacted.turn('new');
 
-  const images = new Conversation('images that are too large together');
+  const images = new Conversation('images that together are too large');
   images.turn('first');
   for (let number = 0; number < 9; number += 1) {
     images.call(`toolu_image_${number}`);
@@ -167,14 +167,14 @@ export function repairKinds() {
   long.turn('last');
 
   return [
-    kind(reused, { classes: ['reused-tool-id'], mends: true, sent: ['first', 'second', 'third'].flatMap(turnOf), lost: ['second-result', 'third-result'] }),
-    kind(twice, { classes: ['replayed-record'], mends: true, sent: ['first', 'second'].flatMap(turnOf), lost: ['first-asked'] }),
-    kind(compacted, { classes: ['lost-compaction'], mends: true, sent: ['SUMMARY-TWO', ...turnOf('new')], lost: ['SUMMARY-TWO'] }),
-    kind(images, { classes: ['oversize-images'], mends: true, sent: [...turnOf('first'), 'seen-all', ...turnOf('last')] }),
+    kind(reused, { classes: ['reused-tool-id'], repairable: true, sent: ['first', 'second', 'third'].flatMap(turnOf), lost: ['second-result', 'third-result'] }),
+    kind(twice, { classes: ['replayed-record'], repairable: true, sent: ['first', 'second'].flatMap(turnOf), lost: ['first-asked'] }),
+    kind(compacted, { classes: ['lost-compaction'], repairable: true, sent: ['SUMMARY-TWO', ...turnOf('new')], lost: ['SUMMARY-TWO'] }),
+    kind(images, { classes: ['oversize-images'], repairable: true, sent: [...turnOf('first'), 'seen-all', ...turnOf('last')] }),
     kind(sound, { sent: [...skillWords, ...turnOf('more')] }),
-    kind(glued, { bytes: Buffer.from(`${lines.join('\n')}\n`), classes: ['buried-record'], mends: true, sent: [...skillWords, ...turnOf('more')], lost: ['more-asked'] }),
+    kind(glued, { bytes: Buffer.from(`${lines.join('\n')}\n`), classes: ['buried-record'], repairable: true, sent: [...skillWords, ...turnOf('more')], lost: ['more-asked'] }),
     rewound(),
-    kind(foreign, { classes: ['other-session', 'wrong-end'], mends: true, sent: ['first', 'second'].flatMap(turnOf), lost: ['second-answered'] }),
+    kind(foreign, { classes: ['other-session', 'wrong-end'], repairable: true, sent: ['first', 'second'].flatMap(turnOf), lost: ['second-answered'] }),
     kind(long, { sent: [...turnOf('first'), 'LONG-END', 'read-it', ...turnOf('last')] }),
   ];
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import stringWidth from 'string-width';
 
-/** Colours, the only control sequences that a screen may contain. */
+/** Colors, the only control sequences that a screen may contain. */
 const COLOUR = /\u001B\[(?:[0-9]|[1-9][0-9])m/g;
 
 /** Characters that could control a terminal, hide text, or reorder it. */

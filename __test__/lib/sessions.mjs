@@ -158,7 +158,7 @@ export const WAITING = session('3f2a9c1d', {
   deletedAfter: null,
   retention: null,
   turns: 14,
-  next: { action: 'wake', at: '2026-03-02T05:02:30Z', why: '5-hour usage limit reached; it resets at 05:00; Claude Code may continue it first, for 150 s' },
+  next: { action: 'wake', at: '2026-03-02T05:02:30Z', why: '5-hour usage limit reached; it resets at 05:00; Claude Code may continue it first, within 150 s' },
   context: { tokens: 142_000, window: 200_000, percent: 71, advice: 'large', next: 'run /compact in the session soon' },
   commands: HELD,
   incident: {

@@ -13,7 +13,7 @@ export const names = readdirSync(FIXTURES, { withFileTypes: true })
 export const editable = names.filter((name) => !name.startsWith('refused-'));
 export const refused = names.filter((name) => name.startsWith('refused-'));
 
-/** Entries and marker of the fixtures. */
+/** The hook entries that the fixtures contain, and the marker that identifies them. */
 export const { entries, marker } = JSON.parse(readFileSync(join(FIXTURES, 'entries.json'), 'utf8'));
 
 /**

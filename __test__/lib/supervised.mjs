@@ -16,7 +16,7 @@ const QUICK = { supervisor: { marginSeconds: 0, jitterSeconds: 0, pollSeconds: 0
  *   `runs`: what the n-th run of a session does; `by`: the same for single sessions; `delay`, `registerAfter`: milliseconds; `hidden`: the
  *   client neither registers nor shows the session in the process table; `config`: the user's configuration.
  */
-export async function supervised(place, { runs = [{ behaviour: 'works' }], delay = 100, registerAfter = 0, hidden = false, by = {}, config = {} } = {}) {
+export async function supervised(place, { runs = [{ behavior: 'works' }], delay = 100, registerAfter = 0, hidden = false, by = {}, config = {} } = {}) {
   const bin = join(place.root, 'bin');
   const program = join(bin, 'claude');
   const log = join(place.root, 'client.log');

@@ -19,9 +19,9 @@ export const PYTHON_PEERS = {
 
 /** Peers that do not run here, and why. */
 export const ABSENT_PEERS = [
-  { name: 'claude-auto-retry', why: 'npm: the registry of this machine answered 404 on 2026-11-30' },
-  { name: 'claude-auto-continue', why: 'npm: the registry of this machine answered 404 on 2026-11-30' },
-  { name: 'autoclaude (henryaj)', why: 'Go: needs a Go toolchain, which this machine does not have' },
+  { name: 'claude-auto-retry', why: 'not found on npm on 2026-11-30' },
+  { name: 'claude-auto-continue', why: 'not found on npm on 2026-11-30' },
+  { name: 'autoclaude (henryaj)', why: 'needs a Go toolchain, which was not available' },
   { name: 'claude-codex-queue 0.3.1 (2026-08)', why: 'PyPI: continues sessions of Claude Desktop and VS Code on Windows, not of a terminal' },
   { name: 'claude-auto-resume (terryso)', why: 'in no registry; it starts Claude Code with every permission granted, which this bench does not do' },
 ];

@@ -1,12 +1,12 @@
 'use strict';
 
-// `cancel`: keeps a stopped session from being continued.
+// `cancel`: prevents a stopped session from being continued.
 
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'cancel',
   summary: 'do not continue a stopped session',
-  description: 'Ends the wait for the session, and an unattended run in progress. The transcript and the note are not changed.',
+  description: 'Ends the wait for a session, and its unattended run if one is in progress. The transcript and the note are not changed.',
   arguments: [{ flags: '[session]', description: 'session id, at least 3 characters of it, or a name' }],
   options: [
     { flags: '-a, --all', description: 'every waiting or held session' },

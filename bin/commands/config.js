@@ -9,7 +9,7 @@ module.exports = {
   name: 'config',
   summary: 'print the configuration in force, edit it, and check it',
   description:
-    '`config` prints every value with the file that it comes from. `config path` prints the path of your file. `config edit` opens it in $VISUAL or $EDITOR and checks it afterwards. `config check` exits with 1 if a file is invalid; an invalid file switches recovery off.',
+    '`config` prints every value with the file that it comes from. `config path` prints the path of your file. `config edit` opens it in $VISUAL or $EDITOR and checks it afterwards. `config check` exits with 1 if a file is invalid; an invalid file disables recovery.',
   arguments: [{ flags: '[action]', description: 'path, edit or check (default: print all values)', choices: ['path', 'edit', 'check'] }],
   options: [
     { flags: '-p, --project <dir>', description: 'directory of the project whose file restricts yours (default: this one)' },

@@ -123,7 +123,7 @@ function textTeller(io) {
 }
 
 /**
- * Wraps a text between words to at most `columns` columns; a longer word gets a line of its own.
+ * Wraps a text between words to at most `columns` columns; a longer word gets its own line.
  *
  * @param {string} text
  * @param {number} columns

@@ -12,8 +12,8 @@ module.exports = {
     'Adds hooks to the settings of Claude Code without changing anything else in them, and adds a launcher\nand the commands /session-rescue and /handoff to the project. It is safe to run again: after an upgrade it updates only its own entries.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
-    { flags: '--local', description: 'hooks into .claude/settings.local.json, only for you', conflicts: ['user', 'everyone'] },
-    { flags: '--everyone', description: 'hooks into .claude/settings.json, for everyone in this repository; without a terminal the default', conflicts: ['user'] },
+    { flags: '--local', description: 'add the hooks to .claude/settings.local.json, only for you', conflicts: ['user', 'everyone'] },
+    { flags: '--everyone', description: 'add the hooks to .claude/settings.json, for everyone in this repository (default without a terminal)', conflicts: ['user'] },
     { flags: '--user', description: 'add the hooks to your own settings, for all your projects', conflicts: ['local'] },
     { flags: '--no-hooks', description: 'do not add the hooks and the launcher' },
     { flags: '--no-commands', description: 'do not add the slash commands /session-rescue and /handoff' },
@@ -31,7 +31,7 @@ module.exports = {
     { flags: '-y, --yes', description: 'do not ask' },
   ],
   examples: [
-    { command: 'cc-session-recover init', does: 'in the project in this directory; on a terminal it asks for whom' },
+    { command: 'cc-session-recover init', does: 'set up the project in this directory; on a terminal, asks for whom' },
     { command: 'cc-session-recover init ~/work/api --local', does: 'set up a project for you alone, with nothing to commit' },
     { command: 'cc-session-recover init --user --statusline', does: 'set up all your projects, with the quota in the status line' },
     { command: 'cc-session-recover init --unattended', does: 'also resume closed sessions unattended' },
@@ -99,7 +99,7 @@ module.exports = {
  * @param {Record<string, any>} args Gets the scope.
  * @param {typeof import('../../index.js')} addon
  * @param {import('../lib/output.js').Output} io
- * @returns {Promise<boolean>} Whether to go on.
+ * @returns {Promise<boolean>} Whether to continue.
  */
 async function chooseScope(args, addon, io) {
   const { homedir } = require('node:os');

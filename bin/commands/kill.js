@@ -64,7 +64,7 @@ module.exports = {
     }
     try {
       const print = (/** @type {any} */ report) => (args.json ? io.json(report) : io.lines(killedLines(report, view)));
-      const askAgain = async () => asks && io.confirm('\nEnd it by force? What it has not written is lost.', false);
+      const askAgain = async () => asks && io.confirm('\nEnd it by force? Unwritten data is lost.', false);
       const report = await toldIfInterrupted(end(plan, options, io, askAgain), print);
       print(report);
       return exitOf.kill(report);

@@ -1,6 +1,6 @@
 'use strict';
 
-// `plugin`: writes hooks and commands as a plugin that Claude Code installs by itself, or removes them. Rust plans and writes.
+// `plugin`: writes hooks and commands as a plugin that Claude Code installs itself, or removes them. Rust plans and writes.
 
 const { resolve } = require('node:path');
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// `report`: the outcome of every stop since a given time, whether or not the user was there.
+// `report`: the outcome of every stop since a given time, attended or not.
 
 const { resolve } = require('node:path');
 

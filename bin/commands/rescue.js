@@ -163,7 +163,7 @@ async function act(session, asked, io) {
     { value: 'show', label: 'Show', hint: 'everything about it', key: 's' },
     { value: 'skip', label: 'Skip', hint: 'back to the list', key: 'b' },
   ];
-  const deed = await asked.choose('What should be done with it?', choices);
+  const deed = await asked.choose('What do you want to do with it?', choices);
   if (deed === null) return null;
   switch (deed) {
     case 'export':
@@ -208,7 +208,7 @@ async function killed(session, asked, io) {
   if (answer === null) return null;
   if (answer === 'no') return void io.line('Nothing was done.');
   const askAgain = async () => {
-    const again = await asked.choose('End it by force? What it has not written is lost.', [
+    const again = await asked.choose('End it by force? Unwritten data is lost.', [
       { value: 'no', label: 'No, leave it', key: 'n' },
       { value: 'yes', label: 'Yes, by force', key: 'y' },
     ]);

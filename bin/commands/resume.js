@@ -40,7 +40,7 @@ module.exports = {
 
     if (args.now) return runNow(args, io);
     const printed = args.printCommand || args.dryRun;
-    if (args.allCrashed && !printed && !args.json) throw new UsageError('one terminal cannot hold several sessions', 'add --print-command and open each in a terminal of its own');
+    if (args.allCrashed && !printed && !args.json) throw new UsageError('one terminal cannot open several sessions', 'add --print-command and open each in its own terminal');
     if (!printed && !args.json && !io.isTerminal) throw new UsageError('opening a session needs a terminal', 'add --print-command to get the command instead');
     const chooses = args.session === undefined && !args.latest && !args.allCrashed && !printed && !args.json;
     const session = chooses ? await pickSession('resume', args, io) : args.session;

@@ -57,7 +57,7 @@ module.exports = {
       }
     });
     const addon = loadAddon();
-    // A service has no reader for the output below, and the native program needs a tenth of this process's memory.
+    // Nothing reads the output below in a service, and the native program needs a tenth of this process's memory.
     if (process.env.CC_RECOVER_SERVICE && projects.length === 0 && !args.json && !args.once && !args.untilDone) addon.serveNatively(addonFile() ?? '');
     const runPass = () => addon.watch({ projects });
     const ends = new AbortController();

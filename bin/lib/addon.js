@@ -26,9 +26,9 @@ function loadAddon() {
 }
 
 /**
- * Opens the addon where the package has it on most machines: beside `index.js`, or in the package of this platform. Compiling and running
- * the generated `index.js`, which tries all platforms and WebAssembly, takes a tenth of a short command. It remains for every other case,
- * such as musl, and for its errors.
+ * Opens the addon from its usual location: next to `index.js`, or in the package of this platform. Compiling and running the generated
+ * `index.js`, which tries all platforms and WebAssembly, takes a tenth of a short command. It is used in every other case, such as musl,
+ * and for its error messages.
  */
 function openAddon() {
   if (process.env.NAPI_RS_NATIVE_LIBRARY_PATH) return undefined;
@@ -43,7 +43,7 @@ function openAddon() {
       process.dlopen(module, file);
       return { file, exports: module.exports };
     } catch {
-      // Not there, or for another C library.
+      // The file does not exist, or is for another C library.
     }
   }
   return undefined;

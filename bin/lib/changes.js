@@ -12,7 +12,7 @@ const { homely } = require('./wording.js');
 /** @typedef {import('../../src/ffi/types.js').FileStep} FileStep */
 /** @typedef {import('./output.js').Output} Output */
 
-/** Columns of the longest action, and between columns. */
+/** Width of the longest action, and of the gap between columns. */
 const ACTION = 'replace'.length;
 const GUTTER = 2;
 
@@ -41,7 +41,7 @@ function printSteps(steps, project, io) {
   const [files, reasons] = [Math.max(...rows.map(([, file]) => widthOf(String(file)))), Math.max(...steps.map(({ why }) => widthOf(clean(why))))];
   const width = io.width ?? Infinity;
   if (ACTION + files + reasons + 2 * GUTTER <= width) return io.table(['', 'file', 'why'], rows, ['why']);
-  // No reason is cut: each stands below its file where the terminal is too narrow for both.
+  // No reason is cut. If the terminal is too narrow for both, the reason is printed below its file.
   const indent = ' '.repeat(ACTION + GUTTER);
   for (const [index, { action, why }] of steps.entries()) {
     const { style } = /** @type {{style: (text: string) => string}} */ (rows[index][0]);

@@ -11,7 +11,7 @@ const { clock, count, homely, shortIds, sizeWords } = require('./wording.js');
 /** @typedef {import('../../src/ffi/types.js').SearchReport} SearchReport */
 /** @typedef {import('./output.js').Output} Output */
 
-/** Minimum width of a snippet, in columns; with less room the time of a hit is left out, then its turn. */
+/** Minimum width of a snippet, in columns; with less room, first the time of a hit is omitted, then its turn. */
 const SNIPPET = 24;
 
 /** Width of the longest role, in columns. */

@@ -34,8 +34,8 @@ async function end(plan, options, io, askAgain) {
 }
 
 /**
- * Completes a piece of work. Ctrl-C takes effect afterwards, so that nothing is left half done; a second Ctrl-C ends the process at once,
- * and the next export removes an incomplete one.
+ * Completes a piece of work. Ctrl-C takes effect afterwards, so that no step is left incomplete. A second Ctrl-C ends the process at
+ * once, and the next export removes the incomplete one.
  *
  * @template T
  * @param {() => Promise<T>} work

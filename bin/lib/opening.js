@@ -53,7 +53,7 @@ function noted() {}
 function openFile(path, io) {
   const [program, ...words] = { darwin: ['open'], win32: ['explorer.exe'] }[/** @type {'darwin'} */ (process.platform)] ?? ['xdg-open'];
   const child = spawn(program, [...words, path], { detached: true, stdio: 'ignore' });
-  child.on('error', () => io.error('No program was found that opens it; open this file in a browser.'));
+  child.on('error', () => io.error('No program to open it was found; open this file in a browser.'));
   child.unref();
 }
 

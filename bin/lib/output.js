@@ -78,7 +78,7 @@ function createOutput(streams) {
       colours = undefined;
     },
 
-    /** Current width of the terminal in columns; `null` without a terminal, and nothing is cut. @returns {number | null} */
+    /** Current width of the terminal in columns; `null` without a terminal, in which case nothing is cut. @returns {number | null} */
     get width() {
       return stdout().isTTY && stdout().columns > 0 ? stdout().columns : null;
     },

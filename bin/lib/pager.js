@@ -1,6 +1,7 @@
 'use strict';
 
-// Shows long results on a terminal in a pager: `$PAGER`, else `less -FRX`. As with git and man, the variable is the user's own.
+// Shows long results on a terminal in a pager: `$PAGER` or, by default, `less -FRX`. As with git and man, the user sets the
+// variable.
 
 const { spawn } = require('node:child_process');
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// Exactly what would be started for closed sessions: `watch --preview`, and `preview`, its earlier name.
+// Previews exactly what would be started for closed sessions: `watch --preview`, and `preview`, its earlier name.
 
 /**
  * @param {{session?: string, json?: boolean}} args

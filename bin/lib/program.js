@@ -37,7 +37,7 @@ const GROUPS = /** @type {const} */ ({
   Maintain: ['prune', 'forget'],
 });
 
-/** Earlier names of what is an option of another verb now: `pause --end`, `watch --preview`, `list --prompts`. They are not in the help. */
+/** Earlier names of what are now options of another verb: `pause --end`, `watch --preview`, `list --prompts`. They are not in the help. */
 const EARLIER = ['unpause', 'preview', 'recall'];
 
 /** @type {readonly string[]} */
@@ -72,7 +72,7 @@ async function main(argv, process) {
     const exitCode = await run(argv, io);
     if (exitCode !== EXIT.done) process.exitCode = exitCode;
   } catch (error) {
-    const { lines, report, exitCode } = explain(mended(error), process.env);
+    const { lines, report, exitCode } = explain(clarified(error), process.env);
     if (report !== null && asksForJson(argv)) io.line(JSON.stringify(report));
     if (lines.length > 0) io.error(`cc-session-recover: ${lines.map((line) => io.clean(line)).join('\n')}`);
     process.exitCode = exitCode;
@@ -99,7 +99,8 @@ function asksForJson(argv) {
 async function run(argv, io) {
   /** @type {number} */
   let exitCode = EXIT.done;
-  // `--flat` is not declared as an option of the program: commander would take it away from the verbs that have an option of this name.
+  // `--flat` is not declared as an option of the program: commander would then withhold it from the verbs that have an option of this
+  // name.
   if (argv.length === 1 && argv[0] === '--flat') return require('./dashboard.js').printFlat(io);
   if (argv.length === 0) {
     const { canOpen, openDashboard } = require('./dashboard.js');
@@ -158,7 +159,7 @@ function programOf(first, io, finished) {
       outputError: (text, write) => write(text.replace(/^error: /, 'cc-session-recover: ')),
       getOutHelpWidth: () => io.width ?? 100,
     })
-    .showHelpAfterError('  next: run it with --help to see what it takes');
+    .showHelpAfterError('  next: run it with --help to see its options');
   for (const { flags, description } of GLOBAL_OPTIONS) program.option(flags, description);
   for (const [group, names] of Object.entries({ ...GROUPS, Earlier: EARLIER })) {
     for (const name of names.filter((one) => !VERBS.includes(first) || one === first)) {
@@ -236,7 +237,7 @@ function examplesText(examples) {
  *
  * @param {any} error
  */
-function mended(error) {
+function clarified(error) {
   if (error?.syscall !== 'uv_cwd') return error;
   return new RecoverError('CWD_GONE', 'the working directory does not exist', {
     hint: 'change to a directory that exists and run it again',

@@ -12,7 +12,7 @@ const { clock, duration, homely } = require('./wording.js');
 /** Maximum width of a configuration directory, in columns. */
 const DIRECTORY = 30;
 
-/** Columns of a directory that are enough to recognise it, and the minimum width. */
+/** Columns of a directory that are enough to recognize it, and the minimum width. */
 const ENOUGH = 16;
 const LEAST = 6;
 
@@ -59,7 +59,7 @@ function shortWords(window, now) {
 
 /** @param {QuotaWindow} window */
 function usedWords({ usedPercent }) {
-  // Rounded down, so that only a window that is used up shows 100 %.
+  // Rounded down, so that only an exhausted window shows 100 %.
   return `${Math.min(Math.max(Math.floor(usedPercent), 0), 100)} % used`;
 }
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// What was worked on lately: `list --prompts`, and `recall`, its earlier name.
+// Lists recent work: `list --prompts`, and `recall`, its earlier name.
 
 const { resolve } = require('node:path');
 

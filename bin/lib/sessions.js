@@ -1,6 +1,6 @@
 'use strict';
 
-// Words for sessions, shared by all screens: name, colour of the status, advice about the context, and the command that resumes a session.
+// Words for sessions, shared by all screens: name, color of the status, advice about the context, and the command that resumes a session.
 // The facts about a session, including its group, come from the addon.
 
 const { cleaned, truncated } = require('./text.js');
@@ -30,7 +30,7 @@ function stateCell(session, colours) {
   return { text: statusWords(session), style: styleOf(session.group, colours) };
 }
 
-/** Returns the name of a session, else its title, else its last prompt. @param {Session} session */
+/** Returns the name of a session or, without one, its title or last prompt. @param {Session} session */
 function nameOf(session) {
   return session.name ?? session.title ?? session.lastPrompt ?? '';
 }

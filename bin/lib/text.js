@@ -1,6 +1,6 @@
 'use strict';
 
-// Text as a terminal shows it: how many columns it takes, what of it may be shown at all, and how it is cut or wrapped.
+// Measures, sanitizes, cuts and wraps text for a terminal.
 //
 // Widths are taken per grapheme from the Unicode tables that Node.js carries itself. string-width needs a third more time for the first
 // text that is not plain, on every screen that has one; a test compares every character with it. wrap-ansi does not break paths
@@ -11,7 +11,7 @@ const { stripVTControlCharacters } = require('node:util');
 /** Format and control characters: C0 and C1, soft hyphen, bidirectional marks and isolates, line separators, byte order mark, tags. */
 const UNSEEN = /[\u0000-\u001F\u007F-\u009F\u00AD\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/gu;
 
-/** Characters that take no column of their own. */
+/** Characters that occupy no column. */
 const WIDTHLESS = String.raw`[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Mn}\p{Me}[\p{Cf}--[\u0600-\u0605\u06DD\u0890\u0891\u08E2\u{110BD}\u{110CD}]]]`;
 
 /** Characters that take two columns: East Asian Wide and Fullwidth, and characters with emoji presentation by default. */
@@ -90,7 +90,7 @@ function graphemeWidth(grapheme) {
 function measured(grapheme) {
   // A symbol with the variation selector for text style.
   if (grapheme[1] === '\uFE0E') return 1;
-  // For a single character the other tables already tell whether it is wide.
+  // For a single character, the other tables already show whether it is wide.
   if (grapheme.length > String.fromCodePoint(/** @type {number} */ (grapheme.codePointAt(0))).length && isPicture(grapheme)) return 2;
   if (hangul().test(grapheme)) return widthless().test(grapheme[0]) ? 0 : NARROW.test(grapheme[0]) ? 1 : 2;
   let width = 0;

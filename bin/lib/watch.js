@@ -93,7 +93,7 @@ async function watch({ screen, first, read, every, draw, more }, signals = proce
 }
 
 /**
- * Returns as many lines as fit, and always the last one, which is about the screen itself.
+ * Returns as many lines as fit, and always includes the last one, which is about the screen itself.
  *
  * @param {string[]} lines
  * @param {{columns: number, rows: number}} size

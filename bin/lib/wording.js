@@ -1,7 +1,7 @@
 'use strict';
 
-// Words for the reports of the addon: kinds of stops, next steps, times, commands. Only words: Rust decides what follows from a stop, and
-// `src/report/words.rs` has the words that the dashboard also prints.
+// Formats the reports of the addon for display: kinds of stops, next steps, times, commands. This module makes no decisions. Rust decides
+// what follows from a stop, and `src/report/words.rs` contains the words that the dashboard also prints.
 
 const { homedir } = require('node:os');
 const { existsSync } = require('node:fs');
@@ -90,7 +90,8 @@ function both(first, number, unit) {
 }
 
 /**
- * Returns a duration in at most two units, without a second one that is zero: `2 h 13 min`. `src/measure.rs` has the same rules.
+ * Returns a duration in at most two units, and omits the second if it is zero: `2 h 13 min`. `src/measure.rs` implements the
+ * same rules.
  *
  * @param {number} milliseconds
  */
@@ -224,7 +225,7 @@ function sizeWords(bytes) {
   return `${unit > 0 && size < 9.95 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`;
 }
 
-/** A number of tokens, rounded: `184k`, `1.3M`. @param {number} tokens */
+/** Formats a rounded number of tokens: `184k`, `1.3M`. @param {number} tokens */
 function tokenWords(tokens) {
   if (tokens < 1000) return String(tokens);
   if (tokens < 999_500) return `${Math.round(tokens / 1000)}k`;
@@ -246,7 +247,7 @@ function commandWords(argv, directory = null, { env = {}, unset = [], platform =
     for (const name of unset) parts.push(`Remove-Item Env:${name} -ErrorAction Ignore`);
     for (const [name, value] of set) parts.push(`$env:${name} = ${powerShellQuoted(value, true)}`);
     const words = argv.map((word) => powerShellQuoted(word));
-    // PowerShell takes a quoted word alone for a string, not for a command.
+    // PowerShell interprets a quoted word alone as a string, not as a command.
     return [...parts, (words[0]?.startsWith("'") ? '& ' : '') + words.join(' ')].join('; ');
   }
   const taken = unset.length === 0 ? [] : ['env', ...unset.flatMap((name) => ['-u', name])];
@@ -311,7 +312,7 @@ function count(number, noun) {
 /** Makes a fragment a sentence: with a capital letter and a full stop. @param {string} text */
 function sentence(text) {
   if (text === '') return '';
-  // A name such as `stops.crashed` or `/compact` is not capitalised.
+  // A name such as `stops.crashed` or `/compact` is not capitalized.
   const begun = /^\p{Ll}[\p{L}'-]*(?=[\s,;:.]|$)/u.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }

@@ -53,7 +53,7 @@ const LIMIT_CLAIMS = {
 };
 
 /**
- * Failures of the real service: status, error type and the message that the client recognises.
+ * Failures of the real service: status, error type and the message that the client recognizes.
  *
  * @type {Record<FailureKind, [number, string, string]>}
  */

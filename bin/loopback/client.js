@@ -23,8 +23,8 @@ const CREDENTIALS = {
 const OPEN_SESSION = ['-p', '--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose'];
 
 /**
- * Finds the user's client: `CC_RECOVER_CLAUDE` (an absolute path), else `claude` on `PATH`, never inside `project`, because a project must
- * not decide which program is started.
+ * Finds the user's client: `CC_RECOVER_CLAUDE` (an absolute path) or, by default, `claude` on `PATH`, but never inside `project`, because
+ * a project must not decide which program is started.
  *
  * @param {{env?: Record<string, string | undefined>, project?: string}} [where]
  * @returns {string | null} Absolute path, or `null` when there is none.

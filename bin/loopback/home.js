@@ -125,7 +125,7 @@ class ThrowAwayHome {
 }
 
 /**
- * Creates a small repository, so that recorded branches and commits are real; a machine without git skips this.
+ * Creates a small repository, so that recorded branches and commits are real. Skipped on a machine without git.
  *
  * @param {ThrowAwayHome} home
  */

@@ -2,7 +2,7 @@
 'use strict';
 // A stand-in for Claude Code where it is not installed: an open stream-json session that sends requests to the API, keeps a transcript and
 // a registry entry of the same shape as the real client's, and runs the project's hooks with the same input and environment. It exists so
-// that the drill and the tests can run anywhere; its behaviour follows recordings of client 2.1.329 and covers only what they need.
+// that the drill and the tests can run anywhere; its behavior follows recordings of client 2.1.329 and covers only what they need.
 
 const { randomBytes, randomUUID } = require('node:crypto');
 const { spawn } = require('node:child_process');
@@ -18,7 +18,7 @@ const readline = require('node:readline');
  *   Hook
  */
 /** @typedef {{matcher?: string, hooks?: Hook[]}} HookGroup */
-/** Outcome of a request: another request, or the end of the turn. @typedef {{again: boolean, text: string, error?: string}} Outcome */
+/** What follows a request: another request, or the end of the turn. @typedef {{again: boolean, text: string, error?: string}} Outcome */
 
 /** Version of the client that this program imitates; written into every record. */
 const VERSION = '2.1.329';

@@ -1,9 +1,9 @@
 //! Established TCP connections of this machine, and how long ago each last received data.
 //!
-//! Nothing else distinguishes a model that thinks slowly from one that never answers (measured with 2.1.329:
-//! processor time, context switches, the registry and the transcript look the same in both cases; text and
-//! pings of an answer show up here). The module queries the kernel over its diagnostic socket (`sock_diag`),
-//! as `ss -ti` does, and sends nothing over a network.
+//! Only these times distinguish a model that thinks slowly from one that never answers. In both cases
+//! processor time, context switches, the registry and the transcript look the same, but a connection receives
+//! the text and pings of an answer (measured with 2.1.329). The module queries the kernel over its diagnostic
+//! socket (`sock_diag`), as `ss -ti` does, and sends nothing over a network.
 
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -27,9 +27,9 @@ const MESSAGE: usize = 72;
 const INODE: usize = 68;
 /// Offset of `tcpi_last_data_recv` (milliseconds) in `tcp_info`.
 const LAST_RECEIVED: usize = 52;
-/// Larger than any datagram the kernel sends at once.
+/// Size of the receive buffer in bytes, larger than any datagram that the kernel sends.
 const BUFFER: usize = 64 * 1024;
-/// Maximum number of reads; a machine with more connections yields no result.
+/// Maximum number of reads. A machine with more connections yields no result.
 const MOST_READS: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
-//! A glance: parses a transcript line only as far as a verdict needs.
+//! Parses only those parts of a transcript line that a verdict needs: a glance.
 //!
-//! Most lines do not affect a verdict, and most of a line that does is text no caller needs. The first bytes
-//! of a line, in the key order that clients write, determine its kind, and long texts are not decoded. A line
-//! with another key order is parsed in full, with the same result.
+//! Most lines do not affect a verdict, and most of the text in the other lines is needed by no caller. The
+//! first bytes of a line, in the key order that clients write, determine its kind, and long texts are not
+//! decoded. A line with another key order is parsed in full, with the same result.
 
 use super::outline::{Outline, decoded, once};
 use super::record::{
@@ -39,7 +39,8 @@ pub enum GlanceKind {
     Answer,
     /// A message whose first bytes do not identify the sender, or a system record that affects a verdict.
     Message,
-    /// The first bytes are inconclusive, or (with [`kind_of`]) the line holds several concatenated records.
+    /// The first bytes are inconclusive, or (with [`kind_of`]) the line contains several concatenated
+    /// records.
     Unknown,
 }
 
@@ -66,7 +67,7 @@ pub fn kind_of(line: &[u8]) -> GlanceKind {
     if kind != GlanceKind::Unknown && is_glued(line) { GlanceKind::Unknown } else { kind }
 }
 
-/// Returns whether a line may hold further records after the first one. A quote inside a string would be
+/// Returns whether a line may contain further records after the first one. A quote inside a string would be
 /// escaped, so a match means two records, or a string that ends this way.
 #[must_use]
 pub fn is_glued(line: &[u8]) -> bool {
@@ -179,8 +180,8 @@ pub fn plain_meta(line: &[u8]) -> Option<MetadataRecord> {
     Some(wrap(simdutf8::basic::from_utf8(text).ok()?))
 }
 
-/// Parses one line as [`super::record::parse_line`] does, but omits what no verdict needs: tool results, call
-/// arguments, the text of answers other than errors, and the ids of other records.
+/// Parses one line as [`super::record::parse_line`] does, but omits the parts that no verdict needs: tool
+/// results, call arguments, the text of answers other than errors, and the ids of other records.
 #[must_use]
 pub fn glance(offset: u64, line: &[u8]) -> impl DoubleEndedIterator<Item = Record> + use<> {
     let line = trim(line);
@@ -193,7 +194,7 @@ pub fn glance(offset: u64, line: &[u8]) -> impl DoubleEndedIterator<Item = Recor
     one.into_iter().chain(several)
 }
 
-/// A partly parsed line: values that most lines do not need stay raw.
+/// A partly parsed line, in which rarely needed values remain raw JSON.
 #[derive(Default)]
 struct GlanceLine<'a> {
     kind: Text<'a>,
@@ -422,7 +423,7 @@ fn value(raw: Raw<'_>) -> serde_json::Result<Option<Value>> {
     raw.map(serde_json::from_str).transpose()
 }
 
-/// Returns `None` if a value holds something that a strict parser rejects, such as an unpaired surrogate.
+/// Returns `None` if a value contains something that a strict parser rejects, such as an unpaired surrogate.
 fn record(offset: u64, line: &mut GlanceLine<'_>) -> Option<Record> {
     Some(Record {
         offset,
@@ -468,7 +469,7 @@ fn body(line: &mut GlanceLine<'_>) -> Option<Body> {
         "permission-mode" => short(&mut line.permission_mode)
             .map_or(Body::Other, |mode| Body::Meta(MetadataRecord::PermissionMode(mode))),
         "cost-state" => Body::Meta(MetadataRecord::CostState),
-        // Rare, so left to the full parser.
+        // This form is rare, so the full parser handles it.
         "continued-in" => return None,
         _ => Body::Other,
     })
@@ -491,7 +492,7 @@ fn user(line: &mut GlanceLine<'_>) -> Option<User> {
             .and_then(|note| note.as_str().map(CompactString::from)),
         ..User::default()
     };
-    // The flag is newer than the text; older clients wrote only the text.
+    // The flag is newer than the text. Older clients wrote only the text.
     user.compact_summary = line.is_compact_summary == Some(true) || is_compact_summary(&user.text);
     for block in content.blocks().iter().filter(|block| is(&block.kind, "tool_result")) {
         user.results.push(ToolResult {

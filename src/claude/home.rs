@@ -1,5 +1,5 @@
-//! A home: one configuration directory of Claude Code (`~/.claude` or `CLAUDE_CONFIG_DIR`) and
-//! the paths in it.
+//! One configuration directory of Claude Code (`~/.claude` or `CLAUDE_CONFIG_DIR`), called a home, and the
+//! paths in it.
 //!
 //! Measured with 2.1.329: a project's transcripts are in `projects/<encoded path>/<session>.jsonl`,
 //! where the encoded path derives from the real (symlink-free) working directory. The encoding is lossy
@@ -112,7 +112,7 @@ pub fn encode_project_path(path: &str) -> String {
     encoded
 }
 
-/// Returns whether a directory of this name can hold transcripts of `cwd` (a real absolute path) or of a
+/// Returns whether a directory with this name can contain transcripts of `cwd` (a real absolute path) or of a
 /// directory below it. The name alone cannot prove it.
 #[must_use]
 pub fn can_be_below(name: &str, cwd: &Path) -> bool {
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn subdirectories_are_recognised_by_their_encoded_name() {
+    fn subdirectories_are_recognized_by_their_encoded_name() {
         let long = format!("/w/{}a", "a/".repeat(120));
         for (dir, below) in [
             ("/w", "/w/x".to_owned()),

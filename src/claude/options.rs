@@ -1,6 +1,6 @@
-//! Command-line options of a client: which of them a run must repeat when it resumes the session.
+//! Determines which command-line options of a client a run must repeat when it resumes the session.
 //!
-//! A client restores the conversation, the agent and the added directories by itself, but not tools, MCP
+//! A client restores the conversation, the agent and the added directories itself, but not the tools, MCP
 //! servers, settings, model and effort (measured with 2.1.332).
 
 use super::role::is_interpreter;
@@ -25,7 +25,7 @@ enum OptionHandling {
     /// The run does not need it, or sets it itself: input and output formats, the
     /// session, the permission mode.
     Dropped,
-    /// The run would differ from the session without it, but it cannot be passed on.
+    /// The run would differ from the session without the option, but the option cannot be passed on.
     Lost,
 }
 
@@ -156,7 +156,7 @@ impl ClientOptions {
             words.iter().skip(1).position(|word| script && !word.starts_with('-')).map_or(1, |at| at + 2);
         let mut words = words.iter().skip(own).map(String::as_str).peekable();
         while let Some(word) = words.next() {
-            // Everything after this word is text.
+            // Every word after this one is text.
             if word == "--" {
                 break;
             }

@@ -1,9 +1,9 @@
-//! An outline: walks the members of one JSON line in order, and reads or skips each value.
+//! Walks the members of one JSON line in order, and reads or skips each value.
 //!
-//! It accepts only what clients write: compact JSON without white space, whose keys contain no escapes.
-//! It is as strict as a JSON parser, so a line that it walks to the end is valid JSON; for anything else
-//! it returns `None`, and the caller uses the full parser. It also rejects a repeated key, unless the
-//! first value is `null`.
+//! The walk accepts only what clients write: compact JSON without whitespace, whose keys contain no escapes.
+//! It is as strict as a JSON parser, so a line that it walks to the end is valid JSON; for anything else it
+//! returns `None`, and the caller uses the full parser. It also rejects a repeated key, unless the first
+//! value is `null`.
 
 use std::borrow::Cow;
 
@@ -238,7 +238,7 @@ const fn zero_bytes(word: u64) -> u64 {
 ///
 /// # Errors
 ///
-/// The JSON parser's error for invalid text, such as an unpaired surrogate.
+/// Returns the JSON parser's error for invalid text, such as an unpaired surrogate.
 pub fn decoded(raw: &str) -> serde_json::Result<Cow<'_, str>> {
     let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
     match memchr::memchr(b'\\', inner.as_bytes()) {

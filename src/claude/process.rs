@@ -22,7 +22,7 @@ pub struct Process {
     pub started_at: Option<DateTime<Utc>>,
     /// Processor time used so far.
     pub cpu: Duration,
-    /// Stopped by a signal or a debugger, so it makes no progress.
+    /// Whether a signal or a debugger has stopped the process, so that it makes no progress.
     pub stopped: bool,
 }
 
@@ -32,7 +32,7 @@ pub enum Reception {
     /// This system does not report it, or denies access.
     Unknown,
     NoConnection,
-    /// Time since any established connection last received data (or was opened).
+    /// Time since any established connection last received data or, if it received none, was opened.
     Last(Duration),
 }
 
@@ -54,7 +54,7 @@ pub trait Processes: Send + Sync {
     fn default_route(&self) -> DefaultRoute {
         DefaultRoute::Unknown
     }
-    /// Returns whether a signal or a debugger has stopped it.
+    /// Returns whether a signal or a debugger has stopped the process.
     fn is_stopped(&self, pid: u32) -> bool {
         self.table().iter().any(|process| process.pid == pid && process.stopped)
     }
@@ -203,7 +203,8 @@ mod system {
         environment.split(|byte| *byte == 0)
     }
 
-    /// Names `pts/3` and `tty1`; other terminals are named by their device numbers.
+    /// Formats the name of a terminal, such as `pts/3` or `tty1`. Other terminals are named by their device
+    /// numbers.
     fn terminal(device: u64) -> Option<String> {
         let major = (device >> 8) & 0xfff;
         let minor = (device & 0xff) | ((device >> 12) & 0xf_ff00);

@@ -7,11 +7,12 @@ use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use std::path::{Path, PathBuf};
 
-/// Locates the executable: `CC_RECOVER_CLAUDE`, else the first `claude` on `PATH` outside `project`.
+/// Locates the executable: `CC_RECOVER_CLAUDE` or, if that is unset, the first `claude` on `PATH` outside
+/// `project`.
 ///
 /// # Errors
 ///
-/// [`Code::ClientNotFound`].
+/// Returns [`Code::ClientNotFound`].
 pub fn locate(env: &Environment, project: Option<&Path>) -> Result<PathBuf> {
     let inside = crate::program::excluded_directory(env, project);
     let outside = |path: &Path| {
@@ -47,8 +48,8 @@ pub fn locate(env: &Environment, project: Option<&Path>) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// [`Code::ClientNotFound`] if there is no such program outside the project, [`Code::Usage`] if
-/// the line is empty.
+/// Returns [`Code::ClientNotFound`] if there is no such program outside the project, [`Code::Usage`] if the
+/// line is empty.
 pub fn launcher(env: &Environment, line: &str, project: Option<&Path>) -> Result<Vec<String>> {
     // The line may be one path that contains spaces.
     let whole = Path::new(line.trim());

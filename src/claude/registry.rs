@@ -1,4 +1,5 @@
-//! The registry: `sessions/<pid>.json`, which each client maintains while it runs (terminal clients from
+//! Reads the registry: the file `sessions/<pid>.json` that each client maintains while it runs (terminal
+//! clients from
 //! 2.1.79, every client from 2.1.120).
 //!
 //! A record outlives a client that was killed, so it proves nothing by itself: the process must be
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// Maximum size of a record, in bytes.
 const LARGEST: u64 = 256 * 1024;
-/// Delay before a record that is being written is read again.
+/// Delay before rereading a record that a client is writing.
 const BEING_WRITTEN: std::time::Duration = std::time::Duration::from_millis(20);
 /// Maximum time from the start of a client to its record, in milliseconds. Measured: 0.5 to 2 s, and over
 /// 10 s on a busy machine. A larger difference suggests a container with the same home, where the process
@@ -81,7 +82,7 @@ fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Opt
     })
 }
 
-/// What a record proves about its process.
+/// Relation between a record and its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
     /// The process is running and is the one that wrote the record.

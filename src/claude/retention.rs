@@ -1,9 +1,8 @@
-//! Claude Code's retention: after how many days it deletes a transcript, and which settings
-//! file sets that limit.
+//! Determines after how many days Claude Code deletes a transcript, and which settings file sets that limit.
 //!
-//! Any `claude -p` that runs for six seconds sweeps, and deletes transcripts of every project of the
-//! configuration directory. It applies the limit of the project in which it runs, so the smallest limit of
-//! any project applies to all of them. Measured with 2.1.250 and 2.1.332.
+//! Any `claude -p` that runs for six seconds starts a sweep, which deletes transcripts of every project of
+//! the configuration directory. It applies the limit of the project in which the process runs, so the
+//! smallest limit of any project applies to all of them. Measured with 2.1.250 and 2.1.332.
 
 use super::home::ClaudeHome;
 use super::settings::{Settings, SettingsFile};
@@ -44,7 +43,7 @@ impl RetentionLimit {
             SweepSetting::Days(days, file) => Some(Self { days, file }),
             SweepSetting::Off => None,
         });
-        // At the same number of days, an explicit file explains more than the default.
+        // If several files set the same number of days, an explicit file explains more than the default.
         limits.min_by_key(|limit| (limit.days, limit.file.is_none()))
     }
 }
@@ -73,7 +72,7 @@ fn days_of(value: &Value) -> Option<u32> {
     value.as_u64().filter(|days| *days > 0).map(|days| u32::try_from(days).unwrap_or(u32::MAX))
 }
 
-/// The client parses settings as JSON without comments.
+/// Returns whether the file is JSON without comments, which is all that the client accepts.
 fn is_plain_json(file: &SettingsFile) -> bool {
     if file.value.is_err() {
         return false;

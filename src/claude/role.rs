@@ -1,5 +1,5 @@
-//! The role of a process within Claude Code. Only a client opens a session; the background helpers look much
-//! like one, and many other programs have the name in their command lines.
+//! Determines the role of a process within Claude Code. Only a client opens a session. Background helpers
+//! look much like clients, and many other programs have the name in their command lines.
 
 use super::process::{Process, Processes};
 use std::ffi::OsStr;

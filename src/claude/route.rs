@@ -1,4 +1,4 @@
-//! The route to the API: whether the machine has a default route at all. Sends nothing to find out.
+//! Checks whether the machine has a default route, without sending anything.
 
 use std::net::IpAddr;
 

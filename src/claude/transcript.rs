@@ -1,4 +1,4 @@
-//! A transcript: one session's `.jsonl` file, read backwards from its end.
+//! Reads a transcript, one session's `.jsonl` file, backwards from its end.
 //!
 //! What determines a session's state is near the end, but not within a fixed number of bytes: one line may be
 //! megabytes long. So the reader reads blocks backwards until the caller has seen enough. The first block is
@@ -14,7 +14,7 @@ use std::fs::File;
 use std::path::Path;
 
 const FIRST_BLOCK: u64 = 16 * 1024;
-/// Blocks double up to this size: small ones cost system calls, and most of a large one is read in vain.
+/// Blocks double up to this size. Small blocks cost system calls, and most of a large block is not needed.
 const DOUBLED: u64 = 32 * 1024;
 /// Beyond [`DOUBLED`], a block is this fraction of the bytes read so far.
 const PART: u64 = 8;
@@ -44,7 +44,7 @@ impl<'p> Transcript<'p> {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::PathRefused`] for anything but a
+    /// Returns [`crate::error::Code::PathRefused`] for anything but a
     /// regular file, [`crate::error::Code::Io`] otherwise.
     pub fn open(path: &'p Path) -> Result<Self> {
         let (file, meta) = open_regular_with_metadata(path)?;
@@ -56,7 +56,7 @@ impl<'p> Transcript<'p> {
     ///
     /// # Errors
     ///
-    /// As [`Self::open`].
+    /// Returns the errors of [`Self::open`].
     pub fn open_in(dir: &Directory, path: &'p Path, listed: bool) -> Result<Self> {
         if listed && let Some((file, bytes)) = dir.open_listed(path) {
             return Ok(Self { file, path, bytes, modified: None });
@@ -95,7 +95,7 @@ impl<'p> Transcript<'p> {
         part
     }
 
-    /// Returns when the file was last written to, if that was queried. A hint, never proof.
+    /// Returns when the file was last written to, if that was queried. The time is a hint and proves nothing.
     #[must_use]
     pub fn modified(&self) -> Option<std::time::SystemTime> {
         self.modified
@@ -143,7 +143,7 @@ impl<'p> Transcript<'p> {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::Io`] when the last byte cannot be read.
+    /// Returns [`crate::error::Code::Io`] when the last byte cannot be read.
     pub fn torn(&self) -> Result<bool> {
         if self.bytes == 0 {
             return Ok(false);
@@ -184,7 +184,7 @@ impl Iterator for NewestFirst<'_> {
 #[derive(Debug, Default)]
 pub struct Backwards {
     buffer: Vec<u8>,
-    /// `from..end` of the buffer holds bytes that were read but not yet returned.
+    /// `from..end` of the buffer contains bytes that were read but not yet returned.
     from: usize,
     end: usize,
     length: u64,

@@ -1,4 +1,4 @@
-//! A client version and the features of that version, as measured version by version.
+//! A client version and its features, as measured version by version.
 
 use std::fmt;
 
@@ -18,9 +18,9 @@ impl ClientVersion {
         Some(Self(major, minor, rest[..digits].parse().ok()?))
     }
 
-    /// A waiting `StopFailure` hook that exits with 2 starts a new turn, provided that its
-    /// `timeout` fits a 31-bit timer in milliseconds (2,147,483 s): clients before 2.1.268
-    /// terminate a hook with a longer one at once, as if the client could not be woken. Seen with
+    /// A waiting `StopFailure` hook that exits with code 2 starts a new turn, provided that its `timeout`
+    /// fits a 31-bit timer in milliseconds (2,147,483 s). Clients before 2.1.268 terminate a hook with a
+    /// longer timeout at once. Seen with
     /// 2.1.120, not with 2.1.79 (`__test__/client/hook-timeout.test.mjs`).
     #[must_use]
     pub fn can_be_woken(self) -> bool {
@@ -60,8 +60,8 @@ impl ClientVersion {
         self >= Self(2, 1, 286)
     }
 
-    /// Writes records that inform the model about an approaching usage limit (`usageLimitNote`). The program
-    /// of 2.1.250 has this field, that of 2.1.200 does not.
+    /// Writes records that inform the model about an approaching usage limit (`usageLimitNote`). The
+    /// executable of 2.1.250 contains this field, that of 2.1.200 does not.
     #[must_use]
     pub fn writes_limit_notes(self) -> bool {
         self > Self(2, 1, 200)

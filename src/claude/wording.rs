@@ -1,4 +1,4 @@
-//! Wording: every text that Claude Code or this tool writes as a message of the user.
+//! Contains every text that Claude Code or this tool writes as a message of the user.
 //!
 //! The client sends notifications, reminders, summaries and its own continuations to the model in the user's
 //! role and records them as `user` records. None of them is a prompt of the user. Only [`author`]
@@ -82,7 +82,8 @@ pub struct AuthorMarks<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
     Words(&'static str),
-    /// Words that the user may also type. They count only if the client records no source of the prompt.
+    /// Words that the user may also type. They identify the client only if it records no source of the
+    /// prompt.
     PlainWords(&'static str),
     /// This tag, with or without attributes.
     Tag(&'static str),
@@ -454,7 +455,7 @@ mod tests {
             ("fix the parser", human.clone()),
             ("fix the parser", sdk.clone()),
             ("<div>why is this not closed?", json!({})),
-            ("<task-notifications> is misspelt", json!({})),
+            ("<task-notifications> is misspelled", json!({})),
             ("<task-notification> what does this tag mean?", human.clone()),
             ("Continue from where you left off.", human),
             ("Continue from where you left off.", sdk),

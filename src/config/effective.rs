@@ -1,4 +1,4 @@
-//! The configuration in force, value by value, with the file that each comes from.
+//! Lists the values of the configuration in force, with the file that each comes from.
 
 use super::{Config, InForce, Narrowing, PROJECT_FILE, in_force, parsed, read};
 use crate::env::Environment;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Origin of a value. `invalid`: a file is invalid, which switches recovery off.
+/// Origin of a value. `invalid`: a file is invalid, which disables recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -19,7 +19,7 @@ pub enum ConfigOrigin {
     User,
     /// The project's file, which restricts the user's file.
     Project,
-    /// Invalid file, which switches automatic recovery off.
+    /// Invalid file, which disables automatic recovery.
     Invalid,
 }
 
@@ -142,7 +142,7 @@ fn flatten(path: &str, value: Value, into: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// Reduces a webhook address to its host. Anyone who knows the path can post to it.
+/// Reduces a webhook address to its host. Anyone who knows the path can post to the address.
 fn shown(key: &str, value: Value) -> Value {
     let Some(address) = value.as_str().filter(|_| key == "notify.webhook") else { return value };
     let host = super::webhook_address(address).ok().and_then(|uri| {

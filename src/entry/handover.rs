@@ -39,8 +39,8 @@ pub struct NativeProgram {
 
 impl NativeProgram {
     /// Returns the program; `None` if the file is missing, has other contents, or cannot be started (a file
-    /// system mounted without execution, another C library). It is checked before the handover, because a
-    /// program that fails after the exec would leave no process to wait.
+    /// system mounted without execution, another C library). The check precedes the handover, because a
+    /// program that fails after the exec would leave no waiting process.
     #[must_use]
     pub fn starting(file: &ProgramFile) -> Option<Self> {
         let ProgramFile { path, sha256 } = file;

@@ -1,4 +1,4 @@
-//! A hook process: synchronous, silent, and never failing.
+//! Runs a hook process, which is synchronous, prints nothing by accident and never fails.
 
 use crate::claude::process::{Processes, SystemProcesses};
 use crate::clock::SystemClock;
@@ -16,16 +16,16 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A caller that keeps standard input open longer than this gets no answer.
+/// Time limit for the caller to close standard input. After it, the caller gets no answer.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Time limit if the caller has written nothing yet and the client still runs. An overloaded or suspended client
 /// starts its hooks seconds before it writes to them (2.1.332).
 const PATIENCE_WITH_CLIENT: Duration = Duration::from_mins(2);
 
-/// The launcher that started this process: of the hooks or of the status line.
+/// The launcher that started this process, which is that of the hooks or of the status line.
 #[derive(Debug, Clone)]
 pub struct LauncherFile {
-    /// Its real path. The command line of a waiting process contains it, and other commands recognise the
+    /// Its real path. The command line of a waiting process contains it, and other commands recognize the
     /// process by it.
     pub path: PathBuf,
     pub owner: LauncherOwner,
@@ -95,7 +95,7 @@ impl ModuleLine {
     }
 }
 
-/// Whether a line of the launcher is a request of the plugin's module.
+/// Returns whether a line of the launcher is a request of the plugin's module.
 #[must_use]
 pub fn is_module_line(line: &str) -> bool {
     ModuleLine::parse(line).is_some()

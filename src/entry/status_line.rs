@@ -1,4 +1,4 @@
-//! The process of a status line: synchronous, silent, and never failing.
+//! Runs the process of a status line, which is synchronous and never fails.
 
 use super::hook::LauncherFile;
 use crate::claude::process::SystemProcesses;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Largest input that is passed on whole, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;
-/// A caller that keeps standard input open longer than this gets an answer to what it wrote until then.
+/// Time limit for the caller to close standard input. After it, the status line uses what arrived so far.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Draws the status line for the payload on standard input. The output of `wrapped` comes first; without it, that of

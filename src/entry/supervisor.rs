@@ -41,7 +41,7 @@ pub fn until_no_work_is_pending() {
 ///
 /// # Errors
 ///
-/// Those of [`Supervisor::new`] and of its passes.
+/// Returns the errors of [`Supervisor::new`] and of its passes.
 pub fn without_end() -> Result<Infallible, Error> {
     Supervisor::new(context(|_| Provenance::User), WatchOptions::default())?.without_end()
 }

@@ -8,7 +8,7 @@ use crate::project::runtime::LauncherOwner;
 use napi_derive::napi;
 use std::path::PathBuf;
 
-/// What a hook process does when its work is over.
+/// Output and exit code of a hook process, and what it starts before it exits.
 #[napi(object, js_name = "HookOutcome")]
 pub struct HookOutcome {
     /// 0, or 2 to wake the session.
@@ -17,7 +17,7 @@ pub struct HookOutcome {
     pub stdout: Option<String>,
     /// Text for standard error.
     pub stderr: Option<String>,
-    /// Whether to start a supervisor in a process of its own.
+    /// Whether to start a supervisor in a separate process.
     pub supervise: bool,
     /// Native program to start if `supervise` is set; `null` if it does not start here, in which case Node
     /// calls `supervise`.
@@ -29,7 +29,7 @@ pub struct HookOutcome {
 #[derive(Debug)]
 pub struct NativeProgramFile {
     pub path: String,
-    /// SHA-256 of its contents, in hex. A program with other contents is not started.
+    /// SHA-256 of the program's contents, in hex. A program with other contents is not started.
     pub sha256: String,
 }
 
@@ -41,7 +41,7 @@ pub struct NativeProgramFile {
 #[must_use]
 #[allow(
     clippy::needless_pass_by_value,
-    reason = "napi hands strings over; whether clippy sees it depends on the macro"
+    reason = "napi passes strings by value; whether clippy reports it depends on the macro"
 )]
 pub fn hook(launcher: String, scope: String, wait: bool, program: Option<NativeProgramFile>) -> HookOutcome {
     let Some(owner) = LauncherOwner::named(&scope) else {
@@ -75,7 +75,7 @@ pub fn hook(launcher: String, scope: String, wait: bool, program: Option<NativeP
 #[must_use]
 #[allow(
     clippy::needless_pass_by_value,
-    reason = "napi hands strings over; whether clippy sees it depends on the macro"
+    reason = "napi passes strings by value; whether clippy reports it depends on the macro"
 )]
 pub fn answer_plugin_module(line: String) -> String {
     hook::answer_module_line(&Environment::of_process(), &line)

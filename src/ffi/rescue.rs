@@ -36,8 +36,8 @@ pub fn export_sessions(options: Value) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Writes sessions as HTML or Markdown pages; with `redact`, recognised secrets are replaced. It
-/// only reads the sessions.
+/// Writes sessions as HTML or Markdown pages; with `redact`, recognized secrets are replaced. It only reads
+/// the sessions.
 ///
 /// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` or
 /// `PATH_REFUSED`. The page of a single session also rejects with `VERIFICATION_FAILED` or `IO`, and
@@ -59,7 +59,7 @@ pub fn write_pages(options: Value) -> AsyncTask<CoreTask> {
 /// Writes the result of {@link report} as an HTML page with stops, waits and runs over time. It
 /// only reads the sessions.
 ///
-/// Rejects as {@link report}, and with `PATH_REFUSED` or `IO`; it then leaves no partial page behind.
+/// Rejects like {@link report}, and with `PATH_REFUSED` or `IO`; it then leaves no partial page behind.
 #[napi(
     catch_unwind,
     js_name = "writeReportPage",
@@ -97,7 +97,7 @@ pub fn import_session(options: Value) -> AsyncTask<CoreTask> {
 ///
 /// Rejects before it sends a signal, with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`
 /// (no client has the session open), `KILL_REFUSED`, `CHANGED_MEANWHILE` (not the process that the user
-/// agreed to end), `CLIENT_NOT_FOUND`, or as {@link exportSessions}.
+/// agreed to end), `CLIENT_NOT_FOUND`, or like {@link exportSessions}.
 #[napi(
     catch_unwind,
     js_name = "killSession",

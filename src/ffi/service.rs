@@ -27,7 +27,7 @@ pub fn plan_service(options: Value) -> AsyncTask<CoreTask> {
 /// Carries out a plan of {@link planService}. The report includes commands of the
 /// service manager that failed.
 ///
-/// Rejects with `CHANGED_MEANWHILE` or `STATE_LOCKED`, otherwise as {@link planService}.
+/// Rejects with `CHANGED_MEANWHILE` or `STATE_LOCKED`, and otherwise like {@link planService}.
 #[napi(catch_unwind, ts_args_type = "plan: ServicePlan", ts_return_type = "Promise<ServiceReport>")]
 #[must_use]
 pub fn apply_service(plan: Value) -> AsyncTask<CoreTask> {

@@ -8,7 +8,7 @@ use napi_derive::napi;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// What the process of a status line does when its work is over.
+/// Output and exit code of the process of a status line.
 #[napi(object, js_name = "StatusLineOutcome")]
 pub struct StatusLineOutcome {
     /// Exit code.
@@ -25,7 +25,7 @@ pub struct StatusLineOutcome {
 #[must_use]
 #[allow(
     clippy::needless_pass_by_value,
-    reason = "napi hands strings over; whether clippy sees it depends on the macro"
+    reason = "napi passes strings by value; whether clippy reports it depends on the macro"
 )]
 pub fn draw_status_line(
     launcher: String,

@@ -1,4 +1,4 @@
-//! The exports around the supervisor.
+//! Exports for the supervisor.
 
 use super::task::CoreTask;
 use super::verbs::{seen, task};
@@ -24,8 +24,9 @@ static SUPERVISOR: Mutex<Option<Supervisor>> = Mutex::new(None);
 static CHANGES: Mutex<Option<Changes>> = Mutex::new(None);
 static WAKE: Mutex<Option<Wake>> = Mutex::new(None);
 
-/// Runs one pass over all closed sessions: plans, and resumes due sessions in the background of this process. The first
-/// call makes this process the supervisor. If another process is the supervisor, it only reports what that one does.
+/// Runs one pass over all closed sessions: plans their runs, and resumes due sessions in the background of
+/// this process. The first call makes this process the supervisor. If another process is the supervisor, it
+/// only reports what that process does.
 ///
 /// Rejects with `STATE_DIR_UNKNOWN` or `IO`.
 #[napi(catch_unwind, ts_args_type = "options?: WatchOptions", ts_return_type = "Promise<WatchReport>")]
@@ -41,7 +42,8 @@ pub fn watch(options: Option<Value>) -> AsyncTask<CoreTask> {
     })
 }
 
-/// Waits until a file changed that `watch` reads, or for the given time. Resolves to true if a file changed.
+/// Waits until a file that `watch` reads has changed, or for the given time. Resolves to true if a file has
+/// changed.
 #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
 #[must_use]
 pub fn watch_pause(milliseconds: u32) -> AsyncTask<CoreTask> {
@@ -65,8 +67,8 @@ pub fn watch_wake() {
     }
 }
 
-/// Supervises all closed sessions and returns when none of them has pending work. It blocks, so it needs a process of its
-/// own.
+/// Supervises all closed sessions and returns when none of them has pending work. It blocks, so it needs a
+/// separate process.
 #[napi(catch_unwind)]
 pub fn supervise() {
     supervisor::until_no_work_is_pending();
@@ -78,7 +80,7 @@ pub fn supervise() {
 #[napi(catch_unwind)]
 #[allow(
     clippy::needless_pass_by_value,
-    reason = "napi hands strings over; whether clippy sees it depends on the macro"
+    reason = "napi passes strings by value; whether clippy reports it depends on the macro"
 )]
 pub fn serve_natively(addon: String) {
     if let Some(program) = NativeProgram::beside(Path::new(&addon)) {
@@ -86,7 +88,7 @@ pub fn serve_natively(addon: String) {
     }
 }
 
-/// Returns what would be started for closed sessions, when and why. Reads only.
+/// Reports which runs would be started for closed sessions, when, and why. Reads only.
 ///
 /// Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `STATE_DIR_UNKNOWN`.
 #[napi(

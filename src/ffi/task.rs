@@ -8,7 +8,8 @@ use serde::Serialize;
 /// Call that returns its result as JSON text.
 pub type Call = Box<dyn FnOnce() -> Result<String, Error> + Send>;
 
-/// Task of Node's thread pool. `call` is taken when it runs; `failed` keeps its error for the rejection.
+/// Task of Node's thread pool. The task takes `call` when it runs, and stores its error in `failed` for the
+/// rejection.
 pub struct CoreTask {
     call: Option<Call>,
     failed: Option<Error>,

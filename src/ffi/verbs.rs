@@ -287,7 +287,7 @@ pub fn plan_init(options: Value) -> AsyncTask<CoreTask> {
 
 /// Carries out a plan of {@link planInit}.
 ///
-/// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planInit}.
+/// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, and otherwise like {@link planInit}.
 #[napi(catch_unwind, ts_args_type = "plan: InitPlan", ts_return_type = "Promise<InitReport>")]
 #[must_use]
 pub fn apply_init(plan: Value) -> AsyncTask<CoreTask> {
@@ -299,7 +299,7 @@ pub fn apply_init(plan: Value) -> AsyncTask<CoreTask> {
 
 /// Plans the removal of the hooks from a project. Reads only.
 ///
-/// Rejects as {@link planInit}.
+/// Rejects like {@link planInit}.
 #[napi(catch_unwind, ts_args_type = "options: UninstallOptions", ts_return_type = "Promise<UninstallPlan>")]
 #[must_use]
 pub fn plan_uninstall(options: Value) -> AsyncTask<CoreTask> {
@@ -311,7 +311,8 @@ pub fn plan_uninstall(options: Value) -> AsyncTask<CoreTask> {
 
 /// Carries out a plan of {@link planUninstall}.
 ///
-/// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planUninstall}.
+/// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, and otherwise like {@link
+/// planUninstall}.
 #[napi(catch_unwind, ts_args_type = "plan: UninstallPlan", ts_return_type = "Promise<UninstallReport>")]
 #[must_use]
 pub fn apply_uninstall(plan: Value) -> AsyncTask<CoreTask> {
@@ -336,7 +337,7 @@ pub fn plan_plugin(options: Value) -> AsyncTask<CoreTask> {
 
 /// Carries out a plan of {@link planPlugin}, completely or not at all.
 ///
-/// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, otherwise as {@link planPlugin}.
+/// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, and otherwise like {@link planPlugin}.
 #[napi(catch_unwind, ts_args_type = "plan: PluginPlan", ts_return_type = "Promise<PluginReport>")]
 #[must_use]
 pub fn apply_plugin(plan: Value) -> AsyncTask<CoreTask> {
@@ -367,7 +368,7 @@ pub fn inspect(options: Value) -> AsyncTask<CoreTask> {
 #[must_use]
 #[allow(
     clippy::needless_pass_by_value,
-    reason = "napi passes strings by value; whether clippy sees it depends on the macro"
+    reason = "napi passes strings by value; whether clippy reports it depends on the macro"
 )]
 pub fn read_payload(payload: String) -> Option<Value> {
     use crate::clock::Clock;

@@ -14,12 +14,12 @@ use crate::watch::context::{Passed, check_context_size};
 use crate::watch::weight::{Advice, ContextSize};
 use serde_json::json;
 
-/// Copies retained per session for each reason. Each is as large as the transcript was, and a long
-/// session is compacted often.
+/// Maximum number of copies per session for each reason. Each copy is as large as the transcript was, and a
+/// long session is compacted often.
 const MOST_COPIES: usize = 3;
 
 impl Hook<'_> {
-    /// `Stop`: acts once each time the context passes a configured limit.
+    /// Handles `Stop`: acts once each time the context passes a configured limit.
     pub(super) fn watch_context(&self) {
         if self.world.env.in_attempt() || self.payload.subagent {
             return;
@@ -35,7 +35,8 @@ impl Hook<'_> {
         }
     }
 
-    /// `PreCompact`: copies the transcript before the client replaces the conversation by a summary.
+    /// Handles `PreCompact`: copies the transcript before the client replaces the conversation with a
+    /// summary.
     pub(super) fn before_compaction(&self) {
         if !self.payload.subagent {
             self.keep_copy("compact");
@@ -69,7 +70,7 @@ impl Hook<'_> {
         Ok(())
     }
 
-    /// Takes a verified copy of the current transcript. A failure is only written to the journal.
+    /// Makes a verified copy of the current transcript. A failure is only recorded in the journal.
     fn keep_copy(&self, why: &str) {
         let Self { world, state, payload, .. } = self;
         let name = format!("{}-{why}", world.clock.now().format("%Y%m%dT%H%M%S%3fZ"));

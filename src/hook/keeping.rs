@@ -8,8 +8,8 @@ use crate::store::journal;
 use serde_json::json;
 
 impl Hook<'_> {
-    /// Links the session's new files. A failure never reaches the turn: it is recorded in the journal,
-    /// and `doctor` reports it.
+    /// Links the session's new files. A failure never affects the turn. The journal records it, and `doctor`
+    /// reports it.
     pub(super) fn keep_files(&self) {
         if !self.config().retention.keep || self.enabled.keep == Some(false) {
             return;
@@ -48,7 +48,7 @@ impl Hook<'_> {
     }
 
     /// Returns the number of retained generations of the transcript if the file was replaced or shortened and
-    /// lacks records that an earlier one had.
+    /// lacks records that an earlier generation had.
     fn lost_generation(&self, changed: bool) -> Option<u64> {
         let kept = changed.then(|| kept_of(self.state, &self.payload.session).ok().flatten())?;
         loss_of(&self.payload.transcript, kept.as_ref())?;

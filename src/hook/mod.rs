@@ -1,9 +1,9 @@
 //! Handles the events of a session that Claude Code reports to its hooks.
 //!
-//! Whatever the input, a hook exits with code 0 and prints nothing, with three exceptions: the hand-over at
-//! the start of a session, a wake that was decided, and the one warning before a prompt that the session is
-//! not saved. A stop is written to disk before anything else is read, because the hooks of a one-shot `-p`
-//! run live for a fraction of a second.
+//! Whatever the input, a hook exits with code 0 and prints nothing, with three exceptions: the handover at
+//! the start of a session, a wake, and the warning before a prompt that the session is not being saved. A
+//! stop is written to disk before anything else is read, because the hooks of a one-shot `-p` run have only a
+//! fraction of a second.
 
 mod context;
 mod keeping;
@@ -190,7 +190,7 @@ struct Hook<'a> {
     home: &'a ClaudeHome,
     enabled: &'a Enabled,
     payload: &'a Payload,
-    /// Loaded on first use, because several parts of an event need it.
+    /// The configuration, loaded on first use.
     config: OnceCell<Config>,
 }
 
@@ -211,7 +211,7 @@ impl Hook<'_> {
         self.config.get_or_init(|| in_force(self.world.env, self.project_dir().as_deref()).config)
     }
 
-    /// Configuration directories of Claude Code, starting with the hook's own.
+    /// Returns the configuration directories of Claude Code, starting with the hook's own.
     fn homes(&self, config: &Config) -> Vec<ClaudeHome> {
         let further: Vec<PathBuf> = config.config_dirs.iter().map(PathBuf::from).collect();
         let others = all_homes(self.world.env, &further);
@@ -223,7 +223,7 @@ impl Hook<'_> {
         Ledger { state: self.state, clock: self.world.clock, config, default_home }
     }
 
-    /// `~/.claude`, the directory that Claude Code uses when no variable is set.
+    /// Returns `~/.claude`, the directory that Claude Code uses if no variable is set.
     fn default_home(&self) -> Option<PathBuf> {
         self.world.env.home().map(|home| home.join(".claude"))
     }

@@ -1,4 +1,4 @@
-//! Answers the questions of the plugin's module inside the client. The module keeps time and shows the plan,
+//! Answers the questions of the plugin's module inside the client. The module runs the timer, shows the plan,
 //! and asks this process what to do.
 //!
 //! The module starts one short process for each question. A question is answered like one check of a waiting
@@ -26,8 +26,8 @@ use serde_json::json;
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
-/// Time after which the module asks again while a dialog holds a session back, shorter than [`MODULE_STEP`]
-/// because the session continues as soon as the user closes the dialog.
+/// Time after which the module asks again while a dialog blocks a session. It is shorter than
+/// [`MODULE_STEP`], because the session continues as soon as the user closes the dialog.
 const DIALOG_STEP: Duration = Duration::seconds(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -35,7 +35,7 @@ const DIALOG_STEP: Duration = Duration::seconds(10);
 enum ModuleAsk {
     Plan,
     Claim,
-    /// As `Claim`, but before the planned time, because the user pressed the key.
+    /// Like `Claim`, but before the planned time, because the user pressed the key.
     ClaimNow,
     /// The client refused a prompt that was granted.
     NotSubmitted,
@@ -46,10 +46,10 @@ enum ModuleAsk {
 struct ModuleRequest {
     ask: ModuleAsk,
     session: String,
-    /// The client opens its limit menu for this stop.
+    /// Whether the client opens its limit menu for this stop.
     #[serde(default)]
     menu: bool,
-    /// A gap in time since the last question: the machine or the client was suspended.
+    /// Whether time is missing since the last question, because the machine or the client was suspended.
     #[serde(default)]
     gap: bool,
 }
@@ -82,14 +82,14 @@ struct ModuleAnswer {
     at: Option<i64>,
     /// Latest time at which the module asks again.
     ask_again_at: i64,
-    /// The stop is still being read, so the module asks again shortly.
+    /// Whether the stop is still being read, so that the module asks again shortly.
     reading: bool,
     /// Why the session waits, or why it does not.
     why: String,
     paused: bool,
     /// Whether the plugin handles this stop, so that the module may answer the client's limit menu.
     covers_menu: bool,
-    /// Prompt to submit, once.
+    /// Prompt that the module must submit exactly once.
     prompt: Option<String>,
 }
 
@@ -106,7 +106,7 @@ fn in_force_for(state: &StateDir, world: World<'_>, caller: HookCaller<'_>) -> O
 }
 
 /// Answers one question. Returns `None` if the module must not act: on a malformed question, in a session
-/// of our own run, or if neither hooks nor the plugin are enabled.
+/// that one of our runs started, or if neither hooks nor the plugin are enabled.
 #[must_use]
 pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> Option<String> {
     let request: ModuleRequest = serde_json::from_slice(input).ok()?;
@@ -115,8 +115,8 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
     }
     let state = world.env.state_dir().map(StateDir::new).ok()?;
     let home = world.env.claude_config_dir().map(ClaudeHome::new)?;
-    // The hook that is in charge records the stop, and the plugin's module acts for all of them. Where the
-    // hooks in settings are in charge, they record the stop and the module waits for it too.
+    // The active hook records the stop, and the plugin's module acts for all hooks. If the hooks in settings
+    // are active, they record the stop, and the module waits for it, too.
     let enabled = in_force_for(&state, world, caller)?;
     let pid = client_pid(world.env.claude_pid(), &home, &request.session, world.processes);
     if let Some((pid, start)) = pid.and_then(|pid| Some((pid, world.processes.start_token(pid)?))) {
@@ -153,7 +153,7 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
     };
     let answer = match incident {
         None => ModuleAnswer::nothing(world.clock.now()),
-        // The module then shows and does nothing more for this stop.
+        // The module then shows nothing more about this stop and takes no action.
         Some(incident) if !hook.lets_module_wait() => {
             ModuleAnswer { generation: incident.generation, ..ModuleAnswer::nothing(world.clock.now()) }
         }
@@ -169,13 +169,13 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
 }
 
 impl Hook<'_> {
-    /// Whether the plugin is still there and enabled.
+    /// Returns whether the plugin is still installed and enabled.
     pub(super) fn lets_module_wait(&self) -> bool {
         let project = self.world.env.absolute("CLAUDE_PROJECT_DIR");
         plugin::lets_module_wait(self.state, Some(self.home.dir()), project.as_deref())
     }
 
-    /// Whether the plugin's module waits instead of this hook. Records that it does.
+    /// Returns whether the plugin's module waits instead of this hook, and records it if so.
     pub(super) fn leave_to_module(&self, ledger: &Ledger<'_>) -> bool {
         if self.world.env.module_session() != Some(&self.payload.session) || !self.lets_module_wait() {
             return false;
@@ -299,7 +299,7 @@ fn answer_of(
     }
 }
 
-/// Whether the obstacle would still hold the session after the limit menu is answered.
+/// Returns whether the obstacle would still block the session after the limit menu is answered.
 const fn outlasts_the_menu(obstacle: Obstacle) -> bool {
     match obstacle {
         Obstacle::Dialog | Obstacle::Suspended => false,

@@ -1,4 +1,4 @@
-//! Parses the JSON object that a hook gets on standard input, and validates it before any of it is used.
+//! Parses the JSON object that a hook receives on standard input, and validates it before any use.
 //!
 //! A session id must be a UUID, and the transcript must be the file of that name under Claude Code's own
 //! directory. A payload without these is refused as a whole; its other fields may have any type.
@@ -111,21 +111,21 @@ pub struct Payload {
     pub cwd: Option<String>,
     /// Whether a subagent caused the event.
     pub subagent: bool,
-    /// `StopFailure`: the client's name for the error.
+    /// For `StopFailure`: the client's name for the error.
     pub error: Option<String>,
-    /// `StopFailure`: the error text of the API.
+    /// For `StopFailure`: the error text of the API.
     pub error_details: Option<String>,
     /// Text of the last assistant message; in a `StopFailure`, the text of the error.
     pub last_message: Option<String>,
-    /// `SessionEnd`: `clear`, `resume`, `prompt_input_exit`, `other`.
+    /// For `SessionEnd`: `clear`, `resume`, `prompt_input_exit`, `other`.
     pub reason: Option<String>,
-    /// `SessionStart`: `startup`, `resume`, `clear`, `compact`, `fork`.
+    /// For `SessionStart`: `startup`, `resume`, `clear`, `compact`, `fork`.
     pub source: Option<String>,
     pub notification: Option<String>,
-    /// `UserPromptSubmit`: the user typed the prompt.
+    /// For `UserPromptSubmit`: whether the user typed the prompt.
     pub typed: bool,
-    /// `UserPromptSubmit`: the client continues by itself after a limit. Only the text of
-    /// the prompt shows it.
+    /// For `UserPromptSubmit`: whether the client continues by itself after a limit. Only the text of the
+    /// prompt shows it.
     pub continues_by_client: bool,
     /// Id of the prompt that the turn answers, as in the transcript; older clients do not send it.
     pub prompt_id: Option<String>,
@@ -164,7 +164,7 @@ impl Payload {
         }
     }
 
-    /// As [`Payload::check`], without checking the path of the transcript.
+    /// Like [`Payload::check`], but does not check the path of the transcript.
     ///
     /// # Errors
     /// The [`Refusal`] for anything that is not a payload of one of our events.
@@ -192,7 +192,7 @@ impl Payload {
         })
     }
 
-    /// The turn that ended, for a `Stop` event.
+    /// Returns the turn that ended, for a `Stop` event.
     pub(super) fn turn(&self) -> Turn<'_> {
         Turn { prompt: self.prompt_id.as_deref(), said: self.last_message.as_deref() }
     }
@@ -214,7 +214,8 @@ impl Payload {
     }
 }
 
-/// Whether the path is `<config dir>/projects/<one directory>/<session>.jsonl`, without `..` components.
+/// Returns whether the path is `<config dir>/projects/<one directory>/<session>.jsonl`, without `..`
+/// components.
 fn own_transcript(path: &Path, session: &str, home: &ClaudeHome) -> bool {
     let Ok(rest) = path.strip_prefix(home.projects()) else { return false };
     let plain = path

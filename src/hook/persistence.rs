@@ -1,8 +1,8 @@
-//! Checks whether the turn that just ended is saved: it searches the transcript for the answer, and reports
-//! once per session a client that does not write it.
+//! Checks whether the turn that just ended is saved: searches the transcript for the answer, and reports once
+//! per session that the client does not write it.
 //!
-//! No client shows the output of an asynchronous hook (tried with 2.1.329, in a terminal and in a stream),
-//! and a synchronous hook would delay every turn. So the hook at the end of a turn leaves a flag file, and
+//! No client shows the output of an asynchronous hook (measured with 2.1.329, in a terminal and in a stream),
+//! and a synchronous hook would delay every turn. So the hook at the end of a turn creates a flag file, and
 //! the hook before the next prompt removes the file and prints the warning. The shell line of that hook does
 //! nothing but test for the file. Clients show its `systemMessage` below the prompt and do not send it to the
 //! model (2.1.329, 2.1.250, 2.1.200 and 2.1.120 in a terminal; the first two in a stream as well, 2.1.200
@@ -26,17 +26,17 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
-/// First and longest pause between two checks of a transcript that lacks the answer.
+/// Initial and maximum pause between two checks of a transcript that lacks the answer.
 const FIRST_STEP: Duration = Duration::from_millis(50);
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Age at which a flag file that no hook removed is deleted: its session is gone.
+/// Age at which a flag file that no hook removed is deleted, because its session has ended.
 const OLD: TimeDelta = TimeDelta::days(7);
 /// Longest transcript path that is shown, in characters.
 const LONGEST_PATH: usize = 1_000;
 
 impl Hook<'_> {
-    /// `Stop`: searches the transcript for the answer, and returns as soon as it is found.
+    /// Handles `Stop`: searches the transcript for the answer, and returns as soon as it is found.
     pub(super) fn watch_saving(&self) {
         let said = self.payload.last_message.as_deref().filter(|said| !said.trim().is_empty());
         let Some(said) = said.filter(|_| !self.world.env.in_attempt() && !self.payload.subagent) else {
@@ -51,7 +51,8 @@ impl Hook<'_> {
         }
     }
 
-    /// Whether an option, a variable or the parent session shows that the client writes no transcript.
+    /// Returns whether an option, a variable or the parent session shows that the client writes no
+    /// transcript.
     pub(super) fn saves_nothing(&self) -> bool {
         !self.markers().is_empty()
     }
@@ -70,7 +71,7 @@ impl Hook<'_> {
         let Hook { world, payload, .. } = self;
         let ended_at = world.clock.now();
         let markers = self.markers();
-        // A client that declares itself unsaved and has no transcript gets no wait.
+        // Do not wait for a client that declares itself unsaved and has no transcript.
         let patience = if why == UnsavedReason::NoTranscript && !markers.is_empty() {
             Duration::ZERO
         } else {
@@ -111,7 +112,7 @@ impl Hook<'_> {
             unsaved.reported_at = Some(world.clock.now());
         }
         unsaved.save(state)?;
-        // The user turned saving off on purpose, so the shadow log keeps nothing either.
+        // The user disabled saving on purpose, so the shadow log stores nothing either.
         if config.saving.shadow_log && !unsaved.is_deliberate() {
             let typed = typed(self.home, &payload.session).into_iter();
             let mut fresh: Vec<ShadowEntry> = typed
@@ -123,7 +124,7 @@ impl Hook<'_> {
         if !report {
             return Ok(());
         }
-        // A program that turns saving off on purpose has no user to warn.
+        // A program that disables saving on purpose has no user to warn.
         let printed = world.env.text("CLAUDE_CODE_ENTRYPOINT").is_some_and(|name| name.starts_with("sdk"));
         let told = !(unsaved.is_deliberate() && printed);
         let flag = if told { self.leave_warning() } else { Ok(None) };
@@ -143,7 +144,7 @@ impl Hook<'_> {
         Ok(())
     }
 
-    /// Raises the session's flag, under its lease, and returns its path.
+    /// Creates the session's flag file under the session's lease, and returns its path.
     fn leave_warning(&self) -> std::io::Result<Option<String>> {
         let session = &self.payload.session;
         let Some(flags) = self.flags() else { return Ok(None) };
@@ -152,13 +153,13 @@ impl Hook<'_> {
         Ok(Some(flags.dir().join(session).to_string_lossy().into_owned()))
     }
 
-    /// Flag directory that the shell lines of these hooks test.
+    /// Returns the flag directory that the shell lines of these hooks check.
     pub(super) fn flags(&self) -> Option<Flags> {
         self.launcher.as_deref().map(Flags::of_launcher)
     }
 
-    /// `UserPromptSubmit`: prints the warning once if the session's flag is set. It waits for a prompt that
-    /// the user typed, because the answer to any other prompt may go unread.
+    /// Handles `UserPromptSubmit`: prints the warning once if the session's flag is set. It waits for a
+    /// prompt that the user typed, because the answer to any other prompt may go unread.
     pub(super) fn warn(&self) -> HookReply {
         let Hook { world, state, payload, .. } = self;
         if world.env.in_attempt() || !payload.typed {
@@ -175,7 +176,8 @@ impl Hook<'_> {
         HookReply { stdout: Some(message.to_string()), ..HookReply::silent() }
     }
 
-    /// Lowers the session's flag. A run of our own leaves it for the user to see.
+    /// Removes the session's flag. A run of this tool leaves the flag in place, so that the user sees the
+    /// warning.
     pub(super) fn forget_warning(&self) {
         let flags = self.flags().filter(Flags::exist);
         if let Some(flags) = flags
@@ -186,7 +188,7 @@ impl Hook<'_> {
         }
     }
 
-    /// Records that an answer was saved, which ends an earlier report of missing ones.
+    /// Records that an answer was saved, which ends an earlier report of missing answers.
     fn is_saved(&self) -> Result<()> {
         let Hook { world, state, payload, .. } = self;
         let path = state.saving(&payload.session);
@@ -210,7 +212,7 @@ fn notice(unsaved: &Unsaved) -> Notice {
     Notice::new(NoticeKind::NotSaved, &unsaved.session, 0, None, unsaved.project.as_deref())
 }
 
-/// The full warning: text of the notice, the facts and the next step.
+/// Returns the full warning: the text of the notice, the facts and the next step.
 fn warning(unsaved: &Unsaved) -> String {
     let notice = notice(unsaved);
     format!(
@@ -223,7 +225,7 @@ fn warning(unsaved: &Unsaved) -> String {
     )
 }
 
-/// A path cleaned and shortened for display.
+/// Sanitizes and shortens a path for display.
 fn shown(path: &Path) -> String {
     clean_line(&path.to_string_lossy(), LONGEST_PATH)
 }

@@ -1,4 +1,4 @@
-//! Reads a transcript at the moment a session comes to rest.
+//! Reads a transcript at the end of a turn.
 //!
 //! A client reports the end of a turn up to a tenth of a second before it has written the turn. At that
 //! moment the file may end within the turn (seen with 2.1.329, 2.1.250, 2.1.200 and 2.1.120), end with the
@@ -6,8 +6,8 @@
 //! 2.1.120). A read at that moment would return the state of the turn before, and nothing would correct it
 //! until the next turn or the end of the session.
 //!
-//! Two cases cannot be detected: an answer that repeats the words of the one before it, from a client that
-//! names no prompt (2.1.120), and the same in a turn that a hook continued.
+//! Two cases cannot be detected: a client that names no prompt (2.1.120) repeats the words of its previous
+//! answer, and any client does so in a turn that a hook continued.
 
 use crate::claude::record::{Body, Record};
 use crate::claude::transcript::Transcript;
@@ -19,10 +19,10 @@ use crate::watch::saving::is_answer;
 use std::path::Path;
 use std::time::Duration;
 
-/// Longest wait for the end of a turn to be written. In a `-p` run the hook lives for a second after it.
+/// Longest wait for the end of a turn to be written. In a `-p` run, the hook has one second after it.
 const TURN_WAIT: Duration = Duration::from_millis(400);
 const TURN_STEP: Duration = Duration::from_millis(25);
-/// Newest bytes of a transcript that are searched for the end of a conversation.
+/// Number of bytes at the end of a transcript that are searched for the end of a conversation.
 const NEAR: u64 = 2 * 1024 * 1024;
 
 /// A turn that just ended, as reported by the client.
@@ -34,7 +34,7 @@ pub struct Turn<'a> {
     pub said: Option<&'a str>,
 }
 
-/// Reads the transcript and how it ends, waiting a short time until `turn` is in it. Returns `None` if
+/// Reads the transcript and its end, and waits a short time for `turn` to appear in it. Returns `None` if
 /// there is no transcript.
 pub fn at_rest<'p>(
     path: &'p Path,
@@ -61,15 +61,15 @@ pub fn at_rest<'p>(
     }
 }
 
-/// Newest records of the session's own conversation, newest first.
+/// Returns the newest records of the session's own conversation, newest first.
 pub fn newest<'t>(transcript: &'t Transcript<'_>) -> impl Iterator<Item = Record> + 't {
     let near = |record: &Record| record.offset.saturating_add(NEAR) >= transcript.bytes();
     transcript.newest_first().take_while(near).filter(|record| !record.head.sidechain)
 }
 
 impl Turn<'_> {
-    /// Whether the transcript's newest answer is the last of this turn and its newest prompt is that of this
-    /// turn, as far as each is known.
+    /// Returns whether the transcript's newest answer is the last of this turn and its newest prompt is that
+    /// of this turn. A part that is unknown is not compared.
     fn ends(&self, transcript: &Transcript<'_>) -> bool {
         let words = self.said.map(on_one_line);
         let mut said = words.as_deref().filter(|said| !said.is_empty());
@@ -92,7 +92,7 @@ impl Turn<'_> {
                 return true;
             }
         }
-        // The prompt lies further back, before a large tool result.
+        // The prompt is further back, before a large tool result.
         said.is_none()
     }
 }

@@ -1,4 +1,4 @@
-//! The hook at the start of a session, which registers the session and hands over unfinished work.
+//! Handles the start of a session: registers the session and hands over unfinished work.
 
 use super::{Hook, HookReply};
 use crate::claude::registry::client_pid;
@@ -19,7 +19,7 @@ use crate::world::World;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Maximum characters of hand-over text; the client shows 10,000 inline.
+/// Maximum length of the handover text, in characters. The client shows 10,000 inline.
 const LONGEST: usize = 9_000;
 
 /// Size limit of `package.json`, in bytes.
@@ -128,8 +128,8 @@ impl Hook<'_> {
         save_unless_newer(&self.state.session(&self.payload.session), &registration)
     }
 
-    /// Returns how the session's client was started. In a run of our own that is the value recorded before
-    /// it, because the run has the supervisor's environment.
+    /// Returns how the session's client was started. In a run of this tool, that is the value recorded before
+    /// the run, because the run has the supervisor's environment.
     pub(super) fn started_with(&self, pid: Option<u32>) -> Option<StartedWith> {
         let World { env, processes, .. } = self.world;
         if env.in_attempt() {
@@ -147,7 +147,7 @@ impl Hook<'_> {
         }
     }
 
-    /// Composes the text for the model. It contains times and counts, so that it is never the same twice.
+    /// Composes the handover text for the model. It contains times and counts, so it is never the same twice.
     fn hand_over(&self, source: &str, config: &Config) -> String {
         let default_home = self.default_home();
         let (incidents, _) = self.ledger(config, default_home.as_deref()).read_all();

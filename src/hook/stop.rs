@@ -1,5 +1,5 @@
-//! Hooks around a stop: the stop itself, a turn after it, the end of the session, and
-//! the client's own notifications.
+//! Handles the events around a stop: the stop itself, a turn after it, the end of the session, and the
+//! client's own notifications.
 
 use super::{Hook, HookReply, Registration, Task};
 use crate::claude::home::ClaudeHome;
@@ -40,7 +40,7 @@ const TURN_STEP: Duration = Duration::from_millis(50);
 
 /// First pause before retrying to write a stop; each later pause is twice as long.
 const UNWRITABLE_PAUSE: Duration = Duration::from_millis(250);
-/// Longest pause between two such retries.
+/// Longest pause between two attempts to write a stop.
 const LONGEST_UNWRITABLE_PAUSE: Duration = Duration::from_mins(1);
 /// Time between two checks of a reopened session that another client still waits for.
 const REOPENED_STEP: Duration = Duration::from_secs(2);
@@ -49,10 +49,10 @@ const REOPENED_STEP: Duration = Duration::from_secs(2);
 const SAME_STOP: chrono::Duration = chrono::Duration::minutes(15);
 
 /// Text shown to the user when Claude Code's own continuation is refused.
-const CONTINUED_ALREADY: &str = "cc-session-recover continued this session after the limit already. Nothing is left to do: the \
-     work went on before Claude Code's own continuation came.";
+const CONTINUED_ALREADY: &str = "cc-session-recover has already continued this session after the limit, so Claude Code's \
+    own continuation is not needed.";
 
-/// Whether this tool has just woken the session from the newest stop of the incident.
+/// Returns whether this tool has just woken the session from the newest stop of the incident.
 fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
     let woken = incident.attempts.last().filter(|attempt| attempt.action == AttemptAction::Wake);
     let over = matches!(incident.phase, Phase::Attempting | Phase::Recovered);
@@ -60,11 +60,11 @@ fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
 }
 
 impl Hook<'_> {
-    /// `StopFailure`: records the stop first, then reads, plans, writes the note, and waits.
+    /// Handles `StopFailure`: records the stop first, then reads, plans, writes the note, and waits.
     pub(super) fn stop_failure(&self) -> HookReply {
         let Some(stop) = self.payload.stop(self.world.clock.now()) else { return HookReply::silent() };
-        // A failure of our own run that waiting cannot fix is judged by the process that started the run. The
-        // incident keeps the stop that the run answered.
+        // The process that started the run judges a failure of our own run that waiting cannot fix. The
+        // incident retains the stop that the run answered.
         if self.world.env.in_attempt() && user_needed(stop.kind).is_some() {
             self.keep_files();
             return HookReply::silent();
@@ -75,7 +75,7 @@ impl Hook<'_> {
         let entered = self.enter_while_client_lives(&ledger, self.report(stop));
         self.record_project(&ledger);
         self.keep_files();
-        // Inside a run of our own the supervisor watches, so a hook only records.
+        // Inside a run of this tool, the supervisor watches, so a hook only records.
         if self.world.env.in_attempt() {
             return HookReply::silent();
         }
@@ -156,7 +156,7 @@ impl Hook<'_> {
         }
     }
 
-    /// Waits for the plan, updates the note, and wakes the session if that was decided.
+    /// Waits for the planned time, updates the note, and wakes the session if the checks allow it.
     fn wait_for_plan(&self, heartbeat: &Heartbeat<'_>) -> HookReply {
         let ended = heartbeat.wait(&self.payload.session);
         if let Ok(Some(incident)) = heartbeat.ledger.read(&self.payload.session) {
@@ -177,9 +177,9 @@ impl Hook<'_> {
         }
     }
 
-    /// Raises the flag that makes the hook before a prompt check for Claude Code's own continuation,
-    /// which arrives 36 to 290 s after the reset, even if the session was continued before (measured
-    /// with 2.1.329 and 2.1.332).
+    /// Creates the flag that makes the `UserPromptSubmit` hook check for Claude Code's own continuation,
+    /// which arrives 36 to 290 s after the reset, even if the session was continued before (measured with
+    /// 2.1.329 and 2.1.332).
     fn expect_second_continuation(&self, heartbeat: &Heartbeat<'_>) {
         let incident = heartbeat.ledger.read(&self.payload.session).ok().flatten();
         if incident.as_ref().is_some_and(may_continue_by_itself)
@@ -191,8 +191,8 @@ impl Hook<'_> {
         }
     }
 
-    /// `UserPromptSubmit`: refuses Claude Code's own continuation of a stop that this tool has already
-    /// continued. `None` for every other prompt.
+    /// Handles `UserPromptSubmit`: refuses Claude Code's own continuation of a stop that this tool has
+    /// already continued. `None` for every other prompt.
     pub(super) fn second_continuation(&self) -> Option<HookReply> {
         if !self.payload.continues_by_client || self.world.env.in_attempt() {
             return None;
@@ -203,14 +203,15 @@ impl Hook<'_> {
         ours.then(|| {
             let fields = json!({"session": self.payload.session});
             journal::append(self.state, self.world.clock, "second-continuation-refused", fields);
-            // As JSON, because the client prints the whole command line of a hook that exits with 2.
+            // Use JSON, because the client prints the whole command line of a hook that exits with code 2.
             let refusal = json!({"decision": "block", "reason": CONTINUED_ALREADY});
             HookReply { stdout: Some(refusal.to_string()), ..HookReply::silent() }
         })
     }
 
-    /// `SessionStart` of a session that is reopened while its stop waits: from now on this client waits for
-    /// the planned time. If another client still waits, this one takes over as soon as the other closes.
+    /// Handles `SessionStart` of a session that is reopened while its stop is waiting: from now on this
+    /// client waits for the planned time. If another client still waits, this one takes over as soon as the
+    /// other closes.
     pub(super) fn session_reopened(&self, task: Task) -> HookReply {
         if self.world.env.in_attempt() || self.payload.source.as_deref() != Some("resume") {
             return HookReply::silent();
@@ -269,7 +270,7 @@ impl Hook<'_> {
             incident.held_back = None;
             incident.saw(Source::Hook, format!("opened again in {place}"));
             ledger.plan(incident, Terminal::Open);
-            // The user reopened the session when it could already continue, so they are there to continue it.
+            // The user reopened the session after its planned time, so they are present to continue it.
             if incident.plan.action == Action::Wake && incident.plan.at.is_none_or(|at| at <= now) {
                 incident.phase = Phase::Held;
                 incident.plan = RecoveryPlan::new(Action::Notify, None, Reason::OpenedAgainLate(&place));
@@ -288,8 +289,8 @@ impl Hook<'_> {
         HookReply::silent()
     }
 
-    /// Updates the note when an obstacle starts or stops holding back a waiting session, and notifies the
-    /// user if only they can remove it.
+    /// Updates the note when an obstacle starts or stops blocking a waiting session, and notifies the user if
+    /// only they can remove it.
     pub(super) fn report_hold(&self, incident: &Incident, config: &Config) {
         let held = incident.held_back.as_ref().map(|held| held.reason);
         let config_now = in_force(self.world.env, incident.project.as_deref()).config;
@@ -320,10 +321,10 @@ impl Hook<'_> {
         send(self.world, &config.notify, self.state, &[notice]);
     }
 
-    /// `Stop`: a turn ended. If it is newer than the stop, the session has continued.
+    /// Handles `Stop`: a turn ended. If it is newer than the stop, the session has continued.
     pub(super) fn turn_ended(&self) -> HookReply {
-        // The process that waits for our own run judges it, or its successor does: a turn that
-        // ended proves nothing yet.
+        // The process that waits for our own run, or its successor, judges the run. A turn that ended proves
+        // nothing yet.
         if self.world.env.in_attempt() || !self.state.incident(&self.payload.session).exists() {
             return HookReply::silent();
         }
@@ -344,7 +345,7 @@ impl Hook<'_> {
         } else {
             (Phase::MovedOn, "the user continued it")
         };
-        let fact = format!("a turn after the stop ended well: {how}");
+        let fact = format!("a turn after the stop finished normally: {how}");
         match ledger.enter(&self.payload.session, IncidentEvent::WentOn { phase, fact }) {
             Ok(Some(incident)) => self.write_note(&incident, config),
             Ok(None) => {}
@@ -353,10 +354,10 @@ impl Hook<'_> {
         HookReply::silent()
     }
 
-    /// `Stop` of a turn in which Claude Code made the model wrap up near a limit, so the work is unfinished.
-    /// This hook cannot wait: a `Stop` hook that wakes would have to start at the end of every turn with a
-    /// timeout of days. So the note says what to type. When the session is closed or reopened, its stop
-    /// waits like any other.
+    /// Handles `Stop` of a turn in which Claude Code made the model wrap up near a limit, so the work is
+    /// unfinished. This hook cannot wait: a `Stop` hook that wakes would have to start at the end of every
+    /// turn with a timeout of days. So the note tells the user what to type. When the session is closed or
+    /// reopened, its stop is handled like any other.
     pub(super) fn note_wrap_up(&self) {
         if self.world.env.in_attempt() {
             return;
@@ -418,7 +419,7 @@ impl Hook<'_> {
         }
     }
 
-    /// `SessionEnd`: catches stops whose own hook was killed with the client, and ends every wait.
+    /// Handles `SessionEnd`: catches stops whose own hook was killed with the client, and ends every wait.
     pub(super) fn session_ended(&self) -> HookReply {
         let config = self.config();
         let default_home = self.default_home();
@@ -427,8 +428,8 @@ impl Hook<'_> {
         let known = match ledger.read(&self.payload.session) {
             Ok(known) => known,
             Err(error) if error.code == Code::StateNewer => return self.failed(&error),
-            // A damaged record goes to quarantine with the next change, and the stop is recorded
-            // anew from the transcript.
+            // The next change quarantines a damaged record, and the stop is recorded again from the
+            // transcript.
             Err(_) => None,
         };
         // A client that exits or switches away in the middle of a turn leaves unfinished work too. Its end
@@ -475,7 +476,7 @@ impl Hook<'_> {
         }
         self.record_project(&ledger);
         let fact = match reason {
-            "clear" | "resume" => format!("the client turned to another session ({reason})"),
+            "clear" | "resume" => format!("the client switched to another session ({reason})"),
             _ => format!("the client ended ({reason})"),
         };
         match ledger.enter(&self.payload.session, IncidentEvent::Left { fact }) {
@@ -497,7 +498,7 @@ impl Hook<'_> {
         HookReply::silent()
     }
 
-    /// `Notification` about the client's own continuation: recorded as a fact.
+    /// Records a `Notification` about the client's own continuation.
     pub(super) fn notified(&self) -> HookReply {
         let Some(kind) =
             self.payload.notification.as_deref().filter(|kind| kind.starts_with("quota_auto_resume_"))
@@ -518,8 +519,8 @@ impl Hook<'_> {
         }
     }
 
-    /// Records what determines the programs and settings that run in the project, if unattended
-    /// resumes are allowed there.
+    /// Records what determines the programs and settings that run in the project, if the project allows
+    /// unattended resumes.
     fn record_project(&self, ledger: &Ledger<'_>) {
         let agreed = |project: &PathBuf| match self.enabled.project {
             Some(_) => self.enabled.unattended.is_some(),
@@ -552,7 +553,7 @@ impl Hook<'_> {
         }
     }
 
-    /// How the client was started, as far as that can still be determined: its process may be gone by now.
+    /// Returns how the client was started, if that can still be determined: its process may have ended.
     fn started_at_stop(&self, pid: Option<u32>) -> Option<Box<StartedWith>> {
         let registered =
             || peek::<Registration>(&self.state.session(&self.payload.session)).ok()??.started_with;
@@ -608,13 +609,12 @@ impl Hook<'_> {
         }
     }
 
-    /// Updates HANDOFF.md. A note that cannot be written is recorded in the journal and does
-    /// not stop the recovery.
+    /// Updates HANDOFF.md. A failure is recorded in the journal and does not stop the recovery.
     pub(super) fn write_note(&self, incident: &Incident, config: &Config) {
         self.write_note_with(incident, config, None);
     }
 
-    /// As [`Self::write_note`], with a plan other than the recorded one.
+    /// Like [`Self::write_note`], but with a plan other than the recorded one.
     fn write_note_with(&self, incident: &Incident, config: &Config, plan: Option<RecoveryPlan>) {
         let Some(project) = self.project_dir() else { return };
         let World { env, processes, .. } = self.world;

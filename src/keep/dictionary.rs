@@ -19,13 +19,13 @@ use std::path::PathBuf;
 const BUILT_IN: &[u8] = include_bytes!("transcripts.dict");
 /// Names the client version that recorded the fixtures.
 const BUILT_IN_NAME: &str = "fixtures-2.1.329";
-/// Maximum and minimum length, in bytes, of the start of a transcript that becomes a dictionary.
+/// Maximum and minimum number of bytes at the start of a transcript that become a dictionary.
 const LARGEST: usize = 512 * 1024;
 const SMALLEST: usize = 32 * 1024;
 /// Length in bytes at which a session that hooks compress turn by turn becomes the dictionary of its version.
 /// By then it contains the text that a client writes into every session.
 const LONG_ENOUGH: u64 = 256 * 1024;
-/// Bytes at the start of a transcript that are searched for the client version.
+/// Number of bytes at the start of a transcript that are searched for the client version.
 const HEAD: usize = 64 * 1024;
 const ENDING: &str = ".dict";
 
@@ -63,7 +63,7 @@ impl Dictionary {
     ///
     /// # Errors
     ///
-    /// [`Code::VerificationFailed`] if it is missing or has different contents.
+    /// Returns [`Code::VerificationFailed`] if it is missing or has different contents.
     pub fn named(state: &StateDir, wanted: &DictionaryName) -> Result<Self> {
         let found = if wanted.name == BUILT_IN_NAME {
             Some(Self::built_in())
@@ -81,8 +81,8 @@ impl Dictionary {
         Ok(bytes.map(|bytes| Self::of(name.to_owned(), Cow::Owned(bytes))))
     }
 
-    /// Returns the dictionary for a client version, else the built-in one. Never fails, because any
-    /// dictionary works for new frames.
+    /// Returns the dictionary for a client version or, without one, the built-in dictionary. Never fails,
+    /// because any dictionary works for new frames.
     #[must_use]
     pub fn for_version(state: &StateDir, version: Option<&str>) -> Self {
         let local = version.and_then(|version| {
@@ -94,11 +94,11 @@ impl Dictionary {
         local.unwrap_or_else(Self::built_in)
     }
 
-    /// Makes the start of a transcript the dictionary of its client version, if that version has none.
+    /// Stores the start of a transcript as the dictionary of its client version, if that version has none.
     ///
     /// # Errors
     ///
-    /// [`Code::Io`].
+    /// Returns [`Code::Io`] if a file cannot be read or written.
     pub fn make(state: &StateDir, session: &str, head: &[u8]) -> Result<()> {
         let Some(version) = version_in(head) else { return Ok(()) };
         let start = format!("{version}.");
@@ -109,9 +109,9 @@ impl Dictionary {
         replace(&path, &head[..head.len().min(LARGEST)], PRIVATE)
     }
 
-    /// Returns whether a session whose frames use this dictionary becomes the dictionary of its version
-    /// as it grows from `before` to `after` bytes. True once per session, so that later hooks do not
-    /// read its start again.
+    /// Returns whether a session whose frames use this dictionary becomes the dictionary of its version as it
+    /// grows from `before` to `after` bytes. Returns true once per session, so that later hooks do not read
+    /// its start again.
     #[must_use]
     pub fn is_outgrown(&self, before: u64, after: u64) -> bool {
         self.name.name == BUILT_IN_NAME && before < LONG_ENOUGH && after >= LONG_ENOUGH
@@ -127,7 +127,7 @@ impl Dictionary {
     ///
     /// # Errors
     ///
-    /// [`Code::Io`].
+    /// Returns [`Code::Io`] if a file cannot be read or written.
     pub fn remove(state: &StateDir, name: &str) -> Result<()> {
         crate::store::replace::remove(&place(state, name))
     }
@@ -136,7 +136,7 @@ impl Dictionary {
     ///
     /// # Errors
     ///
-    /// [`Code::Io`] if one cannot be read.
+    /// Returns [`Code::Io`] if one cannot be read.
     pub fn all(state: &StateDir) -> Result<Vec<Self>> {
         let mut found = vec![Self::built_in()];
         for name in names(state) {
@@ -176,7 +176,7 @@ pub fn version_in(head: &[u8]) -> Option<String> {
 ///
 /// # Errors
 ///
-/// [`Code::Io`].
+/// Returns [`Code::Io`] if a file cannot be read or written.
 pub fn head_of(from: &mut dyn std::io::Read, path: &std::path::Path) -> Result<Vec<u8>> {
     use std::io::Read;
     let mut head = Vec::new();

@@ -1,6 +1,6 @@
-//! Random faults: processes that keep and pack are killed at random moments or run out of space, while Claude
-//! Code deletes and replaces the transcript and descriptions are torn. After each fault every acknowledged
-//! turn must be present, byte for byte.
+//! Tests random faults: processes that keep and pack files are killed at random moments or run out of space,
+//! while Claude Code deletes and replaces the transcript, and descriptions are truncated. After each fault
+//! every acknowledged turn must be present, byte for byte.
 //!
 //! The default is 60 faults; `CC_RECOVER_TEST_FAULTS=1000` tries more,
 //! `CC_RECOVER_TEST_SEED` repeats a failure.

@@ -1,7 +1,7 @@
-//! Frames: a kept file as a sequence of zstd frames in one file, each described by its position and hash.
+//! Stores a kept file as a sequence of zstd frames in one file, each described by its position and hash.
 //!
-//! A frame counts once its description is saved, which happens after its bytes are on disk. Bytes that a
-//! crashed process left behind the described frames are overwritten by the next frame.
+//! A frame counts once its description is saved, which happens after its bytes are on disk. The next frame
+//! overwrites bytes that a crashed process left after the described frames.
 
 use super::dictionary::Dictionary;
 use super::stored::KeptFrame;
@@ -31,7 +31,7 @@ pub struct FrameForm<'d> {
 ///
 /// # Errors
 ///
-/// Those of reading, compressing and writing. Bytes written before the error are not frames
+/// Returns the errors of reading, compressing and writing. Bytes written before the error are not frames
 /// until they are described.
 pub fn write_frames(
     from: &mut dyn Read,
@@ -73,7 +73,7 @@ impl FrameReader {
     ///
     /// # Errors
     ///
-    /// If the decompressor cannot be created.
+    /// Returns an error if the decompressor cannot be created.
     pub fn new(file: File, frames: &[KeptFrame], dictionary: &Dictionary) -> std::io::Result<Self> {
         Ok(Self {
             file,

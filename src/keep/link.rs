@@ -1,4 +1,4 @@
-//! Keeping: hard-links the files of a session into the state directory.
+//! Hard-links the files of a session into the state directory.
 //!
 //! A link is made under a temporary name and renamed, and the description is written after the files it
 //! names are durable. A process that dies in between leaves a file in its final place, which the next
@@ -28,13 +28,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-/// Maximum wait for the lock. A hook of the same session may hold it for a few milliseconds while it links.
+/// Maximum wait for the lock. A hook of the same session may own the lock for a few milliseconds while it
+/// creates links.
 const LOCK_WAIT: Duration = Duration::from_millis(500);
 /// Maximum number of bytes of a file that one call appends as frames. The next call appends the rest.
 const MOST_APPENDED: u64 = 64 * 1024 * 1024;
 
-/// Bytes at the end of a transcript that are searched for the name of the plan. A session with a plan names
-/// it in every message.
+/// Number of bytes at the end of a transcript that are searched for the name of the plan. A session with a
+/// plan names it in every message.
 const PLAN_TAIL: u64 = 1024 * 1024;
 
 /// When written data must be on disk.
@@ -42,8 +43,8 @@ const PLAN_TAIL: u64 = 1024 * 1024;
 enum Durability {
     /// Before the call returns.
     Each,
-    /// When the caller syncs the whole file system. For many sessions, each of which would otherwise wait for
-    /// the disk three times.
+    /// When the caller syncs the whole file system. Used for many sessions, each of which would otherwise
+    /// wait for the disk three times.
     Together,
 }
 
@@ -60,21 +61,22 @@ pub struct KeepSource<'a> {
 pub struct KeepOutcome {
     /// Number of files that this call linked or copied.
     pub added: usize,
-    /// The transcript is a different file from the one kept before.
+    /// Whether the transcript is a different file from the one kept before.
     pub replaced: bool,
-    /// The transcript is shorter than when a hook last saw it.
+    /// Whether the transcript is shorter than when a hook last read it.
     pub shorter: bool,
     /// Files that could not be kept, with the reason. All other files were kept.
     pub failures: Vec<Error>,
 }
 
-/// Keeps every file of a session that is not kept yet. In the common case nothing is new: the call compares
-/// one inode per file, reads the new part of the transcript, and writes only its length.
+/// Keeps every file of a session that is not kept yet. If no file is new, which is the common case, the call
+/// compares one inode per file, reads the new part of the transcript, and writes only its length.
 ///
 /// # Errors
 ///
-/// [`Code::StateLocked`] when another process keeps the same session, [`Code::StateNewer`], [`Code::Io`] when
-/// the description cannot be written. A file that cannot be kept is in [`KeepOutcome::failures`].
+/// Returns [`Code::StateLocked`] when another process keeps the same session, [`Code::StateNewer`],
+/// [`Code::Io`] when the description cannot be written. A file that cannot be kept is in
+/// [`KeepOutcome::failures`].
 pub fn keep(state: &StateDir, clock: &dyn Clock, source: &KeepSource<'_>) -> Result<KeepOutcome> {
     keep_durably(state, clock, source, Durability::Each)
 }
@@ -121,8 +123,8 @@ fn keep_durably(
     saved.map(|()| outcome)
 }
 
-/// Returns the name of the session's plan: searched for in the text added since the last call, else
-/// the one kept before.
+/// Returns the name of the session's plan: from the text added since the last call or, if that names none,
+/// from the description.
 fn plan_of(kept: &KeptSession, transcript: &Path) -> Option<String> {
     let meta = std::fs::symlink_metadata(transcript).ok();
     let newest = kept.transcripts().last().copied();
@@ -169,7 +171,7 @@ pub fn keep_sessions(
     let mut found: Vec<(Option<DateTime<Utc>>, Found)> =
         scanned.found.into_iter().map(|found| (written(&found), found)).collect();
     found.retain(|(written, _)| written.is_some() && (written_before.is_none() || *written < written_before));
-    // Oldest first: they are the next that a sweep deletes.
+    // Oldest first, because a sweep deletes these next.
     found.sort_by_key(|(written, _)| *written);
     let until = limit.map(|limit| clock.since_boot() + limit);
     let together = CAN_SYNC_TOGETHER && found.len() >= MANY;
@@ -205,7 +207,7 @@ pub fn keep_sessions(
 pub struct KeptMany {
     /// Sessions with files that were not kept before.
     pub kept: usize,
-    /// Sessions for which time ran out; these are the most recently written ones.
+    /// Number of sessions for which time ran out, which are the most recently written ones.
     pub left: usize,
     pub failures: Vec<Error>,
 }
@@ -308,7 +310,7 @@ fn set_bytes(kept: &mut KeptSession, which: &KeptFile, bytes: u64) {
     let found =
         kept.files.iter_mut().find(|file| file.path == which.path && file.generation == which.generation);
     if let Some(file) = found {
-        // The maximum ever seen, so that a file that became shorter is detected as damaged.
+        // The maximum observed length, so that a file that became shorter is detected as damaged.
         file.bytes = file.bytes.max(bytes);
     }
 }
@@ -334,8 +336,8 @@ fn continues(from: &Path, kept: &KeptFile) -> bool {
     read.is_some() && bytes.len() as u64 == last.length && sha256_hex(&bytes) == last.sha256
 }
 
-/// Appends the part of a file that its frames do not cover, as frames that are on disk on return. Bytes
-/// appended in the meantime are left to the next call.
+/// Appends the part of a file that its frames do not cover, as frames that are on disk when it returns. The
+/// next call appends bytes that arrive in the meantime.
 fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: &mut KeptFile) -> Result<()> {
     let place = entry.place(state, session);
     let dir = place.parent().unwrap_or(Path::new("/"));
@@ -356,7 +358,7 @@ fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: 
     let mut options = private_file();
     options.write(true).create(true).truncate(false);
     let mut to = options.open(&place).doing("write", &place)?;
-    // Discards what a crashed process wrote behind the described frames.
+    // Discards bytes that a crashed process wrote after the described frames.
     to.set_len(stored).and_then(|()| to.seek(SeekFrom::Start(stored))).doing("write", &place)?;
     let form = FrameForm { size: APPENDED, level: APPENDED_LEVEL, dictionary: &dictionary };
     let written = write_frames(&mut Read::take(&mut file, most), &mut to, covered, form).and_then(|frames| {
@@ -368,7 +370,7 @@ fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: 
         Error::io("write", &place, &error)
     })?;
     if frames.iter().map(|frame| frame.length).sum::<u64>() != most {
-        return Err(Error::new(Code::ChangedMeanwhile, "became shorter while it was copied").at(from));
+        return Err(Error::new(Code::ChangedMeanwhile, "was truncated while it was being copied").at(from));
     }
     entry.frames.extend(frames);
     entry.bytes = meta.len();

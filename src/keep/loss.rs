@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::io::Read;
 use std::path::Path;
 
-/// Bytes at the start of a transcript that are searched for its first record with a parent.
+/// Number of bytes at the start of a transcript that are searched for its first record with a parent.
 const HEAD: u64 = 256 * 1024;
 
 /// Part of [`HEAD`] that is read first, in bytes.
@@ -19,7 +19,7 @@ const FIRST: u64 = 16 * 1024;
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TranscriptLossKind"))]
 pub enum LossKind {
     Gone,
-    /// The same file is shorter than when a hook last saw it.
+    /// The same file is shorter than when a hook last read it.
     Shorter,
     /// The first message answers a record that is not in the file.
     Headless,
@@ -67,7 +67,7 @@ pub(super) fn is_headless(mut from: impl Read) -> Option<bool> {
     Some(false)
 }
 
-/// Returns the first complete message of a transcript. `whole`: `head` is the entire file.
+/// Returns the first complete message of a transcript. `whole` is true if `head` is the entire file.
 fn first_message(head: &[u8], whole: bool) -> Option<&[u8]> {
     head.split_inclusive(|byte| *byte == b'\n').find(|line| {
         let complete = line.ends_with(b"\n") || whole;

@@ -1,5 +1,4 @@
-//! Kept sessions: sessions that Claude Code's retention sweep deletes remain under `kept/`
-//! in the state directory.
+//! Keeps sessions that Claude Code's retention sweep deletes, under `kept/` in the state directory.
 //!
 //! Claude Code deletes transcripts by file time after `cleanupPeriodDays`, for every project of a
 //! configuration directory and even while a session is open. It only ever appends to a transcript in place

@@ -1,5 +1,4 @@
-//! Opens a kept session for reading: lays out its files as Claude Code would have them,
-//! without restoring the session.
+//! Opens a kept session for reading: arranges its files as Claude Code would, without restoring the session.
 //!
 //! Every command reads a transcript and the files beside it. Instead of teaching each command about frames
 //! and generations, this links the kept files, or unpacks their frames, into a directory that exists for the
@@ -30,7 +29,7 @@ pub struct UnpackDirectory {
 }
 
 impl UnpackDirectory {
-    /// Picks an unused path and removes the directories of processes that have died.
+    /// Chooses an unused path and removes the directories of processes that have exited.
     #[must_use]
     pub fn new(state: &StateDir) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -59,7 +58,7 @@ impl Drop for UnpackDirectory {
     }
 }
 
-/// A kept session laid out so that its files can be read like those of any other session.
+/// A kept session whose files are arranged so that they can be read like those of any other session.
 #[derive(Debug)]
 pub struct OpenedSession {
     pub kept: KeptSession,
@@ -74,7 +73,7 @@ impl OpenedSession {
     ///
     /// # Errors
     ///
-    /// [`Code::Io`], [`Code::VerificationFailed`] if frames are damaged; [`Code::SessionNotFound`] if
+    /// Returns [`Code::Io`], [`Code::VerificationFailed`] if frames are damaged; [`Code::SessionNotFound`] if
     /// no transcript is kept.
     pub fn open(state: &StateDir, kept: KeptSession) -> Result<Self> {
         let dir = UnpackDirectory::new(state);

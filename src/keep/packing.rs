@@ -1,7 +1,8 @@
-//! Packing: compresses kept files that Claude Code deleted, or that have been idle for long, into frames.
+//! Packs kept files, that is, compresses those that Claude Code deleted or that have been idle for long into
+//! frames.
 //!
-//! Never runs in a hook. The frames of a file are on disk and read back before the description names them,
-//! and the link is removed after that. At every moment the description names bytes that exist.
+//! Never runs in a hook. The frames of a file are written to disk and verified before the description names
+//! them, and the link is removed after that. So the description always names bytes that exist.
 
 use super::dictionary::{Dictionary, head_of, version_in};
 use super::frames::{FrameForm, FrameReader, PACKED, PACKED_LEVEL, write_frames};
@@ -20,8 +21,8 @@ use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Idle time after which a file is packed although the client still has it. A link does not survive a
-/// truncation of the client's file in place.
+/// Idle time after which a file is packed although the client still has it. A link does not protect the
+/// contents if the client truncates its file in place.
 const IDLE: TimeDelta = TimeDelta::days(30);
 /// Number of frames appended by hooks above which they are repacked into fewer, larger ones.
 const MANY: usize = 64;
@@ -32,7 +33,7 @@ pub struct Packed {
     /// Bytes before packing (`bytes`) and after (`stored`).
     pub bytes: u64,
     pub stored: u64,
-    /// More files are due than the limit of this call allowed.
+    /// Whether more files are due than the limit of this call allowed.
     pub more: bool,
     pub failures: Vec<Error>,
 }
@@ -85,7 +86,8 @@ fn are_small(frames: &[KeptFrame]) -> bool {
     frames.iter().rev().skip(1).any(|frame| frame.length != PACKED as u64)
 }
 
-/// Returns files of the previous form that a process left when it died after saving the description.
+/// Returns files of the previous form that a process left behind because it ended after saving the
+/// description.
 fn left_behind(state: &StateDir, session: &str, file: &KeptFile) -> Vec<PathBuf> {
     if file.kept_as == KeptAs::Link {
         return Vec::new();
@@ -160,7 +162,7 @@ fn dictionary_for(state: &StateDir, session: &str, file: &KeptFile) -> Result<Di
     Ok(Dictionary::for_version(state, version_in(&head).as_deref()))
 }
 
-/// Makes the first packed transcript of a client version the dictionary for later ones.
+/// Stores the first packed transcript of a client version as the dictionary for later ones.
 fn learn(state: &StateDir, session: &str, file: &KeptFile) -> Result<()> {
     if file.part(session) != Some(SessionFileKind::Transcript) {
         return Ok(());
@@ -231,12 +233,13 @@ impl Read for Hashed {
     }
 }
 
-/// Removes everything kept of a session, including dictionaries made from it. Files compressed with those
+/// Removes all kept files of a session, including dictionaries made from it. Files compressed with those
 /// dictionaries are repacked first.
 ///
 /// # Errors
 ///
-/// [`Code::StateLocked`] while a hook or a pass works on one of the sessions, [`Code::Io`].
+/// Returns [`Code::StateLocked`] while a hook or a pass works on one of the sessions, or [`Code::Io`] if a
+/// file cannot be read or written.
 pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
     let Some(_lock) = Lock::try_take(&state.kept_lock(session))? else {
         return Err(Error::new(Code::StateLocked, "a hook is working on the kept session")
@@ -259,7 +262,7 @@ pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
     sync_dir(&state.all_kept()).doing("remove", &dir)
 }
 
-/// Repacks files of other sessions that need a dictionary which is about to be removed.
+/// Repacks files of other sessions that need a dictionary that is about to be removed.
 fn release(state: &StateDir, session: &str, name: &str) -> Result<()> {
     let mut problems = Vec::new();
     let others = super::all_kept(state, &mut problems);
@@ -312,7 +315,7 @@ mod tests {
             Self { state: StateDir::new(dir.path().join("state")), home, dir }
         }
 
-        /// Creates and keeps a session with this text.
+        /// Creates and keeps a session that contains this text.
         fn session(&self, number: u32, text: &[u8]) -> (String, PathBuf) {
             let session = format!("{number:08x}-0000-4000-8000-00000000000a");
             let transcript = self.home.projects().join("-w").join(format!("{session}.jsonl"));

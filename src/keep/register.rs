@@ -1,8 +1,8 @@
-//! Register of kept sessions: one file with the facts that lists, `doctor` and the limits
-//! need about each session.
+//! Maintains the register of kept sessions, one file with the facts that lists, `doctor` and the limits need
+//! about each session.
 //!
-//! It is a cache of the descriptions. An entry is valid while its description file has the same inode, length
-//! and time; otherwise it is rebuilt.
+//! The register is a cache of the descriptions. An entry is valid while its description file has the same
+//! inode, length and time; otherwise it is rebuilt.
 
 use super::stored::{KeptAs, KeptSession, kept_of};
 use crate::claude::home::is_session_id;
@@ -38,9 +38,9 @@ pub struct KeptEntry {
     #[serde(serialize_with = "time")]
     pub updated_at: DateTime<Utc>,
     pub files: usize,
-    /// Number of successive files that were the transcript.
+    /// Number of successive files that served as the transcript.
     pub generations: usize,
-    /// Device and inode of the newest of them, and its length when a hook last saw it.
+    /// Device and inode of the newest of them, and its length when a hook last read it.
     newest: Option<(Option<(u64, u64)>, u64)>,
     /// Disk space, in bytes, that only the kept files occupy once Claude Code has deleted its own.
     pub own_bytes: u64,
@@ -83,7 +83,8 @@ impl KeptEntry {
         }
     }
 
-    /// Returns name and title. For a session that is not packed they are read from its kept transcript.
+    /// Returns the name and the title. For a session that is not packed, it reads them from the kept
+    /// transcript.
     #[must_use]
     pub fn names(&self, state: &StateDir) -> (Option<String>, Option<String>) {
         if self.name.is_some() || self.title.is_some() {
@@ -98,14 +99,14 @@ impl KeptEntry {
         matches!(std::fs::symlink_metadata(&self.transcript), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
     }
 
-    /// Length of the conversation in bytes, if the transcript was always the same file.
+    /// Returns the length of the conversation in bytes, if the transcript was always the same file.
     #[must_use]
     pub fn conversation(&self) -> Option<u64> {
         self.newest.filter(|_| self.generations == 1).map(|(_, bytes)| bytes)
     }
 
-    /// Returns whether the current transcript may lack something that is kept: it is a different file from
-    /// the first kept one, or shorter than before. Only then is it worth reading.
+    /// Returns whether the current transcript may lack something that is kept, because it is a different file
+    /// from the first kept one or shorter than before. Callers read it only in this case.
     #[must_use]
     pub fn may_have_lost(&self) -> bool {
         let Some((source, bytes)) = self.newest else { return false };
@@ -137,7 +138,8 @@ pub fn kept_register(state: &StateDir, problems: &mut Vec<Error>) -> Vec<KeptEnt
     ids.sort_unstable();
     let checked = side_by_side(&ids, PORTION, || {
         |id: &String| {
-            // Taken before the read: a description written in the meantime has another stamp the next time.
+            // Taken before the read, so that a description written in the meantime has a different stamp the
+            // next time.
             let stamp = Stamp::of(&state.kept_description(id));
             let at = known.binary_search_by(|entry| entry.session.as_str().cmp(id)).ok();
             let current = at.filter(|at| stamp.is_some() && known[*at].stamp == stamp);

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// Returns the kept files that make up the whole conversation, in order.
 ///
 /// A client that is open while its transcript is deleted continues in a new file, whose first record names a
-/// parent in the old one. Concatenated, the two are what the client would have written into one file, and it
-/// resumes from them with every turn.
+/// parent in the old one. The concatenation of both files is what the client would have written into one
+/// file, and the client resumes from it with every turn.
 #[must_use]
 pub fn whole_transcript<'k>(state: &StateDir, kept: &'k KeptSession) -> Vec<&'k KeptFile> {
     let mut parts = Vec::new();
@@ -36,7 +36,7 @@ pub fn whole_transcript<'k>(state: &StateDir, kept: &'k KeptSession) -> Vec<&'k 
 ///
 /// # Errors
 ///
-/// Those of [`KeptFile::open`].
+/// Returns the errors of [`KeptFile::open`].
 pub fn open_whole(state: &StateDir, session: &str, parts: &[&KeptFile]) -> Result<Box<dyn Read>> {
     let mut source: Box<dyn Read> = Box::new(std::io::empty());
     for part in parts {
@@ -50,7 +50,7 @@ pub fn open_whole(state: &StateDir, session: &str, parts: &[&KeptFile]) -> Resul
 ///
 /// # Errors
 ///
-/// [`Code::Io`] if one cannot be written; the earlier ones are in place.
+/// Returns [`Code::Io`] if one cannot be written; the earlier ones are in place.
 pub fn restore_companions(state: &StateDir, kept: &KeptSession) -> Result<usize> {
     let home = ClaudeHome::new(&kept.config_dir);
     let mut copied = 0;

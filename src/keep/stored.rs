@@ -27,10 +27,10 @@ pub(super) const FRAMES: &str = ".zst";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeptAs {
-    /// A hard link to the client's file, which the client still appends to.
+    /// A hard link to the file to which the client still appends.
     Link,
-    /// Compressed frames: where no link can be made, after Claude Code deleted its file, and for files that
-    /// have been idle for long.
+    /// Compressed frames: for files that cannot be linked, that Claude Code deleted, or that have been idle
+    /// for long.
     Frames,
 }
 
@@ -57,14 +57,14 @@ pub struct KeptFile {
     pub kept_as: KeptAs,
     /// Device and inode of the client's file when it was kept; `None` on systems without them.
     pub source: Option<(u64, u64)>,
-    /// Length of the client's file when a hook last saw it, in bytes.
+    /// Length of the client's file when a hook last read it, in bytes.
     pub bytes: u64,
     #[serde(serialize_with = "time")]
     pub kept_at: DateTime<Utc>,
     /// Frames in file order; empty for a link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<KeptFrame>,
-    /// Dictionary that the frames were compressed with.
+    /// Dictionary with which the frames were compressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dictionary: Option<DictionaryName>,
     /// Number of times the frames were repacked. Each repack writes a new file, so that the description
@@ -79,7 +79,7 @@ const fn is_zero(number: &u32) -> bool {
 }
 
 impl KeptFile {
-    /// Path of the kept file on disk.
+    /// Returns the path of the kept file on disk.
     #[must_use]
     pub fn place(&self, state: &StateDir, session: &str) -> PathBuf {
         let place = self.link_place(state, session);
@@ -89,14 +89,14 @@ impl KeptFile {
         }
     }
 
-    /// Path that the file has while it is stored as a link.
+    /// Returns the path of the file while it is stored as a link.
     pub(super) fn link_place(&self, state: &StateDir, session: &str) -> PathBuf {
         let mut place = state.kept(session).join(self.generation.to_string());
         place.extend(self.path.split('/'));
         place
     }
 
-    /// Number of bytes of the client's file that the frames cover.
+    /// Returns the number of bytes of the client's file that the frames cover.
     #[must_use]
     pub fn covered(&self) -> u64 {
         self.frames.iter().map(|frame| frame.length).sum()
@@ -106,7 +106,7 @@ impl KeptFile {
     ///
     /// # Errors
     ///
-    /// [`Code::Io`], and [`Code::VerificationFailed`] without the dictionary.
+    /// Returns [`Code::Io`], and [`Code::VerificationFailed`] without the dictionary.
     pub fn open(&self, state: &StateDir, session: &str) -> Result<Box<dyn Read>> {
         let place = self.place(state, session);
         let file = open_regular(&place)?;
@@ -117,7 +117,8 @@ impl KeptFile {
         Ok(Box::new(FrameReader::new(file, &self.frames, &dictionary).doing("read", &place)?))
     }
 
-    /// Disk space, in bytes, that only this file occupies: 0 while the client has a link to the same file.
+    /// Returns the disk space, in bytes, that only this file occupies: 0 while the client has a link to the
+    /// same file.
     #[must_use]
     pub fn own_bytes(&self, state: &StateDir, kept: &KeptSession) -> u64 {
         match self.kept_as {
@@ -148,7 +149,7 @@ impl KeptFile {
     }
 }
 
-/// Reads name and title from a kept transcript that is not packed.
+/// Reads the name and the title from a kept transcript that is not packed.
 pub(super) fn names_in(
     state: &StateDir,
     session: &str,
@@ -172,7 +173,7 @@ pub struct KeptSession {
     pub config_dir: PathBuf,
     /// Working directory that a hook last reported.
     pub cwd: Option<String>,
-    /// Name and title, stored when the transcript is packed; before that they are read from the kept file.
+    /// Name and title, stored when the transcript is packed. Before that, they are read from the kept file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -203,7 +204,7 @@ impl KeptSession {
         }
     }
 
-    /// Disk space, in bytes, that only the kept files occupy.
+    /// Returns the disk space, in bytes, that only the kept files occupy.
     #[must_use]
     pub fn own_bytes(&self, state: &StateDir) -> u64 {
         self.files.iter().map(|file| file.own_bytes(state, self)).sum()
@@ -215,7 +216,7 @@ impl KeptSession {
         self.files.iter().filter(|file| file.path == path).max_by_key(|file| file.generation)
     }
 
-    /// Returns name and title of the session, from the description or the kept transcript.
+    /// Returns the name and the title of the session, from the description or the kept transcript.
     #[must_use]
     pub fn names(&self, state: &StateDir) -> (Option<String>, Option<String>) {
         if self.name.is_some() || self.title.is_some() {
@@ -248,7 +249,7 @@ impl KeptSession {
 ///
 /// # Errors
 ///
-/// [`Code::StateNewer`].
+/// Returns [`Code::StateNewer`].
 pub fn kept_of(state: &StateDir, session: &str) -> Result<Option<KeptSession>> {
     match peek(&state.kept_description(session)) {
         Ok(Some(kept)) => Ok(Some(kept)),
@@ -265,8 +266,8 @@ pub fn kept_of(state: &StateDir, session: &str) -> Result<Option<KeptSession>> {
     }
 }
 
-/// Returns the kept files of a session found on disk: those that a lost description named, and those that a
-/// crashed process did not describe.
+/// Returns the kept files of a session that are on disk, whether a lost description named them or a crashed
+/// process did not describe them.
 pub(super) fn files_found(state: &StateDir, session: &str, now: DateTime<Utc>) -> Vec<KeptFile> {
     let mut found = Vec::new();
     let entries = std::fs::read_dir(state.kept(session));
@@ -276,8 +277,8 @@ pub(super) fn files_found(state: &StateDir, session: &str, now: DateTime<Utc>) -
         found_below(state, &entry.path(), "", generation, now, &mut found);
     }
     found.retain(|file| file.part(session).is_some());
-    // Frames count only where their link is gone; beside a link they may be incomplete. Of two frame files
-    // the first is complete.
+    // Frames count only if their link is gone, because frames next to a link may be incomplete. Of two frame
+    // files, the first is complete.
     let links: Vec<(String, u32)> = found
         .iter()
         .filter(|file| file.kept_as == KeptAs::Link)

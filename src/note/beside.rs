@@ -1,5 +1,5 @@
-//! Small files that Claude Code stores next to a transcript and that complete it: the task list of a session,
-//! its plan file, the transcripts of its subagents.
+//! Reads the small files that Claude Code stores next to a transcript: the task list of a session, its plan
+//! file, and the transcripts of its subagents.
 //!
 //! Facts (2.1.329): `<config>/tasks/<session>/<n>.json`, `<config>/plans/<slug>.md`,
 //! `<project>/<session>/subagents/agent-<id>.jsonl` with an `agent-<id>.meta.json` next to it, which names
@@ -116,8 +116,8 @@ impl SessionPaths {
         Some(last.unwrap_or(LastRecord::Other))
     }
 
-    /// Returns a subagent's last words and the transcript they come from, which is found by its id, else by
-    /// the call that started it.
+    /// Returns a subagent's last words and the transcript that contains them, which is found by the
+    /// subagent's id or by the call that started it.
     #[must_use]
     pub fn agent_words(&self, agent: Option<&str>, call: &str) -> Option<(String, PathBuf)> {
         let path = self.agent_transcript(agent, call)?;
@@ -134,7 +134,8 @@ impl SessionPaths {
         Some((words, path))
     }
 
-    /// Returns the path of a subagent's transcript, found by its id, else by the call that started it.
+    /// Returns the path of a subagent's transcript, which is found by the subagent's id or by the call that
+    /// started it.
     fn agent_transcript(&self, agent: Option<&str>, call: &str) -> Option<PathBuf> {
         let dir = self.own.join("subagents");
         let plain =

@@ -1,9 +1,9 @@
 //! Composes Markdown from the gathered facts and the next step: the managed block of HANDOFF.md, a saved
 //! state, or a text for another assistant.
 //!
-//! Pure: the same values produce the same bytes. Every external text is redacted and quoted, so that none of
-//! it is interpreted as Markdown. A text has a length limit: sections get space in order of importance, and
-//! the end of the text lists what did not fit and where to find it.
+//! The functions are pure: the same values produce the same bytes. Every external text is redacted and
+//! quoted, so that none of it is interpreted as Markdown. Each text has a length limit. Sections get space in
+//! order of importance, and the end of the text lists the sections that did not fit and where to find them.
 
 use super::gather::{
     AgentEnd, CommandEnd, FailedCheck, GatheredWork, NoteToolCall, RecordedDecision, ShellCommand,
@@ -19,8 +19,8 @@ use std::fmt::Write;
 
 /// Maximum length of a block, in characters.
 pub const LONGEST: usize = 9000;
-/// Maximum length of a state, in characters: with the text around it, it must fit into what a client
-/// accepts from a hook.
+/// Maximum length of a state, in characters. Together with the text around it, the state must not exceed what
+/// a client accepts from a hook.
 pub const LONGEST_STATE: usize = 7800;
 /// Maximum length of an essential text, in characters.
 pub const LONGEST_ESSENTIAL: usize = 4000;
@@ -34,7 +34,7 @@ const LEAST: usize = 120;
 pub enum WorkStatus {
     #[default]
     Stopped,
-    /// The session is working, or waits for the user.
+    /// The session is working, or is waiting for the user.
     Open,
     /// The last turn ended, and the client shows no unfinished work.
     Finished,
@@ -65,9 +65,9 @@ pub struct Situation {
     pub resume_command: Option<String>,
 }
 
-/// Purpose of a hand-over. `note`: the block of HANDOFF.md. `paste`: everything, for any assistant.
-/// `resume`: the first prompt of a fresh session in the project. `essential`: only what is needed to
-/// continue, for any assistant.
+/// Purpose of a handover. `note`: the block of HANDOFF.md. `paste`: everything, for any assistant. `resume`:
+/// the first prompt of a fresh session in the project. `essential`: only what is needed to continue, for any
+/// assistant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "HandoffForm"))]
@@ -75,12 +75,11 @@ pub enum NoteForm {
     /// The managed block of HANDOFF.md.
     #[default]
     Note,
-    /// To paste into any assistant: everything, with an introduction, without what only
-    /// works on this machine.
+    /// For any assistant: everything that works on other machines, with an introduction.
     Paste,
     /// The first prompt of a fresh session in the same project.
     Resume,
-    /// To paste into any assistant: only what is needed to continue.
+    /// For any assistant: only what is needed to continue.
     Essential,
     /// A saved state, which is passed to the same session later.
     #[serde(skip)]
@@ -103,7 +102,7 @@ impl NoteForm {
     }
 }
 
-/// A text, and what it omits.
+/// A composed text and the sections that it omits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Composed {
     pub text: String,
@@ -174,7 +173,7 @@ const fn introduction(form: NoteForm) -> &'static str {
     }
 }
 
-/// Last lines of a text that leaves this machine.
+/// Last lines of a text that the user may send to another machine.
 const REMARK: &str = "A call without a result may have taken effect. Known patterns of secrets were removed from the texts.\n\n";
 
 /// Last lines of a text that stays on this machine.
@@ -319,7 +318,7 @@ fn opening(form: NoteForm, situation: &Situation, gathered: &GatheredWork) -> St
     out
 }
 
-/// Lists the sections in display order; the number is the rank.
+/// Lists the sections in display order, each with its rank.
 fn sections(form: NoteForm, gathered: &GatheredWork) -> Vec<Section> {
     let mut found = Vec::new();
     let mut add = |title, rank, body: Option<SectionContent>| {
@@ -335,7 +334,7 @@ fn sections(form: NoteForm, gathered: &GatheredWork) -> Vec<Section> {
     add("Task: the first prompt", 0, first.map(|said| quoted(said, long)));
     add("Latest prompt", 1, latest.filter(differs).map(|said| quoted(said, long)));
     let unsent = gathered.unsent.iter().map(|said| format!("- {}", span(&line(&said.text, 600)))).collect();
-    add("Prompts the user queued, not sent", 2, listed(unsent, 0));
+    add("Queued prompts that were not sent", 2, listed(unsent, 0));
     let is_latest = |said: &&TimedText| latest.is_some_and(|latest| latest.text == said.text);
     let one_line = |said: &TimedText| format!("- {}", span(&line(&said.text, 200)));
     let corrections: Vec<String> =
@@ -367,7 +366,7 @@ fn sections(form: NoteForm, gathered: &GatheredWork) -> Vec<Section> {
         add("Subagents that reported", 13, listed(done.map(agent).collect(), 0));
         let summary = gathered.summary.as_ref();
         add(
-            "Summary the client made when it compacted the conversation",
+            "Summary, written by the client when it compacted the conversation",
             14,
             summary.map(|said| quoted(said, 2500)),
         );
@@ -406,7 +405,7 @@ fn in_flight(gathered: &GatheredWork) -> Option<SectionContent> {
     let unfinished = gathered.agents.iter().filter(|one| one.end.is_unfinished());
     lines.extend(unfinished.filter(|one| one.end != AgentEnd::Open || one.last_words.is_some()).map(agent));
     lines.extend(
-        gathered.background.iter().map(|open| call("ran in the background, its end was not seen:", open)),
+        gathered.background.iter().map(|open| call("ran in the background; its end was not recorded:", open)),
     );
     listed(lines, 0)
 }
@@ -418,14 +417,14 @@ fn agent(agent: &SubagentWork) -> String {
         AgentEnd::Cut(error) => format!(" was cut off and did not finish: {}", span(&line(error, 160))),
         AgentEnd::Failed(error) => format!(" failed: {}", span(&line(error, 160))),
         AgentEnd::Open => " had no result yet".to_owned(),
-        AgentEnd::Background => " ran in the background, its end was not seen".to_owned(),
+        AgentEnd::Background => " ran in the background; its end was not recorded".to_owned(),
     };
     let words = agent.last_words.as_deref().map(|words| line(words, 300)).filter(|words| !words.is_empty());
     let words = words.map(|words| format!("; its last words were {}", span(&words))).unwrap_or_default();
     format!("- Subagent {}{end}{words}", span(&line(&agent.description, 160)))
 }
 
-/// Formats a failed check with the last lines of its output, each in a code span of its own.
+/// Formats a failed check with the last lines of its output, each in its own code span.
 fn failing(check: &FailedCheck) -> String {
     let mut out = format!("- {} ended with {}", span(&line(&check.command, 200)), check.code);
     let lines: Vec<&str> = check.tail.lines().filter(|text| !text.trim().is_empty()).collect();
@@ -460,7 +459,10 @@ fn todos(todos: &[Todo], partial: bool) -> Option<SectionContent> {
         lines.insert(0, format!("- [x] {done} finished tasks, not listed"));
     }
     if partial {
-        lines.push("- The list may lack entries: it begins earlier in the transcript.".to_owned());
+        lines.push(
+            "- The list may be incomplete: it begins before the part of the transcript that was read."
+                .to_owned(),
+        );
     }
     listed(lines, 0)
 }
@@ -510,7 +512,7 @@ fn command(command: &ShellCommand) -> String {
     format!("- {}{description}: {end}{last}", span(&line(&command.command, 240)))
 }
 
-/// Formats the description of a command, to be appended to it.
+/// Formats the description of a command, which follows the command.
 fn described(description: Option<&str>) -> String {
     description.map(|text| format!(" ({})", span(&line(text, 160)))).unwrap_or_default()
 }
@@ -619,8 +621,8 @@ fn by_hand(situation: &Situation, gathered: &GatheredWork) -> String {
     if let Some(place) = situation.open_in.as_deref() {
         let _ = write!(
             out,
-            "The session is open in {}: type `continue` there. Do not open it a second time, for two windows of one session \
-             fork its conversation.\n\n",
+            "The session is open in {}: type `continue` there. Do not open it a second time, because two windows of one session \
+             would fork its conversation.\n\n",
             plain(place, 80)
         );
     }
@@ -634,7 +636,7 @@ fn by_hand(situation: &Situation, gathered: &GatheredWork) -> String {
     out
 }
 
-/// Lists the sources, and what did not fit.
+/// Lists the sources, and the sections that did not fit.
 fn sources(form: NoteForm, gathered: &GatheredWork, left_out: &[String]) -> String {
     let mut out = String::new();
     if form != NoteForm::Essential {
@@ -792,7 +794,7 @@ mod tests {
         );
     }
 
-    /// Returns values that exceed the limit of every field.
+    /// Returns facts in which every field exceeds its limit.
     fn overfull() -> GatheredWork {
         let said = |text: &str| TimedText { text: text.repeat(4000 / text.len()), at: None };
         GatheredWork {

@@ -1,4 +1,4 @@
-//! HANDOFF.md on disk: the only part of the note that writes.
+//! Reads and writes HANDOFF.md. No other module of the note writes files.
 //!
 //! Everything in the file outside the managed blocks belongs to the model and the user. So changes happen
 //! under a lock, replace the whole file, and only succeed if it has not changed since it was read.
@@ -29,7 +29,7 @@ const NEW_FILE: u32 = 0o644;
 const POINTED_AT: usize = 3;
 const MOST_KEPT: usize = 200;
 
-/// Returns the path of a project's note.
+/// Returns the path of a project's HANDOFF.md.
 #[must_use]
 pub fn path(project: &Path) -> PathBuf {
     project.join(FILE_NAME)
@@ -50,9 +50,10 @@ pub struct Written {
 ///
 /// # Errors
 ///
-/// [`Code::Usage`] for an id that is not valid in a marker, [`Code::ProjectNotFound`], [`Code::PathRefused`]
-/// if the file is a link, not a regular file, another user's, write-protected, too large or not UTF-8,
-/// [`Code::StateLocked`], [`Code::ChangedMeanwhile`] if another program keeps writing to it, [`Code::Io`].
+/// Returns [`Code::Usage`] for an id that is not valid in a marker, [`Code::ProjectNotFound`],
+/// [`Code::PathRefused`] if the file is a link, not a regular file, another user's, write-protected, too
+/// large or not UTF-8, [`Code::StateLocked`], [`Code::ChangedMeanwhile`] if another program keeps writing to
+/// it, or [`Code::Io`] if a file cannot be read or written.
 pub fn write_block(
     project: &Path,
     session: &str,
@@ -80,7 +81,7 @@ fn with_note(text: Option<&str>, session: &str, block: &str, max_blocks: usize, 
 ///
 /// # Errors
 ///
-/// As [`write_block`].
+/// Returns the errors of [`write_block`].
 pub fn remove_block(project: &Path, session: &str, state: &StateDir) -> Result<Written> {
     change(project, session, state, |text| text.map(|text| without_block(text, session)))
 }
@@ -89,7 +90,7 @@ pub fn remove_block(project: &Path, session: &str, state: &StateDir) -> Result<W
 ///
 /// # Errors
 ///
-/// As [`write_block`].
+/// Returns the errors of [`write_block`].
 pub fn would_change(
     project: &Path,
     session: &str,
@@ -174,8 +175,8 @@ fn change(
         .hint("try again"))
 }
 
-/// Saves the edited blocks of the old text that are missing from the new one. They are on disk
-/// before the file changes.
+/// Saves the edited blocks of the old text that are missing from the new one. The copies are on disk before
+/// the file changes.
 fn keep_aside(state: &StateDir, old: &str, new: &str) -> Result<Vec<PathBuf>> {
     let lost = edited_blocks(old).into_iter().filter(|edited| !new.contains(edited.whole));
     lost.map(|edited| {
@@ -213,7 +214,7 @@ fn is_running(_pid: u32) -> bool {
     false
 }
 
-/// Contents of the file at one moment.
+/// The contents of HANDOFF.md at one moment.
 #[derive(PartialEq)]
 struct NoteFile {
     text: String,

@@ -1,10 +1,10 @@
 //! Gathers what a session was doing when it stopped, from the end of its transcript, the small files next to
 //! it, and git. The note, a saved state and a text for another assistant all derive from the same result.
 //!
-//! Nothing depends on what the model says about itself, except quotations. The gatherer walks the newest
-//! [`BUDGET`] bytes once, newest record first (see [`super::walk`]), and retains only what can be shown;
-//! it sanitizes and bounds each text at once (see [`super::text`]). The same files and the same tree
-//! produce the same value.
+//! No fact depends on what the model says about itself, except quotations. The gatherer reads the newest
+//! [`BUDGET`] bytes once, newest record first (see [`super::walk`]), retains only what can be shown, and
+//! sanitizes and truncates each text at once (see [`super::text`]). The same files and the same tree produce
+//! the same value.
 
 use super::beside::SessionPaths;
 use super::text::{block, line};
@@ -28,7 +28,7 @@ pub(super) const LONG_TEXT: usize = 4000;
 /// Maximum length of any other text, in characters.
 pub(super) const SHORT_LINE: usize = 240;
 
-/// What is known about unfinished work. Texts are sanitized, redacted and bounded.
+/// What is known about unfinished work. Texts are sanitized, redacted and limited in length.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GatheredWork {
     pub transcript: PathBuf,
@@ -36,7 +36,7 @@ pub struct GatheredWork {
     pub bytes: u64,
     /// Whether everything was read, not only the newest bytes and the beginning.
     pub whole: bool,
-    /// Maximum number of the newest bytes to read.
+    /// Maximum number of bytes to read from the end.
     pub budget: u64,
     /// Files read in addition to the transcript and git, in reading order.
     pub beside: Vec<PathBuf>,
@@ -61,8 +61,8 @@ pub struct GatheredWork {
     pub summary: Option<TimedText>,
     /// The last plan that the model proposed.
     pub plan: Option<PlanModePlan>,
-    /// The current task list in its own order: from the client's files if they exist,
-    /// else from the transcript.
+    /// The current task list in its own order: from the client's files if they exist, and otherwise from the
+    /// transcript.
     pub todos: Vec<Todo>,
     /// Whether the list may lack entries because it begins before the bytes that were read.
     pub todos_partial: bool,
@@ -79,8 +79,8 @@ pub struct GatheredWork {
     pub commands: Vec<ShellCommand>,
     /// Tests, lints and builds whose last run failed, newest first, at most 4.
     pub failing: Vec<FailedCheck>,
-    /// Subagents, newest first, at most 6. Only the newest of each description, and no interrupted one
-    /// that was run again.
+    /// Subagents, newest first, at most 6: only the newest of each description, without interrupted subagents
+    /// that were run again.
     pub agents: Vec<SubagentWork>,
     /// Decisions: the user's answers to the model's questions, and sentences in which the model states a
     /// decision, newest first, at most 6.
@@ -110,11 +110,11 @@ pub struct TimedText {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanModePlan {
-    /// Text as proposed, else the contents of its file.
+    /// Text as proposed or, if the transcript lacks it, the contents of its file.
     pub text: String,
     /// `None` until the user answers.
     pub approved: Option<bool>,
-    /// File in which the client stores it.
+    /// File in which the client stores the plan.
     pub file: Option<String>,
 }
 
@@ -140,9 +140,9 @@ pub struct NoteToolCall {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangedFile {
     pub path: String,
-    /// Number of calls that wrote to it.
+    /// Number of calls that wrote to the file.
     pub writes: usize,
-    /// Whether one of the calls created it.
+    /// Whether one of the calls created the file.
     pub created: bool,
 }
 
@@ -161,7 +161,7 @@ pub struct ShellCommand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandEnd {
     Exit(i32),
-    /// Refused or interrupted, or the tool failed; the last line has details.
+    /// The command was refused or interrupted, or the tool failed; the last line has details.
     NotRun,
     /// Moved to the background.
     Background,
@@ -204,7 +204,7 @@ pub enum AgentEnd {
 }
 
 impl AgentEnd {
-    /// Returns whether the result of its work is missing.
+    /// Returns whether the subagent has delivered no result.
     #[must_use]
     pub const fn is_unfinished(&self) -> bool {
         !matches!(self, Self::Done)
@@ -242,7 +242,7 @@ pub fn gather_conversation(transcript: &Transcript) -> GatheredWork {
     gather_newest(transcript, BUDGET)
 }
 
-/// Gathers from at most `budget` of the newest bytes, for callers that must answer quickly.
+/// Gathers from at most `budget` bytes at the end, for callers that must answer quickly.
 #[must_use]
 pub fn gather_newest(transcript: &Transcript, budget: u64) -> GatheredWork {
     let floor = transcript.bytes().saturating_sub(budget);
@@ -292,7 +292,7 @@ fn beginning(transcript: &Transcript, found: &mut GatheredWork) {
     found.first_cwd = cwd.map(|cwd| line(&cwd, SHORT_LINE)).or(found.first_cwd.take());
 }
 
-/// Sanitizes and bounds a long text.
+/// Sanitizes and truncates a long text.
 pub(super) fn said(text: &str, at: Option<DateTime<Utc>>) -> TimedText {
     TimedText { text: block(text, LONG_TEXT), at }
 }

@@ -1,11 +1,11 @@
-//! HANDOFF.md: a part that the model owns, and managed blocks between markers of this tool, one
-//! for each unfinished session.
+//! Parses and edits the text of HANDOFF.md. The file has a part that the model owns, and one managed block
+//! for each unfinished session, between markers of this tool.
 //!
-//! Pure functions on the text. A block is a begin marker and the end marker of the same session, each
-//! alone on its line, with no other marker and no merge conflict line between them. Everything else in the
-//! file is foreign: a marker without its counterpart, and the text after it, remain unchanged, byte for
-//! byte. The last line of a block contains the hash of its other lines, which reveals a block that was
-//! edited by hand ([`edited_blocks`]).
+//! All functions are pure. A block is a begin marker and the end marker of the same session, each alone on
+//! its line, with no other marker and no merge conflict line between them. Everything else in the file is
+//! foreign: a marker without its counterpart, and the text after it, remain unchanged, byte for byte. The
+//! last line of a block contains the hash of its other lines, which reveals a block that was edited by hand
+//! ([`edited_blocks`]).
 
 use crate::store::stored::sha256_hex;
 use std::borrow::Cow;
@@ -45,8 +45,8 @@ pub fn is_untouched(text: &str) -> bool {
     text == template() || text == template_with_instruction()
 }
 
-/// Returns the text with this session's block: it replaces the existing one, else comes before all other
-/// blocks, or at the end of a text without blocks. Only the first `max_blocks` blocks remain.
+/// Returns the text with this session's block. It replaces the existing block; a new block comes before all
+/// other blocks, or at the end of a text without blocks. Only the first `max_blocks` blocks remain.
 ///
 /// `session` is an id of ASCII letters, digits, `-` and `_`; other characters are dropped. Line endings of
 /// the block match the text. Nothing outside complete blocks changes, except that a last line without a line
@@ -115,8 +115,8 @@ pub struct EditedBlock<'a> {
     pub whole: &'a str,
 }
 
-/// Lists the blocks that were edited since they were written, in file order. Different line endings and
-/// trailing white space do not count: a checkout or an editor changes them automatically.
+/// Lists the blocks that were edited since they were written, in file order. Changed line endings and
+/// trailing whitespace do not count, because a checkout or an editor changes them automatically.
 #[must_use]
 pub fn edited_blocks(text: &str) -> Vec<EditedBlock<'_>> {
     let known = complete_blocks(text).into_iter();
@@ -133,7 +133,7 @@ pub fn edited_blocks(text: &str) -> Vec<EditedBlock<'_>> {
         .collect()
 }
 
-/// Returns the text with every marker made ineffective.
+/// Returns the text with every marker altered, so that none takes effect.
 #[must_use]
 pub fn defuse(text: &str) -> Cow<'_, str> {
     if text.contains(MARKER) { Cow::Owned(text.replace(MARKER, DEFUSED)) } else { Cow::Borrowed(text) }
@@ -156,7 +156,7 @@ enum MarkerLine<'a> {
 /// Finds pairs of markers that have no suspicious line between them and are not nested in another pair, so
 /// that removing one can never turn other text into a block.
 fn complete_blocks(text: &str) -> Vec<KnownBlock<'_>> {
-    /// A begin marker without an end marker so far.
+    /// A begin marker whose end marker has not been found yet.
     struct Open<'a> {
         session: &'a str,
         start: usize,
@@ -252,7 +252,8 @@ fn outside(text: &str) -> String {
     out + &text[copied..]
 }
 
-/// Returns the line ending of the first line outside managed blocks, so that it does not depend on them.
+/// Returns the line ending of the first line outside managed blocks, so that the result does not depend on
+/// the blocks.
 fn line_end(text: &str) -> &'static str {
     let text = outside(text);
     match text.find('\n') {

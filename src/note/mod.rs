@@ -1,4 +1,4 @@
-//! The note: what a session was doing when it stopped, in HANDOFF.md, from the transcript and git alone.
+//! Describes what a session was doing when it stopped, in HANDOFF.md, from the transcript and git alone.
 //!
 //! [`gather`] reads (with [`mod@walk`], [`beside`] and [`phrases`]), [`compose`] turns the result into
 //! Markdown, [`handoff`] locates blocks in the file, and [`mod@file`] is the only part that writes. Every

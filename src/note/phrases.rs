@@ -1,5 +1,5 @@
-//! Phrases: classifies texts of a transcript by their wording: the client's own sentences, commands that run
-//! checks, decisions. Nothing else in the note depends on wording.
+//! Classifies texts of a transcript by their wording: the client's own sentences, commands that run checks,
+//! decisions. Nothing else in the note depends on wording.
 
 use crate::claude::wording::CUT_AGENT;
 use crate::text::head;
@@ -15,7 +15,7 @@ const BEHIND_SUMMARY: [&str; 3] = [
     "\nPlease continue the conversation from where we left it off",
     "\nContinue the conversation from where it left off",
 ];
-/// A refused call, and the words before the user's reason.
+/// First words of the result of a refused call; the words before the user's reason follow.
 const REFUSED: &str = "The user doesn't want to proceed with this tool use";
 const REFUSED_BECAUSE: &str = "the user said:\n";
 /// Minimum length of a decision: a shorter sentence states that something was decided, but not what.

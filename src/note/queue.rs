@@ -1,5 +1,6 @@
-//! The queue: prompts that the user sent during a turn. The client records each in a `queue-operation` record
-//! but holds the queue itself in memory, so prompts that were in it when the process ended were never sent.
+//! Reconstructs the queue of prompts that the user sent during a turn. The client records each in a
+//! `queue-operation` record but stores the queue itself only in memory, so prompts that were in it when the
+//! process ended were never sent.
 
 use super::gather::{TimedText, said};
 use crate::claude::wording::client_text;
@@ -34,7 +35,7 @@ struct SentPrompt {
 #[derive(Default)]
 pub(super) struct Queue {
     operations: Vec<Operation>,
-    /// Prompts that were sent after the line that is read next.
+    /// Prompts sent after the line that is read next.
     sent: HashSet<String>,
 }
 
@@ -97,7 +98,7 @@ impl Queue {
 mod tests {
     use super::*;
 
-    /// Reads lines from oldest to newest; a text without a brace is a prompt that was sent.
+    /// Reads lines from oldest to newest. A text without a brace stands for a prompt that was sent.
     fn unsent(lines: &[&str]) -> Vec<String> {
         let mut queue = Queue::default();
         for line in lines.iter().rev() {

@@ -1,17 +1,17 @@
-//! Text for a note: without secrets and without what [`crate::text`] removes, bounded in length, and quoted
-//! so that none of it is interpreted as Markdown or as a marker of this tool.
+//! Prepares text for a note: removes secrets and the characters that [`crate::text`] removes, limits its
+//! length, and quotes it so that nothing in it is interpreted as Markdown or as a marker of this tool.
 
 use super::handoff::defuse;
 use crate::redact::{examined_part, redact};
-use crate::text::{sanitised, shortened};
+use crate::text::{sanitized, shortened};
 use std::fmt::Write;
 
 pub use crate::redact::clean_line as line;
 
-/// Sanitizes, redacts and trims a text to at most `limit` characters, and marks a cut.
+/// Sanitizes, redacts and truncates a text to at most `limit` characters, and marks the cut.
 #[must_use]
 pub fn block(raw: &str, limit: usize) -> String {
-    let clean = sanitised(examined_part(raw));
+    let clean = sanitized(examined_part(raw));
     let text = redact(&clean);
     let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
     shortened(&lines.join("\n"), limit).into_owned()
@@ -36,7 +36,7 @@ pub fn fence(text: &str) -> String {
     let ticks = "`".repeat((longest_run(&text) + 1).max(3));
     let mut out = format!("{ticks}text\n");
     for line in text.lines() {
-        // A merge tool would take such a line for a conflict marker.
+        // A merge tool would interpret such a line as a conflict marker.
         let conflict = ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|mark| line.starts_with(mark));
         let _ = writeln!(out, "{}{line}", if conflict { " " } else { "" });
     }
@@ -77,7 +77,7 @@ mod tests {
             prop_assert!(length(&clean) <= limit);
             prop_assert!(clean.chars().all(|char| char == '\n' || char == '\t' || !char.is_control()));
             prop_assert!(!line(&text, limit).contains('\n'));
-            prop_assert_eq!(sanitised(&clean), clean.clone());
+            prop_assert_eq!(sanitized(&clean), clean.clone());
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The walk through a transcript from its newest record to its oldest, for [`super::gather`]: the first value
-//! found is the newest and wins, and a result precedes the call it answers.
+//! Walks through a transcript from its newest record to its oldest, for [`super::gather`]. The first value
+//! found is the newest and wins, and a result comes before the call that it answers.
 
 use super::beside::{LastRecord, SessionPaths};
 use super::gather::{
@@ -31,7 +31,7 @@ const MOST_DECISIONS: usize = 6;
 /// Maximum lines and characters of a failed check's output.
 const TAIL_LINES: usize = 12;
 const TAIL: usize = 1200;
-/// Bytes of an output that are retained until its call is reached.
+/// Number of bytes of an output that are retained until the walk reaches its call.
 const KEPT_OUTPUT: usize = 4096;
 /// Maximum length of a subagent's last words, in characters.
 const AGENT_WORDS: usize = 800;
@@ -97,7 +97,7 @@ impl NoteWalk {
         Self::default()
     }
 
-    /// Handles a system record that only provides a time.
+    /// Handles a system record, which only provides a time.
     pub(super) fn note(&mut self, at: Option<DateTime<Utc>>) {
         if self.found.last_at.is_none() {
             self.found.last_at = at;
@@ -211,7 +211,8 @@ impl NoteWalk {
         self.results.insert(result.id.clone(), outcome);
     }
 
-    /// Newer clients store the task list elsewhere; the transcript contains its changes.
+    /// Reads a change of the task list. Newer clients store the list elsewhere, and the transcript contains
+    /// only its changes.
     fn task_result(&mut self, structured: &Value) {
         if self.listed {
             return;
@@ -273,7 +274,7 @@ impl NoteWalk {
         let background = call.input.get("run_in_background").and_then(Value::as_bool).unwrap_or(false)
             || outcome.is_some_and(|outcome| outcome.background);
         let running = background && answered && !failed && !self.notified.contains(&call.id);
-        // Agents and workflows have lists of their own.
+        // Agents and workflows have separate lists.
         let agent = matches!(call.name.as_str(), "Agent" | "Task" | "Workflow");
         if running && !agent && self.found.background.len() < MOST_CALLS {
             self.found.background.push(described(head, call));
@@ -453,7 +454,7 @@ impl NoteWalk {
         }
     }
 
-    /// Reads a plan that the transcript does not contain from its file.
+    /// Reads a plan from its file if the transcript does not contain it.
     fn plan_text(&mut self, beside: Option<&SessionPaths>) {
         let Some(plan) = self.found.plan.as_mut().filter(|plan| plan.text.is_empty()) else { return };
         let read = plan.file.as_deref().and_then(|file| beside?.plan(file));
@@ -466,8 +467,8 @@ impl NoteWalk {
         }
     }
 
-    /// Reads how a background subagent ended from its own transcript: the notification may have arrived
-    /// during a turn or not at all, and reports `completed` even for one that a limit cut off.
+    /// Determines from a background subagent's own transcript how it ended. The notification may have arrived
+    /// during a turn or not at all, and reports `completed` even for a subagent that a limit cut off.
     fn agent_ends(&mut self, beside: Option<&SessionPaths>) {
         for met in self.agents.iter_mut().filter(|met| met.launched) {
             let ended = beside.and_then(|beside| beside.agent_end(met.id.as_deref(), &met.call));
@@ -512,7 +513,7 @@ impl NoteWalk {
     }
 }
 
-/// Stores a value if the slot is empty: the newest value comes first.
+/// Stores a value if the slot is empty, because the newest value comes first.
 fn set_if_missing(slot: &mut Option<String>, value: &str) {
     if slot.is_none() {
         *slot = Some(line(value, SHORT_LINE)).filter(|text| !text.is_empty());
@@ -524,7 +525,7 @@ fn set_if_missing(slot: &mut Option<String>, value: &str) {
 pub(super) struct Prompts {
     latest: Vec<TimedText>,
     corrections: Vec<TimedText>,
-    /// Not yet sanitized, because every prompt is the oldest one for a while.
+    /// The oldest prompt so far. It is not sanitized yet, because every earlier prompt replaces it.
     oldest: Option<TimedText>,
     /// Whether the previous record (later in the file) is the output of one of the client's own commands.
     local_output: bool,
@@ -600,7 +601,7 @@ fn last_line(text: &str) -> Option<String> {
     clean.lines().next_back().filter(|text| !text.is_empty()).map(|text| line(text, SHORT_LINE))
 }
 
-/// Returns the first line of a text, which is cleaned as a whole first.
+/// Returns the first line of a text. Cleans the whole text first.
 fn first_line(text: &str) -> String {
     block(text, LONG_TEXT).lines().next().unwrap_or_default().to_owned()
 }

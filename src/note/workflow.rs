@@ -1,5 +1,5 @@
-//! Workflow runs of a session: which agents finished, were refused or were cut off, and
-//! how the run continues.
+//! Reads the workflow runs of a session: which agents finished, were refused or were cut off, and how the run
+//! continues.
 //!
 //! Facts (2.1.250 to 2.1.332): `<session>/subagents/workflows/<run>/journal.jsonl` has one `started` record
 //! per attempt of an agent and a `result` or `failed` record after it; an agent that a limit refused has only
@@ -26,19 +26,20 @@ const KEY: &str = "v2:";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkflowAgentEnd {
-    /// The journal contains its result, which a resume reuses.
+    /// The journal contains the agent's result, which a resume reuses.
     Finished,
-    /// A usage limit refused it or cut it off.
+    /// A usage limit refused the agent or cut it off.
     Refused,
-    /// It started and has neither a result nor an error: the process ended, or it is still running.
+    /// The agent started and has neither a result nor an error, because the process ended or the agent is
+    /// still running.
     Cut,
-    /// The journal reports that it failed.
+    /// The journal reports that the agent failed.
     Failed,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowAgent {
-    /// Label of the agent, else its id.
+    /// Label of the agent or, without one, its id.
     pub label: String,
     /// How the newest attempt ended.
     pub end: WorkflowAgentEnd,

@@ -1,6 +1,6 @@
-//! Desktop notifications through the operating system's own command. Texts are passed as separate
-//! arguments or variables and never become part of a command line. Text from the session is placed only
-//! where no markup is parsed.
+//! Desktop notifications through the operating system's own command. Texts are passed as separate arguments
+//! or variables and never become part of a command line. Text from the session is used only where no markup
+//! is parsed.
 
 use super::Delivery;
 use super::notice::Notice;
@@ -9,7 +9,7 @@ use crate::program::{ProgramEnd, run};
 use std::process::Command;
 use std::time::Duration;
 
-/// The command must have exited by then.
+/// Time within which the command must exit.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(crate) fn show(env: &Environment, notice: &Notice) -> Delivery {
@@ -60,7 +60,7 @@ fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
 }
 
 /// Builds the `osascript` command. The script takes the texts as arguments. The heading starts with a fixed
-/// word, so it cannot be taken for an option.
+/// word, so it cannot be interpreted as an option.
 #[cfg(target_os = "macos")]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere the notifier may not be there")]
 fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {

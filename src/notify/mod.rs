@@ -1,6 +1,6 @@
-//! Notifications: report each event of a session to the user once, on the desktop and, if the user's own
-//! configuration names one, through a webhook. A notice that cannot be delivered is recorded in the journal
-//! and never stops the work.
+//! Notifies the user of each event of a session once, on the desktop and, if the user's own configuration
+//! names one, through a webhook. A notice that cannot be delivered is recorded in the journal and does not
+//! affect recovery.
 
 mod desktop;
 pub mod notice;
@@ -16,9 +16,9 @@ use serde_json::json;
 
 /// Delivers each notice once. Notices sent before, by session, generation and kind, are skipped.
 ///
-/// A notice is recorded before it is delivered, so that neither a second process nor a crash repeats it.
-/// May take some seconds: both channels have a deadline, and one that missed it is not tried again for
-/// the rest of `notices`.
+/// Records each notice before delivering it, so that neither a second process nor a crash repeats it. May
+/// take some seconds: both channels have a deadline, and a channel that missed it is skipped for the rest of
+/// `notices`.
 pub fn send(world: World<'_>, config: &Notify, state: &StateDir, notices: &[Notice]) {
     if notices.is_empty() || !config.desktop && config.webhook.is_none() {
         return;
@@ -43,7 +43,7 @@ pub fn send(world: World<'_>, config: &Notify, state: &StateDir, notices: &[Noti
         let mut late = false;
         for notice in &fresh {
             let delivery = if late {
-                Delivery::Failed("the one before it took too long".into())
+                Delivery::Failed("the previous notification took too long".into())
             } else {
                 deliver(notice)
             };
@@ -66,7 +66,7 @@ pub fn send(world: World<'_>, config: &Notify, state: &StateDir, notices: &[Noti
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Delivery {
     Done,
-    /// This machine has no such channel; not a failure.
+    /// This machine has no such channel, which is not a failure.
     NoPlace(String),
     /// The notice could not be delivered.
     Failed(String),

@@ -1,5 +1,5 @@
-//! A notice: one event of one session, in fixed sentences. It names only the session's title and its project.
-//! It contains no part of the conversation and no text that matches a known secret pattern.
+//! A notice about one event of one session, in fixed sentences. It names only the session's title and its
+//! project. It contains no part of the conversation and no text that matches a known secret pattern.
 
 use crate::redact::clean_line;
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,11 @@ const PROJECT: usize = 60;
 pub enum NoticeKind {
     Stopped,
     Resumed,
-    /// The session was seen to work again.
+    /// The session is confirmed to work again.
     Recovered,
     /// The session is not continued until the user acts.
     Held,
-    /// No further attempts are made.
+    /// This tool makes no further attempts.
     GivenUp,
     /// A menu in the session's window delays the continuation.
     DialogOpen,
@@ -151,8 +151,8 @@ impl Notice {
         }
     }
 
-    /// Returns what happened to which session. It may contain any printable character, so use it only where
-    /// no markup is parsed.
+    /// Returns what happened to which session. The text may contain any printable character, so use it only
+    /// where no markup is parsed.
     #[must_use]
     pub fn heading(&self) -> String {
         let what = self.kind.heading();

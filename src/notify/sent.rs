@@ -1,4 +1,4 @@
-//! Record of sent notices, so that none is sent twice, however often the same event is found.
+//! Records sent notices, so that none is sent twice, however often the same event is found.
 
 use super::notice::{Notice, NoticeKind};
 use crate::clock::Clock;
@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Number of notices that are remembered; the oldest are dropped first.
+/// Maximum number of recorded notices. The oldest are dropped first.
 const MOST: usize = 500;
 /// Maximum wait for another process that has the file locked.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ impl Entry {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::StateNewer`], [`crate::error::Code::StateLocked`] or [`crate::error::Code::Io`]. The
+/// Returns [`crate::error::Code::StateNewer`], [`crate::error::Code::StateLocked`] or [`crate::error::Code::Io`]. The
 /// caller must not send anything then, or it would be sent again and again.
 pub fn take<'a>(state: &StateDir, clock: &dyn Clock, notices: &'a [Notice]) -> Result<Vec<&'a Notice>> {
     let _lock = Lock::wait(&state.notices_lock(), PATIENCE)?;
@@ -78,7 +78,7 @@ pub fn take<'a>(state: &StateDir, clock: &dyn Clock, notices: &'a [Notice]) -> R
 ///
 /// # Errors
 ///
-/// As [`take`].
+/// Returns the errors of [`take`].
 pub fn forget(state: &StateDir, session: &str) -> Result<()> {
     let _lock = Lock::wait(&state.notices_lock(), PATIENCE)?;
     let path = state.notices();

@@ -1,5 +1,5 @@
-//! The webhook: posts each notice as JSON to the address in the user's own configuration. Many webhook
-//! addresses contain a secret, so no message repeats the address.
+//! Posts each notice as JSON to the address in the user's own configuration. Many webhook addresses contain a
+//! secret, so no message repeats the address.
 
 use super::Delivery;
 use super::notice::Notice;
@@ -28,10 +28,10 @@ const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PostOutcome {
     Taken,
-    /// The response was not a success; its status is on standard error.
+    /// The response has an error status, which is on standard error.
     Refused,
     Late,
-    /// No response came; the error code, if any, is on standard error.
+    /// No response arrived. The error code, if any, is on standard error.
     NotReached,
     Broken,
 }
@@ -85,7 +85,7 @@ fn delivery(end: &ProgramEnd, limit: Duration) -> Delivery {
         end.complaint.chars().take(60).filter(|it| it.is_ascii_alphanumeric() || *it == '_').collect();
     match PostOutcome::from_exit(end.code) {
         PostOutcome::Taken => Delivery::Done,
-        PostOutcome::Refused => Delivery::Failed(format!("the webhook answered {code}")),
+        PostOutcome::Refused => Delivery::Failed(format!("the webhook responded with status {code}")),
         PostOutcome::Late => {
             Delivery::TimedOut(format!("the webhook did not answer within {} s", limit.as_secs_f64()))
         }
@@ -251,7 +251,7 @@ mod tests {
         let failed = |text: &str| Delivery::Failed(text.into());
         let table = [
             (Some(0), "", Delivery::Done),
-            (Some(3), "404", failed("the webhook answered 404")),
+            (Some(3), "404", failed("the webhook responded with status 404")),
             (Some(4), "", Delivery::TimedOut("the webhook did not answer within 10 s".into())),
             (Some(5), "ENOTFOUND", failed("the webhook was not reached: ENOTFOUND")),
             (Some(5), "", failed("the webhook was not reached")),

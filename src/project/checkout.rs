@@ -1,8 +1,7 @@
-//! Finds the working tree of a repository that a directory is in, and the main one if it is a linked worktree
-//! (`git worktree add`, `claude --worktree`).
+//! Finds the working tree of a repository that a directory is in, and the main working tree if it is a linked
+//! worktree (`git worktree add`, `claude --worktree`).
 //!
-//! Reads only `.git` and runs no program: this decides where hooks are searched for, just as
-//! their shell line does.
+//! Reads only `.git` and runs no program. The shell line of the hooks searches in the same places.
 
 use super::HookScope;
 use super::hooks::ours;
@@ -47,8 +46,8 @@ impl Checkout {
     }
 }
 
-/// Finds the project whose hooks apply to sessions in a directory: the nearest enabled one at or above it,
-/// else the one at the same place in the main working tree.
+/// Finds the project whose hooks apply to sessions in a directory: the nearest enabled project at or above it
+/// or, without one, the project at the same place in the main working tree.
 #[must_use]
 pub fn project_of(state: &StateDir, env: &Environment, dir: &Path) -> Option<PathBuf> {
     enclosing(state, env, dir).or_else(|| {
@@ -59,15 +58,15 @@ pub fn project_of(state: &StateDir, env: &Environment, dir: &Path) -> Option<Pat
     })
 }
 
-/// Whether `init` also adds hooks to a project's `settings.local.json` for its subdirectories and worktrees.
-/// Clients read that file there (measured: all from 2.1.120 in worktrees, 2.1.250 to 2.1.332 in
+/// Returns whether `init` also adds hooks to a project's `settings.local.json` for its subdirectories and
+/// worktrees. Clients read that file there (measured: all from 2.1.120 in worktrees, 2.1.250 to 2.1.332 in
 /// subdirectories) if the project is the top of the main working tree.
 #[must_use]
 pub fn can_be_covered(project: &Path) -> bool {
     Checkout::of(project).is_some_and(|checkout| checkout.is_main() && checkout.root == project)
 }
 
-/// Whether sessions in the subdirectories and worktrees of a project run its hooks.
+/// Returns whether sessions in the subdirectories and worktrees of a project run its hooks.
 #[must_use]
 pub fn is_covered(state: &StateDir, env: &Environment, project: &Path) -> bool {
     let has_hooks = |enabled: &Enabled| {

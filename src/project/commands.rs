@@ -1,8 +1,9 @@
-//! Slash commands: Markdown files in `.claude/commands`, which Claude Code offers as `/session-rescue` or
-//! `/handoff`. The text names the command line to run and to show; that program makes all decisions.
+//! Installs the slash commands, Markdown files in `.claude/commands` that Claude Code offers as
+//! `/session-rescue` and `/handoff`. Their text names the command line to run. That program makes all
+//! decisions.
 //!
-//! Read-only commands need no permission. Ending a process does: the text asks the user first, and the
-//! client asks as well.
+//! Read-only commands need no permission. Ending a process needs one: the text makes the model ask the user
+//! first, and the client asks as well.
 
 use super::fence::Fence;
 use super::hooks::shell_word;
@@ -21,7 +22,7 @@ pub const DIRECTORY: &str = "commands";
 pub const NAMES: [&str; 2] = ["session-rescue.md", "handoff.md"];
 /// Name of the package's command, as npm installs it.
 const COMMAND: &str = "cc-session-recover";
-/// The program behind it, in the package.
+/// Path of that command's program in the package.
 const PROGRAM: &str = "bin/cc-session-recover.js";
 /// Size limit of a command file, in bytes.
 const LIMIT: u64 = 256 * 1024;
@@ -65,7 +66,7 @@ Given: $ARGUMENTS
 If it fails, show the error and its `next:` line, and stop there.
 "#;
 
-/// The commands by name, for a package that is run as `itself` (`cc-session-recover`, or through npx).
+/// Returns the commands by name. `itself` is how they run the package (`cc-session-recover`, or through npx).
 fn texts(itself: &str) -> [(&'static str, String); 2] {
     let [rescue, handoff] = NAMES;
     [(rescue, SESSION_RESCUE.replace("__SELF__", itself)), (handoff, HANDOFF.replace("__SELF__", itself))]
@@ -79,15 +80,17 @@ pub type Written<'a> = [&'a BTreeMap<PathBuf, String>];
 pub enum PackageCall {
     /// By its name, because it is on the user's `PATH`.
     Name,
-    /// Through npx: the package is in its cache, which may be emptied, or the commands are for other machines.
+    /// Through npx, because the package is in npx's cache, which may be emptied, or because the commands are
+    /// for other machines.
     Npx,
-    /// By absolute paths: the command is on no `PATH`, as in a clone or in `node_modules` of a project.
+    /// By absolute paths, because the command is not on `PATH`, as in a clone or in the `node_modules` of a
+    /// project.
     Paths { node: PathBuf, program: PathBuf },
 }
 
 impl PackageCall {
-    /// `on_path` is the command found on `PATH`; `shared` are commands that other users get with the
-    /// repository, to whom a path of this machine means nothing.
+    /// Chooses how to start the package. `on_path` is the command found on `PATH`. `shared` is set for
+    /// commands that other users get with the repository and that must not contain a path of this machine.
     #[must_use]
     pub fn choose(on_path: Option<&Path>, package_root: &Path, node: Option<&Path>, shared: bool) -> Self {
         // npm puts these directories on the PATH of what it runs, not on the PATH of the user.
@@ -121,7 +124,7 @@ impl PackageCall {
     }
 }
 
-/// Whether this version writes exactly this text, for whatever call of the package.
+/// Returns whether this version writes exactly this text, however the text starts the package.
 fn is_own(name: &str, text: &str) -> bool {
     let call = text.split_once("allowed-tools: Bash(").and_then(|(_, rest)| {
         let line = rest.lines().next()?;
@@ -130,9 +133,10 @@ fn is_own(name: &str, text: &str) -> bool {
     call.is_some_and(|call| texts(call).iter().any(|(own, known)| *own == name && known == text))
 }
 
-/// Plans the commands to write, with warnings for the user. `known` holds the hashes of files written
-/// earlier; any other file under these names belongs to the user. Unless `exact`, a command that calls the
-/// package in another way stays as it is: only whoever writes commands knows the running Node.js.
+/// Plans the commands to write, with warnings for the user. `known` contains the hashes of files written
+/// earlier. Any other file with one of these names belongs to the user. Unless `exact` is set, a command that
+/// starts the package in another way is left unchanged, because only the process that writes commands knows
+/// the running Node.js.
 ///
 /// # Errors
 /// Any error of reading the existing files.
@@ -151,7 +155,7 @@ pub fn steps(
         let ours = before.as_ref().is_none_or(|text| is_own(name, text) || was_written(&path, text, known));
         if !ours {
             warnings.push(format!(
-                "{} is not ours and was left alone: /{} is not installed there",
+                "{} was not written by this tool and is left unchanged: /{} is not installed there",
                 path.display(),
                 name.trim_end_matches(".md")
             ));
@@ -192,13 +196,13 @@ pub fn removals(fence: &Fence, dir: &Path, known: &Written<'_>) -> (Vec<FileStep
     (steps, warnings)
 }
 
-/// Whether a file is unchanged since it was written earlier.
+/// Returns whether a file is unchanged since it was written earlier.
 pub(super) fn was_written(path: &Path, text: &str, known: &Written<'_>) -> bool {
     let hash = sha256_hex(text.as_bytes());
     known.iter().any(|hashes| hashes.get(path) == Some(&hash))
 }
 
-/// Whether a file was written earlier, whatever it contains now.
+/// Returns whether a file was written earlier, whatever it contains now.
 pub(super) fn is_known(path: &Path, known: &Written<'_>) -> bool {
     known.iter().any(|hashes| hashes.contains_key(path))
 }
@@ -232,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_call_the_package_by_its_name_only_where_that_works() {
+    fn commands_call_the_package_by_its_name_only_if_that_works() {
         let node = Path::new("/opt/node");
         let paths = PackageCall::Paths {
             node: node.into(),
@@ -286,7 +290,7 @@ mod tests {
         let (made, warnings) = steps(&fence, dir.path(), &PackageCall::Name, true, &[&none]).unwrap();
         assert_eq!((made.len(), warnings.len()), (1, 1));
         assert!(removals(&fence, dir.path(), &[&none]).0.is_empty());
-        // A command of an earlier version, recognised by its hash.
+        // A command of an earlier version, recognized by its hash.
         let known = BTreeMap::from([(own.clone(), sha256_hex(b"mine"))]);
         let (made, warnings) = steps(&fence, dir.path(), &PackageCall::Name, true, &[&known]).unwrap();
         assert_eq!((made[1].action, warnings.len()), (FileAction::Replace, 0));

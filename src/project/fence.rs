@@ -1,4 +1,4 @@
-//! Files below a directory, reached without following a link.
+//! Accesses files below a directory without following a link.
 //!
 //! The repository controls what a project contains, and `.claude/commands` may be a link to a directory
 //! outside it. So every directory on the way is opened by name from the one above it, and each operation runs
@@ -21,7 +21,7 @@ impl Fence {
         Self { root: root.to_path_buf() }
     }
 
-    /// Whether a path lies below the directory, judged by its components alone.
+    /// Returns whether a path is below the directory, judged by its components alone.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
         self.names(path).is_ok()
@@ -35,7 +35,7 @@ impl Fence {
         self.parent(path, None).map(|_| ())
     }
 
-    /// Reads a small text file; `None` when it does not exist.
+    /// Reads a small text file; `None` if it does not exist.
     ///
     /// # Errors
     /// [`Code::PathRefused`] for a link on the way, and as [`read_small`].
@@ -75,7 +75,8 @@ impl Fence {
 
     /// Names of the components between the root and a path.
     fn names<'p>(&self, path: &'p Path) -> Result<Vec<&'p std::ffi::OsStr>> {
-        let outside = || Error::new(Code::PathRefused, "is outside the directory it should be in").at(path);
+        let outside =
+            || Error::new(Code::PathRefused, "is outside the directory that must contain it").at(path);
         let below = path.strip_prefix(&self.root).map_err(|_| outside())?;
         let names = below.components().map(|part| match part {
             Component::Normal(name) => Ok(name),
@@ -171,7 +172,8 @@ mod imp {
         }
     }
 
-    /// Linux reports ENOTDIR for a link, macOS ELOOP.
+    /// Returns whether the error means that a component is not a directory. For a link, Linux reports ENOTDIR
+    /// and macOS ELOOP.
     pub(super) fn is_no_directory(error: &Error) -> bool {
         [Errno::NOTDIR, Errno::LOOP].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
     }
@@ -228,7 +230,7 @@ mod imp {
     }
 }
 
-/// Outside Unix each directory is checked by its path and then used by its path.
+/// On systems other than Unix, each directory is checked and then used by its path.
 #[cfg(not(unix))]
 mod imp {
     use std::ffi::OsStr;

@@ -1,8 +1,8 @@
 //! The hooks that this tool installs in Claude Code, and the command that runs them.
 //!
 //! The command is a shell line, because clients before 2.1.150 run the executable form without its arguments.
-//! In a project it is the same on every machine: where the launcher or node is missing, it exits silently, so
-//! a committed settings file does no harm to those who do not use the tool.
+//! In a project it is the same on every machine: if the launcher or Node.js is missing, it exits silently, so
+//! a committed settings file does not affect people who do not use the tool.
 //!
 //! A session in a subdirectory or in a worktree runs the hooks of its project too: clients (2.1.329, 2.1.332)
 //! read `settings.local.json` of the main checkout there. So the line searches for the launcher in the
@@ -55,7 +55,7 @@ pub fn plugin_entries() -> Vec<HookEntry> {
     entries_of(&format!("ccsr_js=\"${{CLAUDE_PLUGIN_ROOT}}/{}/{MARKER}\"", super::plugin::HOOKS))
 }
 
-/// `find` assigns the launcher's path to `ccsr_js`.
+/// Returns the hooks. `find` is the part of the shell line that assigns the launcher's path to `ccsr_js`.
 fn entries_of(find: &str) -> Vec<HookEntry> {
     // Cleared here, because a project's settings can set variables for hooks.
     let command = format!("{find}; ccsr_line=; {RUN}; exit 0");
@@ -120,8 +120,8 @@ pub fn ours(settings: &Value) -> Vec<HookEntry> {
     found
 }
 
-/// The command of the hook that runs before a prompt, which waits for it. It first tests for the session's
-/// flag, which is rarely up, and starts nothing without it. Clients that do not pass the session id to their
+/// Returns the command of the hook that runs before a prompt and delays it. It first checks for the session's
+/// flag, which rarely exists, and starts nothing without it. Clients that do not pass the session id to their
 /// hooks (2.1.120; 2.1.200 does) test for the flag of any session; the started process then checks whose it
 /// is.
 fn prompt_hook(find: &str) -> Value {
@@ -130,11 +130,11 @@ fn prompt_hook(find: &str) -> Value {
     json!({"type": "command", "command": command, "timeout": 5})
 }
 
-/// Starts the launcher `ccsr_js`. The line tests for the file first, because sourcing a missing one ends the
-/// shell with 2, which blocks a turn.
+/// Starts the launcher `ccsr_js`. The line checks for the file first, because sourcing a missing file ends
+/// the shell with code 2, which blocks a turn.
 pub(super) const RUN: &str = r#"ccsr_run=${ccsr_js%/*}/run.sh; [ -f "$ccsr_run" ] && . "$ccsr_run""#;
 
-/// The command for the hook of a reopened session, which only waits.
+/// Returns the command of the hook for a reopened session, which only waits.
 fn waiting(find: &str) -> String {
     format!("{find}; ccsr_line=wait; {RUN}; exit 0")
 }

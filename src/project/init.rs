@@ -1,4 +1,4 @@
-//! Sets recovery up in a project: first computes a plan as a value, then writes exactly that.
+//! Installs the hooks in a project: first computes a plan as a value, then writes exactly that.
 //!
 //! The hooks come last, so that nothing starts before everything it needs is in place.
 
@@ -42,8 +42,8 @@ pub(super) const SHARED: u32 = 0o644;
 /// Mode of new directories in a project, before the umask.
 pub(super) const SHARED_DIRECTORY: u32 = 0o777;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Longest time `init` spends on retaining existing sessions. Ten thousand links take a second; copies to
-/// another file system have no bound.
+/// Longest time that `init` spends on retaining existing sessions. Ten thousand links take a second, but
+/// copies to another file system may take any time.
 const KEEP_LIMIT: Duration = Duration::from_secs(30);
 const EXCLUDE_LIMIT: u64 = 1024 * 1024;
 const LAUNCHER_LIMIT: u64 = 1024 * 1024;
@@ -56,14 +56,14 @@ const EXCLUDE_HEADING: &str = "# cc-session-recover";
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct InitOptions {
     pub project: PathBuf,
-    /// Settings file that the hooks are written to: `.claude/settings.json`, `.claude/settings.local.json`,
+    /// Settings file to which the hooks are written: `.claude/settings.json`, `.claude/settings.local.json`,
     /// or the user's own `settings.json`.
     #[serde(default)]
     pub scope: HookScope,
-    /// `false` writes no hooks and no launcher for them.
+    /// Whether to write the hooks and their launcher.
     #[serde(default = "yes")]
     pub hooks: bool,
-    /// `true` also installs a status line, which wraps an existing one. In a project it is written to
+    /// Whether to install a status line too, which wraps an existing one. In a project it is written to
     /// `.claude/settings.local.json`, whatever the scope.
     #[serde(default)]
     pub status_line: bool,
@@ -71,18 +71,18 @@ pub struct InitOptions {
     /// permission.
     #[serde(default)]
     pub unattended: Option<bool>,
-    /// `false` writes no slash commands.
+    /// Whether to write the slash commands.
     #[serde(default = "yes")]
     pub commands: bool,
-    /// `false` stops asking the model to keep its part of HANDOFF.md current; `true` asks again. The setting
-    /// is unchanged when absent.
+    /// `false` stops asking the model to keep its part of HANDOFF.md current; `true` asks again. If absent,
+    /// the setting is unchanged.
     #[serde(default)]
     pub instruction: Option<bool>,
     /// `false` does not keep sessions of the project beyond Claude Code's retention period; `true` keeps
-    /// them. The setting is unchanged when absent.
+    /// them. If absent, the setting is unchanged.
     #[serde(default)]
     pub keep: Option<bool>,
-    /// `true` leaves `.git/info/exclude` alone.
+    /// Whether to leave `.git/info/exclude` unchanged.
     #[serde(default)]
     pub share: bool,
     /// Root of the running package, from which the runtime is copied.
@@ -90,7 +90,7 @@ pub struct InitOptions {
     /// Path of the loaded addon, if it is not in the package's root.
     #[serde(default)]
     pub addon: Option<PathBuf>,
-    /// Absolute path of the running node. Hooks start it, whatever the PATH of their client; when absent,
+    /// Absolute path of the running Node.js. Hooks start it, whatever the PATH of their client. If absent,
     /// they start the `node` on PATH.
     #[serde(default)]
     pub node: Option<PathBuf>,
@@ -111,7 +111,7 @@ pub struct RuntimeStep {
     pub why: String,
 }
 
-/// Everything `init` will do, as a value. Nothing is written before `applyInit`.
+/// Everything that `init` will do, as a value. Nothing is written before `applyInit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -126,7 +126,7 @@ pub struct InitPlan {
     pub files: Vec<FileStep>,
     pub runtime: RuntimeStep,
     pub warnings: Vec<String>,
-    /// Options that the plan was made from.
+    /// Options from which the plan was made.
     pub options: InitOptions,
 }
 
@@ -140,7 +140,8 @@ impl InitPlan {
 #[derive(Debug, Clone, PartialEq)]
 struct SettingsEdit {
     scope: HookScope,
-    /// Whether its hooks cover subdirectories and worktrees, in addition to those of the other file.
+    /// Whether the file's hooks cover subdirectories and worktrees, in addition to the hooks of the other
+    /// file.
     cover: bool,
     target: SettingsTarget,
 }
@@ -151,7 +152,7 @@ struct SettingsEdit {
 pub struct ProjectReport {
     pub project: PathBuf,
     pub scope: HookScope,
-    /// `false` if there was nothing to change.
+    /// Whether anything was changed.
     pub changed: bool,
     pub files: Vec<FileStep>,
     /// Number of sessions whose files were retained for the first time.
@@ -163,7 +164,7 @@ pub struct ProjectReport {
     pub warnings: Vec<String>,
 }
 
-/// Context that setting up needs.
+/// Context for installing the hooks.
 #[derive(Clone, Copy)]
 pub struct SetupContext<'a> {
     /// Environment variables and well-known directories.
@@ -193,7 +194,7 @@ pub(super) struct ProjectPaths {
     pub run: PathBuf,
     /// The settings file that gets the status line, with its scope.
     pub status_line: (HookScope, PathBuf),
-    /// Settings files whose status line is hidden by ours.
+    /// Settings files whose status line ours hides.
     pub beneath: Vec<PathBuf>,
     pub record: PathBuf,
     pub lock: PathBuf,
@@ -284,7 +285,8 @@ impl ProjectPaths {
     }
 }
 
-/// Target of the user's own link in place of the directory of commands, as in dotfiles.
+/// Returns the target of a link that the user created in place of the commands directory, as dotfile managers
+/// do.
 fn linked_commands(scope: HookScope, base: &Path, home: &Path) -> Option<PathBuf> {
     let dir = base.join(commands::DIRECTORY);
     if scope != HookScope::User || !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_symlink()) {
@@ -312,7 +314,8 @@ pub fn plan(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan> {
     Ok(plan)
 }
 
-/// Whether `.claude` of this directory is the user's own configuration directory and not that of a project.
+/// Returns whether `.claude` of this directory is the user's own configuration directory and not that of a
+/// project.
 fn is_directory_of_user(env: &Environment, project: &Path) -> bool {
     let own = project.join(".claude");
     let of_user = [env.claude_config_dir(), env.home().map(|home| home.join(".claude"))];
@@ -389,7 +392,7 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
                 after: None,
             });
         }
-        // Written before the launchers, which node would otherwise read as modules.
+        // Written before the launchers, which Node.js would otherwise read as modules.
         let package = &places.launchers_package;
         let before = places.read_text(package, LAUNCHER_LIMIT)?;
         let why = "keeps the launchers working whatever kind of package the project is";
@@ -397,7 +400,7 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
         let run = &places.run;
         let before = places.read_text(run, LAUNCHER_LIMIT)?;
         let text = runtime.run(setup.env, &options.package_root, &places.state, scope)?;
-        files.push(step(run, before, text, "chooses the node that runs the launchers"));
+        files.push(step(run, before, text, "chooses the Node.js that runs the launchers"));
         let launchers = [
             (options.hooks, &places.launcher, HOOK, "starts what the hooks run"),
             (drawn, &places.status_line_launcher, STATUS_LINE, "draws the status line"),
@@ -466,9 +469,9 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
     Ok(InitPlan { project: places.project, scope, edits, files, runtime, warnings, options })
 }
 
-/// Whether hooks go into `settings.local.json` as well as `settings.json`, so that sessions in subdirectories
-/// and worktrees run them. Not needed where that file or the user's own settings already have our hooks,
-/// which reach such sessions.
+/// Returns whether hooks go into `settings.local.json` as well as `settings.json`, so that sessions in
+/// subdirectories and worktrees run them. This is not needed if that file or the user's own settings already
+/// have our hooks, which reach such sessions.
 fn is_cover(
     setup: SetupContext<'_>,
     places: &ProjectPaths,
@@ -494,7 +497,7 @@ fn uncovered(project: &Path) -> String {
     )
 }
 
-/// npx keeps packages in `_npx/<hash>/` of its cache and may empty it at any time.
+/// Returns whether the package is in the cache of npx (`_npx/<hash>/`), which may be emptied at any time.
 pub(super) fn is_temporary(root: &Path) -> bool {
     root.components().any(|part| part.as_os_str() == "_npx")
 }
@@ -545,7 +548,7 @@ fn exclude_step(env: &Environment, places: &ProjectPaths, names: &[String]) -> R
     Ok(Some(step))
 }
 
-/// Patterns relative to the root of the repository.
+/// Returns the lines, which are patterns relative to the root of the repository.
 fn excluded_lines(project: &Path, names: &[String]) -> Vec<String> {
     let root = project.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(project);
     let prefix = project.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
@@ -653,8 +656,8 @@ fn keep_existing(
     kept
 }
 
-/// Warnings for the user before the first unattended run: what it may do, and whether it will be able to log
-/// in.
+/// Returns warnings for the user before the first unattended run: what it may do, and whether it will be able
+/// to log in.
 fn unattended_warnings(env: &Environment, project: &Path) -> Vec<String> {
     let ceiling = in_force(env, Some(project)).config.unattended.permission_ceiling;
     let mode = permission_mode(Some("bypassPermissions"), &ceiling);
@@ -672,7 +675,7 @@ fn unattended_warnings(env: &Environment, project: &Path) -> Vec<String> {
     warnings
 }
 
-/// Directories that `init` will create, outermost first.
+/// Returns the directories that `init` will create, outermost first.
 fn missing_dirs(plan: &InitPlan, places: &ProjectPaths) -> Vec<PathBuf> {
     let files = plan
         .files

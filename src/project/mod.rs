@@ -1,5 +1,5 @@
 //! Enables recovery in a project, and installs or removes everything that belongs to it. Nothing that a
-//! project contains can enable it; the record is in the user's state directory.
+//! project contains can enable recovery, because the record is in the user's state directory.
 
 pub mod checkout;
 pub mod commands;
@@ -41,13 +41,13 @@ pub struct FileStep {
     pub path: PathBuf,
     pub action: FileAction,
     pub why: String,
-    /// Text before the change; `null` if the file does not exist or is not text. `after` is
-    /// the text after it.
+    /// Text before the change; `null` if the file does not exist or is not text. `after` is the text after
+    /// the change.
     pub before: Option<String>,
     pub after: Option<String>,
 }
 
-/// Missing directories above these paths, outermost first.
+/// Returns the missing directories above these paths, outermost first.
 fn dirs_above<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Vec<PathBuf> {
     let missing = paths.flat_map(|path| path.ancestors().skip(1).take_while(|dir| !dir.exists()));
     let mut missing: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();

@@ -1,8 +1,8 @@
-//! The runtime and the launchers. A runtime is a copy of the addon and the native program in the user's state
-//! directory. Hooks need nothing else, so they still work after a temporary npx cache is emptied or while an
-//! update is in progress.
+//! Installs the runtime and the launchers. A runtime is a copy of the addon and the native program in the
+//! user's state directory. Hooks need nothing else, so they still work after the npx cache is emptied or
+//! while an update is in progress.
 //!
-//! Each copy has a directory of its own, named by version and contents, and one rename moves it into place.
+//! Each copy has its own directory, named after its version and contents, and one rename moves it into place.
 
 use super::HookScope;
 use super::hooks::quoted;
@@ -23,7 +23,7 @@ pub const ADDON: &str = "addon.node";
 /// Name of the native program in a runtime. If the package has none, the runtime has none either, and Node
 /// does all the work.
 pub const PROGRAM: &str = if cfg!(windows) { "cc-session-recover.exe" } else { "cc-session-recover" };
-/// Argument that starts the program as a supervisor; other commands recognise a supervisor by it.
+/// Argument that starts the program as a supervisor; other commands recognize a supervisor by it.
 pub const SUPERVISE: &str = "supervise";
 /// Argument that starts the supervisor of a service, which runs until it is terminated.
 pub const SERVE: &str = "serve";
@@ -136,7 +136,8 @@ impl Runtime {
         Ok(Self { name, dir, addon, program })
     }
 
-    /// Whether the copy exists, byte for byte. The hash in the directory's name does not show later damage.
+    /// Returns whether the copy exists, byte for byte. The hash in the directory's name does not show later
+    /// damage.
     #[must_use]
     pub fn is_present(&self) -> bool {
         is_copy(&self.dir.join(ADDON), &self.addon)
@@ -152,7 +153,7 @@ impl Runtime {
         self.program.as_ref().map(|_| self.dir.join(PROGRAM))
     }
 
-    /// Copies the runtime: all of it or nothing.
+    /// Copies the whole runtime or nothing.
     ///
     /// # Errors
     /// [`Code::Io`].
@@ -246,7 +247,8 @@ fn inserted(template: &str, values: &[(&str, String)]) -> String {
     text + rest
 }
 
-/// Returns the variables in force now, which hooks must use whatever their environment contains.
+/// Returns the variables that are in force now. Hooks must use these values, whatever their environment
+/// contains.
 ///
 /// # Errors
 /// [`Code::StateDirUnknown`]; [`Code::PathRefused`] for a path that is not text.
@@ -269,8 +271,9 @@ fn text_of(path: &Path) -> Result<String> {
     })
 }
 
-/// Records which Node.js hooks start, first the running one, then the one on `PATH`, which may survive an upgrade.
-/// Also records that `PATH`, in which hooks search for programs. Records nothing if no Node.js is known.
+/// Records which Node.js hooks start, first the running one, then the one on `PATH`, which may survive an
+/// upgrade. Also records this `PATH`, in which hooks search for programs. Records nothing if no Node.js is
+/// known.
 ///
 /// # Errors
 /// [`Code::Io`].
@@ -301,7 +304,7 @@ pub fn record_start(
 ///
 /// # Errors
 ///
-/// [`Code::Io`].
+/// Returns [`Code::Io`] if a file cannot be read or written.
 pub fn record_package(state: &StateDir, root: &Path, from_npx: bool) -> Result<()> {
     let path = state.package();
     let text = if from_npx { "" } else { root.to_str().unwrap_or_default() };
@@ -361,7 +364,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_inserted_as_one_word_of_a_shell_and_never_searched_for_placeholders() {
+    fn a_value_is_inserted_as_one_shell_word_and_never_searched_for_placeholders() {
         let values = [(START, "it's '__PINNED__'".to_owned()), (PINNED, "{}".to_owned())];
         let text = inserted("a __START__ b '__PINNED__' c __START__", &values);
         assert_eq!(

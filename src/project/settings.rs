@@ -1,5 +1,5 @@
-//! A settings file: its real path, whether it may be edited, its text, and its text with
-//! or without our entries.
+//! Reads and edits a settings file: its real path, whether it may be edited, and its text with or without our
+//! entries.
 
 use super::HookScope;
 use super::fence::Fence;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Size limit of a settings file to edit, in bytes.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
-/// A settings file as it is, and what it should contain.
+/// A settings file with its current and its intended contents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SettingsTarget {
     pub path: PathBuf,
@@ -43,8 +43,8 @@ pub fn path_of(scope: HookScope, project: &Path, config_dir: &Path) -> PathBuf {
 
 /// Reads a settings file and checks that it may be edited.
 ///
-/// A link in a project must stay in the project. A link of the user's own settings (into dotfiles) is
-/// followed if its target belongs to the user and is below the home directory.
+/// A link in a project must stay in the project. A link of the user's own settings, for example into
+/// dotfiles, is followed if its target belongs to the user and is below the home directory.
 ///
 /// # Errors
 /// [`Code::PathRefused`] for a link that leads elsewhere, a read-only or foreign file, or one
@@ -104,7 +104,7 @@ fn real_path(path: &Path, scope: HookScope, within: &Path) -> Result<PathBuf> {
 }
 
 impl SettingsTarget {
-    /// Names what is added to the file, for display.
+    /// Describes for display what is added to the file.
     #[must_use]
     pub fn what(&self) -> &'static str {
         match (self.entries.is_empty(), self.status_line.is_some()) {
@@ -134,7 +134,7 @@ impl SettingsTarget {
         edited().map_err(|error: Error| error.at(&self.path))
     }
 
-    /// Returns the text without any entry of ours.
+    /// Returns the text without our entries.
     ///
     /// # Errors
     /// As [`Self::with_ours`].

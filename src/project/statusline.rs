@@ -1,8 +1,9 @@
 //! Our status line for Claude Code, wrapped around an existing one.
 //!
-//! The command is a shell line like those of the hooks. It contains the command that it replaced, so the settings
-//! file alone is enough to run or restore that command: the shell runs it directly if the launcher or Node.js is
-//! missing. If it replaced none, the launcher searches for the status line that Claude Code would have drawn.
+//! The command is a shell line like those of the hooks. It contains the command that it replaced, so the
+//! settings file alone is enough to run or restore that command: the shell runs that command directly if the
+//! launcher or Node.js is missing. If our command replaced none, the launcher searches for the status line
+//! that Claude Code would have drawn.
 
 use super::HookScope;
 use super::hooks::{MARKER, RUN, quoted};
@@ -22,13 +23,13 @@ const LARGEST: u64 = 8 * 1024 * 1024;
 /// The status line that a settings file should contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusLineEntry {
-    /// The command, without the assignment of the one that it replaced.
+    /// The command, without the assignment of the replaced command.
     pub command: String,
     /// `refreshInterval` of a new status line; `None` leaves the key to the author of the wrapped one.
     pub refresh_interval: Option<u32>,
 }
 
-/// Returns the status line for a scope. `beneath` lists the settings files whose status line it hides.
+/// Returns the status line for a scope. `beneath` lists the settings files whose status line ours hides.
 #[must_use]
 pub fn entry(scope: HookScope, launcher: &Path, beneath: &[PathBuf]) -> StatusLineEntry {
     let file = match scope {
@@ -43,14 +44,14 @@ pub fn entry(scope: HookScope, launcher: &Path, beneath: &[PathBuf]) -> StatusLi
     }
 }
 
-/// Whether a settings file sets a status line that is not ours.
+/// Returns whether a settings file sets a status line that is not ours.
 fn has_status_line(path: &Path) -> bool {
     command_in(path).is_some_and(|command| !command.contains(STATUS_LINE_MARKER))
 }
 
-/// Returns the command of the status line that Claude Code would show in a project without ours: the project's, else
-/// the user's. If that one is ours, returns the command that it wraps. The files are read on every call, because
-/// they may have changed since ours was installed.
+/// Returns the command of the status line that Claude Code would show in a project without ours: the
+/// project's or, without one, the user's. If that one is ours, returns the command that it wraps. The files
+/// are read on every call, because they may have changed since ours was installed.
 #[must_use]
 pub fn beneath(env: &Environment, project: &Path) -> Option<String> {
     let shared = project.join(".claude/settings.json");
@@ -71,7 +72,7 @@ fn command_in(path: &Path) -> Option<String> {
     value["statusLine"]["command"].as_str().map(str::to_owned)
 }
 
-/// Whether a settings file contains a hook or a status line of ours.
+/// Returns whether a settings file contains one of our hooks or our status line.
 #[must_use]
 pub fn is_ours(text: &str) -> bool {
     text.contains(MARKER) || text.contains(STATUS_LINE_MARKER)
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_line_beneath_ours_is_the_projects_else_the_users_and_what_one_of_ours_wraps() {
+    fn the_wrapped_status_line_is_that_of_the_project_or_else_of_the_user() {
         let dir = tempfile::tempdir().unwrap();
         let project = dir.path().join("project");
         let home = dir.path().join("home");

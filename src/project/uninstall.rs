@@ -1,5 +1,5 @@
-//! Removes the hooks from a project. A settings file that is unchanged since our edit gets its earlier bytes
-//! back; from any other only our own entries are removed. Notes and records of sessions stay.
+//! Removes the hooks from a project. Restores the earlier bytes of a settings file that is unchanged since
+//! our edit; removes only our own entries from any other. Notes and records of sessions remain.
 
 use super::commands::removals;
 use super::hooks::MARKER;
@@ -39,7 +39,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct UninstallOptions {
     pub project: PathBuf,
-    /// The settings file to remove the hooks from.
+    /// The settings file from which to remove the hooks.
     #[serde(default)]
     pub scope: HookScope,
 }
@@ -50,31 +50,31 @@ enum SettingsAction {
     Restore,
     /// Removes our entries from its text.
     Edit,
-    /// The file contains nothing of ours.
+    /// The file contains no entry of this tool.
     Keep,
 }
 
-/// Everything `uninstall` will do.
+/// Everything that `uninstall` will do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UninstallPlan {
     pub project: PathBuf,
-    /// The settings file to remove the hooks from.
+    /// The settings file from which to remove the hooks.
     pub scope: HookScope,
     /// The settings file, if it exists, and the one that contains only our status line or covering hooks.
     /// Never read from a plan that a caller hands back.
     #[serde(skip)]
     edits: Vec<SettingsRemoval>,
-    /// A settings file that is unchanged since our edit gets its earlier bytes back (`restore`); from others
-    /// only our entries are removed.
+    /// For a settings file that is unchanged since our edit, its earlier bytes are restored (`restore`). From
+    /// other settings files, only our entries are removed.
     pub files: Vec<FileStep>,
     pub warnings: Vec<String>,
-    /// Options that the plan was made from.
+    /// Options from which the plan was made.
     pub options: UninstallOptions,
 }
 
-/// A settings file, and the text it will have.
+/// A settings file and its new text.
 #[derive(Debug, Clone, PartialEq)]
 struct SettingsRemoval {
     scope: HookScope,
@@ -129,9 +129,9 @@ pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<Uninst
         }
         let run = places.read_text(&places.run, LIMIT)?;
         if run.is_some() {
-            files.push(removal(&places.run, run, "chose the node that ran the launchers"));
+            files.push(removal(&places.run, run, "chose the Node.js that ran the launchers"));
         }
-        // Removed after the launchers, which node would read as modules without it.
+        // Removed after the launchers, which Node.js would read as modules without it.
         let package = places.read_text(&places.launchers_package, LIMIT)?;
         if package.as_deref() == Some(LAUNCHERS_ARE_COMMONJS) {
             files.push(removal(&places.launchers_package, package, "kept the launchers working"));
@@ -203,7 +203,7 @@ impl SettingsRemoval {
     }
 }
 
-/// Whether a settings file has our status line, or hooks that extend those of `settings.json` to
+/// Returns whether a settings file has our status line, or hooks that extend those of `settings.json` to
 /// subdirectories and worktrees, but not our main hooks.
 fn goes_with_the_hooks(places: &ProjectPaths, image: Option<&SettingsImage>, path: &Path) -> bool {
     match image {
@@ -217,7 +217,7 @@ fn goes_with_the_hooks(places: &ProjectPaths, image: Option<&SettingsImage>, pat
     }
 }
 
-/// Saved states of the project.
+/// Returns the project's saved states.
 fn states(places: &ProjectPaths) -> SavedStateStore<'_> {
     SavedStateStore { state: &places.state, project: &places.project, archives: 0, ignored: false }
 }
@@ -343,8 +343,8 @@ pub(super) fn stop_waiting(setup: SetupContext<'_>, state: &StateDir) {
         let by_user = config_dir.is_some_and(|dir| find_user(state, dir).is_some());
         let by_project = project.is_some_and(|project| find(state, setup.env, Some(project)).is_some());
         if !by_user && !by_project && !plugin::is_on(state, config_dir, project) {
-            // Best effort: a session that cannot be changed now still shows in `status`, where
-            // it can be cancelled.
+            // Best effort: a session that cannot be changed now still appears in `status`, where it can be
+            // cancelled.
             let _ = ledger.change(&incident.session, |incident| {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
                     incident.phase = Phase::Cancelled;

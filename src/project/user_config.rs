@@ -12,7 +12,7 @@ const BEGINNING: &str = "// Options and their defaults: cc-session-recover confi
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::Io`] if the file cannot be written.
+/// Returns [`crate::error::Code::Io`] if the file cannot be written.
 pub fn create(env: &Environment) -> Result<bool> {
     let Some(path) = env.config_file() else { return Ok(false) };
     let failed = |error| Error::io("write", &path, &error);

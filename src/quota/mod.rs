@@ -1,5 +1,5 @@
-//! Quota: the used share of an account's usage windows, as Claude Code reports it to its status line. This is
-//! the only place where the client reports it before a stop.
+//! Reads quota, the used share of an account's usage windows, as Claude Code reports it to its status line.
+//! The client reports it nowhere else before a stop.
 
 pub mod refresh;
 pub mod seen;

@@ -1,4 +1,4 @@
-//! The payload that Claude Code sends to its status line each time it draws it.
+//! Parses the payload that Claude Code sends to its status line on each refresh.
 //!
 //! Measured with 2.1.120 to 2.1.329. `rate_limits` appears with a subscriber's first answer and never with an
 //! API key; right after a usage limit its window reports 100. `context_window.used_percentage` is `null`

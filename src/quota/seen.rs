@@ -1,10 +1,10 @@
-//! Last known readings: the usage windows of the account in each configuration directory of Claude Code, and
-//! the context window size of each model, as clients reported them to their status lines.
+//! Stores the last known readings: the usage windows of the account in each configuration directory of Claude
+//! Code, and the context window size of each model, as clients reported them to their status lines.
 //!
-//! One file per configuration directory, replaced as a whole but without fsync: a status line is drawn
-//! every second while a session works, and whatever a power cut loses is reported again with the next
-//! answer. The file is written only when a value changed. A process that finds it locked leaves the update
-//! to the other one.
+//! There is one file per configuration directory. It is replaced as a whole but without fsync, because a
+//! status line is drawn every second while a session works, and clients report values that a power failure
+//! loses again with the next answer. The file is written only when a value changed. A process that finds it
+//! locked leaves the update to the process that owns the lock.
 
 use super::refresh::{Refresh, Window};
 use crate::error::Code;
@@ -19,17 +19,17 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Two readings whose resets differ by no more than this are of the same window.
+/// Maximum difference between the resets of two readings of the same window.
 const SAME_RESET: TimeDelta = TimeDelta::minutes(2);
 /// Increase in percentage points that is written immediately.
 const STEP: f64 = 1.0;
 /// Interval after which an unchanged reading is written again, to keep its time current.
 const FRESH: TimeDelta = TimeDelta::seconds(60);
-/// Number of sessions whose last reading is stored; the one that changed longest ago is dropped first.
+/// Number of sessions whose last reading is stored. The reading that changed longest ago is dropped first.
 const MOST_SESSIONS: usize = 64;
 /// Maximum number of models in one file. A real client never reports this many.
 const MOST_MODELS: usize = 64;
-/// Wait of a command that removes a session while a status line writes.
+/// How long a command that removes a session waits while a status line writes.
 const FORGET_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What a client last reported about the limits of its account.
@@ -37,13 +37,13 @@ const FORGET_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Account {
-    /// Configuration directory of the client that reported it.
+    /// Configuration directory of the client that reported the usage.
     pub config_dir: PathBuf,
     /// Usage of the 5-hour limit.
     pub five_hour: Option<Window>,
     /// Usage of the 7-day limit.
     pub seven_day: Option<Window>,
-    /// Time at which the client reported it.
+    /// Time at which the client reported the usage.
     #[serde(serialize_with = "time")]
     pub seen_at: DateTime<Utc>,
 }
@@ -54,7 +54,7 @@ pub struct Account {
 pub struct SessionReading {
     pub five_hour: Option<Window>,
     pub seven_day: Option<Window>,
-    /// Time when its first reading was seen; the client may have received it earlier.
+    /// Time when the session's first reading was stored. The client may have received it earlier.
     #[serde(serialize_with = "time")]
     pub first_at: DateTime<Utc>,
     /// Time when the reading last changed, which only happens with an answer; `None` while the session
@@ -124,7 +124,7 @@ pub fn readings(state: &StateDir, config_dir: &Path) -> BTreeMap<String, Session
 ///
 /// # Errors
 ///
-/// [`Code::StateLocked`], [`Code::StateNewer`], [`Code::Io`].
+/// Returns [`Code::StateLocked`], [`Code::StateNewer`], or [`Code::Io`] if a file cannot be read or written.
 pub fn forget(state: &StateDir, path: &Path, session: &str) -> crate::error::Result<()> {
     let key = path.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
     let _lock = Lock::wait(&state.quota_lock(key), FORGET_WAIT)?;
@@ -142,8 +142,8 @@ fn all(state: &StateDir) -> Vec<StoredQuota> {
         .collect()
 }
 
-/// Stores the readings of a refresh and returns what is then known; `None` if nothing is known. Never
-/// waits and never fails.
+/// Stores the readings of a refresh and returns the merged readings; `None` if there are none. Never waits
+/// and never fails.
 #[must_use]
 pub fn note(
     state: &StateDir,
@@ -176,7 +176,7 @@ pub fn note(
     Some(seen)
 }
 
-/// Merges a refresh into the known readings; `None` when there is nothing to store.
+/// Merges a refresh into the known readings; `None` if there is nothing to store.
 fn merged(
     known: Option<&StoredQuota>,
     config_dir: &Path,
@@ -208,8 +208,8 @@ fn merged(
     something.then_some(seen)
 }
 
-/// Stores the reading of a session. Returns whether it changed, which means the session received it with
-/// an answer just now.
+/// Stores the reading of a session. Returns whether it changed, which means that the session just received it
+/// with an answer.
 fn reading_changed(
     readings: &mut BTreeMap<String, SessionReading>,
     refresh: &Refresh,
@@ -252,8 +252,8 @@ fn reading_changed(
 }
 
 /// Merges two readings of a window. An idle session may report a window that has ended, or a lower use than
-/// another session reported for the same window. A session that has just been answered (`fresh`) is right
-/// even when it reports less, because a limit can be reset early.
+/// another session reported for the same window. The reading of a session that has just received an answer
+/// (`fresh`) is correct even if it reports less, because a limit can be reset early.
 fn latest(known: Option<Window>, told: Option<Window>, now: DateTime<Utc>, fresh: bool) -> Option<Window> {
     let told = told.filter(|told| told.resets_at > now || known.is_none());
     if fresh && told.is_some() {
@@ -262,8 +262,8 @@ fn latest(known: Option<Window>, told: Option<Window>, now: DateTime<Utc>, fresh
     fuller(told, known).or(known)
 }
 
-/// Returns the higher of two readings of the same window, because use only grows; `told` if they
-/// are of different windows.
+/// Returns the higher of two readings of the same window, because use only grows; `told` if the readings are
+/// of different windows.
 fn fuller(told: Option<Window>, known: Option<Window>) -> Option<Window> {
     let told = told?;
     let same = known.filter(|known| (known.resets_at - told.resets_at).abs() <= SAME_RESET);
@@ -289,8 +289,8 @@ fn moved(from: &StoredQuota, to: &StoredQuota) -> bool {
         || (to.seen_at - from.seen_at).abs() >= FRESH
 }
 
-/// Returns whether the readings differ by a new session, a step of use, or a reset. This is what
-/// reveals an early reset.
+/// Returns whether the readings differ by a new session, a step of use, or a reset. Such a difference reveals
+/// an early reset.
 fn readings_moved(from: &BTreeMap<String, SessionReading>, to: &BTreeMap<String, SessionReading>) -> bool {
     to.iter().any(|(session, reading)| {
         let Some(known) = from.get(session) else { return true };

@@ -1,6 +1,6 @@
-//! Notifies a supervisor between two passes that a file changed which it should check at once: a stop
-//! that a hook recorded, a pause, a cancellation. Where the system offers no notifications, the regular
-//! passes alone find it.
+//! Notifies a supervisor between two passes that a file that it must check at once has changed: a hook
+//! recorded a stop, or the user paused or cancelled. On systems without notifications, only the regular
+//! passes find the change.
 
 use std::time::Duration;
 pub use told::{Changes, Wake};
@@ -8,8 +8,8 @@ pub use told::{Changes, Wake};
 /// Files written within this time are handled together.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Uses inotify in the waiting thread: a separate watching thread would be woken by
-/// everything we read ourselves.
+/// Uses inotify in the waiting thread, because every file that we read ourselves would wake a separate
+/// watching thread.
 #[cfg(target_os = "linux")]
 mod told {
     use super::SETTLE;
@@ -55,19 +55,19 @@ mod told {
             Self { watch: watch(state), wake: wake.map(|file| Wake(Arc::new(file))) }
         }
 
-        /// Whether the system delivers notifications.
+        /// Returns whether the system delivers notifications.
         #[must_use]
         pub const fn are_told(&self) -> bool {
             self.watch.is_some()
         }
 
-        /// Handle that ends a wait from another thread; `None` if the system has nothing for that.
+        /// Returns a handle that ends a wait from another thread; `None` if the system does not support this.
         #[must_use]
         pub fn waker(&self) -> Option<Wake> {
             self.wake.clone()
         }
 
-        /// Waits for a change for at most this long. Returns whether there was one.
+        /// Waits for a change until the time limit. Returns whether there was one.
         #[must_use]
         pub fn wait(&self, longest: Duration) -> bool {
             let end = Instant::now() + longest;
@@ -94,7 +94,7 @@ mod told {
             }
         }
 
-        /// Reads the pending events, and returns whether any of them matters.
+        /// Reads the pending events, and returns whether any of them requires a pass.
         fn take(&self) -> bool {
             let mut counted = [0_u8; 8];
             let woken =
@@ -145,7 +145,7 @@ mod told {
     pub struct Changes {
         told: Receiver<()>,
         tell: SyncSender<()>,
-        /// Sends notifications as long as it lives; without it only [`Wake`] does.
+        /// Sends notifications until it is dropped. Without it, only [`Wake`] ends a wait.
         watcher: Option<RecommendedWatcher>,
     }
 
@@ -170,19 +170,19 @@ mod told {
             Self { told, tell, watcher }
         }
 
-        /// Whether the system delivers notifications.
+        /// Returns whether the system delivers notifications.
         #[must_use]
         pub const fn are_told(&self) -> bool {
             self.watcher.is_some()
         }
 
-        /// Handle that ends a wait from another thread; `None` if the system has nothing for that.
+        /// Returns a handle that ends a wait from another thread; `None` if the system does not support this.
         #[must_use]
         pub fn waker(&self) -> Option<Wake> {
             Some(Wake(self.tell.clone()))
         }
 
-        /// Waits for a change for at most this long. Returns whether there was one.
+        /// Waits for a change until the time limit. Returns whether there was one.
         #[must_use]
         pub fn wait(&self, longest: Duration) -> bool {
             match self.told.recv_timeout(longest) {
@@ -213,7 +213,8 @@ mod told {
         Ok(watcher)
     }
 
-    /// Whether a file was put in place or removed. Names that begin with a dot are files still being written.
+    /// Returns whether a file was created, replaced or removed. Names that begin with a dot belong to files
+    /// that are still being written.
     fn matters(event: &Event, own: &[PathBuf]) -> bool {
         let changes = matches!(
             event.kind,

@@ -1,6 +1,6 @@
-//! A due time on two clocks. The wall clock defines what a planned time means; the boot clock, which no
-//! correction moves, shows whether that much time has really passed since it was planned. Nothing
-//! happens before both agree.
+//! Measures a due time with two clocks. The wall clock defines what a planned time means. The boot clock,
+//! which no correction moves, shows whether that much time has really passed since the plan. Nothing is due
+//! before both agree.
 
 use crate::clock::Clock;
 use crate::session::stop::time;
@@ -8,22 +8,23 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A plan further ahead than this was made by a clock that was not set yet: no limit lasts that long.
+/// Longest time between a plan and its due time. A clock that was not set yet made a plan further ahead,
+/// because no limit lasts longer.
 const LONGEST: Duration = Duration::from_hours(8 * 24);
 
-/// What both clocks showed when something was first planned for a stop in this boot. Later plans for the stop
+/// Readings of both clocks when something was first planned for a stop in this boot. Later plans for the stop
 /// are measured from there, because a plan made after the wall clock was moved proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timing {
-    /// The stop, as its incident's generation.
+    /// The stop, identified by its incident's generation.
     pub generation: u64,
     /// Wall clock at that time.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
     /// Boot clock at that time, in milliseconds.
     pub since_boot: u64,
-    /// Boot that `since_boot` counts from. `None`: another process cannot use the boot clock.
+    /// Boot from which `since_boot` counts; `None` if another process cannot use the boot clock.
     pub boot: Option<String>,
 }
 
@@ -39,13 +40,13 @@ impl Timing {
         }
     }
 
-    /// Whether it applies to this stop in this boot.
+    /// Returns whether the readings apply to this stop in this boot.
     #[must_use]
     pub fn holds(&self, generation: u64, boot: Option<&str>) -> bool {
         self.generation == generation && self.boot.is_some() && self.boot.as_deref() == boot
     }
 
-    /// Time until `due` by the boot clock.
+    /// Returns the time until `due` by the boot clock.
     fn left(&self, due: DateTime<Utc>, clock: &dyn Clock) -> Duration {
         let away = (due - self.at).to_std().unwrap_or(Duration::ZERO);
         let away = if away > LONGEST { Duration::ZERO } else { away };
@@ -60,8 +61,8 @@ pub(super) struct DueByBoot {
 }
 
 impl DueByBoot {
-    /// Time until `due` by the boot clock: counted from when the stop was planned if that was in this boot,
-    /// else from when it was first checked here.
+    /// Returns the time until `due` by the boot clock. It counts from the time of the plan if that was in
+    /// this boot, and otherwise from the first check in this process.
     pub(super) fn left(
         &mut self,
         due: Option<DateTime<Utc>>,

@@ -1,7 +1,7 @@
-//! Early resets: evidence that an account has usage again before the time at which its limit was to reset.
-//! Users can take an early reset, and plans change.
+//! Detects early resets: evidence that usage is available again before the scheduled reset of a limit. Users
+//! can request an early reset, and plans change.
 //!
-//! Finding out causes no request. Two things count: a turn of another session that was requested and answered
+//! The search sends no request. Two facts count: a turn of another session that was requested and answered
 //! after the stop, or a reading of the window below 100 % that a status line received after the stop. Both
 //! must be of the same account and the same configuration directory.
 
@@ -26,7 +26,7 @@ use std::time::SystemTime;
 
 /// Maximum difference between two reported times of the same reset.
 const SAME_RESET: Duration = Duration::minutes(2);
-/// Bytes at the end of a transcript that are searched for an answered turn.
+/// Number of bytes at the end of a transcript that are searched for an answered turn.
 const TAIL: u64 = 1024 * 1024;
 /// Maximum number of transcripts remembered as read.
 const MOST_READ: usize = 4096;
@@ -55,7 +55,8 @@ pub struct EarlyReset {
 }
 
 impl EarlyReset {
-    /// Whether it is evidence about this stop: strictly newer than it, and about the same window.
+    /// Returns whether the evidence is about this stop: strictly newer than the stop, and about the same
+    /// window.
     #[must_use]
     pub fn holds_for(&self, stop: &Stop) -> bool {
         stop.at.is_some_and(|at| self.at > at) && self.is_before(stop)
@@ -76,8 +77,8 @@ impl EarlyReset {
     }
 }
 
-/// Whether to search for evidence. Evidence is used once per reset: if the resulting attempt was refused, it
-/// proves nothing for this one.
+/// Returns whether to search for evidence. Evidence is used once per reset. If the resulting attempt was
+/// refused, the evidence proves nothing for this stop.
 #[must_use]
 pub fn is_wanted(incident: &Incident, now: DateTime<Utc>) -> bool {
     let stop = &incident.stop;
@@ -87,7 +88,7 @@ pub fn is_wanted(incident: &Incident, now: DateTime<Utc>) -> bool {
         && incident.early.as_ref().is_none_or(|known| !known.is_before(stop))
 }
 
-/// Whether an answer from this model shows that the limit no longer applies.
+/// Returns whether an answer from this model shows that the limit no longer applies.
 fn is_covered(kind: StopKind, stopped_model: Option<&str>, model: &str) -> bool {
     let names = |family: &str| model.to_ascii_lowercase().contains(family);
     match kind {
@@ -99,7 +100,7 @@ fn is_covered(kind: StopKind, stopped_model: Option<&str>, model: &str) -> bool 
     }
 }
 
-/// The window in a reading that corresponds to this kind of limit.
+/// Returns the window in a reading that corresponds to this kind of limit.
 const fn window_of(kind: StopKind, reading: &SessionReading) -> Option<Window> {
     match kind {
         StopKind::UsageLimit5h => reading.five_hour,
@@ -109,8 +110,8 @@ const fn window_of(kind: StopKind, reading: &SessionReading) -> Option<Window> {
 }
 
 /// Finds a reading received after the stop that shows the window is not used up. An idle session redraws its
-/// old reading again and again, so only one that changed after the stop counts, or the first one of a session
-/// that was started after it.
+/// old reading again and again, so only a reading that changed after the stop counts, or the first reading of
+/// a session that was started after it.
 fn by_reading(
     incident: &Incident,
     account: &str,
@@ -132,8 +133,8 @@ fn by_reading(
     Some(EarlyReset { at, reset, session: session.clone(), source: EarlySource::StatusLine })
 }
 
-/// Time of the first turn that was requested and answered after `stopped`. An answer to an older request
-/// proves nothing, because it may have been in progress when the limit was reached.
+/// Returns the time of the first turn that was requested and answered after `stopped`. An answer to an older
+/// request proves nothing, because it may have been in progress when the limit was reached.
 fn answered_since(
     transcript: &Transcript<'_>,
     stopped: DateTime<Utc>,
@@ -172,7 +173,7 @@ fn answered_since(
     found
 }
 
-/// Time of the newest answer of a model.
+/// Returns the time of the newest answer of a model.
 #[must_use]
 pub fn newest_answer(transcript: &Transcript<'_>) -> Option<DateTime<Utc>> {
     let mut lines = Backwards::default();
@@ -235,7 +236,7 @@ impl EarlySearch {
                 }
                 let Ok(meta) = file.metadata() else { continue };
                 let Ok(modified) = meta.modified() else { continue };
-                // Only an optimisation: a transcript unmodified since the stop contains no newer answer.
+                // Only an optimization: a transcript unmodified since the stop contains no newer answer.
                 if DateTime::<Utc>::from(modified) <= stopped {
                     continue;
                 }

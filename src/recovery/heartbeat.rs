@@ -1,10 +1,10 @@
-//! The heartbeat: the waiting half of a `StopFailure` hook in an open client.
+//! Implements the heartbeat, the waiting half of a `StopFailure` hook in an open client.
 //!
-//! It sleeps on the wall clock in steps of at most 30 s. After each step it checks that the client is still
-//! alive and has this session open, that the transcript contains nothing newer than the stop, and that the
-//! wait was not cancelled. When the planned time has come by the wall clock and by the boot clock, it records
-//! the attempt and wakes the session, once. In every other case it ends silently. The client's own
-//! continuation comes first and is then found in the transcript.
+//! The heartbeat sleeps in steps of at most 30 s. After each step it checks that the client is still alive
+//! and has this session open, that the transcript contains nothing newer than the stop, and that the wait was
+//! not cancelled. When the planned time has come by the wall clock and by the boot clock, it records the
+//! attempt and wakes the session once. In every other case it ends silently. The client's own continuation
+//! comes first, and the heartbeat then finds it in the transcript.
 
 use super::due::DueByBoot;
 use super::early::{EarlyReset, EarlySearch};
@@ -38,30 +38,30 @@ use std::time::Duration;
 
 /// Longest time between two checks.
 const LONGEST_STEP: f64 = 30.0;
-/// First pause after a stop, short because the client opens its limit menu moments later. Each later pause is
-/// as long as all before it together.
+/// First pause after a stop. It is short, because the client opens its limit menu moments later. Each later
+/// pause is as long as all earlier pauses together.
 const MENU_STEP: Duration = Duration::from_secs(1);
 /// Longest wait for the error record, which arrives 0.2 s after the hook starts on an idle machine.
 const RECORD_WAIT: Duration = Duration::from_secs(5);
-/// As [`RECORD_WAIT`], if there is no conversation at all and no client that could still write one.
+/// Like [`RECORD_WAIT`], for a stop without any conversation and without a client that could still write one.
 const NOTHING_WAIT: Duration = Duration::from_millis(500);
 const RECORD_STEP: Duration = Duration::from_millis(40);
-/// Pause before retrying to read or write an incident, or to take the lease, after a failure that may pass.
+/// Pause before retrying to read or write an incident, or to acquire the lease, after a failure that may be temporary.
 const UNWRITABLE_STEP: Duration = Duration::from_secs(5);
 /// Longest wait for the lease.
 const LEASE_WAIT: Duration = Duration::from_millis(250);
 /// Time between two checks of an incident whose hook is still reading, or whose error
 /// record is still missing.
 const ESTABLISHING: Duration = Duration::from_secs(1);
-/// A record this much older than the hook belongs to an earlier stop.
+/// Maximum age of the error record of this stop at the start of the hook. An older record belongs to an
+/// earlier stop.
 const RECORD_AGE: chrono::Duration = chrono::Duration::seconds(60);
 /// How long after the stop the hook polls for a missing error record, once per second.
 const RECORD_LATE: chrono::Duration = chrono::Duration::minutes(10);
 /// Variables that route requests through a proxy.
 const PROXIES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-/// A clock that advanced this much more than the time slept shows that the machine or
-/// this process was suspended.
+/// If a clock advanced this much more than the time slept, the machine or this process was suspended.
 const GAP: Duration = Duration::from_secs(10);
 
 /// Dependencies of a waiting hook.
@@ -109,7 +109,7 @@ pub enum TranscriptChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitMove {
     Sleep(Duration),
-    /// Replace the stop by the newer failure.
+    /// Replace the stop with the newer failure.
     Adopt,
     /// Record the obstacle, or that none remains.
     HoldBack(Option<Obstacle>),
@@ -122,7 +122,7 @@ pub enum WaitMove {
     PlanEarly(EarlyReset),
     Wake,
     NotifyReset,
-    /// End silently, and set this phase; `None` leaves the phase as it is.
+    /// End silently, and set this phase; `None` leaves the phase unchanged.
     End(Option<Phase>, &'static str),
     /// End silently and leave the session to the user: the client is closed or has
     /// switched to another session.
@@ -152,7 +152,7 @@ pub struct WaitFacts<'a> {
     pub step: Duration,
 }
 
-/// Decides the next move. A pure function, so that every case can be tested.
+/// Decides the next move. This is a pure function, so that every case can be tested.
 #[must_use]
 pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     let Some(incident) = facts.incident else { return WaitMove::End(None, "the incident is gone") };
@@ -162,7 +162,7 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     }
     match facts.client {
         ClientPresence::Gone => return WaitMove::Leave("the client has ended"),
-        ClientPresence::Elsewhere => return WaitMove::Leave("the client turned to another session"),
+        ClientPresence::Elsewhere => return WaitMove::Leave("the client switched to another session"),
         ClientPresence::Ready | ClientPresence::Busy => {}
     }
     match facts.seen {
@@ -224,8 +224,8 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     }
 }
 
-/// When to notify the user that the limit of a terminal session has reset, if nothing continues that session
-/// by itself. Other clients have no window for typing, and wait for their hooks when they exit.
+/// Time at which to notify the user that the limit of a terminal session has reset, if nothing continues that
+/// session. Other clients have no window to type into, and wait for their hooks when they exit.
 #[must_use]
 pub fn notified_at(incident: &Incident) -> Option<DateTime<Utc>> {
     incident
@@ -242,23 +242,23 @@ pub enum WaitEnd {
     Silent(&'static str),
 }
 
-/// Answer to a module that keeps the time itself and asks what to do.
+/// Answer to a module that runs its own timer and asks what to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CheckedStop {
-    /// Nothing to do: the planned time has not come, or an obstacle holds the session.
+    /// Nothing to do yet: the planned time has not come, or an obstacle blocks the session.
     Waits(Box<Incident>),
     /// Another process waits for the session, such as the hook of a reopened window.
     WaitedForElsewhere,
-    /// The wake is granted and recorded, so the caller submits this text, once.
+    /// The wake is granted and recorded, so the caller must submit this text once.
     Granted(String),
     /// There is nothing left to wait for.
     Over(&'static str),
 }
 
-/// A question of the module, which has no process of its own.
+/// A question of the module, which has no separate process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CheckRequest {
-    /// The planned time has come for the module: grant the wake if nothing prevents it.
+    /// Whether the module claims the wake because the planned time has come.
     pub claims: bool,
     /// Whether the machine or the client was suspended since the last question.
     pub gap: bool,
@@ -342,14 +342,14 @@ impl Heartbeat<'_> {
         let lives =
             || self.ledger.read(session).ok().flatten().is_some_and(|incident| self.is_alive(&incident));
         let mut lease = loop {
-            // A status report takes the lease for an instant to see whether a process waits.
+            // A status report acquires the lease for an instant to check whether a process waits.
             match Lock::wait(&self.ledger.state.waiter_lease(session), LEASE_WAIT) {
                 Ok(lease) => break Some(lease),
                 Err(error) if error.code == Code::StateLocked => {
                     return WaitEnd::Silent("another process waits for this session");
                 }
                 Err(_) if lives() => self.clock().sleep(UNWRITABLE_STEP),
-                Err(_) => return WaitEnd::Silent("the lease could not be taken"),
+                Err(_) => return WaitEnd::Silent("the lease could not be acquired"),
             }
         };
         let ended = self.wait_with(session, &mut lease);
@@ -434,7 +434,7 @@ impl Heartbeat<'_> {
             match move_ {
                 WaitMove::Sleep(time) => watch.sleep(time, self.clock()),
                 // Every change to the incident is decided again under its lock. Otherwise a stop reported in
-                // between would be lost, because its hook finds our lease taken and relies on us.
+                // between would be lost, because its hook finds that we own the lease and relies on us.
                 _ => match self.act(session, &mut watch, lease) {
                     Ok(Some(ended)) => return ended,
                     Ok(None) => {
@@ -456,8 +456,8 @@ impl Heartbeat<'_> {
         }
     }
 
-    /// Reads the facts and decides the next move, without changing anything. `thorough` also finds clients
-    /// that are just being started for the session, which the caller needs before it acts.
+    /// Reads the facts and decides the next move, without changing anything. If `thorough` is set, it also
+    /// finds clients that are just being started for the session, which the caller must know before it acts.
     fn assess(&self, incident: Option<&Incident>, watch: &mut WaiterMemory, thorough: bool) -> WaitMove {
         let now = self.clock().now();
         let Some(incident) = incident else { return next_move(&WaitFacts::of_nothing(now)) };
@@ -491,8 +491,8 @@ impl Heartbeat<'_> {
 
     /// Checks again and acts, under the lock. Returns `None` to continue waiting.
     ///
-    /// At the end the lease is released under the lock too: a hook that reports a new stop after that finds
-    /// it free, and one that reported before it was seen here.
+    /// Also releases the lease under the lock at the end. A hook that reports a new stop after that finds the
+    /// lease free, and a stop reported before that is handled here.
     fn act(
         &self,
         session: &str,
@@ -591,9 +591,9 @@ impl Heartbeat<'_> {
         Ok(ended)
     }
 
-    /// Wakes the session unless another one of its account goes first. The account's lock is held until the
-    /// caller has saved the incident with the attempt. Otherwise the next session would not see it, and both
-    /// would continue at once.
+    /// Wakes the session unless another session of its account goes first. The account's lock is kept until
+    /// the caller has saved the incident with the attempt. Otherwise the next session would not find the
+    /// attempt, and both would continue at once.
     fn wake_in_turn(&self, incident: &mut Incident, lock: &mut Option<Lock>) -> Result<String, WakeTurn> {
         let state = self.ledger.state;
         let busy = WakeTurn::Wait(chrono::Duration::milliseconds(500));
@@ -628,7 +628,7 @@ impl Heartbeat<'_> {
         text
     }
 
-    /// Whether the incident's client still has the session open.
+    /// Returns whether the incident's client still has the session open.
     #[must_use]
     pub fn terminal(&self, incident: &Incident) -> Terminal {
         match self.client(incident, &self.owners(incident, false)) {
@@ -637,12 +637,13 @@ impl Heartbeat<'_> {
         }
     }
 
-    /// How long after the reset Claude Code may still continue the session by itself; `None` if it does not.
+    /// Returns how long after the reset Claude Code may still continue the session by itself; `None` if it
+    /// does not.
     fn native(&self, incident: &Incident) -> Option<Duration> {
         self.ledger.native(incident).window().and_then(|window| window.to_std().ok())
     }
 
-    /// Whether the process that reported the stop still runs.
+    /// Returns whether the process that reported the stop still runs.
     #[must_use]
     pub fn is_alive(&self, incident: &Incident) -> bool {
         let Some(pid) = incident.claude_pid else { return false };
@@ -658,7 +659,8 @@ impl Heartbeat<'_> {
     }
 
     /// Identifies the client by process id and start time, and its open session by its registry record. A
-    /// client without a record (before 2.1.120, or one that is starting) has the session of its hook open.
+    /// client without a record, which is older than 2.1.120 or just starting, has the session of its hook
+    /// open.
     fn client(&self, incident: &Incident, owners: &SessionOwners) -> ClientPresence {
         let Some(pid) = incident.claude_pid.filter(|_| self.is_alive(incident)) else {
             return ClientPresence::Gone;
@@ -676,7 +678,7 @@ impl Heartbeat<'_> {
         }
     }
 
-    /// The most urgent obstacle that prevents the session from continuing.
+    /// Returns the most urgent obstacle that prevents the session from continuing.
     fn obstacle(&self, incident: &Incident, owners: &SessionOwners, config: &Config) -> Option<Obstacle> {
         let pid = incident.claude_pid?;
         obstacle(
@@ -692,19 +694,19 @@ impl Heartbeat<'_> {
     }
 }
 
-/// Switches and conditions that hold a waiting session.
+/// Settings and conditions that block a waiting session.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WaitSwitches {
     /// Set by `pause` or `pause --all`.
     pub paused: bool,
     /// `heartbeat.enabled` or the project's `enabled` is false.
     pub switched_off: bool,
-    /// The stop was a lost connection, and the machine has no route to the API; see [`is_offline`].
+    /// Whether the stop was a lost connection and the machine has no route to the API; see [`is_offline`].
     pub offline: bool,
 }
 
-/// The most urgent obstacle that prevents an open session from continuing. `client` is the process that waits
-/// for it; `None` accepts any owner process.
+/// Returns the most urgent obstacle that prevents an open session from continuing. `client` is the process
+/// that waits for it; `None` accepts any owner process.
 #[must_use]
 pub fn obstacle(
     owners: &SessionOwners,
@@ -731,9 +733,9 @@ pub fn obstacle(
     switches.offline.then_some(Obstacle::NoRoute)
 }
 
-/// Whether Claude Code may continue the session itself while its terminal stays open: by default, or
-/// because the user chose to wait in its limit menu, which leaves no trace. [`super::native`] decides
-/// whether to expect it.
+/// Returns whether Claude Code may continue the session itself while its terminal stays open, either by
+/// default or because the user chose to wait in its limit menu, which leaves no trace. [`super::native`]
+/// decides whether to expect this.
 #[must_use]
 pub fn may_continue_by_itself(incident: &Incident) -> bool {
     let version = incident.client_version.as_deref().and_then(ClientVersion::parse);
@@ -743,8 +745,8 @@ pub fn may_continue_by_itself(incident: &Incident) -> bool {
         && version.is_none_or(ClientVersion::continues_by_itself)
 }
 
-/// Whether an attempt after a lost connection must fail, because the machine has no route to the API. `env`
-/// contains the variables of the client, or of the process that would start one.
+/// Returns whether an attempt after a lost connection must fail, because the machine has no route to the API.
+/// `env` contains the variables of the client, or of the process that would start one.
 #[must_use]
 pub fn is_offline(incident: &Incident, env: &Environment, processes: &dyn Processes) -> bool {
     if incident.stop.kind != StopKind::Network || processes.default_route() != DefaultRoute::Absent {
@@ -767,7 +769,7 @@ pub fn is_offline(incident: &Incident, env: &Environment, processes: &dyn Proces
 struct WaiterMemory {
     reader: CachedTranscript,
     due_by_boot: DueByBoot,
-    /// A suspension was detected, and nothing has been done about it yet.
+    /// Whether a suspension was detected and not handled yet.
     gap: bool,
     was_suspended: bool,
     /// Whether a wake may be granted.
@@ -797,8 +799,8 @@ impl WaiterMemory {
         self.stopped_at = clock.since_boot();
     }
 
-    /// A client suspended by a signal notices the reset only when it runs again, so resuming it
-    /// counts as a gap.
+    /// Returns whether a signal has suspended the client. Such a client notices the reset only when it runs
+    /// again, so resuming it counts as a gap.
     fn suspended(&mut self, suspended: bool) {
         self.gap |= self.was_suspended && !suspended;
         self.was_suspended = suspended;
@@ -820,7 +822,7 @@ impl WaiterMemory {
 }
 
 impl WaitFacts<'_> {
-    /// Facts for a missing incident.
+    /// Returns the facts for a missing incident.
     const fn of_nothing(now: DateTime<Utc>) -> Self {
         Self {
             incident: None,
@@ -845,8 +847,8 @@ pub(super) fn seen(incident: &Incident, summary: Option<&Summary>) -> Transcript
     };
     let same = match &incident.stop.record {
         Some(record) => summary.stop.record.as_ref() == Some(record),
-        // The error record was never seen, so an entry that is not newer than the report is
-        // older than the stop.
+        // The error record was never found, so an entry that is not newer than the report is older than the
+        // stop.
         None => !summary.stop.kind.is_failure() && summary.stop.at <= incident.stop.at,
     };
     if same {
@@ -861,7 +863,7 @@ pub(super) fn seen(incident: &Incident, summary: Option<&Summary>) -> Transcript
     }
 }
 
-/// Adopts a newer failure than the one waited for, whose own hook left it to this one.
+/// Adopts a newer failure, which that failure's own hook left to this hook.
 pub(super) fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Utc>) {
     for attempt in &mut incident.attempts {
         if attempt.outcome == AttemptOutcome::Pending {
@@ -879,7 +881,7 @@ pub(super) fn adopt(incident: &mut Incident, summary: &Summary, now: DateTime<Ut
     incident.saw(Source::Transcript, format!("{what}, noticed at {}", rfc3339(now)));
 }
 
-/// Composes the text that wakes the model: a status report, not words of the user.
+/// Composes the text that wakes the model. It is a status report and does not imitate the user.
 fn wake_text(incident: &Incident, now: DateTime<Utc>) -> String {
     let stop = &incident.stop;
     let happened = match (stop.at, stop.resets_at) {
@@ -1121,7 +1123,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_obstacles_the_one_the_user_can_remove_is_reported() {
+    fn the_obstacle_that_the_user_can_remove_is_reported_first() {
         let owner = |pid, status: &str, waiting_for: Option<&str>| OwnerProcess {
             session: SESSION.into(),
             home: 0,
@@ -1160,7 +1162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_due_wait_wakes_only_if_no_fact_speaks_against_it() {
+    fn a_due_wait_wakes_only_if_nothing_prevents_it() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let due = facts_at(&incident, "2026-11-21T02:10:00Z");
         assert_eq!(next_move(&due), WaitMove::Wake, "the control: nothing speaks against it");
@@ -1267,7 +1269,7 @@ mod tests {
             self.play_with(at_time, &|_| {})
         }
 
-        /// `after` is called after every sleep with the number of sleeps so far.
+        /// Calls `after` after every sleep with the number of sleeps so far.
         fn play_with(
             &self,
             at_time: Option<(&str, Act<'_>)>,
@@ -1370,7 +1372,7 @@ mod tests {
         assert!(late >= chrono::Duration::zero() && late < chrono::Duration::seconds(1), "{late}");
         let steps = Duration::from_secs(30);
         let short = sleeps.iter().filter(|sleep| **sleep < steps).count();
-        // More often right after the stop, when the limit menu opens.
+        // Check more often right after the stop, when the limit menu opens.
         assert!(sleeps.iter().all(|sleep| *sleep <= steps) && short <= 8, "{short} short sleeps");
     }
 

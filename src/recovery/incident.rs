@@ -1,6 +1,7 @@
-//! An incident: one stop of one session, with every decision and action about it.
+//! Stores an incident: one stop of one session, with every decision and action about it.
 //!
-//! It is a plain value. The [`super::ledger`] reads and writes it; the [`super::policy`] decides.
+//! An incident is a plain value. The [`super::ledger`] reads and writes it, and the [`super::policy`]
+//! decides.
 
 use super::due::Timing;
 use super::early::EarlyReset;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-/// Number of facts kept per incident; the journal has them all.
+/// Number of facts stored per incident. The journal contains all facts.
 const EVIDENCE: usize = 40;
 /// Seconds within which repeated reports belong to the same stop.
 const REPEATED: i64 = 10;
@@ -42,15 +43,15 @@ pub enum Phase {
     Open,
     /// A process waits for the planned time.
     Waiting,
-    /// The session was just continued; whether that worked is not known yet.
+    /// The session was just continued, and the result is not known yet.
     Attempting,
     /// The session continued, after a wake or by the client itself.
     Recovered,
     /// The user continued the session.
     MovedOn,
-    /// A later session was given the same prompt, so this one is left as it is.
+    /// A later session was given the same prompt, so this one is not continued.
     Superseded,
-    /// Nothing happens without the user.
+    /// Nothing happens until the user acts.
     Held,
     /// All attempts have been used.
     GivenUp,
@@ -71,13 +72,13 @@ impl Phase {
         Self::Cancelled,
     ];
 
-    /// Whether no pending work remains.
+    /// Returns whether no pending work remains.
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Recovered | Self::MovedOn | Self::Superseded)
     }
 
-    /// Whether recovery will still act without the user.
+    /// Returns whether recovery will still act without the user.
     #[must_use]
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Open | Self::Waiting | Self::Attempting)
@@ -109,13 +110,13 @@ pub enum Obstacle {
     Dialog,
     /// Several clients have the session open, and continuing one of them would fork the conversation.
     Shared,
-    /// The user paused it.
+    /// The user paused the session.
     Paused,
     /// Automatic recovery was switched off during the wait.
     SwitchedOff,
     /// The client is stopped by a signal (Ctrl-Z).
     Suspended,
-    /// The client is alive, but its transcript does not exist, or not yet.
+    /// The client is alive, but its transcript does not exist (yet).
     NoTranscript,
     /// The connection was lost and the machine has no route to the API, so an attempt would fail.
     NoRoute,
@@ -134,7 +135,7 @@ impl Obstacle {
                 "it is open in {place}, and continuing in one window would fork the conversation: close all but one; that one \
                  continues, or type `continue` in it"
             ),
-            Self::Paused => "paused: `cc-session-recover pause --end` lets it continue; a countdown of Claude Code itself is stopped with Esc".into(),
+            Self::Paused => "paused: `cc-session-recover pause --end` ends the pause; Esc stops Claude Code's own countdown".into(),
             Self::SwitchedOff => format!(
                 "automatic recovery is switched off in the configuration: type `continue` in {place}"
             ),
@@ -158,7 +159,7 @@ impl Obstacle {
         }
     }
 
-    /// Whether the user has to act before anything happens.
+    /// Returns whether the user has to act before anything happens.
     #[must_use]
     pub const fn needs_user(self) -> bool {
         match self {
@@ -168,7 +169,7 @@ impl Obstacle {
     }
 }
 
-/// What keeps the waiting hook from continuing an open session.
+/// Obstacle that keeps the waiting hook from continuing an open session, with its explanation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HeldBack {
@@ -290,7 +291,7 @@ pub struct Run {
     /// Time limit of the run, in seconds.
     #[serde(default)]
     pub deadline_seconds: Option<u64>,
-    /// Set when the user opened the session while this run worked in it: the run must end.
+    /// Set when the user opens the session during this run, which must then end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub taken_over: Option<OpenedByUser>,
@@ -303,7 +304,7 @@ pub struct Run {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RunResult {
-    /// Time at which the process had ended.
+    /// Time by which the process had ended.
     #[serde(serialize_with = "time_or_null")]
     pub ended_at: Option<DateTime<Utc>>,
     /// How the process ended, in words. This alone does not show whether the run did any work.
@@ -328,7 +329,7 @@ pub struct RunResult {
     pub tokens: u64,
     /// The model's last message, truncated and with secrets removed.
     pub last_words: Option<String>,
-    /// Why the run counts as having done nothing; `null` if it does not.
+    /// Why the run counts as having done nothing; `null` if it did some work.
     pub hollow: Option<String>,
     /// The reason as a stable code; also `null` if only the sentence was stored.
     #[serde(default)]
@@ -427,7 +428,7 @@ impl std::fmt::Display for DamageReason {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         to.write_str(match self {
             Self::Shortened => "the transcript is shorter than before the run",
-            Self::Rewritten => "what was written before the run has been changed",
+            Self::Rewritten => "the part from before the run has been changed",
             Self::Forked => "the conversation was forked: another client wrote into it during the run",
         })
     }
@@ -460,7 +461,7 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[cfg_attr(test, ts(skip))]
     pub continuations: u32,
-    /// The user cancelled the client's own continuation of this stop with Esc, and ours continues.
+    /// Whether the user cancelled the client's own continuation of this stop with Esc, while ours continues.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, ts(skip))]
     pub native_cancelled: bool,
@@ -475,8 +476,8 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub started_with: Option<Box<StartedWith>>,
-    /// Why the leading supervisor would not reach the session's account, in which case another
-    /// one may claim it.
+    /// Why the leading supervisor would not reach the session's account, in which case another supervisor may
+    /// claim the session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, ts(skip))]
     pub other_account: Vec<AccountDifference>,
@@ -492,9 +493,9 @@ pub struct Incident {
     pub entrypoint: Option<String>,
     /// Process id of the client at the time of the stop.
     pub claude_pid: Option<u32>,
-    /// Start token of that process, which distinguishes it from a later one with the same id.
+    /// Start token of that process, which distinguishes it from a later process with the same id.
     pub claude_start: Option<String>,
-    /// The user's client that last opened the session while it was stopped and closed.
+    /// The user's client that last opened the session after it was stopped and closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub opened: Option<OpenedByUser>,
@@ -520,15 +521,16 @@ pub struct Incident {
     pub cycles: Vec<DateTime<Utc>>,
     /// The recorded plan; `next` of the session reflects the current situation.
     pub plan: RecoveryPlan,
-    /// What kept the waiting hook from continuing the session when it last checked.
+    /// Obstacle that kept the waiting hook from continuing the session at its last check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub held_back: Option<HeldBack>,
-    /// When the client opened its limit menu for this stop, which it does if it does not continue by itself.
+    /// Time at which the client opened its limit menu for this stop, which it does if it does not continue by
+    /// itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub limit_menu_at: Option<DateTime<Utc>>,
-    /// When the plugin's module in the client last reported that it waits for the planned time in
+    /// Time at which the plugin's module in the client last reported that it waits for the planned time in
     /// place of a hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
@@ -540,13 +542,13 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub timing: Option<Timing>,
-    /// Facts that the incident is based on.
+    /// Facts on which the incident is based.
     pub evidence: Vec<Evidence>,
 }
 
 impl Stored for Incident {
-    /// 2: limits of a model family have kinds of their own, and a stop may come from a turn
-    /// that was wrapped up.
+    /// Version 2: limits of a model family have separate kinds, and a stop may come from a turn that was
+    /// wrapped up.
     const VERSION: u32 = 2;
 }
 
@@ -566,8 +568,9 @@ pub struct StopReport {
 }
 
 impl Incident {
-    /// Whether the stop is still the one that was read without the lock, and still in the same phase. A
-    /// decision about `read` applies to nothing else, because the user may have cancelled it in between.
+    /// Returns whether the stop is still the one that was read without the lock, and still in the same phase.
+    /// A decision about `read` applies only to that state, because the user may have cancelled the recovery
+    /// in the meantime.
     #[must_use]
     pub fn is_as_read(&self, read: &Self) -> bool {
         self.generation == read.generation && self.phase == read.phase
@@ -617,7 +620,7 @@ impl Incident {
     }
 
     /// Records another stop of the session. The attempts carry over, unless the session did some work in
-    /// between or the user tried again after we had given up.
+    /// between, or the user tried again after we gave up.
     #[must_use]
     pub fn again(mut self, report: StopReport, now: DateTime<Utc>) -> Self {
         let pending = self.attempts.iter().any(|attempt| attempt.outcome == AttemptOutcome::Pending);
@@ -643,8 +646,8 @@ impl Incident {
         next.claimed_by = self.claimed_by;
         next.early = self.early;
         if !fresh {
-            // A stop within a run of our own: changes that the run may have made have
-            // not been approved since.
+            // A stop within a run of this tool: changes that the run may have made have not been approved
+            // since.
             next.fingerprint = self.fingerprint;
             next.created_at = self.created_at;
             next.first_stop_at = self.first_stop_at;
@@ -654,7 +657,8 @@ impl Incident {
         next
     }
 
-    /// Whether the plugin's module waits for the planned time: it reports at least every [`MODULE_STEP`].
+    /// Returns whether the plugin's module waits for the planned time. A waiting module reports at least
+    /// every [`MODULE_STEP`].
     #[must_use]
     pub fn module_waits(&self, now: DateTime<Utc>) -> bool {
         self.module_seen_at.is_some_and(|at| now - at < MODULE_LOST)
@@ -702,7 +706,7 @@ impl Incident {
         }
     }
 
-    /// Adds a fact, and drops the oldest ones if there are too many.
+    /// Adds a fact, and drops the oldest facts if there are too many.
     pub fn saw(&mut self, source: Source, fact: impl Into<Cow<'static, str>>) {
         let evidence = Evidence::new(source, fact);
         if self.evidence.last() != Some(&evidence) {

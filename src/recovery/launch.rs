@@ -1,10 +1,10 @@
-//! A launch: the exact process that resumes a closed session. A pure function of the incident, the program
-//! and the configuration. `preview` shows it and the supervisor starts it, both from this one value.
+//! Computes a launch, the exact process that resumes a closed session, as a pure function of the incident,
+//! the program and the configuration. The preview shows this value, and the supervisor starts it.
 //!
-//! Nothing in it comes from the project or from the conversation, with two exceptions that are checked: the
+//! Nothing in a launch comes from the project or from the conversation, with two checked exceptions: the
 //! session's id, and its permission mode, which is never raised. Options come from the command line of the
-//! session's own client. A client resumes in the directory it is started in and, in `-p`, with its default
-//! mode and model (measured with 2.1.329), so the launch sets all three.
+//! session's own client. A client resumes in the directory in which it is started and, with `-p`, with its
+//! default mode and model (measured with 2.1.329), so the launch sets all three.
 
 use super::incident::Incident;
 use crate::claude::version::ClientVersion;
@@ -16,8 +16,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Variables that a client sets for its children or that identify one of its sessions; a run of our
-/// own gets new ones.
+/// Variables that a client sets for its children or that identify one of its sessions; a run of this tool
+/// gets new ones.
 pub const OF_A_CHILD: [&str; 14] = [
     "AI_AGENT",
     "CLAUDECODE",
@@ -37,7 +37,7 @@ pub const OF_A_CHILD: [&str; 14] = [
 /// Identifies the run in its environment, so that our hooks inside it only record.
 pub const ATTEMPT: &str = "CC_RECOVER_ATTEMPT";
 
-/// Permission modes from the narrowest to the widest. `dontAsk` denies whatever would need a question.
+/// Permission modes from the narrowest to the widest. `dontAsk` denies every call that would need a question.
 const MODES: [(&str, u8); 6] =
     [("plan", 0), ("dontAsk", 1), ("default", 1), ("acceptEdits", 2), ("auto", 3), ("bypassPermissions", 4)];
 /// Upper limit of the configured ceiling.
@@ -57,9 +57,9 @@ pub struct Launch {
     pub env: BTreeMap<String, String>,
     /// Variables that are removed from the environment.
     pub unset: Vec<String>,
-    /// Transport that the process runs in.
+    /// Transport in which the process runs.
     pub transport: Transport,
-    /// Permission mode of the run: never above the recorded mode or the user's ceiling.
+    /// Permission mode of the run, which is never above the recorded mode or the user's ceiling.
     pub permission_mode: String,
     /// What the run may do in that mode, in words.
     pub may: &'static str,
@@ -202,16 +202,12 @@ pub fn lowered_from(recorded: Option<&str>, mode: &str) -> Option<String> {
 #[must_use]
 pub fn permitted_actions(mode: &str) -> &'static str {
     match mode {
-        "plan" => "it may read and plan, but changes nothing",
+        "plan" => "it may read and plan, but not change anything",
         "acceptEdits" => {
-            "it may edit files; a command, such as one that runs tests, only where your permission rules allow it, and is denied otherwise"
+            "it may edit files, and run commands (such as tests) only if your permission rules allow them"
         }
-        "auto" => {
-            "it may edit files and run commands that Claude Code's own check of auto mode lets through; the rest is denied"
-        }
-        _ => {
-            "it may read; edits and commands only where your permission rules allow them, and are denied otherwise"
-        }
+        "auto" => "it may edit files and run commands that Claude Code's own check in auto mode allows",
+        _ => "it may read, and edit or run commands only if your permission rules allow it",
     }
 }
 

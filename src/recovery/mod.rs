@@ -1,6 +1,6 @@
-//! Recovery: the reaction to a stop. An incident records the stop, and the policy plans (a pure function).
-//! The heartbeat waits in the open client and wakes it once. The supervisor resumes the closed session once,
-//! and verifies the result.
+//! Recovers from a stop. An incident records the stop, and the policy, a pure function, plans. The heartbeat
+//! waits in the open client and wakes it once. The supervisor resumes the closed session once, and verifies
+//! the result.
 
 pub mod changes;
 pub mod due;

@@ -1,8 +1,8 @@
-//! Claude Code's own continuation of a usage limit: whether to expect it, and until when after the reset.
+//! Predicts whether Claude Code itself continues a session after a usage limit, and until when.
 //!
-//! Both a wake of ours and the client's own continuation start a turn, and a wake does not cancel the
-//! client's (measured with 2.1.329 and 2.1.332). So ours comes only after the client's window has passed, or
-//! where the client does not continue by itself.
+//! Both our wake and the client's own continuation start a turn, and a wake does not cancel the client's
+//! (measured with 2.1.329 and 2.1.332). So our wake comes only after the client's window has passed, or if
+//! the client does not continue by itself.
 
 use crate::claude::home::ClaudeHome;
 use crate::claude::settings::Settings;
@@ -12,14 +12,14 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
 use std::path::Path;
 
-/// The client does not continue a limit that resets more than this many hours from now.
+/// Maximum number of hours until the reset of a limit that the client continues.
 const LONGEST_HOURS: i64 = 24;
 /// Number of continuations without a prompt typed by the user after which the client opens
 /// the limit menu instead.
 pub const MOST_CONTINUATIONS: u32 = 3;
-/// Time after the reset within which the first two continuations come: 30 to 100 s measured.
+/// Time after the reset within which the first two continuations come (measured: 30 to 100 s).
 const USUAL_WINDOW: Duration = Duration::seconds(120);
-/// As [`USUAL_WINDOW`], for the last continuation: up to 290 s measured.
+/// Like [`USUAL_WINDOW`], for the last continuation (measured: up to 290 s).
 const LAST_WINDOW: Duration = Duration::seconds(310);
 
 /// Facts that decide whether the client continues by itself.
@@ -30,14 +30,14 @@ pub struct NativeFacts<'a> {
     pub entrypoint: Option<&'a str>,
     pub kind: StopKind,
     pub reset: Option<DateTime<Utc>>,
-    /// Whether the turn was wrapped up before the limit was reached: it ended well, so the
-    /// client does not wait.
+    /// Whether the turn was wrapped up before the limit was reached. It then ended normally, so the client
+    /// does not wait.
     pub wrapped_up: bool,
     /// Continuations by the client since the last prompt that the user typed.
     pub continuations: u32,
     /// Whether the user's settings disable it (`autoContinueAtUsageLimit`).
     pub switched_off: bool,
-    /// Whether the user cancelled this one with Esc or Ctrl-C.
+    /// Whether the user cancelled this continuation with Esc or Ctrl-C.
     pub cancelled: bool,
     pub now: DateTime<Utc>,
 }
@@ -59,7 +59,8 @@ pub enum NativeContinuation {
 }
 
 impl NativeContinuation {
-    /// Decides from the facts. An unknown fact counts as a continuation that will come.
+    /// Decides from the facts whether to expect the continuation. If a fact is unknown, the continuation is
+    /// expected.
     #[must_use]
     pub fn of(facts: &NativeFacts<'_>) -> Self {
         let offered = facts.entrypoint == Some("cli")
@@ -84,7 +85,7 @@ impl NativeContinuation {
         }
     }
 
-    /// Time after the reset within which the client may still continue; `None` if it will not.
+    /// Returns the time after the reset within which the client may still continue; `None` if it will not.
     #[must_use]
     pub const fn window(self) -> Option<Duration> {
         match self {
@@ -94,8 +95,9 @@ impl NativeContinuation {
     }
 }
 
-/// Whether the user's own settings, or those of the organisation, disable the client's continuation. A
-/// project's settings do not count, because the contents of a repository must not make us act earlier.
+/// Returns whether the user's own settings, or those of the organization, disable the client's continuation.
+/// A project's settings do not count, because the contents of a repository must not make this tool act
+/// earlier.
 #[must_use]
 pub fn is_switched_off(home: &ClaudeHome, managed: &Path) -> bool {
     let settings = Settings::read(home, None, managed);

@@ -31,7 +31,7 @@ pub struct NoteWriter<'a> {
 }
 
 impl NoteWriter<'_> {
-    /// Writes the block of an unfinished incident, or removes the block of one that is over.
+    /// Writes the block of an unfinished incident, or removes the block of a finished one.
     ///
     /// # Errors
     /// Those of reading the transcript and of [`write_block`].
@@ -50,7 +50,7 @@ impl NoteWriter<'_> {
     }
 }
 
-/// Whether there is no conversation, and so no work to note.
+/// Returns whether there is no conversation, and therefore no work to describe.
 #[must_use]
 pub fn is_without_work(gathered: &GatheredWork) -> bool {
     gathered.first_prompt.is_none() && gathered.prompts.is_empty() && gathered.last_words.is_none()

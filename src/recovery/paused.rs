@@ -1,4 +1,4 @@
-//! Which sessions the user paused.
+//! Stores which sessions the user paused.
 
 use crate::error::Result;
 use crate::store::StateDir;
@@ -21,7 +21,7 @@ impl Stored for Paused {
 }
 
 impl Paused {
-    /// Whether the session is paused, so that nothing may resume it.
+    /// Returns whether the session is paused, so that nothing may resume it.
     #[must_use]
     pub fn holds(&self, session: &str) -> bool {
         self.all || self.sessions.contains(session)
@@ -39,7 +39,8 @@ impl Paused {
         peek::<Self>(&state.paused()).map_or_else(|_| Self::everything(), Option::unwrap_or_default)
     }
 
-    /// Pauses a session, or everything (`None`), or ends that pause. Returns whether this changed anything.
+    /// Pauses a session or, with `None`, all sessions, or ends that pause. Returns whether this changed
+    /// anything.
     ///
     /// # Errors
     /// [`Code::StateLocked`], [`Code::Io`].

@@ -1,4 +1,4 @@
-//! The plan for a session: what happens next, when, why, and the command for the user.
+//! Defines the plan for a session: what happens next, when, why, and the command for the user.
 
 use super::incident::Phase;
 use super::reason::{PlanReason, Reason};
@@ -37,7 +37,7 @@ pub struct RecoveryPlan {
     /// Time at which it happens, or from which it is possible.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
-    /// Reason as a stable code; programs compare this, never `why`. New versions may add codes.
+    /// Reason as a stable code. Programs must compare this code, never `why`. New versions may add codes.
     #[serde(default)]
     pub reason: PlanReason,
     /// The reason in words.
@@ -47,7 +47,7 @@ pub struct RecoveryPlan {
 }
 
 impl RecoveryPlan {
-    /// The plan before the policy has decided.
+    /// Returns the plan before the policy has decided.
     #[must_use]
     pub fn undecided() -> Self {
         Self::nothing(Reason::NotPlanned)
@@ -87,8 +87,8 @@ impl RecoveryPlan {
         Self { argv: Some(argv), ..self }
     }
 
-    /// The plan while the session is open in `place`. It has no command: opening the session a second time
-    /// would fork its conversation, so the user acts in that window.
+    /// Returns the plan for a session that is open in `place`. It has no command, because opening the session
+    /// a second time would fork its conversation. The user acts in that window instead.
     #[must_use]
     pub fn in_window(self, phase: Phase, place: &str) -> Self {
         let plan = Self { argv: None, ..self };
@@ -111,7 +111,7 @@ impl RecoveryPlan {
     }
 }
 
-/// The command with which the user continues a session, in the session's own directory.
+/// Returns the command with which the user continues a session, in the session's own directory.
 #[must_use]
 pub fn resume_command(session: &str, config_dir: Option<&Path>) -> Vec<String> {
     let mut argv = Vec::new();

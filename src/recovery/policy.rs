@@ -1,5 +1,5 @@
-//! The policy: what to do about a stop, when, and why. A pure function of the stop, the earlier attempts, the
-//! client, the configuration and the clock, without reading or changing anything.
+//! Implements the policy: what to do about a stop, when, and why. The policy is a pure function of the stop,
+//! the earlier attempts, the client, the configuration and the time.
 
 use super::incident::{Attempt, AttemptOutcome, Phase};
 use super::native::NativeContinuation;
@@ -15,17 +15,17 @@ use crate::session::{ResetSource, Stop, StopKind};
 use chrono::{DateTime, Duration, Utc};
 use std::path::Path;
 
-/// Limits that reset more than this many hours after the stop are not waited for: Claude Code does not wait
-/// either, and much changes within days.
+/// Maximum number of hours from the stop to the reset of a limit for which this tool waits. Claude Code does
+/// not wait longer either, and much changes within days.
 const LONG_WAIT_HOURS: i64 = 24;
-/// Hours after which a 5-hour window has ended, counted from any moment in it.
+/// Hours after which a 5-hour window has certainly ended, counted from any moment in it.
 const WINDOW_HOURS: f64 = 5.0;
 /// Extra seconds for a guessed reset, which is rounded down to the minute.
 const GUESS_MARGIN_SECONDS: f64 = 60.0;
 /// Longest margin after a reset if the client has shown that it will not continue by itself, in seconds.
 const MENU_MARGIN: f64 = 5.0;
 
-/// Maximum number of attempts to continue a turn that broke off.
+/// Maximum number of attempts to continue a turn that was interrupted.
 const MOST_AFTER_A_CRASH: usize = 2;
 
 /// Whether the session is still open in its client.
@@ -55,7 +55,7 @@ pub struct PolicySituation<'a> {
     pub context_tokens: Option<u64>,
     pub client: Option<ClientVersion>,
     pub entrypoint: Option<&'a str>,
-    /// Time of evidence, newer than the stop, that usage is available again.
+    /// Time of evidence newer than the stop that usage is available again.
     pub early: Option<DateTime<Utc>>,
     /// Whether the client continues this stop by itself while it stays open.
     pub native: NativeContinuation,
@@ -132,7 +132,7 @@ pub fn decide(situation: &PolicySituation<'_>) -> PolicyDecision {
     PolicyDecision { plan, phase: Phase::Waiting }
 }
 
-/// What the user must do about kinds of stop that waiting cannot fix; `None` for all others.
+/// Returns what the user must do about kinds of stop that waiting cannot fix; `None` for all others.
 #[must_use]
 pub const fn user_needed(kind: StopKind) -> Option<Reason<'static>> {
     match kind.class() {
@@ -167,8 +167,8 @@ impl PolicySituation<'_> {
         PolicyDecision { plan, phase: Phase::Held }
     }
 
-    /// The user is notified of a limit that resets more than a day away, now and when it has
-    /// reset, unless configured otherwise.
+    /// Plans a limit that resets more than a day away: the user is notified now and when it has reset, unless
+    /// configured otherwise.
     fn far_reset(&self) -> Option<PolicyDecision> {
         let (kind, stop) = (self.stop.kind, self.stop);
         if kind.class() != StopClass::UsageLimit || self.config.configured(kind) == Some(Disposition::Resume)
@@ -222,7 +222,8 @@ impl PolicySituation<'_> {
         PolicyDecision { plan: RecoveryPlan::new(Action::Run, Some(due), reason), phase: Phase::Waiting }
     }
 
-    /// Seconds to wait after a known reset. In an open client, the client's own continuation goes first.
+    /// Returns the number of seconds to wait after a known reset. In an open client, the client's own
+    /// continuation goes first.
     fn after_reset(&self) -> f64 {
         match self.terminal {
             Terminal::Open if self.limit_menu => self.config.supervisor.margin_seconds.min(MENU_MARGIN),
@@ -235,7 +236,7 @@ impl PolicySituation<'_> {
         }
     }
 
-    /// Time at which to continue, or the reason for giving up.
+    /// Returns the time at which to continue, or the reason for giving up.
     fn due(&self) -> Result<DateTime<Utc>, Reason<'static>> {
         let base = self.stop.at.unwrap_or(self.now);
         let retry = &self.config.retry;
@@ -246,7 +247,7 @@ impl PolicySituation<'_> {
                 let attempts = self.failed(StopClass::Transient);
                 match retry.schedule_minutes.get(attempts) {
                     Some(wait) => Ok(base + minutes(wait * (1.0 + 0.2 * self.jitter(attempts)))),
-                    // The fast schedule is used up, so the slow one applies until giving up.
+                    // The fast schedule is exhausted, so the slow one applies until this tool gives up.
                     None => self.slow(base, usize::MAX),
                 }
             }
@@ -273,9 +274,9 @@ impl PolicySituation<'_> {
         }
     }
 
-    /// Time to continue after a usage limit: after its reset. An attempt that met a reset in the past, which
-    /// is also what the same window reports again, proves that the reset is wrong. From then on the waits
-    /// grow as for a limit without one.
+    /// Returns the time to continue after a usage limit, which is after its reset. An attempt that met a
+    /// reset in the past, which the same window also reports again, proves that the reset is wrong. From then
+    /// on the waits grow as for a limit without one.
     fn after_limit(&self, base: DateTime<Utc>) -> Result<DateTime<Utc>, Reason<'static>> {
         let tried = self.failed(StopClass::UsageLimit);
         let Some(reset) = self.stop.resets_at else {
@@ -302,8 +303,9 @@ impl PolicySituation<'_> {
         Ok(due)
     }
 
-    /// Growing waits after `tried` attempts, until `giveUpHours` after the first attempt. Earlier time does
-    /// not count, because the limit may have lasted for hours or the machine may have been offline.
+    /// Returns the time after a growing wait for `tried` attempts, until `giveUpHours` after the first
+    /// attempt. Earlier time does not count, because the limit may have lasted for hours or the machine may
+    /// have been offline.
     fn slow(&self, base: DateTime<Utc>, tried: usize) -> Result<DateTime<Utc>, Reason<'static>> {
         let retry = &self.config.retry;
         let first = self.failing().first().map_or(base, |attempt| attempt.at);
@@ -318,13 +320,13 @@ impl PolicySituation<'_> {
         &self.attempts[worked.map_or(0, |worked| worked + 1)..]
     }
 
-    /// Number of those attempts that answered a stop of this class.
+    /// Returns how many of these attempts answered a stop of this class.
     fn failed(&self, class: StopClass) -> usize {
         self.failing().iter().filter(|attempt| attempt.answered.class() == class).count()
     }
 
-    /// A fraction from 0 to 1 that is the same for the same session and attempt, so
-    /// that plans are reproducible.
+    /// Returns a fraction from 0 to 1. It is the same for the same session and attempt, so that plans are
+    /// reproducible.
     fn jitter(&self, attempt: usize) -> f64 {
         let mixed = self
             .session
@@ -334,7 +336,7 @@ impl PolicySituation<'_> {
         f64::from(mixed) / f64::from(u32::MAX)
     }
 
-    /// Decides with recovery switched off; the client may still continue by itself.
+    /// Decides while recovery is disabled. The client may still continue by itself.
     fn switched_off(&self, due: DateTime<Utc>) -> PolicyDecision {
         if self.client.is_some() && self.native.window().is_some() {
             return self.held(Action::Client, self.stop.resets_at, Reason::ClientContinues);
@@ -566,7 +568,7 @@ mod tests {
             assert_eq!(waits.notified_at(), Some(at("2026-11-24T04:00:00Z")));
             let over = plan("2026-11-24T04:00:00Z");
             assert_eq!((over.action, over.reason), (Action::Notify, PlanReason::ResetPassed), "{kind:?}");
-            assert!(over.why.contains("it has reset at 2026-11-24T04:00:00"), "{}", over.why);
+            assert!(over.why.contains("it reset at 2026-11-24T04:00:00"), "{}", over.why);
         }
         let login = decided(StopKind::Auth, None, 0).plan;
         assert_eq!(login.notified_at(), None);

@@ -1,7 +1,7 @@
-//! Readiness: whether a closed session may be resumed now, decided from facts that were just read.
+//! Decides whether a closed session may be resumed now, from facts that were just read.
 //!
-//! [`judge`] is a pure function; [`ReadinessFacts::read`] reads the facts. A fact that is not known to be
-//! safe holds or delays the run.
+//! [`judge`] is a pure function; [`ReadinessFacts::read`] reads the facts. Any fact that is not known to be
+//! safe blocks or delays the run.
 
 use super::heartbeat::{TranscriptChange, is_offline, seen};
 use super::incident::{Incident, Phase, Run, StartedProcess};
@@ -36,8 +36,8 @@ use chrono::{DateTime, Duration, Utc};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A transcript written within this time may have an unknown writer. The time is shorter if the supervisor is
-/// configured to poll more often.
+/// Time since the last write within which a transcript may still have an unknown writer. The time is shorter
+/// if the supervisor is configured to poll more often.
 const QUIET_SECONDS: f64 = 30.0;
 /// Maximum number of changed files that a message lists.
 const MOST_NAMED: usize = 5;
@@ -54,13 +54,13 @@ pub fn quiet(config: &Config) -> Duration {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadinessVerdict {
     Ready,
-    /// The session may not be resumed now, but perhaps later.
+    /// The session must not be resumed now, but may be resumed later.
     NotYet(DelayReason),
-    /// The session may not be resumed before the user has acted.
+    /// The session must not be resumed until the user acts.
     Hold(HoldReason),
     /// The session has continued without us.
     Over(ContinuedWithoutUs),
-    /// The session has stopped again since; the newer stop decides.
+    /// The session has stopped again since, and the newer stop decides.
     StoppedAgain,
 }
 
@@ -79,12 +79,12 @@ pub enum DelayReason {
     Paused,
     NoRoute,
     SwitchedOff,
-    /// The transcript was written to within the quiet time.
+    /// The transcript was written to during the quiet time.
     WrittenLately,
     TreeBusy {
         pid: u32,
     },
-    /// Another process holds the run lease.
+    /// Another process owns the run lease.
     LeaseHeld,
     NoIncident,
     /// The planned time has not come, or no run is planned.
@@ -93,7 +93,7 @@ pub enum DelayReason {
     /// The incident changed between the check and the start.
     Changed,
     NightlyCap,
-    /// An earlier run of the session still works.
+    /// An earlier run of the session is still active.
     RunUnderWay,
 }
 
@@ -125,7 +125,7 @@ impl fmt::Display for DelayReason {
 pub enum HoldReason {
     /// A worker of Claude Code's daemon has the session open and will not close it.
     InBackground { pid: u32, job: String },
-    /// A client in another process-id space may have it open.
+    /// A client in another process-id namespace may have the session open.
     Elsewhere,
     /// The transcript can no longer be read.
     TranscriptLost,
@@ -137,7 +137,8 @@ pub enum HoldReason {
     NoFingerprint,
     /// A file or setting that determines what runs in the project has changed.
     ProjectChanged { changes: Vec<String> },
-    /// The user started another session in the project after the stop, and it did work there.
+    /// The user started another session in the project after the stop, and that session did work in the
+    /// project.
     WorkedOnSince { session: String },
     /// No program is available to start.
     NoProgram { why: String },
@@ -222,7 +223,7 @@ pub enum ContinuedWithoutUs {
 }
 
 impl ContinuedWithoutUs {
-    /// Phase that the incident enters.
+    /// Returns the phase that the incident enters.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         match self {
@@ -232,7 +233,7 @@ impl ContinuedWithoutUs {
         }
     }
 
-    /// Reason for the plan that remains.
+    /// Returns the reason for the plan that remains.
     #[must_use]
     pub fn reason(&self) -> Reason<'_> {
         match self {
@@ -256,7 +257,7 @@ impl fmt::Display for ContinuedWithoutUs {
 
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Absolute path, followed by its first arguments.
+    /// Absolute path of the program, followed by its first arguments.
     pub words: Vec<String>,
     pub version: Option<ClientVersion>,
 }
@@ -280,11 +281,11 @@ pub struct ReadinessFacts {
     pub unattended: bool,
     pub paused: bool,
     pub offline: bool,
-    /// False if the configuration sets `enabled` to false.
+    /// Whether the configuration enables recovery.
     pub enabled: bool,
-    /// Process id of another session's client that works in the same working tree.
+    /// Process id of a client of another session that is working in the same working tree.
     pub tree_busy: Option<u32>,
-    /// A session that the user started in the project after the stop, and that did work there.
+    /// A session that the user started in the project after the stop and that did work in it.
     pub worked_on_since: Option<String>,
     /// A later one-shot session in the same directory that was given the same prompt, if this
     /// one got no answer.
@@ -322,7 +323,7 @@ pub fn started_with(state: &StateDir, incident: &Incident) -> Option<StartedWith
     incident.started_with.as_deref().cloned().or_else(registered)
 }
 
-/// Whether a run started from `env` reaches the provider and the account of the session.
+/// Returns whether a run started from `env` reaches the provider and the account of the session.
 #[must_use]
 pub fn account_fit(
     state: &StateDir,
@@ -340,8 +341,8 @@ pub fn account_fit(
 }
 
 impl ReadinessFacts {
-    /// Adapts the facts to a run that the user requests directly: objections to unattended runs alone no
-    /// longer count. Changes in the project still do.
+    /// Adapts the facts to a run that the user requests directly: objections to unattended runs alone are
+    /// ignored. Changes in the project are not.
     pub fn asked_for_now(&mut self) {
         self.unattended = true;
         self.enabled = true;
@@ -424,8 +425,8 @@ impl ReadinessFacts {
     }
 }
 
-/// Finds the program that a run starts: the user's launcher, else the client. It must lie outside the
-/// project, belong to the user or the system, and not be writable for everyone.
+/// Finds the program that a run starts: the user's launcher or, without one, the client. The program must be
+/// outside the project, belong to the user or the system, and not be world-writable.
 fn program(
     reading: &ReadinessReader<'_>,
     project: Option<&Path>,
@@ -465,7 +466,7 @@ fn program(
     }
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o002 != 0 {
-        return Err(refused("the program is writable for everyone"));
+        return Err(refused("the program is world-writable"));
     }
     let version = if reading.ledger.config.unattended.launcher.is_some() { None } else { version_of(&real) };
     Ok(Program { words, version })
@@ -491,24 +492,24 @@ fn terminal(env: &Environment, project: Option<&Path>) -> crate::error::Result<V
             .hint("set unattended.transport to \"print\" or \"background\"")
     };
     if env.var("DISPLAY").is_none() && env.var("WAYLAND_DISPLAY").is_none() {
-        return Err(none("there is no desktop to open a terminal window on"));
+        return Err(none("there is no desktop on which to open a terminal window"));
     }
     let found = TERMINALS.iter().find_map(|(name, words)| {
         let program = crate::program::find(env, name, project)?;
         let words = words.iter().map(|word| (*word).to_owned());
         Some(std::iter::once(program.to_string_lossy().into_owned()).chain(words).collect())
     });
-    found.ok_or_else(|| none("no terminal was found on PATH outside of the project"))
+    found.ok_or_else(|| none("no terminal was found on PATH outside the project"))
 }
 
-/// Whether the program is an interpreter, which does not show what script it ran.
+/// Returns whether the program is an interpreter, whose path does not reveal the script that it ran.
 fn is_runtime(path: &Path) -> bool {
     let name = path.file_stem().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     ["node", "nodejs", "bun", "deno", "sh", "bash"].contains(&name.as_str())
 }
 
-/// Decides whether to resume. Two clients must never meet, so owner processes come first, then missing
-/// permissions of the user, then anything that would make the run fail.
+/// Decides whether to resume. Two clients must never have the same session open, so the checks begin with
+/// owner processes. Missing permissions of the user follow, and then anything that would make the run fail.
 #[must_use]
 pub fn judge(
     facts: &ReadinessFacts,
@@ -599,7 +600,7 @@ pub fn judge(
     Verdict::Ready
 }
 
-/// Whether a process that was recorded with its start token still runs.
+/// Returns whether a process that was recorded with its start token still runs.
 #[must_use]
 pub fn is_alive(child: &StartedProcess, processes: &dyn Processes) -> bool {
     child.start.is_some() && processes.start_token(child.pid) == child.start
@@ -608,10 +609,10 @@ pub fn is_alive(child: &StartedProcess, processes: &dyn Processes) -> bool {
 /// State of a run whose supervisor is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Orphan {
-    /// Its process is alive, or may just have been started.
+    /// The run's process is alive, or may just have been started.
     Runs,
     Over,
-    /// The process was never started.
+    /// The run's process was never started.
     NeverStarted,
 }
 
@@ -647,7 +648,7 @@ mod tests {
         Duration::seconds(30)
     }
 
-    /// Facts that all allow a run.
+    /// Returns facts that all allow a run.
     fn ready() -> ReadinessFacts {
         ReadinessFacts {
             owners: SessionOwners::default(),
@@ -711,7 +712,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_ready_if_nothing_speaks_against_it_even_after_esc() {
+    fn a_session_is_ready_if_nothing_prevents_a_run_even_after_esc() {
         assert_eq!(verdict(|_| {}), ReadinessVerdict::Ready);
         assert_eq!(verdict(|facts| facts.seen = TranscriptChange::Escaped), ReadinessVerdict::Ready);
         assert_eq!(verdict(|facts| facts.summary = Some(summary(None))), ReadinessVerdict::Ready);
@@ -869,9 +870,9 @@ mod tests {
         }
     }
 
-    /// Of several facts, the verdict names the one with the highest priority.
+    /// If several facts prevent a run, the verdict names the one with the highest priority.
     #[test]
-    fn owners_take_precedence_over_missing_consent_and_that_over_missing_programs() {
+    fn owners_come_before_missing_consent_and_missing_consent_before_missing_programs() {
         let mut facts = ready();
         let mut told = Vec::new();
         facts.modified = None;

@@ -1,5 +1,5 @@
-//! Reasons for plans. Decisions compare the stable [`PlanReason`]; the sentence beside it
-//! is only for display.
+//! Defines the reasons for plans. Decisions compare the stable [`PlanReason`]. The sentence next to it is
+//! only for display.
 //!
 //! [`Reason`] carries the values that the sentence contains. [`Reason::code_and_sentence`] is the only
 //! function that turns it into a code and a sentence, so a new reason does not compile until it has both.
@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Reason for a plan. `unrecorded`: stored by a version that recorded no reason.
+/// Reason for a plan. `unrecorded`: the version that stored the plan recorded no reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -58,7 +58,7 @@ pub enum PlanReason {
     EndedBeforeAnswer,
     /// The credential was refused.
     LoginNeeded,
-    /// Credit, a plan or a budget is used up.
+    /// Credit, a plan or a budget is exhausted.
     CreditNeeded,
     /// A usage limit that resets more than a day away, or at an unknown time.
     ResetFarAway,
@@ -97,9 +97,9 @@ pub enum PlanReason {
     AwaitingRetry,
     /// Claude Code made the model wrap up near a limit, and no hook waits in the open window.
     WrappedUp,
-    /// Recovery is switched off, and Claude Code continues by itself.
+    /// Recovery is disabled, and Claude Code continues by itself.
     ClientContinues,
-    /// Recovery is switched off.
+    /// Recovery is disabled.
     RecoveryDisabled,
     /// This version of Claude Code cannot be woken by a hook.
     ClientTooOld,
@@ -131,7 +131,8 @@ pub enum PlanReason {
     RunEndedInTurn,
     /// The transcript was restored from a snapshot.
     TranscriptRestored,
-    /// Stored by a version that recorded no reason, or a code that this version does not know.
+    /// The version that stored the plan recorded no reason, or recorded a code that this version does not
+    /// know.
     #[default]
     #[serde(other)]
     Unrecorded,
@@ -201,7 +202,7 @@ pub enum Reason<'a> {
 /// What continues an open session before our wake does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum EarlierContinuation {
-    /// Claude Code's own continuation, for this many seconds after the reset.
+    /// Claude Code's own continuation, up to this many seconds after the reset.
     Client(f64),
     /// The limit menu: nothing runs in the session until the user closes it.
     Menu,
@@ -212,7 +213,7 @@ pub enum EarlierContinuation {
 impl EarlierContinuation {
     fn words(self) -> String {
         match self {
-            Self::Client(seconds) => format!("Claude Code may continue it first, for {seconds} s"),
+            Self::Client(seconds) => format!("Claude Code may continue it first, within {seconds} s"),
             Self::Menu => "answer the limit menu if it is open, because it blocks the session".to_owned(),
             Self::Nothing => "Claude Code does not continue it by itself".to_owned(),
         }
@@ -243,18 +244,16 @@ impl Reason<'_> {
             Self::Cancelled => fixed(Code::Cancelled, "cancelled by the user"),
             Self::CancelledWithEsc => fixed(
                 Code::CancelledWithEsc,
-                "cancelled with Esc: type `continue` in its window, or use `cc-session-recover resume` once that is closed",
+                "cancelled with Esc: type `continue` in its window, or use `cc-session-recover resume` once the window is closed",
             ),
             Self::OpenedAgain(place) => (
                 Code::OpenedAgain,
-                format!(
-                    "it was opened again, and this window does not continue by itself: type `continue` in {place}"
-                ),
+                format!("it was opened again and does not continue by itself: type `continue` in {place}"),
             ),
             Self::OpenedAgainLate(place) => (
                 Code::OpenedAgain,
                 format!(
-                    "it was opened again after the planned time, and this window does not continue by itself: type \
+                    "it was opened again after the planned time and does not continue by itself: type \
                      `continue` in {place}"
                 ),
             ),
@@ -297,11 +296,7 @@ impl Reason<'_> {
             ),
             Self::ResetPassed { kind, reset } => (
                 Code::ResetPassed,
-                format!(
-                    "{}; it has reset at {}: type \"continue\" in the session",
-                    kind.words(),
-                    rfc3339(reset)
-                ),
+                format!("{}; it reset at {}: type \"continue\" in the session", kind.words(), rfc3339(reset)),
             ),
             Self::ContextFull => {
                 fixed(Code::ContextFull, "run /compact in the session, or start a new one from HANDOFF.md")
@@ -313,10 +308,10 @@ impl Reason<'_> {
                         "the API refuses part of the conversation: `cc-session-recover repair {session} --apply` removes it"
                     ),
                     RequestCure::Resume => {
-                        "the client omits the refused part by itself: resume the session".to_owned()
+                        "the client omits the refused part automatically: resume the session".to_owned()
                     }
                     RequestCure::ResumeOrRepair => format!(
-                        "resume it: the client omits by itself what the API refused; cc-session-recover repair {session} reports whether a call or a result is lost"
+                        "resume it: the client omits the part that the API refused; `cc-session-recover repair {session}` reports whether a call or a result is lost"
                     ),
                     RequestCure::Rephrase => {
                         "the API will refuse this request again: rephrase it, or go back a step with /rewind"
@@ -328,7 +323,7 @@ impl Reason<'_> {
                 fixed(Code::CauseUnknown, "the reason is unknown: read the session's last message")
             }
             Self::InterruptedByUser => {
-                fixed(Code::InterruptedByUser, "you interrupted it: continue it when you want to")
+                fixed(Code::InterruptedByUser, "you interrupted it: continue it when you are ready")
             }
             Self::KindIgnored(kind) => {
                 (Code::KindIgnored, format!("stops.{} is set to \"ignore\"", kind.as_str()))
@@ -338,11 +333,13 @@ impl Reason<'_> {
                 (Code::DailyCapReached, format!("continued {cycles} times within 24 hours"))
             }
             Self::AttemptsUsedUp { attempts } => {
-                (Code::AttemptsUsedUp, format!("{attempts} attempts did not help"))
+                (Code::AttemptsUsedUp, format!("{attempts} attempts failed"))
             }
-            Self::GaveUpWaiting { hours } => (Code::GaveUpWaiting, format!("refused for {hours} hours")),
+            Self::GaveUpWaiting { hours } => {
+                (Code::GaveUpWaiting, format!("the API has refused requests for {hours} hours"))
+            }
             Self::OutputTooLongAgain => {
-                fixed(Code::OutputTooLongAgain, "continued once, and the answer was too long again")
+                fixed(Code::OutputTooLongAgain, "continued once, but the answer was too long again")
             }
             Self::ClientClosed => fixed(Code::ClientClosed, "its client is closed: resume it by hand"),
             Self::ContextTooLarge { tokens, most } => (
@@ -367,7 +364,7 @@ impl Reason<'_> {
             Self::ResetEarly { kind, since, reset, first } => (
                 Code::ResetEarly,
                 format!(
-                    "{}; usage is available again since {}, before the reset at {}; {}",
+                    "{}; usage has been available again since {}, before the reset at {}; {}",
                     kind.words(),
                     rfc3339(since),
                     rfc3339(reset),
@@ -379,7 +376,7 @@ impl Reason<'_> {
             }
             Self::UnattendedRun { kind, attempt, reset_known, tokens } => {
                 let tokens = tokens
-                    .map_or_else(String::new, |tokens| format!("; about {tokens} tokens are read again"));
+                    .map_or_else(String::new, |tokens| format!("; about {tokens} tokens must be read again"));
                 let code = if reset_known { Code::AwaitingReset } else { Code::AwaitingRetry };
                 (code, format!("{}; unattended attempt {attempt}{tokens}", kind.words()))
             }
@@ -393,7 +390,7 @@ impl Reason<'_> {
                 (
                     Code::WrappedUp,
                     format!(
-                        "Claude Code had the model wrap up near the {window}, and this window does not continue by itself: type \
+                        "Claude Code had the model wrap up near the {window}, and the session does not continue by itself: type \
                          `continue` in {place}{after}"
                     ),
                 )
@@ -413,10 +410,10 @@ impl Reason<'_> {
                 Code::Hung,
                 "it is busy and shows no sign of work: press Esc in it and type \"continue\"",
             ),
-            Self::QuestionOpen => fixed(Code::QuestionOpen, "it asked you something: resume it and answer"),
+            Self::QuestionOpen => fixed(Code::QuestionOpen, "it asked you a question: resume it and answer"),
             Self::NoSupervisor => fixed(
                 Code::NoSupervisor,
-                "no supervisor runs that would resume it: start `cc-session-recover watch`, or resume it by hand",
+                "no supervisor is running to resume it: start `cc-session-recover watch`, or resume it by hand",
             ),
             Self::WaiterGone { place, client_continues: false } => (
                 Code::WaiterGone,
@@ -449,7 +446,7 @@ impl Reason<'_> {
                 ),
             ),
             Self::RunEndedInTurn => {
-                fixed(Code::RunEndedInTurn, "the run worked, and ended in the middle of a turn")
+                fixed(Code::RunEndedInTurn, "the run did some work, but ended in the middle of a turn")
             }
             Self::TranscriptRestored => fixed(
                 Code::TranscriptRestored,
@@ -464,7 +461,7 @@ fn notified(kind: StopKind) -> String {
         return format!("{}: resume it by hand", kind.words());
     }
     format!(
-        "{}: type \"continue\" in the session after that; set stops.{} to \"resume\" to have it done",
+        "{}: type \"continue\" in the session after that; set stops.{} to \"resume\" to continue automatically",
         kind.words(),
         kind.as_str()
     )

@@ -1,8 +1,8 @@
 //! Resumes a closed session: one attempt, from its preconditions to its verification.
 //!
-//! At most one Claude may work in a session at any time. So an attempt locks the session's run lease (a kernel
-//! lock, which is released when its process dies) and its account's lease, reads all facts again under these
-//! locks, and records what it is about to do before it does it. If a supervisor dies, the next one reads this
+//! At most one Claude may work in a session at any time. So an attempt locks the session's run lease (a
+//! kernel lock, which is released when its process dies) and its account's lease, reads all facts again under
+//! these locks, and records each action before it starts it. If a supervisor dies, the next one reads this
 //! record, identifies the process by its id and start time, and starts nothing while that process runs.
 
 use super::heartbeat::{TranscriptChange, adopt};
@@ -60,16 +60,16 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 const ATTACHED_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum time until a client that was started elsewhere appears in the registry.
 const REGISTRATION_LIMIT: Duration = Duration::from_mins(1);
-/// Same as [`CHECK_INTERVAL`], while the log grows by more than [`BURST`] bytes between two checks.
+/// Like [`CHECK_INTERVAL`], but while the log grows by more than [`BURST`] bytes between two checks.
 const SHORT_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 const BURST: u64 = 64 * 1024;
 /// Time between asking a process to exit and killing it.
 const GRACE: Duration = Duration::from_secs(10);
-/// Same as `GRACE`, while the user waits in a window. The client limits its own `SessionEnd` hooks to 1.5 s.
+/// Like `GRACE`, but while the user waits in a window. The client limits its own `SessionEnd` hooks to 1.5 s.
 pub const TAKEOVER_GRACE: Duration = Duration::from_secs(4);
 /// Size above which the log is truncated, in bytes.
 const LARGEST_LOG: u64 = 4 * 1024 * 1024;
-/// Bytes at the end of a log that are searched for the client's last message.
+/// Number of bytes at the end of a log that are searched for the client's last message.
 const LOG_TAIL: u64 = 4096;
 /// Longest quoted part of a prompt, in characters.
 const MOST_TASK_CHARS: usize = 2000;
@@ -78,7 +78,7 @@ const MOST_TASK_CHARS: usize = 2000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResumeOutcome {
     NotYet(DelayReason),
-    /// Nothing was done: an earlier run of the session is still active and uses the account.
+    /// Nothing was done, because an earlier run of the session is still active and uses the account.
     UnderWay,
     /// No run was started, and the incident was updated with the reason.
     Left(InsteadOfRun),
@@ -252,7 +252,7 @@ impl Resumer<'_> {
         Ok(ResumeOutcome::Left(left))
     }
 
-    /// Whether to pass the configuration directory to the client explicitly. The default directory is
+    /// Returns whether to pass the configuration directory to the client explicitly. The default directory is
     /// passed only if it was set explicitly before. In that case `.claude.json` is inside the directory
     /// instead of beside it (measured with 2.1.329).
     fn is_named(&self, dir: &Path) -> bool {
@@ -292,7 +292,7 @@ impl Resumer<'_> {
             .filter(|_| hollow)
             .and_then(|summary| task_of(incident, summary.last_prompt.as_deref()))
             .map(|text| {
-                crate::text::shortened(&redact(&crate::text::sanitised(&text)), MOST_TASK_CHARS).into_owned()
+                crate::text::shortened(&redact(&crate::text::sanitized(&text)), MOST_TASK_CHARS).into_owned()
             });
         Ok(launch(
             incident,
@@ -660,7 +660,7 @@ impl Resumer<'_> {
             };
             if let Some(known) = &mut incident.attempts[at].run {
                 if known.taken_over.is_some() {
-                    // The user's takeover ended it, so an empty result says nothing about the run.
+                    // The user's takeover ended the run, so an empty result proves nothing about it.
                     (result.hollow, result.hollow_reason) = (None, None);
                 }
                 known.result = Some(result.clone());
@@ -766,7 +766,7 @@ impl Resumer<'_> {
         journal::append(self.ledger().state, self.ledger().clock, event, fields);
     }
 
-    /// Updates HANDOFF.md; a note that cannot be written is recorded in the journal.
+    /// Updates HANDOFF.md. A failure is recorded in the journal.
     pub fn write_note(&self, incident: &Incident) {
         let Some(project) = &incident.project else { return };
         let writer = NoteWriter {
@@ -800,8 +800,8 @@ fn task_of(incident: &Incident, newest: Option<&str>) -> Option<String> {
     })
 }
 
-/// Returns why a run does not count as recovered, if it does not: the model's own report is not enough if tool
-/// calls were denied in this run or in an earlier one.
+/// Returns why a run does not count as recovered; `None` if it does. The model's own report is not enough if
+/// tool calls were denied in this run or in an earlier one.
 fn unproven(incident: &Incident, at: usize, result: &RunResult) -> Option<String> {
     let earlier = incident.attempts[..at].iter().filter_map(|attempt| attempt.run.as_ref()?.result.as_ref());
     let denied_before = result.calls == 0 && earlier.into_iter().any(|before| before.denied > 0);
@@ -925,15 +925,15 @@ fn conclude(
     }
     incident.attempts[at].outcome = AttemptOutcome::Continued;
     if finished {
-        incident.settle(Phase::Recovered, Source::Transcript, "a turn after the resume ended well");
+        incident.settle(Phase::Recovered, Source::Transcript, "a turn after the resume finished normally");
     } else {
         move_stop_to_end(incident, summary);
         hold(incident, Reason::RunEndedInTurn);
     }
 }
 
-/// Moves the record of the stop to the new end of the transcript, so that records that our own run added are not
-/// taken for the work of another client.
+/// Moves the record of the stop to the new end of the transcript, so that records that our own run added are
+/// not mistaken for the work of another client.
 fn move_stop_to_end(incident: &mut Incident, summary: Option<&crate::session::summary::Summary>) {
     if let Some(record) = summary.and_then(|summary| summary.stop.record.clone()) {
         incident.stop.record = Some(record);
@@ -945,8 +945,8 @@ fn has_grown(transcript: &Path, run: &Run) -> bool {
     std::fs::metadata(transcript).is_ok_and(|meta| meta.len() > run.bytes_before)
 }
 
-/// Key of the account that a session uses, as far as it can be detected: the configuration directory and
-/// what selects the provider.
+/// Returns the key of the account that a session uses, as far as it can be detected. The key consists of the
+/// configuration directory and the settings that select the provider.
 #[must_use]
 pub fn account_key(incident: &Incident) -> String {
     let dir = crate::trust::enabled::project_key(&incident.config_dir.clone().unwrap_or_default());
@@ -1000,7 +1000,7 @@ fn bound_log(path: &Path) -> u64 {
     if size > LARGEST_LOG
         && let Ok(file) = OpenOptions::new().write(true).open(path)
     {
-        // A log that cannot be truncated keeps growing; the run matters more.
+        // A log that cannot be truncated keeps growing, but the run is more important.
         let _ = file.set_len(0);
     }
     size
@@ -1106,7 +1106,7 @@ mod tests {
         incident
     }
 
-    /// Summary of the end of a transcript after the run.
+    /// Summarizes the end of a transcript after the run.
     fn ends(kind: StopKind, record: Option<&str>, stopped: &str) -> Summary {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(format!("{SESSION}.jsonl"));

@@ -1,5 +1,5 @@
-//! Siblings: other sessions of the same working tree, as far as they affect whether a
-//! closed session is resumed.
+//! Finds siblings, which are other sessions of the same working tree that affect whether a closed session is
+//! resumed.
 
 use crate::claude::home::is_session_id;
 use crate::claude::process::Processes;
@@ -30,7 +30,7 @@ const READING: [&str; 14] = [
     "WebSearch",
 ];
 
-/// Bytes at the beginning of a transcript that are searched for its first prompt.
+/// Number of bytes at the beginning of a transcript that are searched for its first prompt.
 const HEAD: u64 = 256 * 1024;
 
 /// Finds the client of another session that is working in the same working tree as `directory`. An idle
@@ -39,7 +39,7 @@ const HEAD: u64 = 256 * 1024;
 pub fn tree_busy(directory: &Path, session: &str, owners: &Owners, processes: &dyn Processes) -> Option<u32> {
     let busy = owners.live().filter(|one| one.session != session).filter(|one| match one.word() {
         ClientWord::Busy => true,
-        // Older clients report no status; a print run works for as long as it lives.
+        // Older clients report no status; a print run works as long as its process exists.
         ClientWord::Silent => one.kind == ClientMode::Print,
         ClientWord::Idle | ClientWord::Dialog | ClientWord::Waiting => false,
     });
@@ -47,8 +47,8 @@ pub fn tree_busy(directory: &Path, session: &str, owners: &Owners, processes: &d
         .find(|pid| processes.working_directory(*pid).is_some_and(|other| is_same_tree(directory, &other)))
 }
 
-/// Whether two directories belong to one working tree: the same git checkout, or outside of git the same
-/// directory or one below it.
+/// Returns whether two directories belong to one working tree: the same git checkout or, outside of git, the
+/// same directory or one below it.
 #[must_use]
 pub fn is_same_tree(directory: &Path, other: &Path) -> bool {
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
@@ -60,12 +60,13 @@ pub fn is_same_tree(directory: &Path, other: &Path) -> bool {
     }
 }
 
-/// Finds the directory that contains `.git`. A worktree has a file of that name and is a tree of its own.
+/// Finds the directory that contains `.git`. A worktree has a file of that name and counts as a separate
+/// tree.
 fn checkout(directory: &Path) -> Option<PathBuf> {
     directory.ancestors().find(|dir| dir.join(".git").exists()).map(Path::to_path_buf)
 }
 
-/// Finds a session of the same project that was started after `stopped` and did work there.
+/// Finds a session of the same project that was started after `stopped` and did work in it.
 #[must_use]
 pub fn worked_on_since(transcript: &Path, stopped: DateTime<Utc>) -> Option<String> {
     let entries = std::fs::read_dir(transcript.parent()?).ok()?;
@@ -108,7 +109,7 @@ pub fn repeated_by(transcript: &Path, summary: &Summary) -> Option<String> {
     later.max().map(|(_, id)| id)
 }
 
-/// First prompt of a one-shot session.
+/// The first prompt of a one-shot session.
 struct FirstPrompt {
     session: String,
     at: DateTime<Utc>,
@@ -129,7 +130,7 @@ fn first_prompt(transcript: &Transcript<'_>) -> Option<FirstPrompt> {
     })?
 }
 
-/// Whether a model called a tool that may change something.
+/// Returns whether a model called a tool that may change something.
 fn did_work(transcript: &Transcript) -> bool {
     let mut file = transcript.file();
     if file.seek(SeekFrom::Start(0)).is_err() {

@@ -1,9 +1,9 @@
-//! Takeover: the user opens a session, perhaps while an unattended run works in it. The user has priority.
+//! Handles a takeover: the user opens a session, perhaps during an unattended run. The user has priority.
 //!
 //! The `SessionStart` hook records the user's client in the incident, under the session's lock. A run that
 //! has not started then never starts. An active run is ended by its supervisor, which reads that record five
-//! times a second and verifies what the run did. The hook only waits for that. It acts itself if the
-//! supervisor does not: it ends the run, and settles it once its lease is free. All of this must fit into the
+//! times a second and verifies what the run did. The hook normally waits for this. If the supervisor does not
+//! act, the hook ends the run, and records its result once its lease is free. All of this must fit into the
 //! ten seconds that the client gives the hook.
 
 use super::incident::{OpenedByUser, Run, RunResult, StartedProcess};
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// Longest time from the record to the answer of the hook.
 const BUDGET: Duration = Duration::from_millis(7500);
-/// Time that the supervisor gets to end the run before the hook does.
+/// Time for the supervisor to end the run before the hook does.
 const SUPERVISOR_FIRST: Duration = Duration::from_millis(1200);
 /// Time after which the hook kills the process group. The supervisor
 /// does so after [`super::resume::TAKEOVER_GRACE`].
@@ -32,7 +32,7 @@ const STEP: Duration = Duration::from_millis(50);
 /// Result of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Takeover {
-    /// No run was active in it.
+    /// No run was active in the session.
     NoRun,
     /// The run was ended, and its work is verified.
     Ended {
@@ -107,14 +107,14 @@ pub fn take_over(resumer: &Resumer<'_>, session: &str, client: Option<StartedPro
     }
 }
 
-/// Start time of the user's client, which may have read everything written before it.
+/// Returns the start time of the user's client, which may have read everything written before it.
 fn client_started(opened: &OpenedByUser, resumer: &Resumer<'_>) -> Option<DateTime<Utc>> {
     let pid = opened.client.as_ref()?.pid;
     let table = resumer.reading.processes.table();
     table.into_iter().find(|process| process.pid == pid)?.started_at
 }
 
-/// Time of the newest message that a run wrote. Print runs identify themselves in every record.
+/// Returns the time of the newest message that a run wrote. Print runs identify themselves in every record.
 fn newest_of_run(transcript: &Path, run: &Run) -> Option<DateTime<Utc>> {
     let opened = Transcript::open(transcript).ok()?;
     let mut file = opened.file();

@@ -1,5 +1,5 @@
-//! Turns: of several open sessions of one account that are due at the same time, one is woken first. Once
-//! that one is seen to work, the others follow, one second apart.
+//! Decides the order of several open sessions of one account that are due at the same time. One is woken
+//! first. Once it works, the others follow, one second apart.
 
 use super::incident::{AttemptOutcome, Incident, Phase};
 use super::readiness::started_with;
@@ -53,7 +53,7 @@ pub fn turn(now: DateTime<Utc>, others: &[OtherWake]) -> WakeTurn {
     let recent = || others.iter().filter(|other| (Duration::zero()..LONGEST).contains(&(now - other.at)));
     let Some(newest) = recent().map(|other| other.at).max() else { return WakeTurn::Now };
     let any = |result| recent().any(|other| other.result == result);
-    // Once one is seen to work, the others only keep their distance.
+    // Once one session works, the others only keep their distance in time.
     let wait = if any(WakeResult::Worked) && !any(WakeResult::Refused) {
         APART - (now - newest)
     } else {
@@ -62,8 +62,8 @@ pub fn turn(now: DateTime<Utc>, others: &[OtherWake]) -> WakeTurn {
     if wait > Duration::zero() { WakeTurn::Wait(wait) } else { WakeTurn::Now }
 }
 
-/// Key that distinguishes the sessions of one account from those of another:
-/// configuration directory and account.
+/// Returns a key that distinguishes the sessions of one account from those of another: configuration
+/// directory and account.
 #[must_use]
 pub fn account_of(state: &StateDir, incident: &Incident) -> String {
     let dir = project_key(&incident.config_dir.clone().unwrap_or_default());
@@ -73,8 +73,8 @@ pub fn account_of(state: &StateDir, incident: &Incident) -> String {
     }
 }
 
-/// How much later the account's limit resets according to the newest stop of another session
-/// at the same limit.
+/// Returns how much later the account's limit resets according to the newest stop of another session at the
+/// same limit.
 fn reset_later(own: &Incident, other: &Incident, now: DateTime<Utc>) -> Option<Duration> {
     let newer = other.stop.kind == own.stop.kind && other.stop.at > own.stop.at;
     let (reset, later) = (own.stop.resets_at?, other.stop.resets_at?);
@@ -106,13 +106,13 @@ fn seen_since(incident: &Incident, woken: DateTime<Utc>) -> WakeResult {
     }
 }
 
-/// Whether a model answered after the wake.
+/// Returns whether a model answered after the wake.
 fn is_answered(transcript: &Transcript<'_>, woken: DateTime<Utc>) -> bool {
     super::early::newest_answer(transcript).is_some_and(|at| at > woken)
 }
 
-/// Decides from the incidents of the account whether a session may be woken. The caller holds the account's
-/// lock until the wake is recorded.
+/// Decides from the incidents of the account whether a session may be woken. The caller must own the
+/// account's lock until the wake is recorded.
 #[must_use]
 pub fn turn_of(state: &StateDir, own: &Incident, incidents: &[Incident], now: DateTime<Utc>) -> WakeTurn {
     let account = account_of(state, own);

@@ -1,8 +1,8 @@
 //! Verifies what a run that resumed a session did, from the records it added to the transcript.
 //!
-//! An exit code proves nothing: a client exits with 0 after a run in which every tool was denied, and after
-//! one that only said "No response requested." (measured with 2.1.329). A session has continued if a real
-//! answer from a model was added.
+//! An exit code proves nothing: a client exits with 0 after a run in which every tool was denied, and after a
+//! run that only printed "No response requested." (measured with 2.1.329). A session has continued only if a
+//! real answer from a model was added.
 
 use super::incident::{DamageReason, HollowRun, Run, RunResult};
 use crate::claude::glance::text_after;
@@ -12,7 +12,7 @@ use crate::claude::wording::{NO_RESPONSE, is_denial};
 use crate::error::{Code, Error, Result};
 use crate::redact::{clean_line, redact};
 use crate::store::snapshot::prefix_sha256;
-use crate::text::sanitised;
+use crate::text::sanitized;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -21,8 +21,8 @@ use std::path::Path;
 const MOST_NAMED: usize = 20;
 /// Maximum length of the quoted last message, in characters.
 const WORDS: usize = 600;
-/// Bytes before the run that are searched for parents of records. A fork happens at the
-/// end of a conversation.
+/// Number of bytes before the run that are searched for parents of records. A fork happens at the end of a
+/// conversation.
 const TAIL: u64 = 4 * 1024 * 1024;
 /// Maximum number of denied calls that are listed.
 const MOST_DENIED: usize = 5;
@@ -71,7 +71,7 @@ pub fn verify(transcript: &Path, run: &Run, ended: &str) -> Result<RunResult> {
     Ok(result)
 }
 
-/// Parents of records of the main conversation near its end before the run.
+/// Returns the parents of records of the main conversation near its end before the run.
 fn parents_in_tail(transcript: &Transcript, bytes: u64) -> BTreeSet<String> {
     let from = bytes.saturating_sub(TAIL);
     let mut file = transcript.file();
@@ -85,7 +85,7 @@ fn parents_in_tail(transcript: &Transcript, bytes: u64) -> BTreeSet<String> {
     main.filter_map(parent_of).collect()
 }
 
-/// `parentUuid` of a line, which is the first field that the client writes.
+/// Returns the `parentUuid` of a line, which is the first field that the client writes.
 fn parent_of(line: &[u8]) -> Option<String> {
     let parent = text_after(&line[..line.len().min(400)], b"\"parentUuid\":\"")?;
     std::str::from_utf8(parent).ok().map(str::to_owned)
@@ -93,10 +93,10 @@ fn parent_of(line: &[u8]) -> Option<String> {
 
 /// The branches of the conversation that was added.
 ///
-/// Clients that write into one transcript at the same time each continue from the record that was newest when
-/// they read it. So whichever of them wrote last, the chain of parents from the newest record misses what the
-/// others wrote: a prompt or an answer outside this chain is on another branch. The order in the file proves
-/// nothing. The calls of one message form a chain with their results beside it, which is not a fork.
+/// Clients that write to one transcript at the same time each continue from the record that was newest when
+/// they read it. So the chain of parents from the newest record lacks what the other clients wrote, and a
+/// prompt or an answer outside this chain is on another branch. The order in the file proves nothing. The
+/// calls of one message form a chain, and their results branch off from it, which is not a fork.
 struct Branches {
     /// Records from before the run that already have a successor.
     taken: HashSet<String>,
@@ -281,7 +281,7 @@ impl AddedRecords {
         result.files = self.files;
         result.tokens = self.tokens;
         result.last_words = self.last_words.map(|text| {
-            let clean = redact(&sanitised(&text)).into_owned();
+            let clean = redact(&sanitized(&text)).into_owned();
             crate::text::shortened(&clean, WORDS).into_owned()
         });
         result.denied_calls = self.denied_calls;
@@ -402,7 +402,7 @@ mod tests {
             (&["P1<F0", "C1<P1", "D1<C1", "C2<D1", "R2<C2"], None),
             // A failed call was not denied.
             (&["P1<F0", "C1<P1", "E1<C1"], None),
-            // A call without a result is not known to be denied.
+            // A call without a result does not count as denied.
             (&["P1<F0", "C1<P1"], None),
             (&["P1<F0", "C1<P1", "D1<C1"], Some(HollowReason::AllCallsDenied)),
             (&["P1<F0", "C1<P1", "D1<C1", "C2<D1", "D2<C2", "A1<D2"], Some(HollowReason::AllCallsDenied)),

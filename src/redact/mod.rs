@@ -1,9 +1,9 @@
-//! Redaction: replaces secrets in a text by the name of their kind: `[removed: aws access key]`.
+//! Replaces secrets in a text with the name of their kind: `[removed: aws access key]`.
 //!
 //! Three detectors exist: [`token`]s, which identify their issuer by a prefix, [`place`]s where secrets
 //! appear whatever they look like, and [`shape`]s that only secrets have. All of them read the text through a
 //! [`view`], in which escapes are decoded, and across the [`seam`]s where a line was broken. They know
-//! patterns, not secrets: a secret without a known form in an unremarkable place is not detected.
+//! patterns, so they do not detect a secret without a known form in an unremarkable place.
 //!
 //! The running time grows linearly with the length of the text. The facts about formats come from the issuers
 //! and from the rule set of gitleaks (<https://github.com/gitleaks/gitleaks>, MIT); the patterns are our own.
@@ -19,7 +19,7 @@ mod token;
 mod view;
 mod worth;
 
-use crate::text::{LONGEST_RAW, head, on_one_line, sanitised, shortened};
+use crate::text::{LONGEST_RAW, head, on_one_line, sanitized, shortened};
 use std::borrow::Cow;
 use view::View;
 
@@ -34,7 +34,7 @@ struct Found {
     kind: &'static str,
 }
 
-/// Replaces every recognized secret in a text by `[removed: <kind>]`.
+/// Replaces every recognized secret in a text with `[removed: <kind>]`.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
     if is_plain(text) { Cow::Borrowed(text) } else { redact_any(text) }
@@ -153,7 +153,7 @@ pub fn clean_line(raw: &str, limit: usize) -> String {
 }
 
 fn cleaned_line(raw: &str, limit: usize) -> String {
-    let clean = sanitised(examined_part(raw));
+    let clean = sanitized(examined_part(raw));
     let text = redact_any(&clean);
     let joined = on_one_line(&text);
     // A name and its secret may have been on two lines.
@@ -161,7 +161,7 @@ fn cleaned_line(raw: &str, limit: usize) -> String {
     shortened(&line, limit).into_owned()
 }
 
-/// Returns the part of a text that is examined. If the text is cut, the word at the cut is dropped, too.
+/// Returns the part of a text that is examined. If the text is cut, the word at the cut is dropped as well.
 pub fn examined_part(raw: &str) -> &str {
     if raw.len() <= LONGEST_RAW {
         return raw;
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limit_messages_are_plain_and_text_that_may_hold_secrets_is_not() {
+    fn limit_messages_are_plain_and_text_that_may_contain_secrets_is_not() {
         for text in [
             "You've hit your 5-hour limit · resets 4:25am (America/New_York)",
             "resets Nov 24, 1:45pm (UTC)",
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn almost_nothing_in_our_own_source_is_taken_for_a_secret() {
+    fn almost_nothing_in_our_own_source_is_mistaken_for_a_secret() {
         fn walk(directory: &std::path::Path, lines: &mut usize, hits: &mut Vec<String>) {
             for entry in std::fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();

@@ -1,12 +1,12 @@
-//! Place detector: finds secrets by where they appear, whatever they look like: after a telling name, in a
-//! header, in a URL, in a key file. Each candidate value is then checked, because most values assigned to
+//! Finds secrets by the place where they appear, whatever they look like: after a revealing name, in a
+//! header, in a URL, or in a key file. Each candidate value is then checked, because most values assigned to
 //! `token` in code are not secrets.
 
 use super::{Found, seam, worth};
 use regex::bytes::Regex;
 use std::sync::LazyLock;
 
-/// Triggers of a place, in the order of the alternatives.
+/// Patterns of the places, in the order of the alternatives.
 static TRIGGERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r#"(?i-u:-----BEGIN|://|pass(?:word|wd|phrase|code)|secret|token|api[ _-]?key|(?:access|private|auth|account|encryption|signing|license|master|storage|client|service|session|deploy|hmac|jwt|app|shared|crypt|cipher|webhook|subscription|integration|signature|site|prod|admin|root|consumer|oauth)[_-]?key|[_-]key|_pass|_pwd|pwd|[_-]auth|_dsn|credentials?|connection[_-]?string|access[_-]?signature|[?&;](?:sig|signature|x-amz-signature|x-goog-signature|key|code)=|authorization|bearer|cookie|sess(?:ion)?[_-]?id|connect\.sid|identified by|"auth"|\b(?:curl|mysql|mysqldump|mysqladmin|sshpass|docker|podman|nerdctl|helm|oras|skopeo|redis-cli|mongo|mongosh|mongodump|mongorestore|ldapsearch|ldapmodify|ldapadd|sqlcmd|bcp|zip)\b)"#,
@@ -314,7 +314,7 @@ fn login_of_registry(text: &[u8], at: usize) -> Option<Found> {
     (encoded && value.joined.len() >= 12 && worth::random(&value.joined)).then(|| value.found("credential"))
 }
 
-/// Returns whether a cell of a table column named for a password contains one.
+/// Returns whether a cell in a table column that is named after a password contains one.
 pub fn is_password(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).is_ok_and(|cell| fits(cell, Trust::Password, ValueContext::Loose))
 }
@@ -403,7 +403,8 @@ impl Value {
         Found { start: self.start, end: self.end, kind }
     }
 
-    /// Reads up to the terminator, and across seams as long as the rest looks torn off.
+    /// Reads up to the terminator, and across seams as long as the next line looks like the rest of the
+    /// value.
     fn bare(text: &[u8], start: usize, of: impl Fn(u8) -> bool) -> Self {
         Self::read(text, start, &of, |byte| of(byte) && !matches!(byte, b';' | b'&' | b','))
     }
@@ -572,7 +573,7 @@ fn named(text: &[u8], start: usize, end: usize, word: &[u8]) -> Option<Found> {
         .then(|| value.found(kind))
 }
 
-/// Returns whether the name contains a secret word but holds a harmless value.
+/// Returns whether the name contains a secret word but has a harmless value.
 fn no_secret(name: &str, after: &str) -> bool {
     const HARMLESS: &[&str] = &[
         "public",

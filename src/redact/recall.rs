@@ -1,5 +1,5 @@
-//! Recall test: of generated secrets of every kind, in every shape in which a transcript contains them, at
-//! least 99 % must be removed.
+//! Tests recall: at least 99 % of generated secrets of every kind must be removed, in every form in which a
+//! transcript contains them.
 //!
 //! The generator has a fixed seed. A secret counts as leaked if any six consecutive characters of its random
 //! part are in the clean text, either as they are or after decoding escapes.

@@ -1,5 +1,5 @@
-//! Seam detection: the point where a secret was broken over two lines by a terminal, an editor, a shell's
-//! backslash or a string concatenation in code.
+//! Finds seams, the points where a terminal, an editor, a shell's backslash or a string concatenation in code
+//! broke a secret over two lines.
 
 /// Maximum length of a seam in bytes: quotes, marks and the indentation of the next line.
 const LONGEST: usize = 160;
@@ -56,7 +56,8 @@ fn skip_one(text: &[u8], at: usize, any: &[u8]) -> usize {
     at + usize::from(text.get(at).is_some_and(|byte| any.contains(byte)))
 }
 
-/// Returns the position before the seam if a line starts here: the reverse of [`over`], without its quotes.
+/// Returns the position before the seam if a line starts here. This is the reverse of [`over`], without its
+/// quotes.
 pub fn before(text: &[u8], at: usize) -> Option<usize> {
     let here = margin(&text[..at], b" \t");
     let line = here.checked_sub(1).filter(|newline| text[*newline] == b'\n')?;

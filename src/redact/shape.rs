@@ -1,6 +1,5 @@
-//! Shape detector: finds secrets by their whole form, because nothing telling precedes them and their
-//! first letters are ordinary: a line of a password file, a column of a table, separated parts, or the
-//! encoding of a token.
+//! Finds secrets by their whole form, because no revealing name precedes them and their first letters are
+//! ordinary: a line of a password file, a column of a table, separated parts, or the encoding of a token.
 
 use super::{Found, place, token, worth};
 use base64::Engine;
@@ -9,14 +8,14 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 #[cfg(test)]
 pub const KINDS: &[&str] = &["discord bot token", "asana token", "password", "private key", "secret"];
 
-/// Suffixes of column names that hold secrets, without separators.
+/// Suffixes of column names that contain secrets, without separators.
 const SECRET_COLUMNS: [&[u8]; 8] =
     [b"password", b"passwd", b"pwd", b"secret", b"token", b"apikey", b"accesskey", b"secretkey"];
 /// Maximum number of table rows that are checked after the header.
 const ROWS: usize = 1000;
 /// Maximum length of a table header, in bytes.
 const HEAD: usize = 400;
-/// Minimum and maximum length, in bytes, of the encoded text that is decoded; the rest of a longer one
+/// Minimum and maximum length, in bytes, of the encoded text that is decoded; the rest of a longer text
 /// belongs to the same secret.
 const ENCODED: (usize, usize) = (32, 4096);
 /// Minimum length of a line of a key file, except its last, in bytes.
@@ -133,7 +132,7 @@ struct Table {
     mark: u8,
     /// Number of separators per row.
     marks: usize,
-    /// Indexes of the columns that hold secrets.
+    /// Indexes of the columns that contain secrets.
     secret: Vec<usize>,
     rows: usize,
 }
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_without_a_name_are_recognised_by_their_shape() {
+    fn secrets_without_a_name_are_recognized_by_their_shape() {
         use base64::Engine;
         let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
         let key: Vec<String> = (0..5).map(|at| drawn(64 + at)[at..].to_owned()).collect();

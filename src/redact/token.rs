@@ -1,7 +1,7 @@
-//! Token detector: finds secrets that identify their issuer by prefix and length.
+//! Finds secrets that identify their issuer by prefix and length.
 //!
 //! The table contains facts about formats, which the issuers publish and the rule set of gitleaks collects.
-//! The matching is our own: it starts at the prefix and continues byte by byte instead of with a pattern over
+//! The matching is our own. It starts at the prefix and continues byte by byte instead of with a pattern over
 //! the whole token, so that it recognizes a token broken over two lines.
 
 use super::{Found, seam, worth};
@@ -9,7 +9,7 @@ use regex::bytes::Regex;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Set of bytes that a token consists of.
+/// Set of bytes of which a token consists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     /// Digits and the letters a to f.
@@ -70,9 +70,9 @@ struct Token {
     /// Number of bytes after the prefix of a complete token. A shorter one was broken at the end of a line.
     whole: usize,
     check: Check,
-    /// Bytes before the prefix that belong to the token: class, minimum and maximum.
+    /// Number of bytes before the prefix that belong to the token: class, minimum and maximum.
     before: Option<(Class, usize, usize)>,
-    /// The prefix is a location, not part of the secret, and is not redacted.
+    /// Whether the prefix is a location that is not part of the secret and is not redacted.
     keep: bool,
 }
 
@@ -337,7 +337,7 @@ pub fn find(text: &[u8], found: &mut Vec<Found>) {
     broken_prefixes(text, prefixes, &mut vain, found);
 }
 
-/// Bytes on either side of a line break that are searched for a broken prefix.
+/// Number of bytes on either side of a line break that are searched for a broken prefix.
 const AROUND: usize = 32;
 
 /// Finds tokens whose prefix is itself broken over two lines.
@@ -407,7 +407,7 @@ fn at_prefix(
 }
 
 impl Token {
-    /// Returns start and end of the token, or else the position up to which it was read.
+    /// Returns the start and the end of the token, or the position up to which it was read.
     fn read(&self, text: &[u8], start: usize, body: usize) -> Result<(usize, usize), usize> {
         let start = match self.before {
             Some((class, least, most)) => back(text, start, class, least, most).ok_or(0_usize)?,

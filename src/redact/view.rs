@@ -1,6 +1,5 @@
-//! View: the text as the patterns read it. Escapes of URLs and JSON are decoded, however often they
-//! were nested, and invisible characters are skipped. Every position in the view maps back to its
-//! position in the text.
+//! Decodes a text for the patterns. Escapes of URLs and JSON are decoded, however deeply they are nested, and
+//! invisible characters are skipped. Every position in the view maps back to its position in the text.
 
 use memchr::memchr3;
 use std::borrow::Cow;

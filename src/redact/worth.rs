@@ -1,7 +1,6 @@
-//! Value checks: decide whether a value in the place of a secret is one, or a word, a name,
-//! code or a placeholder.
+//! Decides whether a value in the place of a secret is a secret, or a word, a name, code or a placeholder.
 //!
-//! Integers only, no floating point, so that the result is the same on every machine.
+//! Uses only integers, so that the result is the same on every machine.
 
 /// Character statistics of a value.
 #[derive(Debug, Default, Clone, Copy)]

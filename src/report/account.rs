@@ -1,8 +1,8 @@
-//! Account report: the outcome of every stop since a given time, whether or not the user was there: when and
-//! why it stopped, what was tried, what the runs did, how it ended, and what the user has to do.
+//! Reports the outcome of every stop since a given time, attended or not: when and why the session stopped,
+//! what was tried, what the runs did, how it ended, and what the user has to do.
 //!
-//! The newest incident of a session is in the ledger; earlier ones, which are over, are
-//! read from the journal.
+//! The newest incident of a session is in the ledger. Earlier incidents, which are finished, are read from
+//! the journal.
 
 use super::inventory::{Inventory, ReportContext};
 use super::session::{Commands, Project, SessionGroup};
@@ -37,12 +37,12 @@ const SINCE: &str = "24h";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct AccountOptions {
-    /// Directory of the project; the working directory when absent.
+    /// Directory of the project; the working directory if absent.
     pub project: Option<PathBuf>,
-    /// Cover every project on this machine instead of one.
+    /// Whether to cover every project on this machine instead of one.
     pub all: bool,
-    /// Start of the period: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); 24
-    /// hours ago when absent.
+    /// Start of the period: RFC 3339, a date, or a duration before now (`90m`, `36h`, `2d`, `1w`); 24 hours
+    /// ago if absent.
     pub since: Option<String>,
 }
 
@@ -142,7 +142,7 @@ pub enum AccountGroup {
     Running,
     /// The session continued after the stop.
     Continued,
-    /// Nothing is pending, and the session was not seen to continue.
+    /// Nothing is pending, and no continuation of the session was observed.
     Ended,
 }
 
@@ -177,7 +177,7 @@ pub struct IncidentAccount {
     pub transcript: PathBuf,
     /// `ledger`: the session's newest incident. `journal`: an earlier one.
     pub kept: AccountSource,
-    /// Kind of the stop; of the latest one, if the session stopped again.
+    /// Kind of the stop or, if the session stopped again, of the latest stop.
     pub stop: StopKind,
     /// The client's own message, without control characters.
     pub message: Option<String>,
@@ -189,7 +189,7 @@ pub struct IncidentAccount {
     pub resets_at: Option<DateTime<Utc>>,
     /// Attempts to continue, oldest first.
     pub attempts: Vec<ReportedAttempt>,
-    /// Combined work of all its runs.
+    /// Combined work of all runs.
     pub work: WorkDone,
     /// Current phase of the incident.
     pub phase: Phase,
@@ -242,7 +242,7 @@ pub struct AccountReport {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for
+/// Returns [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for
 /// an invalid time, [`crate::error::Code::StateDirUnknown`].
 pub fn account(world: World<'_>, options: &AccountOptions) -> Result<AccountReport> {
     let now = world.clock.now();
@@ -372,7 +372,7 @@ struct JournaledIncident {
 }
 
 impl JournaledIncident {
-    /// Settles the outcome of the last attempt, by the rules of [`Incident`].
+    /// Determines the outcome of the last attempt, by the rules of [`Incident`].
     fn conclude(&mut self, otherwise: AttemptOutcome) {
         if let Some(tried) = self.attempts.last_mut().filter(|tried| tried.outcome == AttemptOutcome::Pending)
         {

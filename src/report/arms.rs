@@ -1,5 +1,5 @@
-//! The arm that continues each open session: the plugin's module in its client, a waiting hook,
-//! the supervisor, or none.
+//! Determines which part of this tool continues each open session: the plugin's module in its client, a
+//! waiting hook, the supervisor, or none.
 
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::registry::read_record;
@@ -27,19 +27,19 @@ pub(super) enum ServingArm {
     Nobody,
 }
 
-/// Facts that determine the arm of one session.
+/// Facts that determine what continues one session.
 #[expect(clippy::struct_excessive_bools, reason = "each fact is independent of the others")]
 #[derive(Debug, Clone, Copy, Default)]
 struct ArmFacts {
-    /// The client reported that it loaded the module, and the plugin is still recorded as written.
+    /// Whether the client reported that it loaded the module, and the plugin is still recorded as written.
     module: bool,
-    /// Our hooks reach the session: those of the project, the user or the plugin.
+    /// Whether our hooks reach the session: those of the project, the user or the plugin.
     hooks: bool,
-    /// A setting or an organisation disables hooks and modules.
+    /// Whether a setting or an organization disables hooks and modules.
     switched_off: bool,
-    /// The client starts a turn when a waiting hook asks for one.
+    /// Whether the client starts a turn when a waiting hook asks for one.
     wakeable: bool,
-    /// The user allowed unattended runs in its project, and a supervisor runs.
+    /// Whether the user allowed unattended runs in the session's project, and a supervisor is running.
     supervised: bool,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct ServedSession {
     pub place: String,
     /// Working directory of its client.
     pub directory: Option<PathBuf>,
-    /// Why the module does not continue it although the plugin is on.
+    /// Why the module does not continue the session although the plugin is enabled.
     pub without_module: Option<String>,
 }
 

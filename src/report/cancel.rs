@@ -1,4 +1,4 @@
-//! Cancelling: removes a stopped session from automatic recovery.
+//! Removes a stopped session from automatic recovery.
 
 use super::find::{SHORTEST, SessionOptions, find, last_part, matching, several_match};
 use super::inventory::{Inventory, ReportContext};
@@ -62,7 +62,7 @@ pub struct CancelReport {
 ///
 /// # Errors
 ///
-/// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`],
+/// Returns [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`],
 /// [`Code::SessionAmbiguous`], [`Code::NothingToDo`] when no recovery of that session is pending.
 pub fn cancel(world: World<'_>, options: &CancelOptions) -> Result<CancelReport> {
     let state = StateDir::new(world.env.state_dir()?);
@@ -132,7 +132,7 @@ fn can_be_cancelled(incident: &Incident) -> bool {
 ///
 /// # Errors
 ///
-/// `unknown` when no such session is listed.
+/// Returns `unknown` if no such session is listed.
 fn listed(
     world: World<'_>,
     ledger: &Ledger<'_>,
@@ -152,7 +152,7 @@ fn listed(
         || session.activity == Some(Activity::Waiting)
         || session.state == State::Hung;
     if !needs_user {
-        let why = format!("session {} needs nothing from you and is not waited for", session.id);
+        let why = format!("session {} is not waiting and needs nothing from you", session.id);
         return Err(Error::new(Code::NothingToDo, why));
     }
     let report = StopReport {
@@ -173,7 +173,7 @@ fn listed(
     entered.map(|incident| Incident { plan: session.next, ..incident }).ok_or(unknown)
 }
 
-/// Reads name and title of the session from its transcript.
+/// Reads the session's name and title from its transcript.
 fn names_of(incident: &Incident) -> Vec<String> {
     let Ok(transcript) = Transcript::open(&incident.transcript) else { return Vec::new() };
     let summary = summarize(&transcript, Liveness::Unknown);
@@ -211,7 +211,7 @@ fn chosen<'a>(
 ///
 /// # Errors
 ///
-/// [`Code::Usage`] for an empty name, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`].
+/// Returns [`Code::Usage`] for an empty name, [`Code::SessionNotFound`], [`Code::SessionAmbiguous`].
 pub fn chosen_among<'a>(
     incidents: &'a [Incident],
     name: &str,

@@ -1,4 +1,4 @@
-//! Configuration report: the values in force for a project, and whether its files are valid.
+//! Reports the configuration values in force for a project, and whether its files are valid.
 
 use crate::config::effective::{ConfigFile, ConfigValue, effective, files};
 use crate::error::{Code, Error, Result};
@@ -17,9 +17,9 @@ pub const SCHEMA: &str = "cc-session-recover/configuration@1";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ConfigurationOptions {
-    /// Directory of the project; the working directory when absent.
+    /// Directory of the project; the working directory if absent.
     pub project: Option<PathBuf>,
-    /// Write an empty user file if there is none.
+    /// Whether to write an empty user file if there is none.
     pub create: bool,
 }
 
@@ -37,7 +37,7 @@ pub struct ConfigurationReport {
     /// Directory of the project.
     #[serde(serialize_with = "lossy")]
     pub project: PathBuf,
-    /// Whether both files are valid; otherwise automatic recovery is off.
+    /// Whether both files are valid. Otherwise automatic recovery is disabled.
     pub valid: bool,
     /// Configuration files, the user's file first.
     pub files: Vec<ConfigFile>,
@@ -49,7 +49,7 @@ pub struct ConfigurationReport {
 ///
 /// # Errors
 ///
-/// [`Code::ProjectNotFound`] if the project is not a directory.
+/// Returns [`Code::ProjectNotFound`] if the project is not a directory.
 pub fn configuration(world: World<'_>, options: &ConfigurationOptions) -> Result<ConfigurationReport> {
     let dir = options.project.as_deref().unwrap_or(world.env.cwd());
     let project = canonical(dir).map_err(|_| {

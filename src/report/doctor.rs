@@ -1,6 +1,6 @@
-//! The doctor: checks whether sessions here can be recorded, saved and continued. Each check inspects one
+//! Checks whether sessions on this machine can be recorded, saved and continued. Each check inspects one
 //! thing and reports the fact, its path, and what to do next. It writes nothing, reads no credential, and
-//! starts a program only to ask whether the service runs.
+//! starts a program only to check whether the service runs.
 
 use super::arms::{ServedSession, ServingArm, served_sessions};
 use super::inventory::{Inventory, ReportContext};
@@ -48,7 +48,7 @@ const SCHEMA: &str = "cc-session-recover/doctor@1";
 const RECENT: TimeDelta = TimeDelta::days(14);
 /// Age above which events in the spool count as stuck.
 const STALE: TimeDelta = TimeDelta::minutes(10);
-/// Days of transcript retention below which many stops are noticed too late.
+/// Days of transcript retention below which transcripts are deleted before many stops are noticed.
 const SOON: u64 = 7;
 /// Minimum free space, in bytes, where transcripts and their copies are written.
 const ROOM: u64 = 200 * 1024 * 1024;
@@ -58,7 +58,7 @@ const MOST_FILES: usize = 20_000;
 const MOST_OPEN: usize = 20;
 /// Maximum number of conflict copies that are listed.
 const MOST_CONFLICTS: usize = 5;
-/// Bytes of a transcript that are searched for its first timestamp.
+/// Number of bytes of a transcript that are searched for its first timestamp.
 const BEGINNING: u64 = 64 * 1024;
 /// Size limit of a note that is inspected, in bytes.
 const LARGEST_NOTE: u64 = 4 * 1024 * 1024;
@@ -77,17 +77,17 @@ const CREDENTIALS: [&str; 6] = [
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct DoctorOptions {
-    /// Project directory; the working directory when absent.
+    /// Project directory; the working directory if absent.
     #[serde(default)]
     pub project: Option<PathBuf>,
     pub package_root: PathBuf,
     /// Path of the loaded addon, if it is not in the package's root.
     #[serde(default)]
     pub addon: Option<PathBuf>,
-    /// Absolute path of the running node.
+    /// Absolute path of the running Node.js.
     #[serde(default)]
     pub node: Option<PathBuf>,
-    /// Version of that node.
+    /// Version of the running Node.js.
     #[serde(default)]
     pub node_version: Option<String>,
 }
@@ -98,7 +98,7 @@ pub struct DoctorOptions {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum CheckStatus {
     Ok,
-    /// It works, but needs attention.
+    /// Recovery works, but needs attention.
     Warn,
     /// Recovery does not work as intended.
     Fail,
@@ -141,7 +141,7 @@ pub enum DoctorCheckId {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DoctorCheck {
-    /// Stable name of the check; a report may contain several checks of one name.
+    /// Stable name of the check. A report may contain several checks with one name.
     pub id: DoctorCheckId,
     /// `ok`: nothing is wrong. `warn`: it works, but needs attention. `fail`: recovery does
     /// not work as intended.
@@ -205,7 +205,7 @@ pub struct DoctorReport {
     /// Path of the checked project.
     #[serde(serialize_with = "crate::fs::lossy")]
     pub project: PathBuf,
-    /// `true` if no check failed.
+    /// Whether no check failed.
     pub ok: bool,
     /// The result of every check.
     pub checks: Vec<DoctorCheck>,
@@ -219,12 +219,12 @@ struct DoctorContext<'a> {
     home: Option<ClaudeHome>,
     /// The directory given by the user.
     asked: PathBuf,
-    /// The set-up project whose hooks cover sessions in `asked`, else `asked` itself.
+    /// The project whose hooks cover sessions in `asked` or, without one, `asked` itself.
     project: PathBuf,
-    /// Set-up records of the project and of the user's own hooks.
+    /// Records of the hooks installed in the project and in the user's own settings.
     enabled: Vec<Enabled>,
     settings: Settings,
-    /// Directory of an organisation's managed settings.
+    /// Directory of an organization's managed settings.
     managed: PathBuf,
     config: InForce,
 }
@@ -233,7 +233,7 @@ struct DoctorContext<'a> {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::StateDirUnknown`].
+/// Returns [`crate::error::Code::StateDirUnknown`].
 pub fn doctor(world: World<'_>, options: &DoctorOptions) -> Result<DoctorReport> {
     examine(world, options, &managed_dir())
 }
@@ -282,7 +282,8 @@ impl DoctorContext<'_> {
         checks
     }
 
-    /// Checks the node that hooks start: the recorded one, else the one on the PATH of their client.
+    /// Checks the Node.js that hooks start: the recorded one or, without one, the one on the PATH of their
+    /// client.
     fn node(&self) -> DoctorCheck {
         let running = self.options.node_version.as_deref().unwrap_or("of an unknown version");
         let recorded = self.state.recorded_nodes();
@@ -300,27 +301,27 @@ impl DoctorContext<'_> {
             };
             return DoctorCheck::ok(DoctorCheckId::Node, fact).at(path);
         }
-        let again = "run cc-session-recover init: it records the node that runs it";
+        let again = "run cc-session-recover init: it records the Node.js that runs it";
         let on_path = find(self.world.env, "node", Some(&self.project));
         match (recorded.first(), on_path) {
             // There are no hooks here, or hooks of an earlier version, which another check reports.
             (None, Some(path)) => DoctorCheck::ok(DoctorCheckId::Node, format!("Node.js {running}")).at(path),
             (None, None) => DoctorCheck::fail(
                 DoctorCheckId::Node,
-                "no node is recorded or on PATH, so the hooks cannot run",
+                "no Node.js is recorded or on PATH, so the hooks cannot run",
             )
             .next(again),
             (Some(gone), Some(_)) => {
-                let fact = "the node that ran init no longer exists; hooks use the node on the PATH of their client, if any";
+                let fact = "the Node.js that ran init no longer exists; hooks use the Node.js on the PATH of their client, if any";
                 DoctorCheck::warn(DoctorCheckId::Node, fact).at(gone).next(again)
             }
             (Some(gone), None) if has_program(&self.state) => {
-                let fact = "the node that ran init no longer exists and none is on PATH; hooks run the native program instead, and a webhook is not posted";
+                let fact = "the Node.js that ran init no longer exists and none is on PATH; hooks run the native program instead, and a webhook is not posted";
                 DoctorCheck::warn(DoctorCheckId::Node, fact).at(gone).next(again)
             }
             (Some(gone), None) => DoctorCheck::fail(
                 DoctorCheckId::Node,
-                "the node that ran init no longer exists and none is on PATH, so the hooks cannot run",
+                "the Node.js that ran init no longer exists and none is on PATH, so the hooks cannot run",
             )
             .at(gone)
             .next(again),
@@ -341,7 +342,7 @@ impl DoctorContext<'_> {
         if self.enabled.iter().any(user)
             || plugin::is_on(&self.state, env.claude_config_dir().as_deref(), Some(&self.project))
         {
-            return Some(DoctorCheck::ok(id, "hooks of your own reach sessions in every directory"));
+            return Some(DoctorCheck::ok(id, "your own hooks run for sessions in every directory"));
         }
         let covered = is_covered(&self.state, env, &self.project);
         let local = self.project.join(".claude/settings.local.json");
@@ -404,7 +405,7 @@ impl DoctorContext<'_> {
             path.file_stem().is_some_and(|id| self.state.session(&id.to_string_lossy()).exists())
         });
         Some(match (hooked.count(), started.len()) {
-            (_, 0) => DoctorCheck::ok(id, "no session was started here since init"),
+            (_, 0) => DoctorCheck::ok(id, "no session has been started here since init"),
             (0, count) => {
                 let fact = format!(
                     "no hook has run since init, although {count} session{} started here",
@@ -521,7 +522,7 @@ impl DoctorContext<'_> {
     }
 
     /// Compares the installed plugin with what this version writes, and checks whether Claude Code has it
-    /// enabled. `beside`: settings also contain our hooks.
+    /// enabled. `beside` is true if settings also contain our hooks.
     fn plugin(&self, beside: bool) -> Vec<DoctorCheck> {
         let env = self.world.env;
         let Some(plugin::InstalledPlugin { directory, on, recorded }) =
@@ -566,9 +567,10 @@ impl DoctorContext<'_> {
             )
             .at(&step.path)
             .next(again),
-            None if on && beside => {
-                DoctorCheck::ok(DoctorCheckId::Plugin, "it leaves this project to the hooks in its settings")
-            }
+            None if on && beside => DoctorCheck::ok(
+                DoctorCheckId::Plugin,
+                "in this project, the hooks in its settings run instead",
+            ),
             None if on => {
                 DoctorCheck::ok(DoctorCheckId::Plugin, "it is enabled in Claude Code, for every project")
             }
@@ -604,11 +606,11 @@ impl DoctorContext<'_> {
         }
         match self.settings.get("disableAllHooks") {
             Some((Value::Bool(true), file)) => {
-                DoctorCheck::fail(DoctorCheckId::HooksAllowed, "hooks are switched off (disableAllHooks)")
+                DoctorCheck::fail(DoctorCheckId::HooksAllowed, "hooks are disabled (disableAllHooks)")
                     .at(&file.path)
                     .next("remove disableAllHooks from that file")
             }
-            _ => DoctorCheck::ok(DoctorCheckId::HooksAllowed, "nothing switches hooks off"),
+            _ => DoctorCheck::ok(DoctorCheckId::HooksAllowed, "no setting disables hooks"),
         }
     }
 
@@ -712,7 +714,7 @@ impl DoctorContext<'_> {
             .collect();
         let mut checks: Vec<DoctorCheck> = seen.iter().map(|unsaved| self.unsaved(unsaved)).collect();
         let env = self.world.env;
-        // Inside a client its own marker variables are in the environment of every program it starts.
+        // A client sets its own marker variables in the environment of every program that it starts.
         let within = env.claude_pid().is_some_and(|pid| self.world.processes.start_token(pid).is_some());
         if env.var("CLAUDE_CODE_SKIP_PROMPT_HISTORY").is_some() {
             checks.push(
@@ -793,7 +795,7 @@ impl DoctorContext<'_> {
 
     fn unsaved(&self, unsaved: &Unsaved) -> DoctorCheck {
         let mut fact = format!(
-            "session {} is not saved since {}: {}",
+            "session {} has not been saved since {}: {}",
             &unsaved.session[..8],
             rfc3339(unsaved.since),
             unsaved.facts()
@@ -1087,7 +1089,7 @@ impl DoctorContext<'_> {
         match old.count() {
             0 => DoctorCheck::ok(
                 DoctorCheckId::Spool,
-                format!("{} hook events wait to be processed", waiting.len()),
+                format!("{} hook events are waiting to be processed", waiting.len()),
             )
             .at(dir),
             old => DoctorCheck::warn(
@@ -1141,7 +1143,7 @@ impl DoctorContext<'_> {
         if !self.agreed() {
             return DoctorCheck::ok(
                 id,
-                "not needed: closed sessions of this project are not resumed without you (init --unattended)",
+                "not needed: closed sessions of this project are not resumed unattended (init --unattended)",
             );
         }
         match (service.supervised, service.installed && service.enabled != Some(false)) {
@@ -1157,7 +1159,7 @@ impl DoctorContext<'_> {
                 .next("run cc-session-recover watch --status"),
             (false, false) => DoctorCheck::warn(
                 id,
-                "no supervisor runs; after a restart of the machine closed sessions are not resumed",
+                "no supervisor is running; after a restart of the machine, closed sessions are not resumed",
             )
             .next(install),
         }
@@ -1170,7 +1172,7 @@ impl DoctorContext<'_> {
         if !self.agreed() {
             return DoctorCheck::ok(
                 id,
-                "not needed: closed sessions of this project are not resumed without you",
+                "not needed: closed sessions of this project are not resumed unattended",
             );
         }
         if let Some(home) = &self.home {
@@ -1202,7 +1204,7 @@ impl DoctorContext<'_> {
         match CREDENTIALS.iter().find(|name| self.world.env.var(name).is_some()) {
             Some(name) => {
                 DoctorCheck::warn(id, format!("{name} is set in this shell, but a service does not have it"))
-                    .next("log in (claude, then /login), or set it in the env of your settings")
+                    .next("log in (claude, then /login), or set it in `env` in your settings")
             }
             None => DoctorCheck::fail(id, "no stored login is available to unattended runs")
                 .next("log in: start claude and type /login"),
@@ -1244,7 +1246,7 @@ fn hooks(plan: &InitPlan, again: &str) -> DoctorCheck {
     check.at(&target.path)
 }
 
-/// Describes how the found hooks differ from the wanted ones; `None` when they are equal.
+/// Describes how the existing hooks differ from those that `init` writes; `None` if they are equal.
 fn difference(found: &[HookEntry], wanted: &[HookEntry]) -> Option<String> {
     let events = |entries: Vec<&HookEntry>| {
         let mut names: Vec<&str> = entries.iter().map(|entry| entry.event.as_str()).collect();
@@ -1267,7 +1269,8 @@ fn difference(found: &[HookEntry], wanted: &[HookEntry]) -> Option<String> {
     (found.len() > wanted.len()).then(|| "some of our hooks are in it more than once".to_owned())
 }
 
-/// One event may have several of our hooks, distinguished by their matcher.
+/// Returns whether both hooks have the same event and matcher. One event may have several of our hooks,
+/// distinguished by their matcher.
 fn same_place(one: &HookEntry, other: &HookEntry) -> bool {
     one.event == other.event && one.matcher == other.matcher
 }

@@ -32,17 +32,17 @@ const NAMED: usize = 60;
 pub struct SessionOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
-    /// Select the session that was active last, in `project` if it is given.
+    /// Whether to select the session that was active last, in `project` if it is given.
     pub latest: bool,
     /// Only sessions in the directory of this project.
     pub project: Option<PathBuf>,
 }
 
-/// Finds the row that matches.
+/// Finds the matching row.
 ///
 /// # Errors
 ///
-/// [`Code::Usage`] when the name is missing or too short, [`Code::SessionNotFound`],
+/// Returns [`Code::Usage`] when the name is missing or too short, [`Code::SessionNotFound`],
 /// [`Code::SessionAmbiguous`] with the candidates.
 pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r InventoryRow> {
     let rows = &inventory.rows;
@@ -74,8 +74,8 @@ pub fn find<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Resul
     }
 }
 
-/// Returns the candidates that match a name: by full id; else by id prefix or by full name or title, ignoring
-/// case; else by part of a name or title.
+/// Returns the candidates that match a name. The first rule with any match decides: the full id; an id prefix
+/// or the full name or title, ignoring case; a part of the name or title.
 pub fn matching<'c, T>(
     name: &str,
     candidates: &'c [T],
@@ -105,12 +105,12 @@ pub fn matching<'c, T>(
     parts.map(|(one, _)| *one).collect()
 }
 
-/// Finds the matching row, or the conflict copy at the given path. For commands that read one file
-/// and open no session.
+/// Finds the matching row, or the conflict copy at the given path. Used by commands that read one file and
+/// open no session.
 ///
 /// # Errors
 ///
-/// Those of [`find`], and of reading the copy.
+/// Returns the errors of [`find`], and of reading the copy.
 pub fn find_file<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r InventoryRow> {
     let name = options.session.as_deref().map(str::trim).filter(|_| !options.latest);
     let path = name.and_then(|name| path_named(inventory, name));
@@ -120,11 +120,11 @@ pub fn find_file<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> 
     }
 }
 
-/// Finds the matching row, or a kept session whose transcript is gone. For commands that only read.
+/// Finds the matching row, or a kept session whose transcript is gone. Used by commands that only read.
 ///
 /// # Errors
 ///
-/// Those of [`find_file`], and of opening the kept files.
+/// Returns the errors of [`find_file`], and of opening the kept files.
 pub fn find_readable<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions) -> Result<&'r InventoryRow> {
     let not_found = match find_file(inventory, options) {
         Err(error) if error.code == Code::SessionNotFound => error,
@@ -142,7 +142,7 @@ pub fn find_readable<'r>(inventory: &'r Inventory<'_>, options: &SessionOptions)
 ///
 /// # Errors
 ///
-/// [`Code::SessionAmbiguous`], and those of reading the description.
+/// Returns [`Code::SessionAmbiguous`], and the errors of reading the description.
 pub fn kept_named(inventory: &Inventory<'_>, name: &str) -> Result<Option<KeptSession>> {
     let state = inventory.state_directory();
     let path = inventory.working_directory().join(name);
@@ -182,8 +182,8 @@ fn kept_row(inventory: &Inventory<'_>, id: &str) -> NameRow {
     NameRow { id: id.to_owned(), name: one_line(&name, NAMED), ..NameRow::default() }
 }
 
-/// Returns the ids of deleted sessions that are kept and whose name or title equals `name`,
-/// or else contains it.
+/// Returns the ids of deleted sessions that are kept and whose name or title equals `name` or, without such a
+/// session, contains it.
 fn kept_called(inventory: &Inventory<'_>, name: &str) -> Vec<String> {
     let state = inventory.state_directory();
     let entries = inventory.gone_kept();
@@ -245,9 +245,9 @@ fn at<'r>(inventory: &'r Inventory<'_>, path: &Path) -> Result<&'r InventoryRow>
         .hint("name a session that `cc-session-recover list` shows; `configDirs` in the configuration adds directories"))
 }
 
-/// Of several copies of one session, selects the one that a client started here would open: in the
-/// configuration directory in force, then in the working directory. If that leaves several, the only one
-/// whose directory still exists.
+/// Selects, of several copies of one session, the one that a client started here would open: first by the
+/// configuration directory in force, then by the working directory, and last by whether its directory still
+/// exists.
 fn the_nearest<'r>(inventory: &Inventory<'_>, rows: Vec<&'r InventoryRow>) -> Vec<&'r InventoryRow> {
     let [first, .., last] = rows.as_slice() else { return rows };
     if rows.iter().any(|row| row.found.id() != first.found.id()) || first.found.path == last.found.path {
@@ -299,7 +299,7 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
         .collect();
     let message = format!("no session begins with {name:?} or has that name");
     let hint = if near.is_empty() {
-        "`cc-session-recover list` shows all, `cc-session-recover search` looks for a text in them".to_owned()
+        "`cc-session-recover list` shows all, `cc-session-recover search` searches their text".to_owned()
     } else {
         format!("did you mean one of these?\n{}", described(inventory, &near))
     };
@@ -310,7 +310,8 @@ fn not_found(inventory: &Inventory<'_>, name: &str) -> Error {
 fn deleted(gone: &GoneSession) -> Error {
     let (id, words) = (&gone.id, gone.words());
     if gone.kept.is_some() {
-        let message = format!("Claude Code deleted the transcript of {id}; a kept copy has all of it{words}");
+        let message =
+            format!("Claude Code deleted the transcript of {id}; a kept copy contains all of it{words}");
         return Error::new(Code::SessionNotFound, message)
             .hint(format!("restore it: cc-session-recover restore {id}"));
     }

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 ///
-/// [`Code::ProjectNotFound`], [`Code::SessionAmbiguous`] when
-/// several directories match, [`Code::StateDirUnknown`].
+/// Returns [`Code::ProjectNotFound`], [`Code::SessionAmbiguous`] when several directories match,
+/// [`Code::StateDirUnknown`].
 pub fn project_named(world: World<'_>, named: &Path) -> Result<PathBuf> {
     let path = world.env.cwd().join(named);
     if let Some(dir) = canonical(&path).ok().filter(|dir| dir.is_dir()) {

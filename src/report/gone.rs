@@ -1,5 +1,5 @@
-//! Sessions whose transcript is gone: every session that some other file still mentions, and
-//! what remains of it.
+//! Lists the sessions whose transcript is gone but that some other file still mentions, and what remains of
+//! each.
 
 use super::inventory::{Inventory, ReportContext};
 use super::recall::RecalledPrompt;
@@ -50,7 +50,7 @@ pub enum GoneSource {
 pub enum GoneLeft {
     /// The conversation is kept, and `restore` restores the session.
     Conversation,
-    /// Only prompts typed into it.
+    /// Only prompts that were typed into the session remain.
     Prompts,
     Nothing,
 }
@@ -75,11 +75,11 @@ pub struct KeptAmount {
 pub struct GoneSession {
     /// Id of the session, a UUID.
     pub id: String,
-    /// Name that the user gave; only of a kept session.
+    /// Name that the user gave; only for a kept session.
     pub name: Option<String>,
-    /// Title of the session; only of a kept session.
+    /// Title of the session; only for a kept session.
     pub title: Option<String>,
-    /// Directory where it was started or last worked.
+    /// Directory in which the session was started or last worked.
     #[serde(serialize_with = "lossy_or_null")]
     pub project: Option<PathBuf>,
     /// Earliest known time of the session.
@@ -88,7 +88,7 @@ pub struct GoneSession {
     /// Latest known time of the session.
     #[serde(serialize_with = "time_or_null")]
     pub last_at: Option<DateTime<Utc>>,
-    /// Number of prompts typed into it that the client's history still contains.
+    /// Number of prompts typed into the session that the client's history still contains.
     pub typed: usize,
     /// The first prompt and the latest ones, oldest first.
     pub prompts: Vec<RecalledPrompt>,
@@ -96,8 +96,8 @@ pub struct GoneSession {
     /// client directory named after the session. `last-session`: the client's `.claude.json`. `record`: a
     /// record of this program.
     pub known_from: BTreeSet<GoneSource>,
-    /// What can still be read. `conversation`: all of it is kept, and `restore` restores the session.
-    /// `prompts`: what was typed. `nothing`: nothing.
+    /// What can still be read. `conversation`: the whole conversation, which `restore` restores. `prompts`:
+    /// only typed prompts. `nothing`: nothing.
     pub left: GoneLeft,
     /// Size of the kept copy; `null` if nothing is left to resume.
     pub kept: Option<KeptAmount>,
@@ -132,7 +132,7 @@ struct ClientProject {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::ProjectNotFound`] when the directory
+/// Returns [`crate::error::Code::ProjectNotFound`] when the directory
 /// does not exist, [`crate::error::Code::StateDirUnknown`].
 pub fn read_gone(world: World<'_>, project: Option<&Path>) -> Result<Vec<GoneSession>> {
     let project = project.map(|dir| asked(world, dir)).transpose()?.map(|asked| asked.dir);
@@ -309,13 +309,13 @@ impl Register {
 }
 
 impl GoneSession {
-    /// Returns whether it ran in the project or below it.
+    /// Returns whether the session ran in the project or below it.
     #[must_use]
     pub fn is_of(&self, project: &Path) -> bool {
         self.project.as_deref().is_some_and(|dir| dir.starts_with(project))
     }
 
-    /// Describes what remains of it, as one sentence without a full stop.
+    /// Describes what remains of the session, as one sentence without a full stop.
     #[must_use]
     pub fn words(&self) -> String {
         let day = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();

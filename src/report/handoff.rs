@@ -1,5 +1,4 @@
-//! Handing over: the note of one session as text, for HANDOFF.md, for a fresh session,
-//! or for another assistant.
+//! Composes the note of one session as text, for HANDOFF.md, for a fresh session, or for another assistant.
 
 use super::find::{SessionOptions, find_readable};
 use super::inventory::{Inventory, InventoryRow, ReportContext};
@@ -32,16 +31,16 @@ const SCHEMA: &str = "cc-session-recover/handoff@1";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct HandoffOptions {
-    /// Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; when
-    /// absent, the latest session of the project.
+    /// Session id, an unambiguous prefix of at least 3 characters, or the session's name or title; if absent,
+    /// the latest session of the project.
     pub session: Option<String>,
     /// Directory of the project to search; the working directory if neither it nor a session is given.
     pub project: Option<PathBuf>,
-    /// Purpose of the text; `note` when absent.
+    /// Purpose of the text; `note` if absent.
     pub form: NoteForm,
-    /// Write the text to the project's HANDOFF.md; only with `note`.
+    /// Whether to write the text to the project's HANDOFF.md; only with `note`.
     pub write: bool,
-    /// Only report what would be written.
+    /// Whether to only report what would be written.
     pub dry_run: bool,
 }
 
@@ -66,14 +65,15 @@ pub struct HandoffReport {
     pub characters: usize,
     /// Titles of sections that were left out or shortened to fit.
     pub left_out: Vec<String>,
-    /// Paths of the files that were read, besides git: the transcript, and what Claude Code stores beside it.
+    /// Paths of the files that were read, without those of git: the transcript, and what Claude Code stores
+    /// next to it.
     pub sources: Vec<String>,
     /// Path of HANDOFF.md in the session's project; `null` if that directory is unknown or gone.
     #[serde(serialize_with = "lossy_or_null")]
     pub file: Option<PathBuf>,
-    /// Whether recovery is set up in that project, which keeps the file out of git.
+    /// Whether the hooks are installed in that project. If they are, the file is excluded from git.
     pub enabled: bool,
-    /// `true` if this is only a plan and nothing was changed.
+    /// Whether this is only a plan, so that nothing was changed.
     pub dry_run: bool,
     /// Whether HANDOFF.md was changed, or would be with `dryRun`.
     pub written: bool,
@@ -87,8 +87,8 @@ pub struct HandoffReport {
 ///
 /// # Errors
 ///
-/// Those of [`find_readable`]; [`Code::ProjectNotFound`] when there is no directory to write to;
-/// [`Code::NothingToDo`] for a session without a conversation; those of [`write_block`].
+/// Returns the errors of [`find_readable`]; [`Code::ProjectNotFound`] when there is no directory to write to;
+/// [`Code::NothingToDo`] for a session without a conversation; the errors of [`write_block`].
 pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffReport> {
     if options.write && options.form != NoteForm::Note {
         return Err(Error::new(Code::Usage, "only the note form can be written to HANDOFF.md")
@@ -129,12 +129,9 @@ pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffRepo
     let mut written = Written::default();
     if options.write {
         let Some(project) = &project else {
-            return Err(Error::new(
-                Code::ProjectNotFound,
-                "the directory of the session's project is not there",
-            )
-            .at(&row.found.path)
-            .hint("omit --write, and redirect the text to a file"));
+            return Err(Error::new(Code::ProjectNotFound, "the session's project directory does not exist")
+                .at(&row.found.path)
+                .hint("omit --write, and redirect the text to a file"));
         };
         let blocks = ground.config.note.blocks;
         if options.dry_run {
@@ -182,8 +179,8 @@ fn chosen<'r>(
     })
 }
 
-/// Returns the directory of the session's HANDOFF.md: the incident's project, else its own project, else
-/// where it was started.
+/// Returns the directory of the session's HANDOFF.md: the incident's project, the session's project, or the
+/// directory in which the session was started.
 fn project_of(session: &Session) -> Option<PathBuf> {
     let of_incident = session.incident.as_ref().and_then(|incident| incident.project.clone());
     let own = session.project.dir.clone();

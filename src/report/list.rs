@@ -1,4 +1,4 @@
-//! The list: every matching session, sorted.
+//! Lists every matching session, sorted.
 
 use super::gone::{GoneSession, gone_sessions};
 use super::inventory::{Inventory, InventoryRow, ReportContext};
@@ -19,12 +19,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Filters and order of `list`. Without any of them: every session of every project, latest first.
+/// Filters and order of `list`. Without filters, it lists every session of every project, latest first.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ListOptions {
-    /// Directory of the project; every project when absent.
+    /// Directory of the project; every project if absent.
     pub project: Option<PathBuf>,
     /// Only sessions with these states, such as `orphaned`, or with the words that screens
     /// use, such as `interrupted`.
@@ -41,12 +41,13 @@ pub struct ListOptions {
     #[cfg_attr(test, ts(optional, type = "number | string"))]
     pub larger_than: Option<Size>,
     pub sort: Sort,
-    /// Reverse the sort order.
+    /// Whether to reverse the sort order.
     pub reverse: bool,
     pub limit: Option<usize>,
     /// Only sessions with `openAtCrash`.
     pub open_at_crash: bool,
-    /// `true` returns the sessions whose transcript is gone, in `gone`, instead of those with a transcript.
+    /// Whether to return, in `gone`, the sessions whose transcript is gone instead of those with a
+    /// transcript.
     pub gone: bool,
 }
 
@@ -59,7 +60,7 @@ pub enum Size {
     Text(String),
 }
 
-/// Key that a list is sorted by.
+/// Key by which a list is sorted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ListSort"))]
@@ -67,9 +68,9 @@ pub enum Sort {
     #[default]
     Activity,
     Size,
-    /// Sorted with the fullest context first.
+    /// Sorts sessions by their use of the context window, fullest first.
     Context,
-    /// By name, else title, else prompt.
+    /// Sorts by name or, without one, by title or prompt.
     Name,
     Project,
     State,
@@ -88,14 +89,14 @@ pub struct ListReport {
     pub generated_at: DateTime<Utc>,
     /// Project that was requested; `null` for all projects.
     pub project: Option<super::status::StatusProject>,
-    /// Latest report of each account's limits, if `init --statusline` is set up to receive it.
+    /// Latest report of each account's limits, if the status line of `init --statusline` receives it.
     pub accounts: Vec<Account>,
     /// Sessions that match, in the requested order.
     pub sessions: Vec<Session>,
-    /// Sessions without a transcript, and what is left of them, if `gone` was requested;
-    /// printed by `list` only.
+    /// Sessions without a transcript, and what is left of them, if `gone` was requested. Only `list` prints
+    /// them.
     pub gone: Vec<GoneSession>,
-    /// Number of matching sessions before `limit` is applied; printed by `list` only.
+    /// Number of matching sessions before `limit` is applied. Only `list` prints it.
     pub total: usize,
     /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
@@ -136,8 +137,8 @@ fn parse_size(text: &str) -> Option<u64> {
 ///
 /// # Errors
 ///
-/// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::Usage`] for an invalid
-/// time or size, [`Code::StateDirUnknown`].
+/// Returns [`Code::ProjectNotFound`] when the directory does not exist, [`Code::Usage`] for an invalid time
+/// or size, [`Code::StateDirUnknown`].
 pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
     let after = options.since.as_deref().map(|text| since(text, world.clock.now())).transpose()?;
     let states: Vec<StateFilter> =
@@ -283,7 +284,7 @@ fn sort(inventory: &Inventory<'_>, rows: &mut [(&InventoryRow, Option<State>)], 
 ///
 /// # Errors
 ///
-/// [`Code::ProjectNotFound`].
+/// Returns [`Code::ProjectNotFound`].
 pub fn directory(dir: &Path) -> Result<PathBuf> {
     canonical(dir).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
         Error::new(Code::ProjectNotFound, "is not a directory")

@@ -1,4 +1,4 @@
-//! The log: decisions and actions recorded in the journal, and whether its hash chain is intact.
+//! Lists the decisions and actions that the journal records, and checks whether its hash chain is intact.
 
 use super::log_words::log_sentence;
 use crate::clock::{parse_rfc3339, since};
@@ -30,21 +30,21 @@ pub struct LogOptions {
     pub events: Vec<String>,
     /// Maximum number of entries; the newest are returned.
     pub limit: Option<usize>,
-    /// Verify every line against its predecessor.
+    /// Whether to verify every line against its predecessor.
     pub verify: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LogEntry {
-    /// Time at which it was written.
+    /// Time at which the entry was written.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
     /// Kind of the event.
     pub event: String,
     /// Id of the session, if the event is about one.
     pub session: Option<String>,
-    /// Id of the process that wrote it.
+    /// Id of the process that wrote the entry.
     pub pid: Option<u64>,
     /// Description in one sentence.
     pub sentence: String,
@@ -79,7 +79,7 @@ pub struct LogReport {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::Usage`] for an invalid time, [`crate::error::Code::Io`] when the
+/// Returns [`crate::error::Code::Usage`] for an invalid time, [`crate::error::Code::Io`] when the
 /// journal cannot be read.
 pub fn log(world: World<'_>, options: &LogOptions) -> Result<LogReport> {
     let now = world.clock.now();

@@ -84,7 +84,7 @@ impl LogLine<'_> {
             "paused" if self.of_session => "Paused the session".to_owned(),
             "paused" => "Paused everything".to_owned(),
             "unpaused" if self.of_session => "Ended the pause of the session".to_owned(),
-            "unpaused" => "Ended the pause of everything".to_owned(),
+            "unpaused" => "Ended the pause of all sessions".to_owned(),
             "init" => format!("Set up recovery in {}", self.any(&["project", "scope"])?),
             "uninstall" => format!("Removed the hooks from {}", self.any(&["project", "scope"])?),
             "plugin" if self.fields.get("remove") == Some(&Value::Bool(true)) => {
@@ -111,7 +111,7 @@ impl LogLine<'_> {
                 "Refused Claude Code's own continuation of a stop that was continued already".to_owned()
             }
             "flag-failed" => {
-                format!("Could not raise a flag for the hook: {}", self.any(&["message", "why"])?)
+                format!("Could not create a flag for the hook: {}", self.any(&["message", "why"])?)
             }
             "kept-before-run" => {
                 "Retained the files of sessions that an unattended run could delete".to_owned()

@@ -1,4 +1,4 @@
-//! Reports: the answer of a command as one value, printed either for people or, unchanged, as JSON.
+//! Builds the answer of a command as one value, which is printed either for people or, unchanged, as JSON.
 
 pub mod account;
 mod arms;

@@ -23,11 +23,11 @@ pub struct SessionPage {
     pub complete: bool,
 }
 
-/// Reads the sessions of a project, or all. `quick`: delivers a page of the newest ones first.
+/// Reads the sessions of a project, or all. With `quick`, delivers a page of the newest sessions first.
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::ProjectNotFound`] when the directory
+/// Returns [`crate::error::Code::ProjectNotFound`] when the directory
 /// does not exist, [`crate::error::Code::StateDirUnknown`].
 pub fn read_pages(
     world: World<'_>,

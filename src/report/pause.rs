@@ -1,5 +1,5 @@
-//! Pausing: nothing is resumed for one session, or for all, until the user unpauses it. Unlike a cancelled
-//! session, a paused one keeps its plan.
+//! Pauses one session or all: this tool resumes nothing until the user ends the pause. Unlike a cancelled
+//! session, a paused session retains its plan.
 
 use super::cancel::chosen_among;
 use super::inventory::{Inventory, ReportContext};
@@ -18,9 +18,9 @@ use serde_json::json;
 pub struct PauseOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
-    /// Every session, including future ones.
+    /// Whether to pause every session, including future ones.
     pub all: bool,
-    /// `true` ends the pause.
+    /// Whether to end the pause.
     pub unpause: bool,
 }
 
@@ -32,9 +32,9 @@ pub struct PauseReport {
     /// Id of the session; `null` for all sessions.
     pub session: Option<String>,
     pub paused: bool,
-    /// Whether this call changed it.
+    /// Whether this call changed anything.
     pub changed: bool,
-    /// Whether the session stays paused although its own pause was ended, because everything is paused.
+    /// Whether the session stays paused although its own pause was ended, because all sessions are paused.
     pub held_by_all: bool,
 }
 
@@ -42,8 +42,8 @@ pub struct PauseReport {
 ///
 /// # Errors
 ///
-/// [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`],
-/// [`Code::SessionAmbiguous`], [`Code::Io`].
+/// Returns [`Code::Usage`] without a session and without `all`, [`Code::SessionNotFound`],
+/// [`Code::SessionAmbiguous`], or [`Code::Io`] if a file cannot be read or written.
 pub fn pause(world: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
     let ground = ReportContext::read(world, None)?;
     let session = match (&options.session, options.all) {

@@ -1,5 +1,5 @@
-//! Preview: exactly what the supervisor would start for each closed session, when and why, or why
-//! it would start nothing.
+//! Previews exactly what the supervisor would start for each closed session, when, and why, or why it would
+//! start nothing.
 
 use super::cancel::chosen_among;
 use super::inventory::{Inventory, ReportContext};
@@ -33,7 +33,7 @@ const NONCE: &str = "preview";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PreviewOptions {
-    /// Session id, an unambiguous prefix of it, or its name or title; every stopped session when absent.
+    /// Session id, an unambiguous prefix of it, or its name or title; every stopped session if absent.
     pub session: Option<String>,
 }
 
@@ -85,7 +85,7 @@ pub struct PreviewReport {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::SessionNotFound`], [`crate::error::Code::SessionAmbiguous`],
+/// Returns [`crate::error::Code::SessionNotFound`], [`crate::error::Code::SessionAmbiguous`],
 /// [`crate::error::Code::StateDirUnknown`].
 pub fn preview(world: World<'_>, options: &PreviewOptions) -> Result<PreviewReport> {
     let ground = ReportContext::read(world, None)?;

@@ -1,4 +1,4 @@
-//! Recalling: recent work, session by session, from titles and prompts.
+//! Lists recent work, session by session, from titles and prompts.
 
 use super::gone::{GoneLeft, GoneSession, gone_sessions};
 use super::inventory::{Inventory, InventoryRow, ReportContext};
@@ -31,9 +31,9 @@ const RECENT: usize = 20;
 const LATEST: usize = 3;
 /// Maximum length of a prompt, in characters.
 const LONGEST: usize = 400;
-/// Bytes at the start that are searched for the first prompt.
+/// Number of bytes at the start of a transcript that are searched for the first prompt.
 const HEAD: u64 = 256 * 1024;
-/// Bytes at the end that are searched for the latest prompts.
+/// Number of bytes at the end of a transcript that are searched for the latest prompts.
 const TAIL: u64 = 4 * 1024 * 1024;
 
 /// Which prompts `recall` lists.
@@ -41,7 +41,7 @@ const TAIL: u64 = 4 * 1024 * 1024;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RecallOptions {
-    /// Number of sessions; 20 when absent.
+    /// Number of sessions; 20 if absent.
     pub recent: Option<usize>,
     pub project: Option<PathBuf>,
     /// Only sessions active since this time.
@@ -53,7 +53,7 @@ pub struct RecallOptions {
 pub struct RecalledPrompt {
     /// The prompt, on one line.
     pub text: String,
-    /// Time at which it was typed.
+    /// Time at which the prompt was typed.
     #[serde(serialize_with = "time_or_null")]
     pub at: Option<DateTime<Utc>>,
 }
@@ -61,7 +61,7 @@ pub struct RecalledPrompt {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Recalled {
-    /// Session that the prompts belong to.
+    /// Session to which the prompts belong.
     pub session: Session,
     /// First and latest prompts, oldest first.
     pub prompts: Vec<RecalledPrompt>,
@@ -90,7 +90,7 @@ pub struct RecallReport {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for an invalid time.
+/// Returns [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::Usage`] for an invalid time.
 pub fn recall(world: World<'_>, options: &RecallOptions) -> Result<RecallReport> {
     let after = options.since.as_deref().map(|text| since(text, world.clock.now())).transpose()?;
     let asked = options.project.as_deref().map(|dir| super::status::asked(world, dir)).transpose()?;

@@ -1,4 +1,4 @@
-//! Remains: the files that are left of a session whose conversation is gone.
+//! Lists the files that remain of a session whose conversation is gone.
 
 use super::find::SHORTEST;
 use super::inventory::{Inventory, InventoryRow};
@@ -60,7 +60,7 @@ pub struct Remaining {
     pub count: usize,
     /// Their total size, in bytes.
     pub bytes: u64,
-    /// The file itself, or the directory that contains several.
+    /// The file itself, or the directory that contains the files.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
 }
@@ -154,7 +154,7 @@ pub fn left_behind(inventory: &Inventory<'_>, name: &str) -> Option<Error> {
     let message = format!("the transcript of {id} is gone; left are {}{typed}", words.join(", "));
     let kept = kept_of(inventory.state_directory(), &id).ok().flatten().is_some_and(|kept| kept.is_gone());
     let hint = match left.iter().find(|one| one.kind == RemainingKind::ConflictCopies) {
-        _ if kept => format!("a kept copy has all of it; restore it: cc-session-recover restore {id}"),
+        _ if kept => format!("a kept copy contains all of it; restore it: cc-session-recover restore {id}"),
         Some(copies) => format!("cc-session-recover show {}", quoted(&copies.path)),
         None => "an export or a backup of it can be restored with `cc-session-recover import`; what is left cannot be resumed".to_owned(),
     };

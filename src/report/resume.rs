@@ -1,4 +1,4 @@
-//! Resuming by hand: the exact command, its directory and its variables, or why the
+//! Plans how the user resumes a session: the exact command, its directory and its variables, or why the
 //! session cannot be resumed.
 //!
 //! A client resumes in the directory in which it is started and with the environment it is given
@@ -34,22 +34,22 @@ use std::path::{Path, PathBuf};
 const SCHEMA: &str = "cc-session-recover/resume@1";
 const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
-/// Which sessions `planResume` plans for.
+/// Sessions for which `planResume` plans.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ResumeOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
-    /// Select the resumable session that was active last.
+    /// Whether to select the resumable session that was active last.
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
-    /// Every session that was open when its client or the machine died.
+    /// Whether to select every session that was open when its client or the machine crashed.
     pub all_crashed: bool,
     /// A program to start instead of `claude`, with its first arguments, such as `ccs work`.
     pub with: Option<String>,
-    /// Start a new session that begins with the note of this one, instead of resuming it.
+    /// Whether to start a new session that begins with the note of this one, instead of resuming it.
     pub fresh: bool,
 }
 
@@ -79,12 +79,12 @@ pub struct ResumePlan {
     /// Absolute path of the program to start, never within the project; `null` if none was found.
     #[serde(serialize_with = "lossy_or_null")]
     pub program: Option<PathBuf>,
-    /// Directory to run the command in.
+    /// Directory in which to run the command.
     pub cwd: Option<String>,
     /// Environment variables to set first.
     pub env: BTreeMap<String, String>,
-    /// Environment variables to remove, because a client started with them would take itself for a
-    /// child of another client.
+    /// Environment variables to remove, because a client started with them would treat itself as a child of
+    /// another client.
     pub unset: Vec<&'static str>,
     /// The reason, in words.
     pub why: String,
@@ -113,7 +113,7 @@ pub struct ResumeReport {
 ///
 /// # Errors
 ///
-/// Those of [`find`], and [`Code::ProjectNotFound`].
+/// Returns the errors of [`find`], and [`Code::ProjectNotFound`].
 pub fn plan(world: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
     let project = options
         .project
@@ -258,8 +258,8 @@ fn plan_one(
         );
         return refused(session, why, Some(hint));
     }
-    // A client finds a session by its id only in the directory in which the session was started. From
-    // elsewhere only the path is reliable.
+    // A client finds a session by its id only in the directory in which the session was started. In any other
+    // directory, only the path is reliable.
     let (named, mut why) = if of_start {
         (session.id.clone(), "in the directory in which it was started".to_owned())
     } else {
@@ -335,8 +335,9 @@ fn command(
     Ok((words, program))
 }
 
-/// Returns the directory to resume in, and whether it is the start directory. That is the one encoded in the
-/// name of the transcript directory; the fallback is the directory of the newest message.
+/// Returns the directory in which to resume, and whether it is the start directory. The start directory is
+/// the one encoded in the name of the transcript directory. The fallback is the directory of the newest
+/// message.
 #[must_use]
 pub fn start_directory(
     world: World<'_>,
@@ -351,8 +352,8 @@ pub fn start_directory(
     let here = [inventory.project(), Some(world.env.cwd())];
     let here = here.into_iter().flatten().filter_map(Path::to_str).map(str::to_owned);
     // Evaluated lazily, only if its own records do not identify the directory.
-    let neighbours = || std::iter::once(()).flat_map(|()| inventory.neighbours(row).iter().cloned());
+    let neighbors = || std::iter::once(()).flat_map(|()| inventory.neighbors(row).iter().cloned());
     let known = std::iter::once(()).flat_map(|()| inventory.known_projects(row).iter().cloned());
-    let there = neighbours().chain(known).filter(|dir| Path::new(dir).is_dir());
-    origin_of(&row.found, row.summary.cwd.as_deref(), here.chain(there).chain(neighbours()))
+    let there = neighbors().chain(known).filter(|dir| Path::new(dir).is_dir());
+    origin_of(&row.found, row.summary.cwd.as_deref(), here.chain(there).chain(neighbors()))
 }

@@ -1,4 +1,4 @@
-//! A run on request of the user: resumes a closed session now, without a terminal.
+//! Starts a run that the user requests: resumes a closed session now, without a terminal.
 
 use super::find::{SessionOptions, find};
 use super::handoff::{HandoffOptions, handoff};
@@ -35,7 +35,7 @@ const SCHEMA: &str = "cc-session-recover/run@1";
 pub struct RunOptions {
     /// Session id, an unambiguous prefix of it, or its name or title.
     pub session: Option<String>,
-    /// Select the session that was active last.
+    /// Whether to select the session that was active last.
     pub latest: bool,
     /// Only sessions of this project.
     pub project: Option<PathBuf>,
@@ -53,7 +53,7 @@ pub struct RunReport {
     /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/run@1'"))]
     pub schema: &'static str,
-    /// Time at which the run had ended.
+    /// Time by which the run had ended.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
     /// Id of the session, a UUID.
@@ -72,7 +72,8 @@ pub struct RunReport {
 ///
 /// # Errors
 ///
-/// Those of [`find`]; [`Code::SessionLive`], [`Code::RunRefused`] when it must not be resumed now.
+/// Returns the errors of [`find`]; [`Code::SessionLive`], [`Code::RunRefused`] when it must not be resumed
+/// now.
 pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport> {
     let ground = ReportContext::read(world, None)?;
     let inventory = Inventory::take(&ground, options.project.as_deref());

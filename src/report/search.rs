@@ -1,4 +1,4 @@
-//! The search: finds text in all transcripts of all projects, in every configuration directory.
+//! Finds text in all transcripts of all projects, in every configuration directory.
 
 use super::gone::TypedLine;
 use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session_id};
@@ -54,15 +54,15 @@ pub struct SearchOptions {
     pub text: String,
     pub regex: bool,
     pub ignore_case: bool,
-    /// Roles to search; all when absent or empty.
+    /// Roles to search; all if absent or empty.
     pub roles: Option<Vec<SearchRole>>,
     /// Same form as in `ListOptions`.
     pub since: Option<String>,
-    /// Directory of the project; every project when absent.
+    /// Directory of the project; every project if absent.
     pub project: Option<PathBuf>,
-    /// Maximum number of hits that are returned; all are counted. 100 when absent; 0 for no limit.
+    /// Maximum number of hits that are returned; all are counted. Default: 100; 0 for no limit.
     pub limit: Option<usize>,
-    /// Also search tool results that the client stored in separate files.
+    /// Whether to search tool results that the client stored in separate files, too.
     pub tool_results: bool,
 }
 
@@ -78,7 +78,7 @@ pub struct SearchHit {
     pub line: u64,
     /// Author of the message that matches.
     pub role: SearchRole,
-    /// Number of the prompt it belongs to, from 1; 0 before the first prompt.
+    /// Number of the prompt to which the message belongs, from 1; 0 before the first prompt.
     pub turn: usize,
     /// Time of the record.
     #[serde(serialize_with = "time_or_null")]
@@ -88,9 +88,10 @@ pub struct SearchHit {
     /// Position of the match in `snippet`, in UTF-16 code units.
     #[serde(rename = "match")]
     pub span: Span,
-    /// Whether it was found in a subagent's transcript.
+    /// Whether the match is in a subagent's transcript.
     pub subagent: bool,
-    /// The session's transcript is gone; the match is in its kept copy or in the client's prompt history.
+    /// Whether the session's transcript is gone, so that the match is in its kept copy or in the client's
+    /// prompt history.
     pub gone: bool,
     /// Name of the session.
     pub name: Option<String>,
@@ -139,8 +140,8 @@ pub struct SearchReport {
 ///
 /// # Errors
 ///
-/// [`Code::Usage`] for an empty text, an invalid regular expression or
-/// an invalid time, [`Code::ProjectNotFound`].
+/// Returns [`Code::Usage`] for an empty text, an invalid regular expression or an invalid time,
+/// [`Code::ProjectNotFound`].
 pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> Result<SearchReport> {
     let limit = options.limit.unwrap_or(LIMIT);
     let now = clock.now();
@@ -249,8 +250,8 @@ struct KeptPlace {
 }
 
 impl KeptPlaces {
-    /// Collects the kept files. `results`: also unpack tool results in separate files,
-    /// because they are searched.
+    /// Collects the kept files. With `results`, also unpacks tool results in separate files, because they are
+    /// searched.
     fn of(
         state: StateDir,
         present: &[SearchedFiles],
@@ -388,7 +389,7 @@ impl KeptPlaces {
         path.starts_with(self.state.all_kept())
     }
 
-    /// Replaces the path of an unpacked file by that of the kept file, which exists after the search.
+    /// Replaces the path of an unpacked file with that of the kept file, which exists after the search.
     fn named(&self, hit: SearchHit) -> SearchHit {
         match self.names.get(&hit.transcript) {
             Some(place) => SearchHit { transcript: place.clone(), ..hit },
@@ -590,7 +591,7 @@ struct SearchedFiles {
 }
 
 impl SearchedFiles {
-    /// Returns whether its transcript directory has this name.
+    /// Returns whether the session's transcript directory has this name.
     fn is_in(&self, name: &str) -> bool {
         self.project.paths().any(|path| path.file_name() == Some(OsStr::new(name)))
     }

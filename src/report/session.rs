@@ -1,4 +1,4 @@
-//! The report of one session: the same object in every command, `cc-session-recover/session@1`.
+//! Reports one session, as the same object in every command (`cc-session-recover/session@1`).
 
 use super::inventory::InventoryRow;
 use super::remains::Remains;
@@ -44,11 +44,11 @@ pub const SCHEMA: &str = "cc-session-recover/session@1";
 const SHOWN: usize = 200;
 /// Maximum number of listed processes below a client.
 const MOST_CHILDREN: usize = 50;
-/// Project that a session belongs to.
+/// Project to which a session belongs.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SessionProject"))]
 pub struct Project {
-    /// The set-up project that contains the session, if any.
+    /// The project with hooks that contains the session, if any.
     #[serde(serialize_with = "lossy_or_null")]
     pub dir: Option<PathBuf>,
     /// Working directory of its newest message.
@@ -98,7 +98,7 @@ pub struct Live {
     pub job: Option<String>,
     /// CPU usage in percent of one processor, measured only where it decides between working and hung.
     pub cpu_percent: Option<f64>,
-    /// Processes that it started and that are still running.
+    /// Processes that the client started and that are still running.
     pub children: Vec<ChildProcess>,
 }
 
@@ -108,7 +108,7 @@ pub struct Live {
 pub struct OtherLive {
     /// Process id, verified by its start time.
     pub pid: u32,
-    /// Where the user finds it: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
+    /// Where the user finds the client: `pts/3`, `background job 0a1b2c3d`, `process 4711`.
     pub place: String,
 }
 
@@ -123,9 +123,9 @@ pub struct SessionWorkflow {
     pub finished: Vec<String>,
     /// Agents that a usage limit refused or cut off.
     pub refused: Vec<String>,
-    /// Agents that started and have no result yet: they were cut off, or are still running.
+    /// Agents that started and have no result yet, because they were cut off or are still running.
     pub cut: Vec<String>,
-    /// Agents that failed for other reasons.
+    /// Agents that failed for a reason other than a usage limit.
     pub failed: Vec<String>,
     /// Tool call that continues the run; `null` if the run is finished or its script is gone.
     pub resume_call: Option<String>,
@@ -189,7 +189,7 @@ pub struct ConflictCopy {
 }
 
 impl ConflictCopy {
-    /// Reads size and newest message of the copy at this path.
+    /// Reads the size and the newest message of the copy at this path.
     #[must_use]
     pub fn at(path: PathBuf) -> Self {
         let bytes = std::fs::symlink_metadata(&path).map_or(0, |meta| meta.len());
@@ -222,7 +222,7 @@ pub enum SessionGroup {
     Settled,
 }
 
-/// Determines the group of a session. `open`: a process has it open.
+/// Determines the group of a session. `open` is true if a process has the session open.
 #[must_use]
 pub fn group(
     state: State,
@@ -252,7 +252,7 @@ pub fn group(
     }
 }
 
-/// Commands that the user can run: `resume` in `cwd` with `env`, the others anywhere.
+/// Commands for the user. `resume` runs in `cwd` with `env`; the others run in any directory.
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Commands {
@@ -269,7 +269,7 @@ pub struct Commands {
     pub kill: Option<Vec<String>>,
 }
 
-/// Part of a transcript that was lost since a hook first saw it.
+/// Part of a transcript that was lost since a hook first read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TranscriptLoss {
@@ -308,8 +308,8 @@ pub struct TranscriptRetention {
     /// Time when the limit passes, RFC 3339.
     #[serde(serialize_with = "time")]
     pub deleted_after: DateTime<Utc>,
-    /// Whether the limit has passed, so that the next `claude -p` that lives for six
-    /// seconds deletes the transcript.
+    /// Whether the limit has passed, so that the next `claude -p` that runs for six seconds deletes the
+    /// transcript.
     pub overdue: bool,
 }
 
@@ -327,10 +327,10 @@ pub struct Session {
     pub name: Option<String>,
     /// Title given by Claude Code.
     pub title: Option<String>,
-    /// Project that the session belongs to: `dir` is the project directory, `cwd`
-    /// the latest working directory.
+    /// Project to which the session belongs: `dir` is the project directory, `cwd` the latest working
+    /// directory.
     pub project: Project,
-    /// Configuration directory of the Claude Code installation that the session belongs to.
+    /// Configuration directory of the Claude Code installation to which the session belongs.
     #[serde(serialize_with = "lossy_or_null")]
     pub config_dir: Option<PathBuf>,
     /// Path of the session's transcript.
@@ -342,18 +342,18 @@ pub struct Session {
     pub oversized: bool,
     /// Count, size and latest activity of the subagent transcripts.
     pub subagents: Subagents,
-    /// Workflow runs of the session; collected by `show` and `resume` only.
+    /// Workflow runs of the session. Only `show` and `resume` collect this.
     pub workflows: Vec<SessionWorkflow>,
-    /// Id of the session that this file is a conflict copy of; `null` for an ordinary session.
+    /// Id of the session of which this file is a conflict copy; `null` for an ordinary session.
     pub conflict_copy_of: Option<String>,
-    /// Conflict copies of the transcript, made by directory synchronization tools; collected by
-    /// `show` and `resume` only.
+    /// Conflict copies of the transcript, made by directory synchronization tools. Only `show` and `resume`
+    /// collect this.
     pub conflict_copies: Vec<ConflictCopy>,
-    /// Other transcripts of the same session, such as the original of a relocated one; collected by
-    /// `show` and `resume` only.
+    /// Other transcripts of the same session, such as the original of a relocated one. Only `show` and
+    /// `resume` collect this.
     #[serde(serialize_with = "lossy_each")]
     pub copies: Vec<PathBuf>,
-    /// What is left of a session without a conversation; collected by `show` and `resume` only.
+    /// What is left of a session without a conversation. Only `show` and `resume` collect this.
     pub remains: Option<Remains>,
     /// Whether the session is live, and whether its work is done.
     pub state: State,
@@ -369,7 +369,7 @@ pub struct Session {
     pub stop: Stop,
     /// Process that has the session open; `null` if there is none.
     pub live: Option<Live>,
-    /// Set if the session was open when its client or the machine died.
+    /// Present if the session was open when its client or the machine crashed.
     pub open_at_crash: Option<OpenAtCrash>,
     /// Time of the first record.
     #[serde(serialize_with = "time_or_null")]
@@ -384,11 +384,11 @@ pub struct Session {
     /// Retention that determines `deletedAfter`; `null` while the session is open, and if no cleanup of
     /// Claude Code deletes it.
     pub retention: Option<TranscriptRetention>,
-    /// What the transcript has lost; determined by `show` and `status` only, and `null` otherwise.
+    /// What the transcript has lost. Only `show` and `status` determine this; it is `null` otherwise.
     pub loss: Option<TranscriptLoss>,
     /// Newest prompt of the user.
     pub last_prompt: Option<String>,
-    /// Number of prompts in the conversation; counted by `show` only.
+    /// Number of prompts in the conversation. Only `show` counts them.
     pub turns: Option<u64>,
     /// Size of the context, and how full it is.
     pub context: Option<ContextSize>,
@@ -400,7 +400,7 @@ pub struct Session {
     pub git_branch: Option<String>,
     /// Version of Claude Code that wrote the newest record.
     pub client_version: Option<String>,
-    /// Whether the user paused it, or everything.
+    /// Whether the user paused the session, or all sessions.
     pub paused: bool,
     /// Incident recorded for the session, if any.
     pub incident: Option<Incident>,
@@ -489,7 +489,7 @@ impl Session {
         }
     }
 
-    /// Describes a session from its incident alone, when the transcript can no longer be read.
+    /// Describes a session from its incident alone, if the transcript can no longer be read.
     #[must_use]
     pub fn of_incident(incident: &Incident, owners: &SessionOwners) -> Self {
         let owner = owners.first();
@@ -537,7 +537,7 @@ impl Session {
         }
     }
 
-    /// Adds start time and children of the process that has it open.
+    /// Adds the start time and the children of the process that has the session open.
     pub fn add_processes(&mut self, owner: &OwnerProcess, table: &[Process], processes: &dyn Processes) {
         let Some(live) = &mut self.live else { return };
         if let Some(own) = table.iter().find(|process| process.pid == owner.pid) {
@@ -554,8 +554,8 @@ impl Session {
             .collect();
     }
 
-    /// Rates the size of its context. `seen` contains the context window sizes that
-    /// clients reported, by model.
+    /// Rates the size of the session's context. `seen` contains the context window sizes that clients
+    /// reported, by model.
     pub fn weigh(&mut self, limits: &ContextConfig, seen: &BTreeMap<String, u64>) {
         let full = self.stop.kind == StopKind::ContextFull;
         let Some(context) = &mut self.context else { return };
@@ -598,14 +598,15 @@ impl Session {
         self.commands = Commands { cwd, env, resume, export: own("export"), kill };
     }
 
-    /// Returns whether Claude Code deleted its transcript, so that the report is based on the kept copy.
+    /// Returns whether Claude Code deleted the session's transcript, so that the report is based on the kept
+    /// copy.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
         self.loss.is_some_and(|loss| loss.lost == LossKind::Gone)
     }
 
-    /// Marks a session read from its kept copy: no client can open it before it is restored, and
-    /// no sweep deletes it.
+    /// Marks a session as read from its kept copy. No client can open it before it is restored, and no sweep
+    /// deletes it.
     pub fn mark_deleted(&mut self) {
         self.loss = Some(TranscriptLoss { lost: LossKind::Gone, restorable: true });
         (self.retention, self.deleted_after) = (None, None);
@@ -661,7 +662,7 @@ impl Subagents {
         all
     }
 
-    /// Returns the time of the newest message in any of them.
+    /// Returns the time of the newest message in any of the transcripts.
     #[must_use]
     pub fn newest_message(found: &Found) -> Option<DateTime<Utc>> {
         files(found).filter_map(|(path, _)| newest_message(&path)).max()
@@ -706,17 +707,18 @@ pub struct InspectOptions {
 /// Knowledge about the owner process of a session.
 #[derive(Debug, Clone, Copy)]
 pub enum ProcessLiveness<'a> {
-    /// A process with this status has it open; nothing else is known.
+    /// A process with this status has the session open; nothing else is known.
     Said(Option<&'a str>),
     Gone,
     Unknown,
 }
 
-/// Describes one transcript at any path.
+/// Describes the transcript at any path.
 ///
 /// # Errors
 ///
-/// [`Code::TranscriptUnreadable`] when the file name is not that of a session; those of opening the file.
+/// Returns [`Code::TranscriptUnreadable`] when the file name is not that of a session; the errors of opening
+/// the file.
 pub fn inspect(path: &Path, alive: ProcessLiveness<'_>) -> Result<Session> {
     let found = found_at(path, 0).or_else(|| Found::named(path, 0));
     let found = found

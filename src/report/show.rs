@@ -1,4 +1,4 @@
-//! Shows everything about one session.
+//! Reports everything about one session.
 
 use super::find::{SessionOptions, find_readable};
 use super::inventory::{Inventory, InventoryRow, ReportContext, thorough};
@@ -14,11 +14,11 @@ use crate::session::summary::Depth;
 use crate::world::World;
 use std::path::Path;
 
-/// Describes the matching session completely.
+/// Reports everything about the matching session.
 ///
 /// # Errors
 ///
-/// Those of [`find`], and [`crate::error::Code::ProjectNotFound`].
+/// Returns the errors of [`find`], and [`crate::error::Code::ProjectNotFound`].
 pub fn show(world: World<'_>, options: &SessionOptions) -> Result<Session> {
     let project = options
         .project
@@ -34,7 +34,7 @@ pub fn show(world: World<'_>, options: &SessionOptions) -> Result<Session> {
 ///
 /// # Errors
 ///
-/// Those of [`show`].
+/// Returns the errors of [`show`].
 pub fn show_at(world: World<'_>, transcript: &Path) -> Result<Session> {
     let ground = ReportContext::read(world, None)?;
     let mut inventory = Inventory::open(&ground);
@@ -55,7 +55,7 @@ pub fn show_at(world: World<'_>, transcript: &Path) -> Result<Session> {
 ///
 /// # Errors
 ///
-/// Those of opening the transcript.
+/// Returns the errors of opening the transcript.
 pub fn whole(inventory: &Inventory<'_>, row: &InventoryRow) -> Result<Session> {
     let owner = inventory.owner(&row.found);
     let liveness = inventory.liveness(row);

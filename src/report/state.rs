@@ -1,4 +1,4 @@
-//! Saved states: lists those of a project, shows the text of one, and restores an older one.
+//! Lists the saved states of a project, shows the text of one, and restores an older one.
 
 use super::find::SHORTEST;
 use super::status::asked;
@@ -30,23 +30,23 @@ pub enum StateAction {
     #[default]
     Show,
     List,
-    /// Make a state the project's last state again.
+    /// Restore a state as the project's last state.
     Restore,
 }
 
-/// Options of `state`: the action, and the state it applies to.
+/// Options of `state`: the action, and the state to which it applies.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct StateOptions {
     /// Action to perform; defaults to `show`.
     pub action: StateAction,
-    /// Name of a state or a prefix of it, else the id of a session or a prefix of it, which selects its
-    /// newest state. Defaults to the last state.
+    /// Name of a state or a prefix of it, or the id of a session or a prefix of it, which selects the
+    /// session's newest state. Defaults to the last state.
     pub state: Option<String>,
     /// Project directory; defaults to the working directory.
     pub project: Option<PathBuf>,
-    /// Only report what would be done.
+    /// Whether to only report what would be done.
     pub dry_run: bool,
 }
 
@@ -70,21 +70,22 @@ pub struct SavedState {
     pub as_of: Option<DateTime<Utc>>,
     /// Kind of the session's stop.
     pub kind: StopKind,
-    /// Whether its work was unfinished: it had stopped, was in the middle of a turn, or had open tasks.
+    /// Whether the session's work was unfinished: the session had stopped, was in the middle of a turn, or
+    /// had open tasks.
     pub unfinished: bool,
-    /// Number of unfinished tasks in its list.
+    /// Number of unfinished tasks in the session's list.
     pub tasks_open: usize,
-    /// Number of finished tasks in its list.
+    /// Number of finished tasks in the session's list.
     pub tasks_done: usize,
     /// Number of calls, subagents and background tasks without a result.
     pub in_flight: usize,
     /// Number of checks that failed in their last run.
     pub failing: usize,
-    /// Number of files the session had written.
+    /// Number of files that the session had written.
     pub files: usize,
-    /// Whether it is the last state of the project.
+    /// Whether this is the last state of the project.
     pub last: bool,
-    /// Whether the state is unchanged since it was saved. Only an unchanged state is given to a model.
+    /// Whether the state is unchanged since it was saved. Only an unchanged state is passed to a model.
     pub sound: bool,
     /// Path of the saved state.
     #[serde(serialize_with = "lossy")]
@@ -106,7 +107,7 @@ pub struct StateReport {
     /// Path of the project directory.
     #[serde(serialize_with = "lossy")]
     pub project: PathBuf,
-    /// Whether recovery is set up there, so that states are saved.
+    /// Whether the hooks are installed in the project, so that states are saved.
     pub enabled: bool,
     /// Directory of the states; `null` if there is none.
     #[serde(serialize_with = "lossy_or_null")]
@@ -114,14 +115,14 @@ pub struct StateReport {
     /// All retained states, newest first.
     pub states: Vec<SavedState>,
     /// Whether the file of the last state contains one that this tool did not save: the file was edited, or
-    /// it came with the project. Such a state is never given to a model.
+    /// it came with the project. Such a state is never passed to a model.
     pub foreign: bool,
-    /// Name of the requested state, else of the last one; `null` for a list, and if the file
+    /// Name of the requested state or, without a request, of the last one; `null` for a list, and if the file
     /// contains a foreign state.
     pub chosen: Option<String>,
     /// Text of the chosen state, or of a foreign one; only with `show`.
     pub text: Option<String>,
-    /// `true` for a dry run, which changes nothing.
+    /// Whether this is a dry run, which changes nothing.
     pub dry_run: bool,
     /// Whether the chosen state was made the last state, or with `dryRun` would be.
     pub restored: bool,
@@ -134,8 +135,8 @@ pub struct StateReport {
 ///
 /// # Errors
 ///
-/// [`Code::ProjectNotFound`]; [`Code::StateNotFound`] and [`Code::Usage`] for a name that matches no state or
-/// several; those of [`SavedStateStore::restore`].
+/// Returns [`Code::ProjectNotFound`]; [`Code::StateNotFound`] and [`Code::Usage`] for a name that matches no
+/// state or several; the errors of [`SavedStateStore::restore`].
 pub fn state(world: World<'_>, options: &StateOptions) -> Result<StateReport> {
     let asked = asked(world, options.project.as_deref().unwrap_or(world.env.cwd()))?;
     let state = StateDir::new(world.env.state_dir()?);
@@ -241,7 +242,7 @@ fn named<'b>(book: &'b SavedStateIndex, name: &str) -> Result<&'b SavedStateEntr
     }
 }
 
-/// Returns the text of a state file, even if it was edited; without a choice, that of the last state.
+/// Returns the text of a state file, even if it was edited; by default that of the last state.
 fn shown(place: Option<&StatesDirectory>, chosen: Option<&SavedStateEntry>) -> Option<String> {
     let place = place?;
     match chosen {
@@ -255,7 +256,7 @@ fn shown(place: Option<&StatesDirectory>, chosen: Option<&SavedStateEntry>) -> O
 fn none_saved(path: &std::path::Path) -> Error {
     Error::new(Code::StateNotFound, "no state is saved in this project")
         .at(path)
-        .hint("states are saved when a session stops in a project that is set up; run `cc-session-recover init` to set it up")
+        .hint("states are saved when a session stops in a project with hooks; run `cc-session-recover init` to install them")
 }
 
 fn listed(place: &StatesDirectory, book: &SavedStateIndex) -> Vec<SavedState> {

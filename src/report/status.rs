@@ -1,4 +1,4 @@
-//! The status: which sessions are stopped, waiting or running, and what each needs next.
+//! Reports which sessions are stopped, waiting or running, and what each needs next.
 
 use super::account::is_of_project;
 use super::find_project::project_named;
@@ -43,7 +43,7 @@ const NAMED: usize = 200;
 pub struct StatusOptions {
     /// Project directory; defaults to the working directory.
     pub project: Option<PathBuf>,
-    /// Covers every project on this machine instead of one.
+    /// Whether to cover every project on this machine instead of one.
     pub all: bool,
 }
 
@@ -54,7 +54,7 @@ pub struct StatusProject {
     /// Path of the project directory.
     #[serde(serialize_with = "lossy")]
     pub dir: PathBuf,
-    /// Whether this tool's hooks are active there.
+    /// Whether this tool's hooks are active in the project.
     pub enabled: bool,
 }
 
@@ -71,15 +71,15 @@ pub struct StatusReport {
     pub generated_at: DateTime<Utc>,
     /// Project that was requested; `null` for all projects.
     pub project: Option<StatusProject>,
-    /// Recovery setup of the project or the machine. Printed by `status` only.
+    /// Whether recovery is set up in the project or on the machine. Only `status` prints it.
     pub recovery: RecoveryOverview,
     /// Latest reported usage limits of each account, if `init --statusline` provides them.
     pub accounts: Vec<Account>,
     /// Matching sessions, sorted by group.
     pub sessions: Vec<Session>,
     /// Closed sessions that need you and stopped more than `status.recentHours` ago: their number, their
-    /// kinds of stop, and the ids of those that only `repair` can help. They are not in `sessions`.
-    /// Printed by `status` only.
+    /// kinds of stop, and the ids of those that only `repair` can help. They are not in `sessions`. Only
+    /// `status` prints them.
     pub older: Older,
     /// Files that could not be read, and why.
     pub problems: Vec<Problem>,
@@ -108,11 +108,11 @@ pub struct RecoveryOverview {
     pub setup: RecoverySetup,
     /// Whether hooks of the user or of the plugin are active in every project.
     pub everywhere: bool,
-    /// Number of projects with hooks of their own; 0 or 1 in the report of one project.
+    /// Number of projects with their own hooks; 0 or 1 in the report of one project.
     pub projects: usize,
-    /// Number of those whose closed sessions are resumed unattended.
+    /// Number of these projects whose closed sessions are resumed unattended.
     pub unattended: usize,
-    /// `true` if every session is paused.
+    /// Whether every session is paused.
     pub paused_all: bool,
     /// Number of paused sessions in the report.
     pub paused: usize,
@@ -127,7 +127,7 @@ pub struct RecoveryOverview {
 pub struct LastRecovered {
     /// Id of the recovered session.
     pub session: String,
-    /// Name, else title, else newest prompt of the session.
+    /// Name of the session or, without one, its title or newest prompt.
     pub name: Option<String>,
     /// Enabled project that contains the session.
     #[serde(serialize_with = "lossy_or_null")]
@@ -142,14 +142,14 @@ pub struct LastRecovered {
     pub by: RecoveredBy,
 }
 
-/// Who continued a stopped session.
+/// What continued a stopped session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum RecoveredBy {
-    /// The waiting hook of this tool, in the open session.
+    /// The waiting hook of this tool continued the open session.
     Wake,
-    /// An unattended run of this tool.
+    /// An unattended run of this tool resumed the closed session.
     Run,
     Client,
 }
@@ -178,7 +178,7 @@ pub struct Older {
     pub repairable: Vec<String>,
 }
 
-/// Returns whether only the user can continue the session, and has not acted on it for this long.
+/// Returns whether only the user can continue the session and has not done so for `recent`.
 fn is_old(session: &Session, now: DateTime<Utc>, recent: Duration) -> bool {
     let left = matches!(session.next.action, Action::Resume | Action::Notify) && session.live.is_none();
     // A limit of several days that has just reset is recent, however long ago it was reached.
@@ -191,7 +191,7 @@ fn is_old(session: &Session, now: DateTime<Utc>, recent: Duration) -> bool {
 ///
 /// # Errors
 ///
-/// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
+/// Returns [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
 pub fn status(world: World<'_>, options: &StatusOptions) -> Result<StatusReport> {
     let dir = options.project.as_deref().unwrap_or(world.env.cwd());
     let asked = if options.all { None } else { Some(asked(world, dir)?) };
@@ -314,13 +314,13 @@ fn lost_words(session: &Session, loss: TranscriptLoss) -> Error {
     let error = Error::new(Code::VerificationFailed, format!("session {id}: {}", loss.fact()))
         .at(&session.transcript);
     if !loss.restorable {
-        return error.hint("the lost part was not kept; export the rest");
+        return error.hint("no copy of the lost part was kept; export the rest");
     }
     let first = if session.live.is_some() { "close the session, then run " } else { "" };
     error.hint(format!("{first}cc-session-recover restore {id} --from kept"))
 }
 
-/// Reports open sessions whose credential no supervisor has yet, in a project with unattended resumes.
+/// Reports open sessions in projects with unattended resumes whose credential no supervisor has yet.
 fn without_credential(world: World<'_>, state: &StateDir, sessions: &[Session]) -> Option<Error> {
     let leader = peek::<Supervising>(&state.supervisor()).ok().flatten();
     let watched = Lock::is_held(&state.supervisor_lease()) && leader.is_some_and(|leader| !leader.by_hook);
@@ -347,11 +347,11 @@ fn without_credential(world: World<'_>, state: &StateDir, sessions: &[Session]) 
 ///
 /// # Errors
 ///
-/// [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
+/// Returns [`Code::ProjectNotFound`] when the directory does not exist, [`Code::StateDirUnknown`].
 pub fn asked(world: World<'_>, dir: &Path) -> Result<StatusProject> {
     let state = StateDir::new(world.env.state_dir()?);
     let dir = project_named(world, dir)?;
-    // A directory within a set-up project stands for that project.
+    // A directory within a project with hooks stands for that project.
     let dir = enclosing(&state, world.env, &dir).unwrap_or(dir);
     let enabled = [None, Some(dir.as_path())].into_iter().any(|dir| find(&state, world.env, dir).is_some())
         || plugin::is_on(&state, world.env.claude_config_dir().as_deref(), Some(&dir));

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
 
-/// Minimum number of id characters in a row; more only where needed to distinguish sessions.
+/// Minimum number of characters of a displayed id. More are displayed only to distinguish sessions.
 const SHORT_ID: usize = 8;
 /// Minimum length, in bytes, of a part of a stop's display words that selects it.
 const SHORTEST_PART: usize = 3;
@@ -185,7 +185,7 @@ pub fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// Formats a time in the local time zone: only the time of day if it is today, else with the date.
+/// Formats a time in the local time zone: only the time of day if it is today, and otherwise with the date.
 #[must_use]
 pub fn clock_time(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let (at, now) = (local_time(at), local_time(now));
@@ -249,7 +249,7 @@ pub enum StateFilter {
 }
 
 impl StateFilter {
-    /// Returns the states that it can select.
+    /// Returns the states that the filter can select.
     #[must_use]
     pub fn states(self) -> Vec<State> {
         match self {
@@ -262,7 +262,7 @@ impl StateFilter {
     ///
     /// # Errors
     ///
-    /// [`Code::Usage`] for any other text.
+    /// Returns [`Code::Usage`] for any other text.
     pub fn parse(text: &str) -> Result<Self> {
         let wanted = folded(text);
         let status = SessionStatus::ALL.into_iter().find(|one| folded(one.words()) == wanted);
@@ -281,7 +281,7 @@ impl StateFilter {
 ///
 /// # Errors
 ///
-/// [`Code::Usage`] for any other text.
+/// Returns [`Code::Usage`] for any other text.
 pub fn stops_called(text: &str) -> Result<Vec<StopKind>> {
     let wanted = folded(text);
     let is_whole = |kind: &StopKind| folded(kind.as_str()) == wanted || folded(stop_words(*kind)) == wanted;

@@ -1,4 +1,5 @@
-//! An archive: an export as a single `tar` file, manifest first. Any `tar` can unpack it.
+//! Packs an export into an archive, a single `tar` file that begins with the manifest. Any `tar` can unpack
+//! it.
 
 use super::manifest::{self, Manifest, SUMS};
 use crate::error::{Code, Error, IoContext, Result};
@@ -18,7 +19,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 ///
 /// # Errors
 ///
-/// [`Code::Io`]; [`Code::VerificationFailed`] if the archive differs from the export.
+/// Returns [`Code::Io`]; [`Code::VerificationFailed`] if the archive differs from the export.
 pub fn write(export: &Path, name: &str, manifest: &Manifest, to: &Path) -> Result<()> {
     let mut paths = vec![manifest::FILE_NAME.to_owned()];
     if export.join(SUMS).exists() {
@@ -46,7 +47,7 @@ pub fn write(export: &Path, name: &str, manifest: &Manifest, to: &Path) -> Resul
     compare(export, name, &paths, to)
 }
 
-/// Compares the archive with the export it was made from, byte for byte.
+/// Compares the archive with its export, byte for byte.
 fn compare(export: &Path, name: &str, paths: &[String], packed: &Path) -> Result<()> {
     let wrong = || {
         Error::new(Code::VerificationFailed, "the archive differs from the export it was made from")
@@ -85,13 +86,13 @@ fn same(one: &mut impl Read, other: &mut impl Read) -> std::io::Result<bool> {
     }
 }
 
-/// Unpacks an archive into an empty directory. Accepts only regular files that the manifest names, none
-/// longer than the manifest states.
+/// Unpacks an archive into an empty directory. Accepts only regular files that the manifest names, and
+/// rejects a file that is longer than the manifest states.
 ///
 /// # Errors
 ///
-/// [`Code::VerificationFailed`] if it is not an archive of an export, [`Code::PathRefused`] if it names
-/// a path outside, [`Code::Io`].
+/// Returns [`Code::VerificationFailed`] if the file is not an archive of an export, [`Code::PathRefused`] if
+/// an entry names a path outside the directory, or [`Code::Io`] if a file cannot be read or written.
 pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
     let bad = |why: &str| {
         Error::new(Code::VerificationFailed, format!("is not an archive made by `export`: {why}"))

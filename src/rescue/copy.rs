@@ -1,10 +1,11 @@
-//! A copy: the bytes of a file as they were at one length, written, read back, compared and synced to disk.
+//! Copies a file as it is at one length: writes the bytes, reads them back, compares them and syncs them to
+//! disk.
 //!
 //! A client may write to the file during the whole copy. The file is copied up to the length it has when it
-//! is opened. If it was written to since then, or just before, it is compared with its copy byte for byte
-//! afterwards: a file that only grew passes; a file that was truncated, rewritten or replaced is copied
-//! again, and after the last try the copy fails. Every byte was the same in both passes, so the copy is what
-//! the file began with at some moment in between.
+//! is opened. If the file was written to since then, or just before, it is compared with its copy byte for
+//! byte afterwards. A file that only grew passes. A file that was truncated, rewritten or replaced is copied
+//! again, and after the last attempt the copy fails. Every byte was the same in both passes, so the copy
+//! equals the beginning of the file at some moment in between.
 //!
 //! Three threads share the work: the first reads and writes, the second reads the copy back and compares it,
 //! and the third hashes what was read back.
@@ -25,7 +26,8 @@ use xxhash_rust::xxh3::Xxh3;
 const TRIES: usize = 5;
 /// Delay before the second attempt; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Bytes per read. Small in tests, so that a concurrent write falls between two blocks.
+/// Number of bytes per read. The value is small in tests, so that a concurrent write occurs between two
+/// blocks.
 const BLOCK: usize = if cfg!(test) { 4 * 1024 } else { 512 * 1024 };
 /// Number of blocks in flight between two threads.
 const BLOCKS: usize = 4;
@@ -35,7 +37,7 @@ const SMALL: u64 = 2 * BLOCK as u64;
 const SETTLE: Duration = Duration::from_millis(10);
 /// Maximum number of checks for an unfinished line.
 const LOOKS: usize = 10;
-/// Once a file has been idle for this long, its timestamps reliably show the next write.
+/// Idle time after which the timestamps of a file reliably show the next write.
 const RACY: Duration = Duration::from_secs(3);
 /// Number of bytes written before a background sync starts.
 const FLUSH: u64 = 32 * 1024 * 1024;
@@ -59,9 +61,9 @@ pub struct Copied {
     pub lines: u64,
     /// Hash of the bytes read back from the copy, in hex.
     pub digest: String,
-    /// The copy is not empty and does not end with a line break.
+    /// Whether the copy is not empty and does not end with a line break.
     pub torn: bool,
-    /// The file had grown by the time it was compared with the copy.
+    /// Whether the file had grown by the time it was compared with the copy.
     pub grew: bool,
     /// Modification time of the original when the copy started.
     pub modified: Option<std::time::SystemTime>,
@@ -73,7 +75,7 @@ pub struct Copied {
 pub struct Progress {
     #[cfg_attr(test, ts(type = "number"))]
     pub done: AtomicU64,
-    /// Total bytes, as far as known.
+    /// Total number of bytes known so far.
     #[cfg_attr(test, ts(type = "number"))]
     pub total: AtomicU64,
 }
@@ -90,13 +92,13 @@ impl Progress {
     }
 }
 
-/// Copies `from` into a new file `to` of mode 0600. On an error it removes that file again.
+/// Copies `from` into a new file `to` of mode 0600. Removes that file on an error.
 ///
 /// # Errors
 ///
-/// [`Code::VerificationFailed`] if the file is truncated, rewritten or replaced on every
-/// attempt, or if the copy does not contain what was written; [`Code::PathRefused`] if `from` is
-/// not a regular file; [`Code::Io`].
+/// Returns [`Code::VerificationFailed`] if the file is truncated, rewritten or replaced on every attempt, or
+/// if the copy does not contain what was written; [`Code::PathRefused`] if `from` is not a regular file; or
+/// [`Code::Io`] if a file cannot be read or written.
 pub fn copy(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<Copied> {
     let mut pause = PAUSE;
     for attempt in 0..TRIES {
@@ -104,7 +106,7 @@ pub fn copy(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<C
             std::thread::sleep(pause);
             pause *= 2;
         }
-        // Fails if `to` exists, so that the removal below cannot hit a file of someone else.
+        // Fails if `to` exists, so that the removal below cannot remove another program's file.
         let file = create(to)?;
         let copied = once(from, to, &file, hash, progress);
         if !matches!(copied, Ok(Some(_))) {
@@ -115,16 +117,20 @@ pub fn copy(from: &Path, to: &Path, hash: Hash, progress: &Progress) -> Result<C
             return Ok(copied);
         }
     }
-    Err(Error::new(Code::VerificationFailed, "was cut, rewritten or replaced while it was copied")
-        .at(from)
-        .hint("another program is changing it; stop that program, or try again after it has finished"))
+    Err(Error::new(
+        Code::VerificationFailed,
+        "was truncated, rewritten or replaced while it was being copied",
+    )
+    .at(from)
+    .hint("another program is changing it; stop that program, or try again after it has finished"))
 }
 
 /// Returns the hash and the length of a file.
 ///
 /// # Errors
 ///
-/// [`Code::PathRefused`] if it is not a regular file, [`Code::Io`].
+/// Returns [`Code::PathRefused`] if it is not a regular file, or [`Code::Io`] if a file cannot be read or
+/// written.
 pub fn digest(path: &Path, hash: Hash, progress: &Progress) -> Result<(String, u64)> {
     let (file, meta) = open_regular_with_metadata(path)?;
     let mut told = CopyDigest::new(hash);
@@ -180,7 +186,7 @@ fn once(from: &Path, to: &Path, copy: &File, hash: Hash, progress: &Progress) ->
         if !equal(&source, &reread, bytes).doing("read", from)? {
             return Ok(None);
         }
-        // Check the file that has the name now: a replaced file lives on under its open handle.
+        // Check the file that has the name now: a replaced file remains accessible through its open handle.
         let Ok((_, after)) = open_regular_with_metadata(from) else { return Ok(None) };
         let handle = source.metadata().doing("read", from)?;
         if !same(&after) || handle.len() < bytes {
@@ -204,7 +210,7 @@ fn create(to: &Path) -> Result<File> {
     options.open(to).doing("create", to)
 }
 
-/// Timestamps that change when a file is written to.
+/// Returns the timestamps that change when a file is written to.
 fn times(meta: &Metadata) -> (Option<std::time::SystemTime>, i64, i64) {
     #[cfg(unix)]
     let changed = {
@@ -216,12 +222,12 @@ fn times(meta: &Metadata) -> (Option<std::time::SystemTime>, i64, i64) {
     (meta.modified().ok(), changed.0, changed.1)
 }
 
-/// Returns the length to copy. If a line is just being written, waits for its end.
+/// Returns the length to copy. If a client is writing a line, waits for its end.
 fn settled_length(source: &File, mut length: u64, idle: bool) -> std::io::Result<u64> {
     for _ in 0..LOOKS {
         let mut last = [b'\n'];
         let ended = length == 0 || (read_some_at(source, &mut last, length - 1)? == 1 && last[0] == b'\n');
-        // With no writer, the line stays unfinished.
+        // Without a writer, the line remains unfinished.
         if ended || idle {
             break;
         }
@@ -299,7 +305,7 @@ fn equal(one: &File, other: &File, bytes: u64) -> std::io::Result<bool> {
     Ok(true)
 }
 
-/// Consumer that sees every block in order.
+/// Consumer that receives every block in order.
 trait BlockSink: Send {
     fn see(&mut self, block: &[u8]);
 }
@@ -374,7 +380,7 @@ enum BlockChannel<'e, E> {
 }
 
 impl<E: BlockSink> BlockChannel<'_, E> {
-    /// Returns a block to fill; waits until the consumer has returned one.
+    /// Returns a block to fill, after waiting until the consumer has returned one.
     fn block(&mut self) -> Vec<u8> {
         match self {
             Self::Here { spare, .. } => std::mem::take(spare),
@@ -421,7 +427,7 @@ fn side_by_side<E: BlockSink, T>(
     })
 }
 
-/// Size of the next block when `left` bytes remain.
+/// Returns the size of the next block when `left` bytes remain.
 fn wanted(left: u64) -> usize {
     usize::try_from(left).unwrap_or(BLOCK).min(BLOCK)
 }
@@ -651,7 +657,7 @@ mod tests {
         (right, told, wrong)
     }
 
-    /// Copies the way a program does that never checks for changes.
+    /// Copies like a program that never checks for changes.
     fn plain(from: &Path, to: &Path) -> std::io::Result<()> {
         let (mut from, mut to) = (File::open(from)?, File::create(to)?);
         let mut block = vec![0; BLOCK];

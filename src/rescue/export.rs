@@ -1,9 +1,9 @@
-//! An export: everything that belongs to a session, byte for byte, as a directory or a single archive, with a
+//! Exports everything that belongs to a session, byte for byte, to a directory or a single archive, with a
 //! manifest of its contents.
 //!
-//! It is built under a temporary name: every file is compared with its original, the manifest is written
-//! last, and only then is the export renamed. So an export with a final name is always complete, and the next
-//! export removes unfinished ones. The original is only read.
+//! An export is built under a temporary name. Every file is compared with its original, the manifest is
+//! written last, and only then is the export renamed. So an export with a final name is always complete, and
+//! the next export removes unfinished ones. The original is only read.
 
 use super::archive;
 use super::copy::{Hash, Progress, copy};
@@ -44,11 +44,11 @@ const PER_FILE: u64 = 1024;
 pub struct Selection {
     /// Session id, id prefix, name, title or transcript path.
     pub session: Option<String>,
-    /// Selects the most recently active session.
+    /// Whether to select the most recently active session.
     pub latest: bool,
-    /// Restricts the selection to sessions of this project.
+    /// Directory of the project to which the selection is restricted.
     pub project: Option<PathBuf>,
-    /// Selects every session that a process has open.
+    /// Whether to select every session that a process has open.
     pub active: bool,
     pub all: bool,
 }
@@ -60,12 +60,12 @@ impl Selection {
         self.session.is_some() || self.latest
     }
 
-    /// Reads the context that sessions are selected from, and resolves the project.
+    /// Reads the context from which sessions are selected, and resolves the project.
     ///
     /// # Errors
     ///
-    /// [`Code::Usage`] if more than one kind of selection is given; those
-    /// of [`directory`] and [`ReportContext::read`].
+    /// Returns [`Code::Usage`] if more than one kind of selection is given; the errors of [`directory`] and
+    /// [`ReportContext::read`].
     pub(super) fn ground<'o>(&self, world: World<'o>) -> Result<(ReportContext<'o>, Option<PathBuf>)> {
         if usize::from(self.is_named()) + usize::from(self.active) + usize::from(self.all) > 1 {
             return Err(Error::new(Code::Usage, "a session, --active and --all cannot be used together")
@@ -79,7 +79,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// Those of [`find`]; [`Code::NothingToDo`] if no session matches.
+    /// Returns the errors of [`find`]; [`Code::NothingToDo`] if no session matches.
     pub(super) fn rows<'r>(&self, inventory: &'r Inventory<'_>) -> Result<Vec<&'r InventoryRow>> {
         if self.all || self.active {
             let wanted = |row: &&InventoryRow| {
@@ -111,7 +111,7 @@ pub struct ExportOptions {
     pub selection: Selection,
     /// Target directory for exports; defaults to the one in the state directory.
     pub to: Option<PathBuf>,
-    /// Writes a single `.tar` file per session.
+    /// Whether to write a single `.tar` file per session.
     pub archive: bool,
     /// Hash algorithm for the manifest.
     pub hash: Hash,
@@ -127,16 +127,16 @@ pub struct ExportOptions {
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportOptions", optional_fields))]
 pub struct ExportFields {
     session: Option<String>,
-    /// Selects the most recently active session, within `project` if given.
+    /// Whether to select the most recently active session, within `project` if given.
     latest: bool,
     project: Option<PathBuf>,
-    /// Selects every session that a process has open.
+    /// Whether to select every session that a process has open.
     active: bool,
-    /// Selects every session, whatever its state.
+    /// Whether to select every session, whatever its state.
     all: bool,
     /// Directory for the exports; defaults to `exports` in the state directory.
     to: Option<PathBuf>,
-    /// Writes each session as one `.tar` file.
+    /// Whether to write each session as one `.tar` file.
     archive: bool,
     /// Algorithm that identifies the files; defaults to `sha256`.
     hash: Hash,
@@ -167,7 +167,7 @@ pub struct Exported {
     /// Path of the session's transcript.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// Path of the export, a directory or an archive. With `dryRun`, the time in its name is left open.
+    /// Path of the export, a directory or an archive. With `dryRun`, its name has no time.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Number of files in the export, without the manifest.
@@ -194,7 +194,7 @@ pub struct Exported {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ExportFailure"))]
 pub struct ExportFailure {
-    /// Session id; `null` for a directory that cannot be read and may hold several sessions.
+    /// Session id; `null` for a directory that cannot be read and may contain several sessions.
     pub session: Option<String>,
     /// File that the error concerns.
     #[serde(serialize_with = "lossy_or_null")]
@@ -237,7 +237,7 @@ pub struct ExportReport {
     /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// `true` for a dry run, which writes nothing.
+    /// Whether this is a dry run, which writes nothing.
     pub dry_run: bool,
     /// Directory of the exports.
     #[serde(serialize_with = "lossy")]
@@ -261,9 +261,9 @@ pub struct ExportReport {
 ///
 /// # Errors
 ///
-/// Those of [`find`]; [`Code::NothingToDo`] if no session matches; [`Code::PathRefused`] for a target inside
-/// Claude Code's own directory. If a single session is selected, also the error of its export; if several
-/// are, errors go into the report.
+/// Returns the errors of [`find`]; [`Code::NothingToDo`] if no session matches; [`Code::PathRefused`] for a
+/// target inside Claude Code's own directory. If a single session is selected, also the error of its export;
+/// if several are, errors go into the report.
 pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) -> Result<ExportReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(world)?;
@@ -547,7 +547,7 @@ impl<'r> ExportPlan<'r> {
                 Ok(copied)
                     if file.part == SessionFileKind::Transcript && copied.bytes < self.row.summary.bytes =>
                 {
-                    let message = "was cut, rewritten or replaced while it was exported";
+                    let message = "was truncated, rewritten or replaced while it was being exported";
                     return Err(Error::new(Code::VerificationFailed, message)
                         .at(&file.from)
                         .hint("another program is changing it; stop that program, or try again after it has finished"));
@@ -645,7 +645,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)
 }
 
-/// Removes what killed exports left behind.
+/// Removes the leftovers of killed exports.
 fn sweep(to: &Path) {
     let Ok(entries) = std::fs::read_dir(to) else { return };
     for entry in entries.filter_map(std::result::Result::ok) {
@@ -671,8 +671,8 @@ pub fn is_left_over(name: &str) -> bool {
     session_of(own).is_some() && pid != std::process::id() && !crate::program::process_exists(pid)
 }
 
-/// Returns the session id in the name of an export: `<UTC>-LOSSLESS-<id>`, with `-2` appended for a second
-/// one within a second, and `.tar` for an archive.
+/// Returns the session id in the name of an export: `<UTC>-LOSSLESS-<id>`, followed by `-2` for a second
+/// export in the same second, and by `.tar` for an archive.
 #[must_use]
 pub fn session_of(name: &str) -> Option<&str> {
     let (at, rest) = name.split_once(MARK)?;
@@ -701,8 +701,8 @@ fn note(world: World<'_>, ground: &ReportContext<'_>, exported: &Exported) {
     );
 }
 
-/// Adds the rows to the session log. A log that cannot be written does not fail the export; the report then
-/// has no log path.
+/// Adds the rows to the session log. A log that cannot be written does not fail the export, but the report
+/// then has no log path.
 fn log(
     world: World<'_>,
     ground: &ReportContext<'_>,
@@ -740,7 +740,7 @@ mod tests {
     const ID: &str = "3f2a9c1d-0000-4000-8000-000000000001";
 
     #[test]
-    fn an_export_is_recognised_by_its_name() {
+    fn an_export_is_recognized_by_its_name() {
         for (name, is) in [
             (format!("20261121T020000Z-LOSSLESS-{ID}"), true),
             (format!("20261121T020000Z-LOSSLESS-{ID}-2"), true),

@@ -1,4 +1,4 @@
-//! Forgetting: removes everything this tool stores about a session. Files that Claude Code has of it are left
+//! Removes everything that this tool stores about a session. Claude Code's own files of the session are left
 //! in place and listed.
 
 use super::export::session_of as session_of_export;
@@ -48,7 +48,7 @@ pub struct ForgetOptions {
     /// Session id, an unambiguous prefix of at least 3 characters, or the session's name or title.
     #[cfg_attr(test, ts(as = "String"))]
     pub session: Option<String>,
-    /// `true` reports what would be removed, and removes nothing.
+    /// Whether to only report what would be removed.
     pub dry_run: bool,
 }
 
@@ -100,7 +100,7 @@ pub struct ForgetReport {
     /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// `true` for a dry run, which removes nothing.
+    /// Whether this is a dry run, which removes nothing.
     pub dry_run: bool,
     /// Id of the session, a UUID.
     pub session: String,
@@ -119,8 +119,8 @@ pub struct ForgetReport {
 ///
 /// # Errors
 ///
-/// [`Code::SessionNotFound`]; [`Code::SessionLive`] while a client or a run has the session open, because its
-/// hooks would store it again; [`Code::NothingToDo`] if nothing is stored about it.
+/// Returns [`Code::SessionNotFound`]; [`Code::SessionLive`] while a client or a run has the session open,
+/// because its hooks would store it again; [`Code::NothingToDo`] if nothing is stored about it.
 pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport> {
     let ground = ReportContext::read(world, None)?;
     let inventory = Inventory::take(&ground, None);
@@ -179,8 +179,8 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
     })
 }
 
-/// Finds the session: one with a transcript, or else one that only this tool or files left by
-/// the client still name.
+/// Finds the session, which may have a transcript or may be named only by this tool or by files that the
+/// client left.
 fn target(
     inventory: &Inventory<'_>,
     state: &StateDir,
@@ -234,7 +234,7 @@ fn exported(state: &StateDir) -> impl Iterator<Item = (String, PathBuf, Forgotte
     ))
 }
 
-/// Lists everything this tool stores about a session.
+/// Lists everything that this tool stores about a session.
 fn places(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> Vec<Forgotten> {
     let record = state.session(session).parent().map(Path::to_path_buf).unwrap_or_default();
     let mut found = vec![
@@ -282,7 +282,7 @@ fn mentions(path: &Path, session: &str) -> bool {
     bytes.is_some_and(|bytes| memmem::find(&bytes, session.as_bytes()).is_some())
 }
 
-/// Files that hold entries about several sessions.
+/// Returns the files that contain entries about several sessions.
 fn shared(state: &StateDir) -> impl Iterator<Item = PathBuf> + use<> {
     let within = |dir: PathBuf| entries(&dir, &mut Vec::new()).map(|entry| entry.path());
     let single = [state.moves(), state.notices(), state.paused(), state.kept_register()].into_iter();
@@ -349,7 +349,7 @@ fn left_elsewhere(state: &StateDir, session: &str) -> Vec<String> {
     elsewhere.chain(with_block).collect()
 }
 
-/// Projects whose HANDOFF.md may contain a block of the session.
+/// Returns the projects whose HANDOFF.md may contain a block of the session.
 fn projects_of(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> BTreeSet<PathBuf> {
     let incident = inventory.incidents.get(session).and_then(|incident| incident.project.clone());
     let registered = peek::<Registration>(&state.session(session)).ok().flatten();

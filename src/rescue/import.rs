@@ -1,8 +1,8 @@
-//! An import: restores an export as a resumable session in a configuration directory and project of choice.
+//! Imports an export: restores it as a resumable session in any configuration directory and project.
 //!
-//! The whole export is verified before anything is written. Nothing that exists is overwritten; every file is
-//! compared with its hash before it gets its final name; the transcript comes last, so that no client sees
-//! half a session; if anything fails, the files written so far are removed.
+//! The whole export is verified before anything is written. No existing file is overwritten, and every file
+//! is compared with its hash before it gets its final name. The transcript comes last, so that no client
+//! finds an incomplete session. If anything fails, the files written so far are removed.
 
 use super::archive;
 use super::copy::{Hash, Progress, copy, digest};
@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const SCHEMA: &str = "cc-session-recover/import@1";
-/// Name prefix of the directories that archives are unpacked into.
+/// Name prefix of the directories into which archives are unpacked.
 const UNPACKED: &str = "importing-";
 
 /// Options of `importSession`: the export to restore as a resumable session, and its target.
@@ -41,7 +41,7 @@ pub struct ImportOptions {
     pub export: PathBuf,
     /// Claude Code's configuration directory; defaults to the one in force.
     pub config_dir: Option<PathBuf>,
-    /// Project directory; defaults to the one that the session was exported from.
+    /// Project directory; defaults to that of the exported session.
     pub project: Option<PathBuf>,
     pub dry_run: bool,
 }
@@ -96,7 +96,7 @@ pub struct ImportReport {
     pub left: Vec<Skipped>,
     /// Commands that resume the session; `resume` is `null` if `hint` is set.
     pub commands: Commands,
-    /// Why the session cannot be resumed as it is, and what to do; `null` if it can be resumed.
+    /// Why the session cannot be resumed yet, and what to do; `null` if it can be resumed.
     pub hint: Option<String>,
     /// Session log that records the operation; `null` if nothing was done or the log could not be written.
     #[serde(serialize_with = "lossy_or_null")]
@@ -107,10 +107,10 @@ pub struct ImportReport {
 ///
 /// # Errors
 ///
-/// [`Code::VerificationFailed`] if the export does not match its manifest, or a copy of it
-/// differs; [`Code::PathRefused`] if another file is in the way; [`Code::NothingToDo`] if
-/// the session is already there, byte for byte; [`Code::SessionLive`] while a client has
-/// it open; [`Code::ProjectNotFound`]; [`Code::Io`].
+/// Returns [`Code::VerificationFailed`] if the export does not match its manifest, or a copy of it differs;
+/// [`Code::PathRefused`] if another file is in the way; [`Code::NothingToDo`] if the session is already
+/// there, byte for byte; [`Code::SessionLive`] while a client has it open; [`Code::ProjectNotFound`]; or
+/// [`Code::Io`] if a file cannot be read or written.
 pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) -> Result<ImportReport> {
     let ground = ReportContext::read(world, None)?;
     let given = canonical(&options.export).map_err(|error| {
@@ -155,7 +155,7 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
 struct ExportSource {
     dir: PathBuf,
     manifest: Manifest,
-    /// The directory was unpacked for this import and is removed afterwards.
+    /// Whether the directory was unpacked for this import and is removed afterwards.
     temporary: bool,
 }
 
@@ -188,7 +188,7 @@ impl Drop for ExportSource {
     }
 }
 
-/// Removes what killed imports have unpacked.
+/// Removes the files that killed imports have unpacked.
 fn sweep(root: &Path) {
     let Ok(entries) = std::fs::read_dir(root) else { return };
     for entry in entries.filter_map(std::result::Result::ok) {
@@ -243,7 +243,7 @@ fn plan(
         }
         files.push(Placed { path: entry.path.clone(), to, bytes: entry.bytes, digest: entry.digest.clone() });
     }
-    // Last, so that no client sees half a session.
+    // Last, so that no client finds an incomplete session.
     files.sort_by_key(|file| {
         SessionFileKind::of(&file.path, &session.id) == Some(SessionFileKind::Transcript)
     });

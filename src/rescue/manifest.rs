@@ -1,7 +1,7 @@
-//! A manifest: lists what an export contains, from which session, up to which length, and the
-//! hash of every file.
+//! Reads and writes manifests. A manifest lists the files of an export, their session, their lengths and
+//! their hashes.
 //!
-//! It is written last. A directory without a manifest is not an export, whatever its name.
+//! The manifest is written last. A directory without a manifest is not an export, whatever its name.
 
 use super::copy::{Copied, Hash, Progress, digest};
 use crate::claude::home::is_session_id;
@@ -28,13 +28,13 @@ pub struct ExportOrigin {
     pub id: String,
     /// Name, title or latest prompt.
     pub title: Option<String>,
-    /// Directory that the session was started in.
+    /// Directory in which the session was started.
     pub cwd: Option<String>,
     pub config_dir: String,
     /// Name of the directory that contains the transcript.
     pub directory: String,
     pub transcript: String,
-    /// Id of the process that had the session open. Anything it wrote later is not in the export.
+    /// Id of the process that had the session open. The export does not contain anything that it wrote later.
     pub live_pid: Option<u32>,
     /// Session state, with the same code as in reports.
     pub state: String,
@@ -56,9 +56,9 @@ pub struct ManifestEntry {
     pub lines: u64,
     /// Hash in hex, with the algorithm of the manifest.
     pub digest: String,
-    /// Neither the copy nor the original ends with a line break.
+    /// Whether neither the copy nor the original ends with a line break.
     pub torn: bool,
-    /// The original grew after it was opened; the copy is the beginning of it.
+    /// Whether the original grew after it was opened, so that the copy is only its beginning.
     pub grew: bool,
     /// Modification time of the original.
     #[serde(serialize_with = "time_or_null")]
@@ -107,7 +107,8 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`Code::VerificationFailed`] if it is missing or damaged, [`Code::StateNewer`], [`Code::PathRefused`].
+    /// Returns [`Code::VerificationFailed`] if it is missing or damaged, [`Code::StateNewer`],
+    /// [`Code::PathRefused`].
     pub fn read(export: &Path) -> Result<Self> {
         let path = export.join(FILE_NAME);
         let found = peek::<Self>(&path).map_err(|error| match error.code {
@@ -173,7 +174,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`Code::Io`].
+    /// Returns [`Code::Io`] if a file cannot be read or written.
     pub fn write(&self, export: &Path) -> Result<()> {
         if self.hash == Hash::Sha256 {
             let mut sums = String::new();
@@ -189,7 +190,8 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`Code::VerificationFailed`] for the first file that is missing, changed or a link; [`Code::Io`].
+    /// Returns [`Code::VerificationFailed`] for the first file that is missing, changed or a link; or
+    /// [`Code::Io`] if a file cannot be read or written.
     pub fn verify(&self, export: &Path, progress: &Progress) -> Result<()> {
         for entry in &self.files {
             let path = inside(export, &entry.path)?;
@@ -213,7 +215,7 @@ impl Manifest {
 ///
 /// # Errors
 ///
-/// [`Code::VerificationFailed`] for a symbolic link.
+/// Returns [`Code::VerificationFailed`] for a symbolic link.
 pub fn inside(export: &Path, path: &str) -> Result<PathBuf> {
     let mut whole = export.to_path_buf();
     for name in path.split('/') {

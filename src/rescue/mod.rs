@@ -1,4 +1,4 @@
-//! Rescue: operations on a session's files that the user asks for. Copies are verified, and a file is
+//! Performs operations on a session's files that the user requests. Copies are verified, and a file is
 //! overwritten only after a snapshot of it was stored.
 
 mod archive;

@@ -1,9 +1,8 @@
-//! Relocating: makes a verified copy of a session in another configuration directory or
-//! for another project directory.
+//! Makes a verified copy of a session in another configuration directory or for another project directory.
 //!
-//! The original is not changed, and both sessions continue separately. The transcript is put in place last,
-//! so that no client sees half a session; nothing that exists is overwritten; if anything fails, the files
-//! made so far are removed.
+//! The original is not changed, and both sessions continue separately. The transcript is written last, so
+//! that no client finds an incomplete session. No existing file is overwritten. If anything fails, the files
+//! created so far are removed.
 
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
@@ -26,7 +25,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 const SCHEMA: &str = "cc-session-recover/relocate@1";
-/// Bytes copied at a time.
+/// Number of bytes copied at a time.
 const BLOCK: usize = 1024 * 1024;
 
 /// Options of `relocate`: the session to copy, and the target.
@@ -43,7 +42,7 @@ pub struct RelocateOptions {
     /// Target: a configuration directory of Claude Code (it contains `projects` or `settings.json`, or is new
     /// with `configDir: true`), or a project directory.
     pub to: PathBuf,
-    /// Treats `to` as a configuration directory even if it does not look like one.
+    /// Whether to treat `to` as a configuration directory even if it does not look like one.
     pub config_dir: bool,
     pub dry_run: bool,
 }
@@ -72,7 +71,7 @@ pub struct RelocateReport {
     /// Schema name and version of this object.
     #[cfg_attr(test, ts(type = "'cc-session-recover/relocate@1'"))]
     pub schema: &'static str,
-    /// `true` for a dry run, which copies nothing.
+    /// Whether this is a dry run, which copies nothing.
     pub dry_run: bool,
     /// Id of the session, a UUID.
     pub session: String,
@@ -89,10 +88,10 @@ pub struct RelocateReport {
     /// Path of the transcript that is resumed from now on.
     #[serde(serialize_with = "lossy")]
     pub transcript: PathBuf,
-    /// The directory to resume in must be remembered, because the records name another one.
+    /// Whether the directory in which to resume must be stored, because the records name another one.
     #[serde(skip)]
     moved: bool,
-    /// Sentences that describe which clients see the copy, and which see the original.
+    /// Sentences that describe which clients find the copy, and which find the original.
     pub visibility: Vec<String>,
     /// Commands that resume the copy.
     pub commands: Commands,
@@ -102,8 +101,8 @@ pub struct RelocateReport {
 ///
 /// # Errors
 ///
-/// Those of [`find`]; [`Code::SessionLive`]; [`Code::PathRefused`] if something is in the place of the copy
-/// or is not a regular file; [`Code::NothingToDo`] if source and target are the same;
+/// Returns the errors of [`find`]; [`Code::SessionLive`]; [`Code::PathRefused`] if something is in the place
+/// of the copy or is not a regular file; [`Code::NothingToDo`] if source and target are the same;
 /// [`Code::VerificationFailed`] if the copy differs.
 pub fn relocate(world: World<'_>, options: &RelocateOptions) -> Result<RelocateReport> {
     let project = options
@@ -235,7 +234,7 @@ fn plan(
     })
 }
 
-/// Describes which client sees which session. Measured with 2.1.200 to 2.1.329.
+/// Describes which client finds which session. Measured with 2.1.200 to 2.1.329.
 fn visibility(from: &ClaudeHome, to: &ClaudeHome, cwd: &str) -> Vec<String> {
     let apart =
         "the two sessions are independent from now on: neither receives the messages of the other".to_owned();
@@ -243,7 +242,7 @@ fn visibility(from: &ClaudeHome, to: &ClaudeHome, cwd: &str) -> Vec<String> {
         return vec![
             format!("a client started in {cwd} finds the copy"),
             "a client started in the directory of the original finds the original".to_owned(),
-            "a client started anywhere else finds neither by its id, for there are two".to_owned(),
+            "a client started anywhere else finds neither by its id, because there are two".to_owned(),
             apart,
         ];
     }

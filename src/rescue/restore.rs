@@ -1,4 +1,4 @@
-//! Restoring: puts a snapshot in the place of a session's transcript.
+//! Replaces a session's transcript with a snapshot.
 //!
 //! The current transcript is first stored as a snapshot, so that another restore can undo this one. The file
 //! is replaced completely or not at all, and read back afterwards.
@@ -104,7 +104,7 @@ pub struct RestoreReport {
     /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// `true` for a dry run, which changes nothing.
+    /// Whether this is a dry run, which changes nothing.
     pub dry_run: bool,
     /// Id of the session, a UUID.
     pub session: String,
@@ -115,7 +115,7 @@ pub struct RestoreReport {
     pub snapshots: Vec<KeptSnapshot>,
     /// Name of the snapshot to restore; `null` if there are several and none was named.
     pub chosen: Option<String>,
-    /// The snapshot was restored and read back.
+    /// Whether the snapshot was restored and read back.
     pub restored: bool,
     /// Number of other missing files of the session that were restored: subagents, tool results,
     /// tasks, plan, file history.
@@ -140,10 +140,10 @@ struct TranscriptDigest {
 ///
 /// # Errors
 ///
-/// Those of [`find`]; [`Code::SnapshotNotFound`]; [`Code::SessionLive`] while a client or a run has the
-/// session open; [`Code::NothingToDo`] if the transcript equals the snapshot; [`Code::ChangedMeanwhile`] if
-/// something writes to the transcript meanwhile; [`Code::VerificationFailed`] if the snapshot has changed
-/// since it was taken, or the transcript differs from what was written.
+/// Returns the errors of [`find`]; [`Code::SnapshotNotFound`]; [`Code::SessionLive`] while a client or a run
+/// has the session open; [`Code::NothingToDo`] if the transcript equals the snapshot;
+/// [`Code::ChangedMeanwhile`] if something writes to the transcript meanwhile; [`Code::VerificationFailed`]
+/// if the snapshot has changed since it was taken, or the transcript differs from what was written.
 pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
     let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
@@ -204,7 +204,7 @@ struct Target {
 }
 
 impl Target {
-    /// Finds the session. One whose transcript is gone is found by its kept files or its incident.
+    /// Finds the session. A session whose transcript is gone is found by its kept files or its incident.
     fn find(state: &StateDir, inventory: &Inventory<'_>, options: &RestoreOptions) -> Result<Self> {
         let wanted =
             SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
@@ -250,7 +250,8 @@ impl Target {
     }
 }
 
-/// Refuses if a client has the session open, or may have it open, because it would overwrite the result.
+/// Returns an error if a client has or may have the session open, because the client would overwrite the
+/// result.
 pub(super) fn refuse_while_held(
     inventory: &Inventory<'_>,
     state: &StateDir,
@@ -357,7 +358,7 @@ fn taken_at(meta: &Metadata) -> Option<DateTime<Utc>> {
     meta.modified().ok().map(DateTime::from)
 }
 
-/// Returns the recorded hash of a snapshot, from the file next to it or from the run it was taken for.
+/// Returns the recorded hash of a snapshot, from the file next to it or from the run for which it was made.
 fn noted(path: &Path, incident: Option<&Incident>) -> Option<String> {
     noted_sha256(path).or_else(|| {
         let runs = incident?.attempts.iter().filter_map(|attempt| attempt.run.as_deref());
@@ -521,7 +522,7 @@ fn unchanged(transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<(
         .hint("end the client that has it open and run it again"))
 }
 
-/// Updates the incident: what was planned because the transcript was damaged no longer applies.
+/// Updates the incident, because a plan for a damaged transcript no longer applies.
 fn replan_after_restore(ground: &ReportContext<'_>, target: &Target, name: &str) -> Result<()> {
     let changed = ground.ledger().change(&target.session, |slot| {
         let Some(incident) = slot else { return };

@@ -1,5 +1,5 @@
-//! The session log: one Markdown table per day of the operations on sessions that the user asked for. The
-//! journal has the same and more for programs.
+//! Writes the session log, one Markdown table per day of the operations on sessions that the user requested.
+//! The journal contains the same operations and more, for programs.
 
 use crate::error::{Error, IoContext, Result};
 use crate::fs::{open_regular, private_file};
@@ -18,7 +18,7 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct SessionLogRow<'a> {
     pub session: &'a str,
-    /// Number of bytes the operation was about.
+    /// Number of bytes that the operation processed.
     pub bytes: Option<u64>,
     /// Operation, such as `export`.
     pub action: &'a str,
@@ -36,7 +36,7 @@ pub fn path(dir: &Path, at: DateTime<Utc>) -> PathBuf {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::PathRefused`] if something else is in its place, [`crate::error::Code::Io`].
+/// Returns [`crate::error::Code::PathRefused`] if something else is in its place, [`crate::error::Code::Io`].
 pub fn add(dir: &Path, at: DateTime<Utc>, rows: &[SessionLogRow<'_>]) -> Result<PathBuf> {
     let path = path(dir, at);
     ensure_dir(dir)?;
@@ -94,7 +94,7 @@ pub fn forget(path: &Path, session: &str) -> Result<()> {
     crate::store::replace::replace(path, stays.as_bytes(), crate::fs::PRIVATE)
 }
 
-/// Escapes text so that it stays in its cell.
+/// Escapes text so that it cannot end its table cell.
 fn cell(text: &str) -> String {
     one_line(text, CELL).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
 }

@@ -1,7 +1,7 @@
-//! Signals to one process, through a handle, so that they reach that process or nothing.
+//! Sends signals to one process through a handle, so that they reach that process or none.
 //!
-//! On Linux the handle is a file descriptor (`pidfd`), which never refers to another process. Elsewhere, and
-//! on kernels before 5.3, the start time is compared right before the signal.
+//! On Linux the handle is a file descriptor (`pidfd`), which never refers to another process. On other
+//! systems, and on kernels before 5.3, the start time is compared right before the signal.
 
 use crate::claude::process::Processes;
 
@@ -38,7 +38,7 @@ pub trait ProcessControl: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The reason why no handle can be opened.
+    /// Returns the reason why no handle can be opened.
     fn hold<'a>(
         &self,
         pid: u32,

@@ -22,7 +22,7 @@ pub struct SetupPlace {
     pub scopes: Vec<HookScope>,
     /// Paths of the settings files.
     pub settings: Vec<PathBuf>,
-    /// The project directory still exists.
+    /// Whether the project directory still exists.
     pub exists: bool,
 }
 
@@ -33,7 +33,7 @@ pub struct SetupPlace {
 pub struct SetupsReport {
     /// Projects and user settings with hooks of this tool.
     pub places: Vec<SetupPlace>,
-    /// Directories that this tool wrote the plugin to.
+    /// Directories to which this tool wrote the plugin.
     pub plugins: Vec<PathBuf>,
     /// What the state directory contains.
     pub state: StateStock,
@@ -49,9 +49,9 @@ pub struct StateStock {
     pub dir: PathBuf,
     /// Whether the directory exists.
     pub exists: bool,
-    /// Number of sessions that Claude Code deleted and that exist only there.
+    /// Number of sessions that Claude Code deleted and that exist only in the state directory.
     pub only_copies: usize,
-    /// Number of exports stored in it.
+    /// Number of exports in the state directory.
     pub exports: usize,
     /// Whether processes of this tool use the directory: a supervisor, or a waiting hook.
     pub busy: bool,
@@ -66,7 +66,7 @@ pub struct NoOptions {}
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RemoveStateOptions {
-    /// Also removes copies that exist nowhere else.
+    /// Whether to remove copies that exist nowhere else.
     pub copies: bool,
 }
 
@@ -74,7 +74,7 @@ pub struct RemoveStateOptions {
 ///
 /// # Errors
 ///
-/// [`Code::StateDirUnknown`].
+/// Returns [`Code::StateDirUnknown`].
 pub fn setups(world: World<'_>) -> Result<SetupsReport> {
     let ground = ReportContext::read(world, None)?;
     let places = all_records(&ground.state).into_iter().map(place_of).collect();
@@ -106,7 +106,7 @@ fn stock(ground: &ReportContext<'_>) -> StateStock {
     }
 }
 
-/// Returns whether a supervisor, a run or a waiting hook holds a lease.
+/// Returns whether a supervisor, a run or a waiting hook owns a lease.
 fn is_busy(state: &StateDir) -> bool {
     let leases = std::fs::read_dir(state.leases()).into_iter().flatten().flatten();
     leases.map(|entry| entry.path()).any(|path| Lock::is_held(&path))
@@ -116,9 +116,9 @@ fn is_busy(state: &StateDir) -> bool {
 ///
 /// # Errors
 ///
-/// [`Code::SessionLive`] while a process of this tool uses it, [`Code::Usage`] if it has copies that exist
-/// nowhere else and `copies` is not set, [`Code::PathRefused`] if it is not a directory of this tool or has
-/// other files, which are left, [`Code::Io`].
+/// Returns [`Code::SessionLive`] while a process of this tool uses it, [`Code::Usage`] if it has copies that
+/// exist nowhere else and `copies` is not set, [`Code::PathRefused`] if it is not a directory of this tool or
+/// has other files, which are left, or [`Code::Io`] if a file cannot be read or written.
 pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bool> {
     let ground = ReportContext::read(world, None)?;
     let StateStock { dir, exists, only_copies, exports, busy } = stock(&ground);

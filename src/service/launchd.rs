@@ -8,7 +8,8 @@ pub const NAME: &str = "com.cc-session-recover.watch";
 /// File name of the agent's property list.
 pub const FILE: &str = "com.cc-session-recover.watch.plist";
 
-/// Returns the agent's property list. As with systemd, a session that is being continued is left to finish.
+/// Returns the agent's property list. As with systemd, a running continuation of a session is not
+/// interrupted.
 #[must_use]
 pub fn agent(start: &Start) -> String {
     let mut arguments = String::new();

@@ -1,5 +1,6 @@
-//! The service: the operating system's own way of starting the supervisor at every login. A unit of systemd's user manager, an
-//! agent of launchd, or a scheduled task of Windows, always of this user alone.
+//! Manages the service with which the operating system starts the supervisor at every login: a unit of
+//! systemd's user manager, an agent of launchd, or a scheduled task of Windows. The service always belongs to
+//! this user alone.
 //!
 //! ```text
 //! options -> start (what is run, refusals) -> text of systemd | launchd | schtasks -> plan (value) -> apply -> status
@@ -19,7 +20,7 @@ use crate::store::StateDir;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Part of every service file that we write. It has no two hyphens in a row, because it is
+/// Part of every service file that this tool writes. It contains no two consecutive hyphens, because it is
 /// used in XML comments.
 pub const MARKER: &str = "Made by cc-session-recover";
 
@@ -47,7 +48,7 @@ impl Manager {
         }
     }
 
-    /// Name of the service in this manager.
+    /// Returns the name of the service in this manager.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -57,7 +58,7 @@ impl Manager {
         }
     }
 
-    /// Path of the service's file, and the base directory that it must not leave.
+    /// Returns the path of the service's file, and the base directory that must contain it.
     fn place(self, env: &Environment, state: &StateDir) -> Result<ServicePaths> {
         let homeless = || {
             Error::new(Code::StateDirUnknown, "no directory for the service: HOME is not set")

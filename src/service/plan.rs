@@ -1,6 +1,6 @@
 //! Plans the installation or removal of the service as a value, and carries out exactly that. A file that is
-//! not ours is never overwritten or removed. If the manager cannot be reached, its commands are left to the
-//! user, word for word.
+//! not ours is never overwritten or removed. If the manager cannot be reached, the plan lists its commands
+//! for the user to run.
 
 use super::start::Start;
 use super::status::{is_enabled, is_running, is_taken, own_text, wants};
@@ -43,7 +43,7 @@ pub enum ServiceChange {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ServiceOptions {
     pub wanted: ServiceChange,
-    /// Absolute path of node; required to install.
+    /// Absolute path of Node.js; required to install.
     #[serde(default)]
     pub node: Option<PathBuf>,
     /// Root of the installed package; required to install.
@@ -98,12 +98,12 @@ pub struct ServicePlan {
 pub struct ServiceReport {
     pub manager: Manager,
     pub wanted: ServiceChange,
-    /// `false` if everything was already in place.
+    /// Whether anything was changed.
     pub changed: bool,
-    /// Whether all commands succeeded and none is left to the user.
+    /// Whether all commands succeeded and none is left for the user to run.
     pub complete: bool,
     pub file: FileStep,
-    /// Commands that were run, and those that are left to the user (`done: null`).
+    /// Commands that were run, and those that are left for the user to run (`done: null`).
     pub commands: Vec<CommandStep>,
     /// Why the service manager could not be reached.
     pub unreachable: Option<String>,
@@ -207,7 +207,7 @@ fn text_of(env: &Environment, manager: Manager, start: &Start) -> String {
     }
 }
 
-/// The launchd domain of a desktop login.
+/// Returns the launchd domain of a desktop login.
 pub(super) fn domain() -> String {
     format!("gui/{}", own_uid().unwrap_or(0))
 }
@@ -364,7 +364,7 @@ fn clear_up(place: &ServicePaths) -> Result<()> {
     Ok(())
 }
 
-/// Runs the commands in order, until one that must not fail has failed.
+/// Runs the commands in order, until one fails that must not fail.
 fn run_all(steps: &mut [CommandStep]) {
     for step in steps {
         let mut command = Command::new(&step.argv[0]);
@@ -389,7 +389,7 @@ fn run_all(steps: &mut [CommandStep]) {
     }
 }
 
-/// Whether we wrote a text: the marker is in one of its first lines.
+/// Returns whether we wrote a text: the marker is in one of its first lines.
 pub(super) fn is_ours(text: &str) -> bool {
     text.lines().take(5).any(|line| line.contains(MARKER))
 }

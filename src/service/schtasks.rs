@@ -66,8 +66,8 @@ pub fn task(start: &Start, user: Option<&str>) -> String {
     )
 }
 
-/// Quotes a command-line word. It cannot contain quotation marks: Windows paths have none, and
-/// other words are refused.
+/// Quotes a command-line word. The word must not contain quotation marks. Windows paths contain none, and
+/// other such words are rejected.
 fn quoted(word: &str) -> String {
     if word.contains(' ') { format!("\"{word}\"") } else { word.to_owned() }
 }
@@ -89,16 +89,16 @@ pub fn text(bytes: &[u8]) -> Option<String> {
     String::from_utf16(&units).ok()
 }
 
-/// Whether a registered task starts at login, from the output of `schtasks /Query /XML`; `None` if the output is
-/// no task definition.
+/// Returns whether a registered task starts at login, from the output of `schtasks /Query /XML`; `None` if
+/// the output is not a task definition.
 ///
 /// Both the task and its trigger can be disabled. `schtasks /Change /DISABLE` and the window of the task
 /// scheduler disable the task in `Settings`. An element that is absent has its default, which is enabled: the
 /// task scheduler leaves defaults out of what it prints.
 #[must_use]
 pub fn starts_at_login(output: &[u8]) -> Option<bool> {
-    // It declares UTF-16, but into a pipe it is written in the console's code page or in UTF-16. What is read
-    // here is ASCII in all of them, once the zero bytes are gone.
+    // The output declares UTF-16, but a pipe receives it in the console's code page or in UTF-16. The part
+    // that is read here is ASCII in all of them, once the zero bytes are removed.
     let bytes: Vec<u8> = output.iter().copied().filter(|byte| *byte != 0).collect();
     let text = String::from_utf8_lossy(&bytes);
     let task = *elements(&text, "Task").first()?;
@@ -161,7 +161,7 @@ mod tests {
             (logon(off), "", false),
             ("<LogonTrigger />".to_owned(), "", true),
             (format!("{}{}", logon(off), logon(on)), "", true),
-            // It runs at another time than at login.
+            // The task runs at a time other than login.
             (format!("<BootTrigger>{on}</BootTrigger>"), on, false),
             (String::new(), on, false),
         ];

@@ -1,5 +1,5 @@
-//! The program, arguments and variables that the service runs. Paths are absolute and permanent: nothing in a
-//! temporary cache or in a project is started at login.
+//! Determines the program, arguments and variables with which the service starts. Paths are absolute and
+//! permanent, so that nothing in a temporary cache or in a project is started at login.
 
 use super::Manager;
 use crate::claude::program::locate;
@@ -9,7 +9,7 @@ use crate::store::StateDir;
 use crate::trust::enabled::enclosing;
 use std::path::{Component, Path, PathBuf};
 
-/// Variables with locations: the service must use the same ones as the user who installed it.
+/// Variables with locations. The service must use the same locations as the user who installed it.
 const PLACES: [&str; 6] = [
     "CC_RECOVER_STATE_DIR",
     "CC_RECOVER_CONFIG",
@@ -34,13 +34,13 @@ const LEFT_OUT: [&str; 10] = [
 ];
 
 /// Environment variable set for processes that a service starts. Their output is not read, so the native
-/// program can do the work without Node.
+/// program can supervise without Node.js.
 pub const SERVICE: &str = "CC_RECOVER_SERVICE";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     pub node: String,
-    /// Arguments of node, starting with the absolute path of the command.
+    /// Arguments of Node.js, starting with the absolute path of the command.
     pub arguments: Vec<String>,
     pub variables: Vec<(String, String)>,
     pub warnings: Vec<String>,
@@ -71,7 +71,7 @@ impl Start {
         {
             return Err(Error::new(Code::PathRefused, "has both an equals sign and a quotation mark in it")
                 .at(node)
-                .hint("install node under another path"));
+                .hint("install Node.js under another path"));
         }
         let path = search_path(env, node);
         let mut variables = vec![("PATH".to_owned(), path.clone())];
@@ -90,7 +90,7 @@ impl Start {
     }
 }
 
-/// Refuses a package that a later login may not find, or whose contents a project controls.
+/// Returns an error for a package that a later login may not find, or whose contents a project controls.
 fn stays(env: &Environment, state: &StateDir, root: &Path) -> Result<()> {
     let temporary = root.components().any(|part| {
         let name = part.as_os_str().to_string_lossy();
@@ -116,7 +116,7 @@ fn stays(env: &Environment, state: &StateDir, root: &Path) -> Result<()> {
 /// Returns the path as text that the manager's file can contain.
 fn writable(path: &Path, manager: Manager) -> Result<String> {
     let refused = |why: &str| {
-        Err(Error::new(Code::PathRefused, why).at(path).hint("install it, or node, under another path"))
+        Err(Error::new(Code::PathRefused, why).at(path).hint("install it, or Node.js, under another path"))
     };
     let Some(text) = path.to_str() else { return refused("is not UTF-8 text") };
     if text.chars().any(char::is_control) {
@@ -129,8 +129,8 @@ fn writable(path: &Path, manager: Manager) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// The user's own `PATH`: absolute directories, without those that `npm run` and npx prepend, and with
-/// the directory of node.
+/// Returns the user's own `PATH`: absolute directories, without those that `npm run` and npx prepend, and
+/// with the directory of Node.js.
 fn search_path(env: &Environment, node: &Path) -> String {
     let separator = if cfg!(windows) { ';' } else { ':' };
     let mut dirs: Vec<PathBuf> = Vec::new();

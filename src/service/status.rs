@@ -1,5 +1,5 @@
-//! Status of the service: whether it is installed, enabled and running, and whether any
-//! supervisor runs at all.
+//! Reads the status of the service: whether it is installed, enabled and running, and whether any supervisor
+//! is running.
 
 use super::plan::{ManagerProgram, ServiceChange, ServiceOptions, domain, is_ours, plan, reach};
 use super::{Manager, ServicePaths, launchd, schtasks, systemd};
@@ -45,7 +45,7 @@ pub struct ServiceStatus {
     pub file: PathBuf,
     /// Whether the file exists and is ours.
     pub installed: bool,
-    /// Whether the file is what an installation would write now.
+    /// Whether the file equals what an installation would write now.
     pub current: Option<bool>,
     /// Whether the service is started at every login.
     pub enabled: Option<bool>,
@@ -103,18 +103,18 @@ pub(super) fn own_text(manager: Manager, path: &Path) -> Result<Option<String>> 
     let text =
         if manager == Manager::Schtasks { schtasks::text(&bytes) } else { String::from_utf8(bytes).ok() };
     text.filter(|text| is_ours(text)).map(Some).ok_or_else(|| {
-        Error::new(Code::PathRefused, "was not made by cc-session-recover and is left alone")
+        Error::new(Code::PathRefused, "was not made by cc-session-recover and is left unchanged")
             .at(path)
             .hint("move it away if it is not needed")
     })
 }
 
-/// Path of the link that enables the unit.
+/// Returns the path of the link that enables the unit.
 pub(super) fn wants(place: &ServicePaths) -> PathBuf {
     place.dir().join(format!("{}.wants", systemd::TARGET)).join(systemd::NAME)
 }
 
-/// Whether it is a link to a unit with our name.
+/// Returns whether the path is a link to a unit with our name.
 pub(super) fn is_taken(wants: &Path) -> bool {
     std::fs::read_link(wants).is_ok_and(|target| target.file_name().is_some_and(|name| name == systemd::NAME))
 }
@@ -134,7 +134,7 @@ pub(super) fn is_enabled(manager: Manager, place: &ServicePaths, reach: &Manager
     }
 }
 
-/// Whether the manager runs the service; `None` for managers other than systemd, which do not report
+/// Returns whether the manager runs the service; `None` for managers other than systemd, which do not report
 /// it by exit code.
 pub(super) fn is_running(manager: Manager, reach: &ManagerProgram) -> Option<bool> {
     match manager {

@@ -1,9 +1,8 @@
-//! Belongings: every file of a session, and its path in an export.
+//! Lists every file of a session with its path in an export.
 //!
 //! Measured with 2.1.329: next to the transcript, a directory named after the session (subagents, long tool
 //! results); in the configuration directory, `tasks/<id>`, `file-history/<id>` and the plan that the records
-//! name by its slug; in the project, HANDOFF.md. Nothing outside these locations is followed: a symbolic link
-//! in them is reported and skipped.
+//! name by its slug; in the project, HANDOFF.md. A symbolic link in these locations is reported and skipped.
 
 use crate::claude::glance::text_after;
 use crate::claude::home::ClaudeHome;
@@ -50,7 +49,7 @@ impl SessionFileKind {
         }
     }
 
-    /// Returns the kind that a path of an export belongs to.
+    /// Returns the kind to which a path of an export belongs.
     #[must_use]
     pub fn of(path: &str, session: &str) -> Option<Self> {
         let Some((directory, _)) = path.split_once('/') else {
@@ -79,16 +78,16 @@ pub struct Belonging {
 pub struct Skipped {
     /// Path of the file.
     pub path: String,
-    /// Reason why it is skipped.
+    /// Reason why the file is skipped.
     pub why: String,
 }
 
-/// Lists all files of a session. The transcript comes first, because what it refers to exists
-/// before it is mentioned.
+/// Lists all files of a session. The transcript comes first, because a file exists before the transcript
+/// mentions it.
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::Io`] if a directory exists but cannot be read.
+/// Returns [`crate::error::Code::Io`] if a directory exists but cannot be read.
 pub fn of(
     home: &ClaudeHome,
     session_files: &Found,
@@ -101,7 +100,7 @@ pub fn of(
 ///
 /// # Errors
 ///
-/// As [`of`].
+/// Returns the errors of [`of`].
 pub fn with_plan(
     home: &ClaudeHome,
     session_files: &Found,

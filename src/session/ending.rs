@@ -1,6 +1,6 @@
-//! An ending: how the newest part of a conversation ends, read backwards from the records.
+//! Determines how the newest part of a conversation ends, from its records read backwards.
 //!
-//! The last lines of a file are metadata; the verdict comes from the last record of the main conversation
+//! The last lines of a file are metadata. The verdict comes from the last record of the main conversation
 //! that the user, a model or an error wrote. Whether the process is alive distinguishes "running" from
 //! "crashed", so the caller passes its liveness.
 
@@ -13,16 +13,16 @@ use crate::claude::wording::is_interruption_by_user;
 /// What is known about the owner process of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Liveness<'a> {
-    /// Alive; with the client's own status word, if it writes one.
+    /// A live process has the session open; with the client's own status word, if it writes one.
     Live(Option<&'a str>),
     /// No process has the session open.
     Gone,
-    /// Not checked, or could not be determined.
+    /// The owner process was not checked or could not be determined.
     #[default]
     Unknown,
 }
 
-/// Tools that ask the user: such a call without a result is a question.
+/// Tools that ask the user. A call of such a tool without a result is a question.
 const QUESTIONS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
 
 /// Determines how the conversation ends. Reads `newest_first` only as far as needed.
@@ -91,7 +91,7 @@ impl<'a> EndingWalk<'a> {
 
     fn user(&mut self, user: &User, record: &Record) -> Option<Stop> {
         if self.result.is_some() {
-            // One answer has several results: the newest one is sufficient.
+            // One answer may have several results, of which the newest is sufficient.
             return None;
         }
         if is_interruption_by_user(&user.text) {
@@ -116,15 +116,15 @@ impl<'a> EndingWalk<'a> {
         user.begins_turn().then(|| {
             let mut stop = self.unanswered("a prompt");
             // In a terminal, Ctrl-C before any answer and a closed window leave exactly the same records
-            // (tried with SIGTERM and SIGHUP too). This assumes the case that starts nothing by itself, and
-            // the session is still shown.
+            // (also measured with SIGTERM and SIGHUP). This assumes the case in which nothing is started, and
+            // the session is still listed.
             let terminal = record.head.entrypoint.as_deref() == Some("cli") && !record.head.background;
             if terminal && stop.kind == StopKind::Closed {
                 stop.kind = StopKind::Interrupted;
                 stop.unanswered = true;
                 return stop.because(
                     Source::Transcript,
-                    "the records do not show whether the prompt was taken back or the window was closed",
+                    "the records do not show whether the prompt was withdrawn or the window was closed",
                 );
             }
             stop

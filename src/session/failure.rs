@@ -44,8 +44,7 @@ pub fn stop_of(failure: &ApiFailure, text: &str, at: Option<DateTime<Utc>>) -> S
     stop
 }
 
-/// Returns the stop that a `StopFailure` payload describes by itself: the reset time comes
-/// only from its text.
+/// Returns the stop that a `StopFailure` payload alone describes. The reset time comes only from its text.
 #[must_use]
 pub fn stop_of_payload(error: &str, message: &str, details: Option<&str>, at: DateTime<Utc>) -> Stop {
     let coarse =
@@ -93,15 +92,15 @@ fn usage_limit(name: &str) -> Option<StopKind> {
         "seven_day_opus" => StopKind::UsageLimitOpus,
         "seven_day_sonnet" => StopKind::UsageLimitSonnet,
         "seven_day_overage_included" => StopKind::UsageLimitFable,
-        // Credit beyond the subscription: no window resets it, and the user has to add some.
+        // Credit in addition to the subscription. It never resets, and the user has to add more.
         "overage" => StopKind::Billing,
         name if name.starts_with("seven_day") => StopKind::UsageLimitWeekly,
         _ => return None,
     })
 }
 
-/// Determines the kind of a limit from text: a window of the subscription if the text names
-/// one, else a budget.
+/// Determines the kind of a limit from text: a window of the subscription if the text names one, and
+/// otherwise a budget.
 fn limit_in(failure: Coarse<'_>) -> Option<StopKind> {
     match usage_limit_in(failure.text) {
         Some(StopKind::UsageLimitOther) | None => {}
@@ -135,7 +134,7 @@ pub(super) fn window_in(text: &str) -> StopKind {
     names.iter().find(|(name, _)| text.contains(name)).map_or(StopKind::UsageLimitOther, |(_, kind)| *kind)
 }
 
-/// Error types with which gateways and the API report a used-up budget.
+/// Error types that gateways and the API use for an exhausted budget.
 const BUDGET_TYPES: [&str; 6] = [
     "billing_error",
     "budget_exceeded",
@@ -144,9 +143,9 @@ const BUDGET_TYPES: [&str; 6] = [
     "credits_exhausted",
     "payment_required",
 ];
-/// Lower-case words with which clients, the API and gateways report used-up credit, a spend limit or a
-/// budget. A limit of the subscription may end with "/extra-usage to finish what you're working on", so
-/// "extra usage" alone does not count.
+/// Lower-case words that clients, the API and gateways use for exhausted credit, a spend limit or a budget. A
+/// limit of the subscription may end with "/extra-usage to finish what you're working on", so "extra usage"
+/// alone does not count.
 const BUDGET_WORDS: [&str; 29] = [
     "out of usage credits",
     "usage credit limit",
@@ -179,7 +178,7 @@ const BUDGET_WORDS: [&str; 29] = [
     "budget_exceeded",
 ];
 
-/// Returns whether the failure reports used-up credit, a spend limit or a budget.
+/// Returns whether the failure reports exhausted credit, a spend limit or a budget.
 fn is_billing(failure: Coarse<'_>) -> bool {
     if failure.status == Some(402) || failure.api_type.is_some_and(|kind| BUDGET_TYPES.contains(&kind)) {
         return true;
@@ -256,9 +255,9 @@ fn kind_of(failure: Coarse<'_>) -> StopKind {
 /// How to make the API accept a request that it refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestCure {
-    /// The transcript contains what the API refuses, and `repair` removes it.
+    /// The transcript contains content that the API refuses, and `repair` removes it.
     Repair,
-    /// The client omits it when it reads the transcript again.
+    /// The client omits the refused content when it reads the transcript again.
     Resume,
     /// The client omits calls without results; `repair` finds a call or result that was lost.
     ResumeOrRepair,

@@ -1,4 +1,4 @@
-//! The files of a session: one listing that every command uses.
+//! Lists the files of a session, for every command.
 //!
 //! Measured with 2.0.60 to 2.1.332: the transcript `<project>/<id>.jsonl`; in `<project>/<id>/`, subagents
 //! (`subagents/agent-*.jsonl`, those of workflows in `subagents/workflows/<run>/`) and long tool results;
@@ -28,7 +28,7 @@ const HEAD: u64 = 16 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectDirectory {
     pub home: usize,
-    /// Its real name if it is in a store, else the first link to it.
+    /// The directory's real name if it is in a store, and otherwise the first link to it.
     pub path: PathBuf,
     /// Other names of the directory, each with the index of its configuration directory.
     pub aliases: Vec<(usize, PathBuf)>,
@@ -41,7 +41,7 @@ impl ProjectDirectory {
         Self { home, path: path.to_path_buf(), aliases: Vec::new() }
     }
 
-    /// Iterates over all paths that lead to it.
+    /// Iterates over all paths that lead to the directory.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         std::iter::once(self.path.as_path()).chain(self.aliases.iter().map(|(_, path)| path.as_path()))
     }
@@ -71,8 +71,7 @@ pub fn project_directories(homes: &[ClaudeHome], problems: &mut Vec<Error>) -> V
     found
 }
 
-/// Registers each link as another name of its target, or as a directory of its own if the
-/// target is not listed.
+/// Registers each link as another name of its target, or as a separate directory if the target is not listed.
 fn add_links(homes: &[ClaudeHome], mut links: Vec<(usize, PathBuf)>, found: &mut Vec<ProjectDirectory>) {
     links.sort();
     let real = |path: &Path| path.canonicalize().ok();
@@ -253,7 +252,7 @@ mod tests {
     const ID_A: &str = "3f2a9c1d-0000-4000-8000-000000000001";
 
     #[test]
-    fn a_conflict_copy_is_recognised_by_the_text_after_the_id() {
+    fn a_conflict_copy_is_recognized_by_the_text_after_the_id() {
         for rest in [
             " 2",
             " (1)",

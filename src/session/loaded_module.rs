@@ -1,4 +1,5 @@
-//! Clients that have loaded the plugin's module, as the module itself reported when its session started.
+//! Records which clients have loaded the plugin's module, as the module itself reports when its session
+//! starts.
 //!
 //! Nothing outside a client shows which modules it has loaded. A record contains the process id and the start
 //! time, so a record that an ended client left behind proves nothing about a later one.
@@ -36,7 +37,7 @@ impl Stored for LoadedModule {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::Io`].
+/// Returns [`crate::error::Code::Io`].
 pub fn note_loaded(
     state: &StateDir,
     clock: &dyn Clock,

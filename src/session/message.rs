@@ -1,5 +1,5 @@
-//! A message of the client about a stop: stored as received, and sanitized only when it is shown or
-//! serialized. A scan reads thousands of them and shows few.
+//! Stores a client's message about a stop as received, and sanitizes it only when it is shown or serialized.
+//! A scan reads thousands of messages and shows few.
 
 use crate::redact::clean_line;
 use crate::text::invisible;
@@ -32,7 +32,7 @@ impl ClientMessage {
         (!text.is_empty()).then_some(Self { text, clean: true })
     }
 
-    /// Returns the message on one line, sanitized, redacted and bounded.
+    /// Returns the message on one line, sanitized, redacted and truncated.
     #[must_use]
     pub fn shown(&self) -> String {
         if self.clean { self.text.clone() } else { clean_line(&self.text, SHOWN) }
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_message_is_redacted_sanitised_and_bounded_in_every_form() {
+    fn a_client_message_is_redacted_sanitized_and_bounded_in_every_form() {
         let key = format!("sk-ant-api03-{}", "Ab1".repeat(30));
         for raw in [format!("bad \x1b[31m{key}\x1b[0m"), format!("{} {key}", "long ".repeat(400))] {
             let message = ClientMessage::of(&raw).unwrap();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_visible_text_is_none() {
+    fn a_message_without_visible_text_returns_none() {
         for empty in ["", "  \n", "\u{1}\u{2}", "\u{200b}", "\u{1b}[31m\u{1b}[0m", "\u{9b}31m"] {
             assert_eq!(shown(empty), None, "{empty:?}");
         }

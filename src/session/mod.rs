@@ -1,5 +1,6 @@
-//! A session as this tool sees it: how its work stopped, whether it is alive, and how it is reported. Pure
-//! functions of what [`crate::claude`] reads; nothing here writes, except [`moves`].
+//! Interprets sessions: how their work stopped, whether they are alive, and which files belong to them. The
+//! functions are pure functions of what [`crate::claude`] reads. Nothing here writes, except [`moves`] and
+//! [`loaded_module`].
 
 pub mod belongings;
 pub mod ending;

@@ -1,7 +1,7 @@
-//! Moves: the directory in which a session is resumed after `relocate` or `import` assigned another one.
+//! Stores the directory in which a session is resumed after `relocate` or `import` assigned another one.
 //!
 //! The records of a copy name the directory of the original, and the encoded name of a directory does not
-//! reveal its path. So the new directory is stored here, by the path of the transcript.
+//! reveal its path. So the new directory is stored by the path of the transcript.
 
 use super::scan::Found;
 use crate::error::Result;
@@ -29,7 +29,7 @@ impl Stored for Moves {
 }
 
 impl Moves {
-    /// Reads the file; an unreadable one counts as empty.
+    /// Reads the file. An unreadable file counts as empty.
     #[must_use]
     pub fn read(state: &StateDir) -> Self {
         peek(&state.moves()).ok().flatten().unwrap_or_default()
@@ -49,7 +49,7 @@ impl Moves {
     ///
     /// # Errors
     ///
-    /// As [`Moves::remember`].
+    /// Returns the errors of [`Moves::remember`].
     pub fn forget(state: &StateDir, session: &str) -> Result<()> {
         let _lock = Lock::wait(&state.moves_lock(), PATIENCE)?;
         let Some(mut moves) = load::<Self>(state, &state.moves())?.found() else { return Ok(()) };
@@ -62,7 +62,7 @@ impl Moves {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::Io`], [`crate::error::Code::StateNewer`].
+    /// Returns [`crate::error::Code::Io`], [`crate::error::Code::StateNewer`].
     pub fn remember(state: &StateDir, transcript: &Path, directory: &Path) -> Result<()> {
         ensure_dir(state.root())?;
         ensure_dir(&state.leases())?;

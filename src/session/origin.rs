@@ -1,4 +1,4 @@
-//! The origin: the directory in which a session was started, and in which a client finds it by id.
+//! Determines a session's origin, the directory in which it was started and in which a client finds it by id.
 
 use super::scan::Found;
 use crate::claude::home::encode_project_path;
@@ -6,11 +6,12 @@ use crate::claude::transcript::Transcript;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// Number of bytes at the beginning to search: first the few that nearly always suffice, then more.
+/// Numbers of bytes at the beginning to search: first a few, which nearly always suffice, then more.
 const HEADS: [u64; 2] = [16 * 1024, 256 * 1024];
 
-/// Returns the directory that the name of the transcript's directory encodes, else that of the newest message
-/// (`newest`), and whether it is the former. `others` are tried if the transcript's own records do not match.
+/// Returns the directory that the name of the transcript's directory encodes or, without one, that of the
+/// newest message (`newest`), and whether it is the former. `others` are tried if the transcript's own
+/// records do not match.
 #[must_use]
 pub fn origin(
     transcript: &Path,

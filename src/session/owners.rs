@@ -1,10 +1,10 @@
-//! Owners: which processes have a session open, and which session a process has open.
+//! Finds owners: which processes have a session open, and which session a process has open.
 //!
 //! All callers share this answer: the waiting hook, the supervisor, screens, notes and the commands that act.
 //! Claude Code's registry names a client, and the start time in the process table proves it. Clients too old
 //! for the registry appear only in the process table, and are matched with the transcript that grew since
-//! they were started. A process that merely looks like a client (the daemon, its hosts and spares, shells,
-//! editors, other programs of that name) owns nothing.
+//! they were started. A process that only looks like a client (the daemon, its hosts and spares, shells,
+//! editors, other programs with that name) owns no session.
 
 use super::scan::Found;
 use crate::claude::home::{ClaudeHome, is_session_id, stores};
@@ -50,13 +50,13 @@ pub enum HeldBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientWord {
     Busy,
-    /// Waits for the next prompt.
+    /// The client waits for the next prompt.
     Idle,
-    /// A dialog is open, such as the limit menu; it delays every wake until it is closed.
+    /// A dialog is open, such as the limit menu, and delays every wake until it is closed.
     Dialog,
-    /// Waits for a permission or an answer.
+    /// The client waits for a permission or an answer.
     Waiting,
-    /// No status: clients before 2.1.269 outside a terminal report none.
+    /// The client reports no status, like clients before 2.1.269 outside a terminal.
     Silent,
 }
 
@@ -112,7 +112,7 @@ impl OwnerProcess {
         }
     }
 
-    /// Sort key that puts busy clients first.
+    /// Returns a sort key that puts busy clients first.
     fn rank(&self) -> u8 {
         match self.word() {
             ClientWord::Busy => 0,
@@ -150,25 +150,25 @@ impl SessionOwners {
         self.live.first()
     }
 
-    /// Returns whether a process has it open, or is about to.
+    /// Returns whether a process has the session open, or is about to open it.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.live.is_empty() || !self.started.is_empty()
     }
 
-    /// Returns whether a process has it open, or may have it open but cannot be checked from here.
+    /// Returns whether a process has the session open, or may have it open but cannot be checked from here.
     #[must_use]
     pub fn may_be_open(&self) -> bool {
         self.is_open() || !self.elsewhere.is_empty()
     }
 
-    /// Returns whether more than one process has it open, or may have.
+    /// Returns whether more than one process has or may have the session open.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         self.live.len() + self.elsewhere.len() + self.started.len() > 1
     }
 
-    /// Returns whether a process other than this one has it open, or may have.
+    /// Returns whether a process other than this one has or may have the session open.
     #[must_use]
     pub fn others_than(&self, pid: u32) -> bool {
         self.live.iter().any(|one| one.pid != pid)
@@ -176,7 +176,7 @@ impl SessionOwners {
             || !self.elsewhere.is_empty()
     }
 
-    /// Returns whether a client's record names it, live or not.
+    /// Returns whether a client's record names the session, live or not.
     #[must_use]
     pub fn has_records(&self) -> bool {
         !self.live.is_empty() || !self.elsewhere.is_empty() || !self.left.is_empty()
@@ -188,12 +188,13 @@ impl SessionOwners {
         self.live.iter().find(|one| one.pid == pid)
     }
 
-    /// Iterates over the processes that have it open, or are about to.
+    /// Iterates over the processes that have the session open, or are about to open it.
     pub fn pids(&self) -> impl Iterator<Item = u32> {
         self.live.iter().map(|one| one.pid).chain(self.started.iter().copied())
     }
 
-    /// Describes where it is open: `pts/3`, `pts/3 and pts/5`, `a container`; `None` if it is not open.
+    /// Describes where the session is open: `pts/3`, `pts/3 and pts/5`, `a container`; `None` if it is not
+    /// open.
     #[must_use]
     pub fn places(&self) -> Option<String> {
         let mut places: Vec<String> = self.live.iter().map(OwnerProcess::place).collect();
@@ -217,7 +218,8 @@ static NOBODY: SessionOwners =
 /// The owners of all sessions of some configuration directories.
 #[derive(Debug, Default)]
 pub struct Owners {
-    /// By configuration directory and session, because copies of one session may be in several.
+    /// Owners by configuration directory and session, because copies of one session may be in several
+    /// directories.
     sessions: BTreeMap<(usize, String), SessionOwners>,
     /// Process ids with a live registry record.
     registered: Vec<u32>,
@@ -259,7 +261,7 @@ impl Owners {
     /// Returns the owners of one session, including processes that are just starting for it. This is the
     /// precise answer required before any action on a session; it reads the command lines of all processes. A
     /// process whose configuration directory definitely does not contain this transcript has another session
-    /// of the same id open.
+    /// with the same id open.
     #[must_use]
     pub fn look_up(
         homes: &[ClaudeHome],
@@ -341,9 +343,9 @@ impl Owners {
         self.sessions.iter().filter(|(_, owners)| owners.may_be_open()).map(|((_, id), _)| id.as_str())
     }
 
-    /// Adds clients without a registry record: each has the session open that its command line names, else
-    /// the newest transcript of its directory that was written since it started and has no other owner. A
-    /// transcript that definitely belongs to another configuration directory is excluded.
+    /// Adds clients without a registry record. Each has the session open that its command line names or,
+    /// without one, the newest transcript of its directory that was written since the client started and has
+    /// no other owner. A transcript that definitely belongs to another configuration directory is excluded.
     pub fn add_unregistered(
         &mut self,
         homes: &[ClaudeHome],
@@ -556,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_recognised_by_the_program_it_runs() {
+    fn a_client_is_recognized_by_the_program_it_runs() {
         let client = |name: &str, program, line: &[&'static str]| {
             let process = Process { pid: 7, name: name.into(), ..Process::default() };
             is_client(&process, &Table { program, line: line.to_vec() })

@@ -1,5 +1,5 @@
-//! A prompt: what the user asked for, as opposed to what the client wrote in
-//! the user's role ([`crate::claude::wording`]).
+//! Distinguishes prompts of the user from text that the client wrote in the user's role
+//! ([`crate::claude::wording`]).
 
 use crate::claude::glance::{GlanceKind, is_glued};
 use crate::claude::record::{Body, Record, User};
@@ -10,9 +10,9 @@ use std::sync::LazyLock;
 static USER: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\"user\""));
 static RESULT: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\"type\":\"tool_result\""));
 
-/// Returns whether a line of this kind, as determined by [`crate::claude::glance::kind_of`], can hold a
-/// prompt. A line with a tool result cannot, unless another record is concatenated to it; tool results are
-/// the bulk of a file.
+/// Returns whether a line of this kind, as determined by [`crate::claude::glance::kind_of`], can contain a
+/// prompt. A line with a tool result cannot, unless another record is concatenated to it. Most of a file
+/// consists of tool results.
 #[must_use]
 pub fn may_hold_prompt(kind: GlanceKind, line: &[u8]) -> bool {
     match kind {

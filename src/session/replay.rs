@@ -1,5 +1,5 @@
-//! Replays: records that a client wrote into a transcript a second time, with the same ids.
-//! The first one counts.
+//! Finds replays, which are records that a client wrote to a transcript a second time, with the same ids. The
+//! first one counts.
 
 use crate::claude::glance::kind_of_first;
 use crate::claude::transcript::{Backwards, Transcript};

@@ -1,8 +1,8 @@
-//! A scan: finds all transcripts below some configuration directories by name, and reads them in parallel.
+//! Finds all transcripts below some configuration directories by name, and reads them in parallel.
 //!
-//! A file that cannot be read is a problem of its own and never fails the list. The scan reads of
-//! each file only what [`super::summary`] needs, so the time grows with the number of sessions and
-//! hardly with their sizes.
+//! A file that cannot be read is reported as a problem and never fails the list. The scan reads from each
+//! file only what [`super::summary`] needs, so the time grows with the number of sessions and hardly with
+//! their sizes.
 
 use super::ending::Liveness;
 use super::files::{
@@ -29,7 +29,7 @@ pub struct Found {
     pub regular: bool,
     /// Whether a directory named after the session exists next to it, with subagents and long tool results.
     pub companion: bool,
-    /// Other files of its directory that may belong to it; most directories have none.
+    /// Other files of the same directory that may belong to the session. Most directories have none.
     pub beside: Option<Arc<TranscriptSiblings>>,
 }
 
@@ -53,13 +53,13 @@ impl Found {
         self.path.file_stem().and_then(OsStr::to_str).and_then(conflict_of).is_some()
     }
 
-    /// Iterates over all paths of its directory; a linked directory has several.
+    /// Iterates over all paths of the transcript's directory. A linked directory has several.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         let aliases = self.beside.iter().flat_map(|beside| &beside.aliases);
         self.path.parent().into_iter().chain(aliases.map(|(_, path)| path.as_path()))
     }
 
-    /// Iterates over the configuration directories whose clients can have it open.
+    /// Iterates over the configuration directories whose clients can have the session open.
     pub fn homes(&self) -> impl Iterator<Item = usize> {
         let aliases = self.beside.iter().flat_map(|beside| &beside.aliases);
         std::iter::once(self.home).chain(aliases.map(|(home, _)| *home).filter(|home| *home != self.home))
@@ -74,7 +74,7 @@ impl Found {
                 && path.parent().is_some_and(|dir| self.directories().any(|own| own == dir))
     }
 
-    /// Lists the transcripts of its subagents.
+    /// Lists the transcripts of the session's subagents.
     #[must_use]
     pub fn subagents(&self) -> Vec<PathBuf> {
         let mut found = if self.companion {

@@ -1,9 +1,9 @@
-//! A state: whether a session is alive and whether it is working, with the evidence.
+//! Determines whether a session is alive and whether it is working, with the evidence.
 //!
 //! A session is reported as hung only if its client is alive, reports that it is busy, has written nothing
 //! for a long time, runs no tool, and receives nothing from the network. Processor time alone proves nothing
 //! (a busy terminal client uses 3 to 6 % whether it thinks or hangs, measured with 2.1.329); it can only
-//! rule out a hang.
+//! exclude a hang.
 
 use super::owners::{ClientWord, HeldBy, OwnerProcess, SessionOwners};
 use super::stop::{Evidence, Source, Stop, StopKind};
@@ -13,16 +13,16 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::time::Duration;
 
-/// Whether a session is live, and whether its work is done. `current`: the caller's own. `active`: a process
-/// has it open. `hung`: a process has it open and reports that it is busy, but shows no sign of work.
-/// `orphaned`: no process has it open, and its work is unfinished. `completed`: no process has it open, and
-/// its last turn ended. `empty`: no process has it open, and it contains no conversation.
+/// Whether a session is live, and whether its work is done. `current`: this is the caller's own session.
+/// `active`: a process has it open. `hung`: a process has it open and reports that it is busy, but shows no
+/// sign of work. `orphaned`: no process has it open, and its work is unfinished. `completed`: no process has
+/// it open, and its last turn ended. `empty`: no process has it open, and it contains no conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SessionState"))]
 pub enum State {
     Current,
-    /// A process has it open.
+    /// A process has the session open.
     Active,
     /// A process has it open and reports that it is busy, but shows no sign of work.
     Hung,
@@ -47,7 +47,7 @@ pub enum Activity {
     Busy,
     /// Waits for the next prompt.
     Idle,
-    /// Waits for the user: a permission, an answer, a choice.
+    /// The client waits for the user: for a permission, an answer, or a choice.
     Waiting,
 }
 
@@ -86,10 +86,11 @@ pub struct Verdict {
 const COMPUTES: f64 = 60.0;
 /// Maximum time from logging a request until its connection is open and the request is sent.
 const UNDER_WAY: Duration = Duration::from_secs(5);
-/// Number of unanswered requests that proves a hang; the client itself gives up each after 5 to 6 minutes.
+/// Number of unanswered requests that proves a hang. The client itself abandons each after 5 to 6 minutes.
 const SENT_OFTEN: usize = 3;
 
-/// Determines what a client is doing, from the status it reports, else from the end of the conversation.
+/// Determines what a client is doing, from the status that it reports or, without one, from the end of the
+/// conversation.
 #[must_use]
 pub fn activity(owner: &OwnerProcess, stop: StopKind) -> Activity {
     match owner.word() {
@@ -105,7 +106,7 @@ pub fn activity(owner: &OwnerProcess, stop: StopKind) -> Activity {
 }
 
 /// Reclassifies an unfinished turn whose client reports that it is idle: the client was opened after the turn
-/// was interrupted, or the user took the prompt back.
+/// was interrupted, or the user withdrew the prompt.
 pub fn settle(summary: &mut Summary, owner: &OwnerProcess) {
     let stop = &mut summary.stop;
     if stop.kind != StopKind::Running || activity(owner, stop.kind) != Activity::Idle {
@@ -122,7 +123,7 @@ pub fn settle(summary: &mut Summary, owner: &OwnerProcess) {
         (true, false) => {
             (StopKind::Crashed, "the client that has it open now was started after that and is idle")
         }
-        (false, _) => (StopKind::Interrupted, "its client is idle: the prompt was taken back"),
+        (false, _) => (StopKind::Interrupted, "its client is idle: the prompt was withdrawn"),
     };
     stop.kind = kind;
     stop.evidence.push(Evidence::new(Source::Registry, fact));
@@ -247,8 +248,7 @@ fn is_hung(signs: &Signs, hung_after: Duration) -> (bool, Vec<Evidence>) {
         }
         Reception::Last(since) => {
             say(Source::Process, format!("its connections have been silent for {}", words(since)));
-            // A retry gets a new connection, which is younger than the silence: it continues the silence
-            // of the first request.
+            // A retry gets a new connection, so the silence is measured from the first request.
             let owed =
                 signs.since_request.filter(|_| sent_again).map_or(hung_after, |age| age.min(hung_after));
             (since + UNDER_WAY.min(hung_after / 4) >= owed, reasons)
@@ -256,8 +256,8 @@ fn is_hung(signs: &Signs, hung_after: Duration) -> (bool, Vec<Evidence>) {
     }
 }
 
-/// Returns whether a tool's work is done by a process that already existed, so that nothing of it is
-/// visible below the client.
+/// Returns whether a process that already existed does a tool's work, so that no new process is visible below
+/// the client.
 fn runs_elsewhere(tool: &str) -> bool {
     tool.starts_with("mcp__")
 }
@@ -271,21 +271,21 @@ fn words(time: Duration) -> String {
     }
 }
 
-/// A session that was open when its client or the machine died, and that has not been opened since.
+/// A session that was open when its client or the machine crashed, and that has not been opened since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OpenAtCrash {
     /// `machine`: the machine, which has been restarted since. `client`: only the client process.
     pub died: Died,
-    /// Time of its last sign of life.
+    /// Time of the session's last sign of life.
     #[serde(serialize_with = "super::stop::time_or_null")]
     pub at: Option<DateTime<Utc>>,
     /// Facts that support this conclusion.
     pub evidence: Vec<Evidence>,
 }
 
-/// What died while the session was open.
+/// What crashed while the session was open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "CrashedPart"))]

@@ -1,4 +1,4 @@
-//! A stop: why a session's work ended, or what it is doing otherwise, with the evidence.
+//! Describes why a session's work ended, or what the session is doing, with the evidence.
 
 use super::message::ClientMessage;
 use crate::clock::rfc3339;
@@ -37,7 +37,7 @@ pub enum StopKind {
     Network,
     /// The credential was refused.
     Auth,
-    /// Credit, a spend limit or a budget is used up.
+    /// Credit, a spend limit or a budget is exhausted.
     Billing,
     /// The conversation no longer fits into the context window.
     ContextFull,
@@ -47,13 +47,13 @@ pub enum StopKind {
     RequestError,
     /// The user interrupted the turn.
     Interrupted,
-    /// Waits for the user: a permission or an answer.
+    /// The session waits for the user: for a permission or an answer.
     Waiting,
     /// A turn is in progress.
     Running,
     /// The client exited gracefully during a turn.
     Closed,
-    /// The client ended without a trace during a turn.
+    /// The client ended during a turn, without recording it.
     Crashed,
     /// The transcript contains no conversation yet.
     Empty,
@@ -91,7 +91,7 @@ impl StopKind {
 /// Kinds of stop that recovery treats alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopClass {
-    /// A window of the subscription is used up; in most cases its reset time is known.
+    /// A window of the subscription is exhausted. In most cases its reset time is known.
     UsageLimit,
     /// The API refused the rate of requests.
     RateLimit,
@@ -239,7 +239,7 @@ impl StopKind {
         }
     }
 
-    /// Returns whether it is a usage limit of the subscription, which has a reset time.
+    /// Returns whether the kind is a usage limit of the subscription, which has a reset time.
     #[must_use]
     pub const fn is_usage_limit(self) -> bool {
         matches!(self.class(), StopClass::UsageLimit)
@@ -374,11 +374,11 @@ impl Stop {
     }
 }
 
-/// Serializes a time as this tool's RFC 3339 form.
+/// Serializes a time in this tool's RFC 3339 form.
 ///
 /// # Errors
 ///
-/// Those of the serializer.
+/// Returns the errors of the serializer.
 pub fn time_or_null<S: Serializer>(time: &Option<DateTime<Utc>>, to: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => to.serialize_str(&rfc3339(*time)),
@@ -386,11 +386,11 @@ pub fn time_or_null<S: Serializer>(time: &Option<DateTime<Utc>>, to: S) -> Resul
     }
 }
 
-/// Serializes an optional time as this tool's RFC 3339 form.
+/// Serializes an optional time in this tool's RFC 3339 form.
 ///
 /// # Errors
 ///
-/// Those of the serializer.
+/// Returns the errors of the serializer.
 pub fn time<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&rfc3339(*time))
 }

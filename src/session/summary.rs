@@ -1,9 +1,9 @@
-//! A summary: what one pass over the end of a transcript reveals about its session.
+//! Summarizes what one pass over the end of a transcript reveals about its session.
 //!
-//! The reader goes backwards, and only until everything is known. Titles decide how far that is: a client
-//! writes them again at its checkpoints (`last-prompt`, titles, `mode`, `permission-mode`), so such a batch
-//! without a title proves that there is none; the batches at the end of a process and those of one-shot runs
-//! omit titles (measured with 2.1.329) and prove nothing.
+//! The reader goes backwards, and only until everything is known. Titles determine how far it has to read. A
+//! client writes them again at its checkpoints (`last-prompt`, titles, `mode`, `permission-mode`), so such a
+//! batch without a title proves that there is none; the batches at the end of a process and those of one-shot
+//! runs omit titles (measured with 2.1.329) and prove nothing.
 
 use super::ending::{EndingWalk, Liveness};
 use super::failure::window_in;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 const BUDGET: u64 = 8 * 1024 * 1024;
 /// Number of bytes at the end that are searched for titles if no batch proves that there is none.
 const TITLE_BUDGET: u64 = 4 * 1024 * 1024;
-/// The same for sessions that were never open in a terminal, once a batch was seen: their title
+/// Like [`TITLE_BUDGET`], for sessions that were never open in a terminal, after the first batch. Their title
 /// is at the beginning.
 const PRINT_TITLE_BUDGET: u64 = 64 * 1024;
 /// Number of bytes at the beginning that are searched for a title given at the start.
@@ -46,18 +46,18 @@ const NOTES: usize = 24;
 /// [`NOTES_BUDGET`] bytes of it.
 const CLOSE_NOTES: usize = 2;
 const NOTES_BUDGET: u64 = 16 * 1024;
-/// Number of bytes at the end of a line that are searched for a second record once only titles and notes can
-/// be missing: both are short.
+/// Number of bytes at the end of a line that are searched for a second record once only titles and notes,
+/// which are short, can be missing.
 const SHORT_RECORD: usize = 4 * 1024;
-/// Maximum number of the client's continuations that are counted: it makes no more in a row.
+/// Maximum number of the client's continuations that are counted. The client makes no more in a row.
 const MOST_COUNTED: u32 = 3;
 
 /// Amount of detail to determine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// What a row of a list shows.
+    /// The facts that a row of a list shows.
     Row,
-    /// Also what may be far back: the permission mode, and who sent the newest prompt.
+    /// Also facts that may be far back: the permission mode, and who sent the newest prompt.
     Whole,
 }
 
@@ -79,11 +79,11 @@ pub struct Summary {
     /// Tokens that the newest real answer had to read, or that a compaction left; `None` after a compaction
     /// that does not report them.
     pub context_tokens: Option<u64>,
-    /// Permission mode of the newest record of it, else of the newest prompt.
+    /// Permission mode in its newest record or, without one, in the newest prompt.
     pub permission_mode: Option<CompactString>,
     /// The newest prompt of the user, unsanitized and truncated.
     pub last_prompt: Option<String>,
-    /// Unsanitized title; one set by the user takes precedence over the client's.
+    /// Unsanitized title. A title set by the user takes precedence over the client's.
     pub title: Option<String>,
     /// Unsanitized name, set by the user.
     pub name: Option<String>,
@@ -93,7 +93,7 @@ pub struct Summary {
     pub last_activity: Option<DateTime<Utc>>,
     /// Whether a process exited gracefully after the newest message.
     pub graceful: bool,
-    /// Whether the user cancelled the client's own continuation (Esc) after the stop.
+    /// Whether the user cancelled the client's own continuation with Esc after the stop.
     pub escaped: bool,
     /// Whether the newest message is a prompt or answer that the client itself sent after a limit.
     pub continued_by_client: bool,
@@ -101,7 +101,8 @@ pub struct Summary {
     /// typed or a plugin submitted, at most [`MOST_COUNTED`]; only with [`Depth::Whole`], and only for a
     /// session that a usage limit stopped.
     pub continuations: u32,
-    /// The session in which the conversation continued; `None` also if it was continued here afterwards.
+    /// The session in which the conversation continued; `None` if it did not, or if it was continued here
+    /// afterwards.
     pub continued_in: Option<CompactString>,
 }
 
@@ -247,7 +248,7 @@ impl Given {
     }
 }
 
-/// Titles written by older clients, each with the id of the last message of the conversation it refers to.
+/// Titles written by older clients, each with the id of the last message of its conversation.
 #[derive(Default)]
 struct OldTitles(Vec<(String, String)>);
 
@@ -274,9 +275,9 @@ impl OldTitles {
 
 /// Maximum number of old titles of one transcript that are compared with its messages.
 const MOST_OLD_TITLES: usize = 256;
-/// Number of bytes at the end of a transcript that are searched, besides its beginning, for the message an
-/// old title refers to. The title was written when that message was the last one. A foreign title costs a
-/// futile read of all of them, for every row of a list.
+/// Number of bytes at the end of a transcript that are searched, besides its beginning, for the message to
+/// which an old title refers. The title was written when that message was the last one. A title of another
+/// session causes a futile read of all these bytes for every row of a list.
 const OLD_TITLE_BUDGET: u64 = 1024 * 1024;
 
 /// Returns the old title that belongs to this session. Older clients also wrote the titles of other sessions
@@ -293,7 +294,7 @@ fn own_title(beginning: &mut Beginning<'_>, lines: &mut Backwards, titles: &OldT
     title_by_bytes(beginning, titles)
 }
 
-/// Reads blocks instead of lines, because one line may be very long.
+/// Like [`Self::own_title`], but reads blocks instead of lines, because one line may be very long.
 fn title_by_bytes(beginning: &mut Beginning<'_>, titles: &OldTitles) -> Option<String> {
     const BLOCK: u64 = LONG_HEAD as u64;
     /// Number of bytes at the beginning that are searched first for the message of a single title.
@@ -353,8 +354,8 @@ fn title_by_record(transcript: &Transcript<'_>, lines: &mut Backwards, titles: &
     None
 }
 
-/// Returns the string value of a key that ends before these bytes, with or without white
-/// space around the colon.
+/// Returns the string value of a key that ends before these bytes, with or without whitespace around the
+/// colon.
 fn value_at(behind_key: &[u8]) -> Option<&[u8]> {
     let value = behind_key.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
     Some(&value[..memchr::memchr(b'"', value)?])
@@ -505,7 +506,7 @@ impl<'a> SummaryBuilder<'a> {
         }
     }
 
-    /// Returns whether tool results are needed; they are never a prompt or a note about a limit.
+    /// Returns whether tool results are needed. They are never a prompt or a note about a limit.
     fn wants_results(&self) -> bool {
         self.stop.is_none() || !self.described
     }
@@ -695,7 +696,7 @@ impl<'a> SummaryBuilder<'a> {
         }
     }
 
-    /// Ends a batch of metadata at the message before it, and evaluates what the batch proves.
+    /// Ends a batch of metadata at the message before it, and determines what the batch proves.
     fn end_batch(&mut self, line: &[u8]) {
         let batch = std::mem::take(&mut self.batch);
         if self.titles_known || self.found.title.is_some() {
@@ -765,7 +766,7 @@ impl<'a> SummaryBuilder<'a> {
     }
 }
 
-/// Truncates a text for storage; it is sanitized when it is shown.
+/// Truncates a text for storage. The text is sanitized when it is shown.
 fn kept(mut text: String) -> String {
     let length = head(&text, KEPT).len();
     if length < text.len() {
@@ -781,7 +782,7 @@ fn own(text: String) -> String {
     if words.len() == text.len() { text } else { words.to_owned() }
 }
 
-/// Fills an empty slot; records come newest first, so the newest wins.
+/// Fills an empty slot. Records come newest first, so the newest wins.
 fn fill<T>(slot: &mut Option<T>, value: Option<T>) {
     if slot.is_none() {
         *slot = value;

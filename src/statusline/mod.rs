@@ -1,8 +1,8 @@
-//! The status line: remaining usage and waiting sessions, shown before a limit is reached.
+//! Draws the status line, which shows remaining usage and waiting sessions before a limit is reached.
 //!
 //! Measured with 2.1.120 to 2.1.329: the client runs the command through `/bin/sh -c` in its own process
 //! group and passes one JSON object with a line end on standard input. It shows the output only if the
-//! command exits with 0, drops blank lines, and rejects more than a million characters. Only one status
+//! command exits with code 0, drops blank lines, and rejects more than a million characters. Only one status
 //! line is possible, so ours runs the one that was configured before, passes its output through unchanged,
 //! and adds a line.
 
@@ -37,7 +37,7 @@ pub struct StatusLineEnd {
 }
 
 /// Draws a status line: the output of the wrapped command for the same input, and our line. `project` is the
-/// one whose launcher was started, `None` for the user's own.
+/// project whose launcher was started; `None` for the user's own.
 #[must_use]
 pub fn status_line(
     world: World<'_>,
@@ -53,7 +53,7 @@ pub fn status_line(
 }
 
 /// Joins the wrapped output and our line. The client shows nothing if the command fails, so the output of a
-/// failed command is dropped when there is a line of our own.
+/// failed command is dropped if we have a line.
 fn joined(wrapped: Option<WrappedCommandEnd>, ours: &str) -> StatusLineEnd {
     let Some(WrappedCommandEnd { stdout, exit_code }) = wrapped else {
         return StatusLineEnd { stdout: line(ours), exit_code: 0 };
@@ -118,8 +118,8 @@ fn is_unsaved(state: &StateDir, session: &str) -> bool {
     known.is_some_and(|known| known.is_still_unsaved())
 }
 
-/// Counts the waiting sessions of a project. Read-only: an event still in the spool appears
-/// at the next refresh.
+/// Counts the waiting sessions of a project. It changes nothing, so an event that is still in the spool
+/// appears at a later refresh.
 fn waiting(state: &StateDir, project: &Path) -> Waiting {
     let names = std::fs::read_dir(state.incidents()).into_iter().flatten().filter_map(Result::ok);
     let mut files: Vec<PathBuf> = names

@@ -1,4 +1,4 @@
-//! The segment: our line of the status line, computed from the known facts. A pure function.
+//! Computes the segment, our line of the status line, as a pure function of the known facts.
 //!
 //! Its parts are `5h 42% · resets 15:10 (1 h 12 min)`, the week and the context once they are notable, and
 //! the waiting sessions of the project. On a narrow terminal the least important parts are dropped first.
@@ -38,7 +38,7 @@ pub struct SegmentFacts {
     /// Used share of the context in percent, 0 to 100.
     pub context_percent: Option<f64>,
     pub waiting: Waiting,
-    /// The conversation of this session is not saved. This part comes first and is never dropped.
+    /// Whether the conversation of this session is not saved. This part comes first and is never dropped.
     pub unsaved: bool,
     pub now: DateTime<Utc>,
     /// Conversion to the local time zone.
@@ -71,7 +71,7 @@ struct SegmentPart {
     percent: f64,
 }
 
-/// Builds the line, without a line end; empty when there is nothing to show.
+/// Builds the line, without a line ending; empty if there is nothing to show.
 #[must_use]
 pub fn segment(scene: &SegmentFacts) -> String {
     let width = scene.columns.map_or(usize::MAX, |columns| columns.saturating_sub(MARGIN));
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn notable_facts_are_added_and_coloured_by_severity() {
+    fn notable_facts_are_added_and_colored_by_severity() {
         assert_eq!(
             segment(&full()),
             "5h 42% · resets 15:10 (1 h 12 min) | week 81% · resets Mon 09:00 (1 d 19 h) | context 96% | 2 waiting, next 15:12"

@@ -1,6 +1,6 @@
-//! The wrapped command: the status line that was configured before ours. It runs as Claude Code would run it,
-//! with the same standard input, environment and working directory, and in the same process group, so that
-//! the client terminates it together with ours.
+//! Runs the wrapped command, the status line that was configured before ours. It runs as Claude Code would
+//! run it: with the same standard input, environment and working directory, and in the same process group, so
+//! that the client terminates both together.
 
 use crate::env::{Environment, PASSED_PINS, RECORDED_PATH};
 use std::io::{Read, Write};
@@ -12,9 +12,10 @@ use std::time::Duration;
 /// Output limit in bytes, above which the command is killed: a million characters, more
 /// than the client shows.
 const LARGEST: usize = 4_000_000;
-/// Interval between checks for its exit while it prints nothing.
+/// Interval between checks whether the command has exited while it prints nothing.
 const LOOK: Duration = Duration::from_millis(5);
-/// Maximum silence after its exit before reading ends. A background process it left may keep the pipe open.
+/// Maximum silence after the command's exit before reading ends. A background process of the command may keep
+/// the pipe open.
 const LINGER: Duration = Duration::from_millis(100);
 /// Exit code of a shell that cannot run a command.
 const CANNOT_RUN: i32 = 127;
@@ -58,7 +59,8 @@ impl Wrapped {
         Self { running: Some((child, receiver)) }
     }
 
-    /// Waits for its exit without a deadline: the client kills a status line that it no longer wants.
+    /// Waits until the command exits, without a deadline, because the client kills a status line that it no
+    /// longer needs.
     #[must_use]
     pub fn end(self) -> WrappedCommandEnd {
         let Some((mut child, output)) = self.running else {
@@ -84,7 +86,7 @@ impl Wrapped {
     }
 }
 
-/// Passes a duplicate of our standard error: Node closes its own each time it starts a program.
+/// Passes a duplicate of our standard error, because Node.js closes its own each time it starts a program.
 #[cfg(unix)]
 fn standard_error() -> Stdio {
     use std::os::fd::AsFd;
@@ -103,7 +105,7 @@ fn shell(command: &str, _env: &Environment) -> Command {
     shell
 }
 
-/// Uses Git's bash if the client runs us through it, else the command interpreter.
+/// Uses Git's bash if the client runs this process through it, and otherwise the command interpreter.
 #[cfg(windows)]
 fn shell(command: &str, env: &Environment) -> Command {
     use std::os::windows::process::CommandExt;

@@ -1,10 +1,10 @@
-//! A flag: an empty file next to a launcher, named after a session, which signals that there is a
-//! message for its user.
+//! Manages flags. A flag is an empty file next to a launcher, named after a session, which signals that there
+//! is a message for the session's user.
 //!
 //! The client waits for the hook before a prompt, so the hook's shell line checks only for this file and
-//! starts node only if it exists. The message itself is in the state directory: the launcher may be in a
-//! project, and no content of a project is shown as a message of this tool. The process that lowers the flag
-//! reports the message, so it is reported once.
+//! starts Node.js only if it exists. The message itself is in the state directory, because the launcher may
+//! be in a project, and no content of a project is shown as a message of this tool. The process that lowers
+//! the flag reports the message, so it is reported once.
 
 use crate::claude::home::is_session_id;
 use crate::fs::{canonical, own_uid, owner};
@@ -46,7 +46,7 @@ impl Flags {
     ///
     /// # Errors
     ///
-    /// The reason why the flag was not raised.
+    /// Returns the reason why the flag was not raised.
     pub fn raise(&self, session: &str, within: Option<&Path>) -> Result<()> {
         let refused = |why| Error::new(ErrorKind::PermissionDenied, why);
         if !is_session_id(session) {

@@ -1,13 +1,13 @@
-//! The journal: one JSON line for everything that was decided or done, for the user and for later checks.
+//! Writes the journal, one JSON line for each decision or action, for the user and for later checks.
 //!
-//! Nothing depends on it, so a line that cannot be written is dropped.
+//! No decision depends on the journal, so a line that cannot be written is dropped.
 //!
-//! Its lines form a chain: each ends with `prev`, the SHA-256 of the bytes of the line before it, so that a
+//! The lines form a chain. Each ends with `prev`, the SHA-256 of the bytes of the line before it, so that a
 //! line that is changed, removed or inserted later does not match the line after it. Lines of earlier
-//! versions have no `prev`, and are covered by the first line that has one. After that, a line without it is
-//! a break as well: its writer did not get the lock in time, because no hook waits long for it, or the line
-//! was inserted. Nothing covers the last line, and anyone with write access can create a whole new chain:
-//! this detects accidents and edits, and proves nothing against the owner of the file.
+//! versions have no `prev`, and are covered by the first line that has one. After that, a line without `prev`
+//! is a break as well: its writer did not acquire the lock in time, because no hook waits long for it, or the
+//! line was inserted. Nothing covers the last line, and anyone with write access can create a whole new
+//! chain. So the chain detects accidents and edits, but does not protect against the owner of the file.
 
 use super::StateDir;
 use super::layout::ensure_dir;
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 /// Size at which the journal is rotated, in bytes; one older file is retained.
 const LARGEST: u64 = 4 * 1024 * 1024;
-/// How long a line waits for other writers. A hook must not be delayed.
+/// How long a writer waits for other writers. The time is short, because a hook must not be delayed.
 const LOCK_WAIT: Duration = Duration::from_millis(250);
 /// How long a command that removes lines waits for the lock.
 const FORGET_WAIT: Duration = Duration::from_secs(5);
@@ -74,7 +74,7 @@ pub fn entries(state: &StateDir, events: &[&str]) -> Vec<Value> {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::Io`] or [`crate::error::Code::PathRefused`] if a file exists but cannot be read.
+/// Returns [`crate::error::Code::Io`] or [`crate::error::Code::PathRefused`] if a file exists but cannot be read.
 pub fn all(state: &StateDir) -> Result<Vec<Value>> {
     let mut entries = Vec::new();
     for path in [state.older_journal(), state.journal()] {
@@ -122,12 +122,12 @@ pub struct JournalChain {
 ///
 /// # Errors
 ///
-/// As [`all`].
+/// Returns the errors of [`all`].
 pub fn verify(state: &StateDir) -> Result<JournalChain> {
     let mut chain =
         JournalChain { sound: true, lines: 0, chained: 0, unchained: 0, breaks: Vec::new(), head: None };
     // Hashes that a line may name: that of the previous line, and those of earlier lines back to the last
-    // chained one. A line without a hash is thus reported once, and not again for the line after it.
+    // chained one. So a line without a hash is reported once, and not again for the line after it.
     let mut possible: Vec<String> = Vec::new();
     let mut first = true;
     for path in [state.older_journal(), state.journal()] {
@@ -177,7 +177,7 @@ pub fn verify(state: &StateDir) -> Result<JournalChain> {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::StateLocked`], [`crate::error::Code::Io`].
+/// Returns [`crate::error::Code::StateLocked`], [`crate::error::Code::Io`].
 pub fn forget(state: &StateDir, session: &str) -> Result<()> {
     let _lock = Lock::wait(&state.journal_lock(), FORGET_WAIT)?;
     // Maps the old hash of a line to the hash of the line that now takes its place.
@@ -252,7 +252,7 @@ fn write(state: &StateDir, mut line: Map<String, Value>) -> std::io::Result<()> 
         std::fs::rename(&path, state.older_journal())?;
         file = options.open(&path)?;
     } else if last.is_some_and(|(_, whole)| !whole) {
-        // A line that a crash cut off stays on a line of its own.
+        // Keep a line that a crash truncated separate from the new one.
         text.insert(0, '\n');
     }
     // One write call, so that lines of several processes do not interleave.

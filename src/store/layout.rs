@@ -1,5 +1,4 @@
-//! Layout of the state directory: the location of each kind of file. Directories have mode 0700 and
-//! files 0600 from creation.
+//! Defines the layout of the state directory. Directories have mode 0700 and files mode 0600 from creation.
 
 use crate::error::{IoContext, Result};
 use crate::fs::{private_directory, read_small};
@@ -61,7 +60,7 @@ impl StateDir {
         self.leases().join(format!("{session}.lock"))
     }
 
-    /// Held by the one process that waits for a session.
+    /// Lease of the one process that waits for a session.
     #[must_use]
     pub fn waiter_lease(&self, session: &str) -> PathBuf {
         self.leases().join(format!("{session}.waiter"))
@@ -115,7 +114,7 @@ impl StateDir {
         self.sessions().join(session).join("shadow.json")
     }
 
-    /// Held by the one hook that records a session at the end of a turn.
+    /// Lease of the one hook that records a session at the end of a turn.
     #[must_use]
     pub fn watch_lease(&self, session: &str) -> PathBuf {
         self.leases().join(format!("{session}.watch"))
@@ -139,7 +138,7 @@ impl StateDir {
         self.leases().join(format!("quota-{key}.lock"))
     }
 
-    /// Held by the one run that resumes a closed session, from its preconditions to its verification.
+    /// Lease of the one run that resumes a closed session, from its preconditions to its verification.
     #[must_use]
     pub fn run_lease(&self, session: &str) -> PathBuf {
         self.leases().join(format!("{session}.run"))
@@ -150,7 +149,7 @@ impl StateDir {
         self.leases().join("supervisor.lock")
     }
 
-    /// Held while one session of an account is resumed, by account key.
+    /// Lock that is owned while one session of an account is resumed, by account key.
     #[must_use]
     pub fn account_lease(&self, key: &str) -> PathBuf {
         self.leases().join(format!("account-{key}.lock"))
@@ -180,7 +179,7 @@ impl StateDir {
         self.root.join("supervisor-wanted.json")
     }
 
-    /// Whether the user has paused recovery, and for what.
+    /// Returns whether the user has paused recovery, and for what.
     #[must_use]
     pub fn paused(&self) -> PathBuf {
         self.root.join("paused.json")
@@ -237,7 +236,7 @@ impl StateDir {
         self.all_kept().join("dictionaries")
     }
 
-    /// Held while files of a session are linked, packed or removed.
+    /// Lock that is owned while files of a session are linked, packed or removed.
     #[must_use]
     pub fn kept_lock(&self, session: &str) -> PathBuf {
         self.leases().join(format!("{session}.kept"))
@@ -266,7 +265,7 @@ impl StateDir {
         self.all_runs().join(session)
     }
 
-    /// Register of the directories that sessions were relocated to.
+    /// Register of the directories to which sessions were relocated.
     #[must_use]
     pub fn moves(&self) -> PathBuf {
         self.root.join("moves.json")
@@ -290,14 +289,15 @@ impl StateDir {
         self.root.join("runtime")
     }
 
-    /// The node that hooks start, as lines: a path, a fallback if that one is gone, and the `PATH` in which
-    /// hooks search for programs.
+    /// The Node.js that hooks start, as lines: a path, a fallback if that one is gone, and the `PATH` in
+    /// which hooks search for programs.
     #[must_use]
     pub fn start(&self) -> PathBuf {
         self.root.join("start")
     }
 
-    /// Returns the node paths in [`Self::start`], in the order in which hooks try them; empty if none is recorded.
+    /// Returns the paths of Node.js in [`Self::start`], in the order in which hooks try them; empty if none
+    /// is recorded.
     #[must_use]
     pub fn recorded_nodes(&self) -> Vec<PathBuf> {
         let bytes = read_small(&self.start(), START_LIMIT).ok().flatten().unwrap_or_default();
@@ -311,7 +311,7 @@ impl StateDir {
         self.root.join("package")
     }
 
-    /// Version of an upgraded package that the user was last notified about.
+    /// Version of the upgraded package about which the user was last notified.
     #[must_use]
     pub fn upgrade_told(&self) -> PathBuf {
         self.root.join("upgrade-told")
@@ -378,7 +378,7 @@ pub fn is_own_name(name: &OsStr) -> bool {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::Io`] if it cannot be created.
+/// Returns [`crate::error::Code::Io`] if it cannot be created.
 pub fn ensure_dir(dir: &Path) -> Result<()> {
     let mut builder = private_directory();
     builder.recursive(true);

@@ -1,5 +1,5 @@
-//! A lock: a kernel lock on a dedicated file. The kernel releases it as soon as the owner process
-//! ends, for whatever reason.
+//! Provides kernel locks on dedicated files. The kernel releases a lock as soon as its owner process ends,
+//! for whatever reason.
 
 use super::layout::ensure_dir;
 use crate::error::{Code, Error, IoContext, Result};
@@ -22,7 +22,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`Code::Io`] when the lock file cannot be opened.
+    /// Returns [`Code::Io`] when the lock file cannot be opened.
     pub fn try_take(path: &Path) -> Result<Option<Self>> {
         let file = open(path)?;
         match file.try_lock() {
@@ -43,7 +43,8 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`Code::StateLocked`] if another process owned it all that time, [`Code::Io`] if it cannot be opened.
+    /// Returns [`Code::StateLocked`] if another process owned it all that time, [`Code::Io`] if it cannot be
+    /// opened.
     pub fn wait(path: &Path, limit: Duration) -> Result<Self> {
         let started = Instant::now();
         loop {

@@ -1,7 +1,7 @@
-//! Atomic replacement of a whole file: after a crash or power cut, either the old or the new file exists.
+//! Replaces a whole file atomically. After a crash or power failure, either the old or the new file exists.
 //!
-//! Rename without fsync left empty files after a simulated power cut on ext4 and XFS; with fsync of the file
-//! before and of the directory after it, none was lost.
+//! Rename without fsync left empty files after a simulated power failure on ext4 and XFS; with fsync of the
+//! file before and of the directory after it, none was lost.
 
 use super::layout::ensure_dir;
 use crate::error::{IoContext, Result};
@@ -17,22 +17,22 @@ pub const TEMPORARY: &str = ".cc-recover-tmp";
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// Replaces `path` by a file with these bytes and this mode. A symbolic link at `path` is itself replaced;
-/// its target is not touched.
+/// Replaces `path` with a file that has these bytes and this mode. A symbolic link at `path` is itself
+/// replaced; its target is not touched.
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::Io`]; the old file is then unchanged and no temporary file remains.
+/// Returns [`crate::error::Code::Io`]; the old file is then unchanged and no temporary file remains.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     put(path, bytes, mode, true)
 }
 
 /// Replaces a file as [`replace`] does, but without fsync: readers see the old file or the new one, but after
-/// a power cut it may be empty.
+/// a power failure it may be empty.
 ///
 /// # Errors
 ///
-/// As [`replace`].
+/// Returns the errors of [`replace`].
 pub fn replace_unsynced(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     put(path, bytes, mode, false)
 }
@@ -57,7 +57,7 @@ fn put(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> Result<()> {
     if durable { sync_dir(dir).doing("write", path) } else { Ok(()) }
 }
 
-/// Removes temporary files that a killed process left while replacing this file. The caller holds the lock
+/// Removes temporary files that a killed process left while replacing this file. The caller must own the lock
 /// that guards the file.
 pub fn sweep(path: &Path) {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return };
@@ -138,7 +138,7 @@ pub fn sync_dir(dir: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::Io`] when it cannot be removed.
+/// Returns [`crate::error::Code::Io`] when it cannot be removed.
 pub fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -1,7 +1,7 @@
-//! A snapshot: a verified copy of a transcript, made before a change to it.
+//! Makes snapshots. A snapshot is a verified copy of a transcript, made before a change to it.
 //!
-//! A snapshot has a stated length: a file that only grows in the meantime is copied up to that length. The
-//! copy only counts once it is durable and has been read back and compared. Its hash is stored next to it in
+//! A snapshot has a fixed length. A file that only grows in the meantime is copied up to that length. The
+//! copy counts only once it is durable and has been read back and compared. Its hash is stored next to it in
 //! the format of `sha256sum`, so that later changes to the copy are detected.
 
 use crate::error::{Code, Error, IoContext, Result};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 const TRIES: usize = 3;
 /// Number of bytes copied at once.
 const BLOCK: usize = 256 * 1024;
-/// Bytes that must stay free on the file system, for the incident and the journal.
+/// Number of bytes that must remain free on the file system, for the incident and the journal.
 const SPARE: u64 = 1024 * 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub struct Snapshot {
 ///
 /// # Errors
 ///
-/// [`Code::VerificationFailed`] if it changes while it is copied, [`Code::PathRefused`] for an
-/// invalid name, [`Code::Io`] if it cannot be read or written, or the file system has too little
-/// space. No partial copy remains.
+/// Returns [`Code::VerificationFailed`] if it changes while it is copied, [`Code::PathRefused`] for an
+/// invalid name, [`Code::Io`] if it cannot be read or written, or the file system has too little space. No
+/// partial copy remains.
 pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> Result<Snapshot> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return Err(Error::new(Code::PathRefused, format!("{name:?} is not a valid snapshot name")));
@@ -60,7 +60,7 @@ pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> R
 ///
 /// # Errors
 ///
-/// [`Code::Io`].
+/// Returns [`Code::Io`] if a file cannot be read or written.
 pub fn bound(state: &StateDir, session: &str, why: &str, most: usize) -> Result<()> {
     let dir = state.snapshots(session);
     let ending = format!("-{why}.jsonl");
@@ -81,7 +81,8 @@ pub fn bound(state: &StateDir, session: &str, why: &str, most: usize) -> Result<
 ///
 /// # Errors
 ///
-/// [`Code::VerificationFailed`] if it is shorter, [`Code::Io`] if it cannot be read.
+/// Returns [`Code::VerificationFailed`] if the file is shorter than `bytes`, or [`Code::Io`] if it cannot be
+/// read.
 pub fn prefix_sha256(transcript: &Path, bytes: u64) -> Result<String> {
     let (file, meta) = open_regular_with_metadata(transcript)?;
     if meta.len() < bytes {
@@ -138,11 +139,11 @@ fn note_of(copy: &Path) -> PathBuf {
     copy.with_extension("jsonl.sha256")
 }
 
-/// Refuses a copy that would fill the file system.
+/// Returns an error if a copy would fill the file system.
 ///
 /// # Errors
 ///
-/// [`Code::Io`] with the space needed and the space available.
+/// Returns [`Code::Io`] with the space needed and the space available.
 pub fn ensure_room(dir: &Path, bytes: u64) -> Result<()> {
     #[cfg(unix)]
     if let Ok(system) = rustix::fs::statvfs(dir) {

@@ -1,7 +1,8 @@
-//! The spool: one file per hook event that could not be added to its incident at once.
+//! Stores hook events that could not be added to their incident at once, one file per event.
 //!
-//! A burst of fifty hooks on one locked file costs hundreds of milliseconds; a separate file costs each hook
-//! one. The next process that owns the session's lock adds the events and removes the files.
+//! Fifty simultaneous hooks that share one locked file take hundreds of milliseconds. With a separate file,
+//! each hook takes one millisecond. The next process that owns the session's lock adds the events and removes
+//! the files.
 
 use super::StateDir;
 use super::stored::{Stored, load, peek, save};
@@ -28,11 +29,11 @@ impl Stored for SpooledEvent {
     const VERSION: u32 = 1;
 }
 
-/// Leaves an event for the next owner of the session's lock. The event is durable when this returns.
+/// Writes an event for the next owner of the session's lock. The event is durable when this returns.
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::Io`].
+/// Returns [`crate::error::Code::Io`].
 pub fn put(state: &StateDir, event: &SpooledEvent) -> Result<PathBuf> {
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let path =
@@ -41,8 +42,8 @@ pub fn put(state: &StateDir, event: &SpooledEvent) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Reads the events of one session, oldest first. Damaged ones go to quarantine. The caller
-/// holds the session's lock.
+/// Reads the events of one session, oldest first. Quarantines damaged events. The caller must own the
+/// session's lock.
 #[must_use]
 pub fn pending(state: &StateDir, session: &str) -> Vec<(PathBuf, SpooledEvent)> {
     events(state, session, |path| load::<SpooledEvent>(state, path).ok()?.found())

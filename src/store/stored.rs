@@ -1,4 +1,4 @@
-//! A stored value: a JSON file that starts with its version and ends with a check value.
+//! Stores a value as a JSON file that starts with its version and ends with a check value.
 
 use super::StateDir;
 use super::replace::{replace, replace_unsynced};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const LARGEST: u64 = 16 * 1024 * 1024;
 const CHECK: &str = "check";
 
-/// A type stored in a file of its own. Its first field is `version`.
+/// A type that is stored in its own file. Its first field is `version`.
 pub trait Stored: Serialize + DeserializeOwned {
     /// Version that this program writes.
     const VERSION: u32;
@@ -44,20 +44,20 @@ impl<T> Loaded<T> {
 ///
 /// # Errors
 ///
-/// [`Code::StateNewer`] for a version newer than this program supports; [`Code::Io`] if the file
-/// is damaged or unreadable.
+/// Returns [`Code::StateNewer`] for a version newer than this program supports; [`Code::Io`] if the file is
+/// damaged or unreadable.
 pub fn peek<T: Stored>(path: &Path) -> Result<Option<T>> {
     let Some(bytes) = read_small(path, LARGEST)? else { return Ok(None) };
     parse(&bytes, path).map(Some)
 }
 
-/// Reads a value; moves a damaged file to quarantine so that the next write starts afresh. The
-/// caller holds the lock.
+/// Reads a value; quarantines a damaged file, so that the next write starts with a new one. The caller must
+/// own the lock.
 ///
 /// # Errors
 ///
-/// [`Code::StateNewer`] for a version newer than this program supports, [`Code::Io`] if the file cannot
-/// be read or moved.
+/// Returns [`Code::StateNewer`] for a version newer than this program supports, [`Code::Io`] if the file
+/// cannot be read or moved.
 pub fn load<T: Stored>(state: &StateDir, path: &Path) -> Result<Loaded<T>> {
     let Some(bytes) = read_small(path, LARGEST)? else { return Ok(Loaded::Missing) };
     match parse(&bytes, path) {
@@ -71,17 +71,17 @@ pub fn load<T: Stored>(state: &StateDir, path: &Path) -> Result<Loaded<T>> {
 ///
 /// # Errors
 ///
-/// [`Code::Io`]; the old file is then unchanged.
+/// Returns [`Code::Io`]; the old file is then unchanged.
 pub fn save<T: Stored>(path: &Path, value: &T) -> Result<()> {
     replace(path, &encode(value)?, PRIVATE)
 }
 
-/// Writes a value durably, unless a newer version wrote the file. For a value that is not loaded
-/// before it is written.
+/// Writes a value durably, unless a newer version wrote the file. Used for a value that is not loaded before
+/// it is written.
 ///
 /// # Errors
 ///
-/// [`Code::StateNewer`], and as [`save`]; the old file is then unchanged.
+/// Returns [`Code::StateNewer`], and as [`save`]; the old file is then unchanged.
 pub fn save_unless_newer<T: Stored>(path: &Path, value: &T) -> Result<()> {
     match peek::<T>(path) {
         Err(error) if error.code == Code::StateNewer => Err(error),
@@ -89,11 +89,12 @@ pub fn save_unless_newer<T: Stored>(path: &Path, value: &T) -> Result<()> {
     }
 }
 
-/// Writes a value without fsync. A power cut may leave it damaged, and it is then treated as such.
+/// Writes a value without fsync. A power failure may damage the file, which is then treated like any damaged
+/// file.
 ///
 /// # Errors
 ///
-/// [`Code::Io`]; the old file is then unchanged.
+/// Returns [`Code::Io`]; the old file is then unchanged.
 pub fn save_unsynced<T: Stored>(path: &Path, value: &T) -> Result<()> {
     replace_unsynced(path, &encode(value)?, PRIVATE)
 }
@@ -102,7 +103,7 @@ pub fn save_unsynced<T: Stored>(path: &Path, value: &T) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Code::Internal`] if the value cannot be serialized as JSON.
+/// Returns [`Code::Internal`] if the value cannot be serialized as JSON.
 pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>> {
     let broken = |error: serde_json::Error| Error::new(Code::Internal, format!("could not encode: {error}"));
     let tree = serde_json::to_value(value).map_err(broken)?;
@@ -192,7 +193,7 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                // One kind of white space may replace another; the parsed value is then still the original.
+                // One kind of whitespace may replace another; the parsed value is then still the original.
                 if let Ok(value) = parse::<Sample>(&flipped, Path::new("x")) {
                     assert_eq!(value, sample(), "byte {at} bit {bit}");
                 }

@@ -1,5 +1,5 @@
-//! Account of a session: the settings that selected its provider and login when its client was started, and
-//! whether a process started from another environment would reach the same account.
+//! Determines the account of a session: the settings that selected its provider and login when its client was
+//! started, and whether a process started from another environment would reach the same account.
 //!
 //! Credentials are recorded by name only. URLs, profiles and account ids are recorded as hashes salted per
 //! machine, so that a copied state directory reveals none of them.
@@ -45,7 +45,7 @@ impl Salt {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::Io`], [`crate::error::Code::StateLocked`].
+    /// Returns [`crate::error::Code::Io`], [`crate::error::Code::StateLocked`].
     pub fn of_machine(state: &StateDir) -> Result<Self> {
         if let Ok(Some(salt)) = peek::<Self>(&state.salt()) {
             return Ok(salt);
@@ -70,22 +70,22 @@ impl Salt {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountFingerprint {
-    /// Variables in force, including those from settings: `set` for a credential, else a salted
-    /// hash of the value.
+    /// Variables in force, including those from settings: `set` for a credential, and a salted hash of the
+    /// value for any other.
     pub variables: BTreeMap<String, String>,
     /// Names of the variables that come from settings.
     pub from_settings: BTreeSet<String>,
     /// Salted hash of the command that prints the API key.
     pub api_key_helper: Option<String>,
-    /// Whether `CLAUDE_CONFIG_DIR` was set. Then `.claude.json` is inside the configuration
-    /// directory, not beside it.
+    /// Whether `CLAUDE_CONFIG_DIR` was set. If so, `.claude.json` is inside the configuration directory, not
+    /// next to it.
     pub config_dir_named: bool,
     /// Salted hash of the logged-in account.
     pub login: Option<String>,
     /// Whether a login is stored in the configuration directory.
     pub login_stored: bool,
-    /// Whether this was read from the client's process; otherwise from the environment that
-    /// it gives its hooks.
+    /// Whether the settings were read from the client's process. Otherwise they come from the environment
+    /// that it gives its hooks.
     pub complete: bool,
 }
 
@@ -118,7 +118,7 @@ impl AccountDifference {
                 format!("{name} was set for the session, but is not set for the supervisor")
             }
             Self::OtherValue(name) => {
-                format!("{name} has another value for the supervisor than for the session")
+                format!("{name} has a different value for the supervisor than for the session")
             }
             Self::SetBySettings(name) => {
                 format!("the settings now set {name}, which the session did not have")
@@ -128,11 +128,13 @@ impl AccountDifference {
                     "the supervisor has {name} from the client of another session, where its value may differ"
                 )
             }
-            Self::OtherKeyHelper => "the settings name another apiKeyHelper than for the session".to_owned(),
-            Self::OtherLogin => "another account is logged in than the session ran with".to_owned(),
-            Self::LoggedOut => "the login that the session ran with no longer exists".to_owned(),
+            Self::OtherKeyHelper => {
+                "the settings name a different apiKeyHelper than the session had".to_owned()
+            }
+            Self::OtherLogin => "the logged-in account is not the one that the session used".to_owned(),
+            Self::LoggedOut => "the login that the session used no longer exists".to_owned(),
             Self::NotRecorded(name) => {
-                format!("what the session ran with was not recorded, and {name} is set for the supervisor")
+                format!("the session's environment was not recorded, and {name} is set for the supervisor")
             }
         }
     }
@@ -163,7 +165,7 @@ pub fn describe_differences(differences: &[AccountDifference]) -> String {
 /// Whether a run would reach the provider and the account of its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountFit {
-    /// It would, once these variables are removed.
+    /// The run would reach them once these variables are removed.
     Fits {
         /// Selectors in the supervisor's environment that the session did not have.
         remove: Vec<String>,
@@ -223,7 +225,7 @@ impl SettingsSay {
     }
 }
 
-/// Returns the recorded form of a variable's value; `None` when it counts as unset.
+/// Returns the recorded form of a variable's value; `None` if it counts as unset.
 fn mark(salt: &Salt, name: &str, value: &str) -> Option<String> {
     match kind_of(name)? {
         _ if value.is_empty() => None,
@@ -321,7 +323,7 @@ impl AccountFingerprint {
         }
     }
 
-    /// Returns whether a credential of its own decides, rather than the login.
+    /// Returns whether a separate credential decides, rather than the login.
     fn has_own_credential(&self) -> bool {
         self.api_key_helper.is_some() || has_credential(&self.variables)
     }
@@ -332,8 +334,8 @@ impl AccountFingerprint {
         self.variables.keys().filter(|name| !self.from_settings.contains(*name)).map(String::as_str)
     }
 
-    /// Returns credentials in the client's environment that hooks do not receive, and therefore neither does
-    /// a supervisor started by a hook.
+    /// Returns credentials in the client's environment that hooks, and therefore a supervisor started by a
+    /// hook, do not receive.
     pub fn kept_from_hooks(&self) -> impl Iterator<Item = &str> {
         self.from_environment().filter(|name| !reaches_hooks(name))
     }
@@ -380,7 +382,7 @@ impl AccountFingerprint {
             }
             match (then, own.and_then(|value| mark(salt, name, value))) {
                 (None, None) => {
-                    // Set to an empty value, or switched off.
+                    // The switch has an empty value, or a value that turns it off.
                     if own.is_some() {
                         remove.push(name.to_owned());
                     }
@@ -456,7 +458,7 @@ pub fn kept_from_hooks(env: &Environment, place: SettingsPlace<'_>) -> Vec<&'sta
 #[must_use]
 pub fn kept_from_hooks_words(names: &[&str]) -> String {
     format!(
-        "Claude Code gives {} to no hook, so a supervisor that a hook starts cannot log in and resumes nothing; keep `cc-session-recover watch` running in a shell that has it, or log in with /login",
+        "Claude Code does not pass {} to hooks, so a supervisor that a hook starts cannot log in and resumes nothing; keep `cc-session-recover watch` running in a shell that has it, or log in with /login",
         names.join(" and ")
     )
 }
@@ -633,7 +635,7 @@ mod tests {
         let fit = place.fit(&recorded, &[], &Provenance::User);
         assert_eq!(fit, differs(AccountDifference::SetBySettings(name())));
         let by_settings = place.recorded(&[]);
-        assert_eq!(by_settings.from_environment().count(), 0, "a supervisor needs nothing of its own");
+        assert_eq!(by_settings.from_environment().count(), 0, "a supervisor needs no settings for this");
         assert_eq!(
             place.fit(&by_settings, &[], &Provenance::SomeClient),
             AccountFit::Fits { remove: Vec::new() }

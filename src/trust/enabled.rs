@@ -1,4 +1,5 @@
-//! Set-up projects: the record that the user ran `init` for a directory, in the user's own state directory.
+//! Stores records of projects with hooks. A record in the user's own state directory shows that the user ran
+//! `init` for a directory.
 //!
 //! A record is keyed by the canonical path and contains the directory's device and inode, so that another
 //! directory at the same path does not match it. Hooks in a directory without such a record do nothing.
@@ -28,7 +29,7 @@ pub enum HookScope {
     User,
 }
 
-/// Record of a set-up project, or of the user's own hooks.
+/// Record of a project with hooks, or of the user's own hooks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Enabled {
@@ -49,13 +50,13 @@ pub struct Enabled {
     /// Slash commands that were written, with their SHA-256 in hex.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub commands: BTreeMap<PathBuf, String>,
-    /// When the user allowed closed sessions of the project to be resumed unattended.
+    /// Time at which the user allowed closed sessions of the project to be resumed unattended.
     #[serde(default, serialize_with = "time_or_null", skip_serializing_if = "Option::is_none")]
     pub unattended: Option<DateTime<Utc>>,
-    /// `false`: the user opted out of asking the model to keep HANDOFF.md up to date.
+    /// `false` if the user does not want the model to be asked to keep HANDOFF.md up to date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instruction: Option<bool>,
-    /// `false`: session files are not kept beyond Claude Code's retention (`init --no-keep`).
+    /// `false` if session files are not kept beyond Claude Code's retention (`init --no-keep`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<bool>,
     /// Fingerprint at the time of `init`, for stops that recorded none.
@@ -96,8 +97,8 @@ pub struct SettingsImage {
     pub path: PathBuf,
     /// Contents before the edit; `None` if there was no file.
     pub before: Option<String>,
-    /// The contents before are unknown, because others had changed the file while it
-    /// already contained our entries.
+    /// Whether the contents before are unknown, because others had changed the file while it already
+    /// contained our entries.
     pub mixed: bool,
     /// SHA-256 of the file after the edit, in hex.
     pub after_sha256: String,
@@ -105,8 +106,8 @@ pub struct SettingsImage {
     pub hooks: bool,
     #[serde(default)]
     pub status_line: bool,
-    /// This file repeats the hooks of `settings.json`, for sessions in subdirectories and worktrees;
-    /// [`Self::hooks`] does not refer to these. The client runs a command that two files name only once
+    /// Whether this file repeats the hooks of `settings.json`, for sessions in subdirectories and worktrees.
+    /// [`Self::hooks`] does not refer to these hooks. The client runs a command that two files name only once
     /// (measured: 2.1.120 to 2.1.332).
     #[serde(default, skip_serializing_if = "is_false")]
     pub cover: bool,
@@ -140,8 +141,7 @@ pub fn user_record_path(state: &StateDir, config_dir: &Path) -> PathBuf {
     state.projects().join(format!("user-{}.json", project_key(config_dir)))
 }
 
-/// Finds the record that allows a hook to act: that of `project`, or of the user's own hooks
-/// when it is `None`.
+/// Finds the record that allows a hook to act: that of `project`, or of the user's own hooks if it is `None`.
 #[must_use]
 pub fn find(state: &StateDir, env: &Environment, project: Option<&Path>) -> Option<Enabled> {
     let Some(project) = project else {
@@ -176,7 +176,7 @@ pub fn all_unattended(state: &StateDir) -> Vec<Enabled> {
     found
 }
 
-/// Returns every set-up project whose directory is still the same one.
+/// Returns every project with hooks whose directory is still the same one.
 #[must_use]
 pub fn all_enabled(state: &StateDir) -> Vec<Enabled> {
     let records =
@@ -208,7 +208,7 @@ fn of_project(state: &StateDir, project: &Path) -> Option<Enabled> {
     same.then_some(enabled)
 }
 
-/// Returns the nearest set-up project that contains a directory.
+/// Returns the nearest project with hooks that contains a directory.
 #[must_use]
 pub fn enclosing(state: &StateDir, env: &Environment, dir: &Path) -> Option<PathBuf> {
     dir.ancestors().find(|dir| find(state, env, Some(dir)).is_some()).map(Path::to_path_buf)

@@ -1,4 +1,4 @@
-//! Fingerprint: the project files that decide what a Claude Code session runs there, at one point in time.
+//! Takes a fingerprint of the project files that determine what a Claude Code session runs.
 //!
 //! `claude -p` runs the hooks of a project without asking, even hooks added after the session stopped
 //! (measured with 2.1.329). The fingerprint at the stop is therefore stored outside the project, and a
@@ -41,7 +41,8 @@ const WRITTEN_BY_CLIENTS: [&str; 13] = [
 const ABSENT: &str = "absent";
 /// Maximum number of files. With more, the fingerprint is partial and never equals another.
 const MOST_FILES: usize = 2000;
-/// Size, in bytes, above which a file counts by its size and the time of its last change, not by its contents.
+/// Size, in bytes, above which the fingerprint contains a file's size and the time of its last change instead
+/// of its contents.
 const LARGEST: u64 = 4 * 1024 * 1024;
 /// Maximum number of bytes read in total, because a hook has little time.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -54,9 +55,9 @@ const DEEPEST_IMPORT: usize = 5;
 /// unreadable files as unreadable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// Keyed by the path relative to the project directory, with `/`.
+    /// Values by path relative to the project directory, with `/`.
     pub files: BTreeMap<String, String>,
-    /// There were too many files to read all.
+    /// Whether there were too many files to read all.
     #[serde(default)]
     pub partial: bool,
 }
@@ -146,7 +147,7 @@ struct FingerprintWalk<'p> {
 impl FingerprintWalk<'_> {
     /// Reads a small file; `None` if it is not a file, is too large, or the total limit is exhausted.
     fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
-        // Not even its beginning is read: many large files would take more time than a hook has.
+        // Do not read even the beginning, because many large files would take more time than a hook has.
         if std::fs::metadata(path).is_ok_and(|meta| meta.len() > LARGEST) {
             return None;
         }
@@ -282,7 +283,7 @@ fn tidy(path: &Path) -> PathBuf {
     tidy
 }
 
-/// Identifies the state of a file that was not read. Other than the modification time, the kernel's time of the
+/// Identifies the state of a file that was not read. Unlike the modification time, the kernel's time of the
 /// last change cannot be set back.
 #[cfg(unix)]
 fn stamp_of(meta: &std::fs::Metadata) -> String {
@@ -455,7 +456,8 @@ mod tests {
         assert!(!now.changes_since(&before).is_empty(), "a loop ends, and equals nothing");
     }
 
-    /// A hook's script may be of any size, and its contents may be replaced at the same length.
+    /// Identifies the contents of a hook's script, which may have any size and may be replaced by a script of
+    /// the same length.
     #[cfg(unix)]
     #[test]
     fn a_large_file_that_was_rewritten_at_its_length_is_a_change() {

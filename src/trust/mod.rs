@@ -1,5 +1,5 @@
-//! Trust: verifies that an unattended run has the same conditions as its session. Credentials are
-//! identified by name only.
+//! Verifies that an unattended run has the same conditions as its session. Credentials are identified by name
+//! only.
 
 pub mod account;
 pub mod enabled;

@@ -1,4 +1,4 @@
-//! Registration of a session at its start.
+//! Stores the registration of a session at its start.
 
 use super::started::StartedWith;
 use crate::session::stop::time;
@@ -15,7 +15,7 @@ pub struct Registration {
     pub session: String,
     pub transcript: PathBuf,
     pub config_dir: PathBuf,
-    /// Project in which it was started.
+    /// Project in which the session was started.
     pub project: Option<PathBuf>,
     pub cwd: Option<String>,
     /// `startup`, `resume`, `clear`, `compact`, `fork`.

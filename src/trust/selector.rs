@@ -1,5 +1,5 @@
-//! Selectors: the variables by which Claude Code chooses a provider and an account (names taken from
-//! the strings of 2.1.332).
+//! Lists the selectors, the variables by which Claude Code chooses a provider and an account (names taken
+//! from the strings of 2.1.332).
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub enum SelectorKind {
     Switch,
 }
 
-/// A cloud whose variables count only while it is switched on.
+/// A cloud provider whose variables count only while its switch is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cloud {
     Aws,

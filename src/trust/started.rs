@@ -1,5 +1,5 @@
-//! Start options of a session's client: provider, account, and command line. They are recorded when the
-//! session starts and when it stops, from the client's process and never from files of the project.
+//! Records the start options of a session's client: provider, account, and command line. They are recorded
+//! when the session starts and when it stops, from the client's process and never from files of the project.
 
 use super::account::{AccountFingerprint, Salt, SettingsPlace, flag_settings};
 use super::tree::contents_hash;
@@ -47,7 +47,7 @@ pub struct StartedWith {
     pub options: Vec<CarriedOption>,
     /// Names of options that cannot be passed on to a run.
     pub lost: Vec<String>,
-    /// Model from the command line, else from `ANTHROPIC_MODEL`.
+    /// Model from the command line or, without one, from `ANTHROPIC_MODEL`.
     pub model: Option<String>,
     /// Effort from the command line, or as reported by the client.
     pub effort: Option<String>,

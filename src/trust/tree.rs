@@ -1,4 +1,4 @@
-//! Content hash of a file, or of everything below a directory.
+//! Hashes the contents of a file, or of everything below a directory.
 
 use crate::fs::read_small;
 use crate::store::stored::sha256_hex;

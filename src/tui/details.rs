@@ -1,9 +1,9 @@
-//! Details of one session that the preview shows beyond its report.
+//! Reads details of one session that the preview shows in addition to its report.
 
 use crate::note::gather::GatheredWork;
 use crate::report::gone::GoneSession;
 use crate::report::session::Session;
-use crate::text::{one_line, sanitised, shortened};
+use crate::text::{one_line, sanitized, shortened};
 
 /// Maximum number of changed files that are listed.
 const MOST_FILES: usize = 12;
@@ -31,7 +31,7 @@ pub struct ConversationEntry {
 }
 
 impl ConversationEntry {
-    /// Creates an entry with sanitized text of bounded length; `None` if nothing visible remains.
+    /// Creates an entry with sanitized text of limited length; `None` if nothing visible remains.
     #[must_use]
     pub fn new(speaker: ConversationSpeaker, text: &str) -> Option<Self> {
         let text = bounded(text, ENTRY_TEXT);
@@ -98,5 +98,5 @@ pub struct SessionDetails {
 }
 
 fn bounded(text: &str, limit: usize) -> String {
-    shortened(sanitised(crate::text::head(text, crate::text::LONGEST_RAW)).trim(), limit).into_owned()
+    shortened(sanitized(crate::text::head(text, crate::text::LONGEST_RAW)).trim(), limit).into_owned()
 }

@@ -1,4 +1,4 @@
-//! Fuzzy filter over name, project and prompt.
+//! Filters by name, project and prompt with fuzzy matching.
 
 use super::words::{name_of, name_of_gone, project_of, project_of_gone};
 use crate::report::gone::GoneSession;
@@ -22,7 +22,7 @@ pub fn haystack_of_gone(gone: &GoneSession) -> String {
     format!("{} {title} {} {} {}", name_of_gone(gone), project_of_gone(gone), prompts.join(" "), gone.id)
 }
 
-/// Returns index and score of the matching texts; higher is better. Words match in any order.
+/// Returns the index and the score of the matching texts. A higher score is better. Words match in any order.
 #[must_use]
 pub fn matching<'t>(filter: &str, texts: impl Iterator<Item = &'t str>) -> Vec<(usize, u32)> {
     let pattern = Pattern::parse(filter, CaseMatching::Smart, Normalization::Smart);

@@ -1,4 +1,4 @@
-//! Maps key and mouse events to commands. Pure.
+//! Maps key and mouse events to commands, as a pure function.
 
 use super::model::{DashboardAction, DashboardMode};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
@@ -38,7 +38,7 @@ pub enum DashboardCommand {
     Erase,
     EraseWord,
     EraseAll,
-    /// Enter pressed in an input line.
+    /// Submits an input line.
     Submit,
     Act(DashboardAction),
     /// Answers yes to the question on the screen.

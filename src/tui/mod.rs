@@ -1,8 +1,8 @@
-//! The dashboard: a full-screen view of all sessions. The only Rust code that draws.
+//! Implements the dashboard, a full-screen view of all sessions. No other Rust code draws.
 //!
-//! [`model`] holds the state, [`input`] turns keys and mouse events into commands, [`view`] draws the state.
-//! All three are pure. [`screen`] owns the terminal and runs the loop; [`source`] provides the reports. The
-//! dashboard changes nothing itself: an action closes it, and the command line runs the command.
+//! [`model`] contains the state, [`input`] converts keys and mouse events to commands, and [`view`] draws the
+//! state. All three are pure. [`screen`] owns the terminal and runs the loop; [`source`] provides the
+//! reports. The dashboard changes nothing itself: an action closes it, and the command line runs the command.
 
 pub mod details;
 pub mod filter;

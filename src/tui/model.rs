@@ -1,4 +1,5 @@
-//! State of the dashboard, and how commands and reports change it. Pure: the time is passed in as a value.
+//! Defines the state of the dashboard, and how commands and reports change it. The functions are pure, and
+//! receive the time as a value.
 
 use super::details::{ConversationEntry, SessionDetails, WorkDetails};
 use super::filter::{haystack, haystack_of_gone, matching};
@@ -50,7 +51,7 @@ pub enum DashboardAction {
 }
 
 impl DashboardAction {
-    /// Returns whether it changes a file, a plan or a process, or starts one.
+    /// Returns whether the action changes a file, a plan or a process, or starts a process.
     #[must_use]
     pub const fn writes(self) -> bool {
         match self {
@@ -83,7 +84,7 @@ pub struct DashboardView {
     pub selected: Option<PathBuf>,
 }
 
-/// A command that was given no session, so that the user picks one.
+/// A command without a session argument, for which the user picks a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -137,14 +138,14 @@ pub struct DashboardOptions {
     pub project: Option<PathBuf>,
     /// Initial view, such as the view in an earlier outcome.
     pub view: DashboardView,
-    /// Command that a session is picked for. Enter picks the session, and no other action is possible.
+    /// Command for which a session is picked. Enter picks the session, and no other action is possible.
     pub picker: Option<PickerVerb>,
     /// `act` (default). `watch`: no key changes anything, and besides `quit` and `interrupt` only `show` and
     /// `handoff` end the dashboard. `rescue`: open sessions come first.
     pub purpose: DashboardPurpose,
     /// Seconds between checks for changes (default: 2).
     pub every: Option<f64>,
-    /// `true` draws with colours.
+    /// Whether to draw with colors.
     pub colour: bool,
 }
 
@@ -155,10 +156,10 @@ pub struct DashboardOptions {
 pub struct DashboardOutcome {
     /// `pick`: a session was picked for the command in `picker`. `interrupt`: the user pressed Ctrl-C.
     pub action: DashboardAction,
-    /// Session that the action applies to: its id, or the path of a conflict copy; `null`
-    /// for `quit` and `interrupt`.
+    /// Session to which the action applies: its id, or the path of a conflict copy; `null` for `quit` and
+    /// `interrupt`.
     pub session: Option<String>,
-    /// View with which the dashboard reopens as it was left.
+    /// View with which the dashboard reopens in the same state.
     pub view: DashboardView,
 }
 
@@ -202,7 +203,7 @@ pub enum DetailsRequest {
 }
 
 impl DetailsRequest {
-    /// Returns the selection key that the answer belongs to.
+    /// Returns the selection key to which the answer belongs.
     #[must_use]
     pub fn target(&self) -> &Path {
         match self {
@@ -255,7 +256,7 @@ impl RowGroup {
         Self::Typed,
     ];
 
-    /// Number of lines of a row: one more in groups where the reason matters.
+    /// Returns the number of lines of a row, which is one more in groups where the reason matters.
     const fn row_height(self) -> usize {
         match self {
             Self::Present(SessionGroup::Settled) | Self::Kept | Self::Typed => 1,
@@ -400,7 +401,7 @@ pub struct Dashboard {
     pub colour: bool,
     pub tab: PreviewTab,
     pub evidence: bool,
-    /// A narrow screen shows the preview instead of the list.
+    /// Whether a narrow screen shows the preview instead of the list.
     pub reading: bool,
     pub rows: Vec<DashboardRow>,
     pub entries: Vec<ListEntry>,

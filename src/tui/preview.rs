@@ -104,8 +104,8 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Builds the overview: why the session stopped, what happens next, and what was being worked on. `acts`: the
-/// keys that it mentions are active.
+/// Builds the overview: why the session stopped, what happens next, and what was being worked on. `acts` is
+/// true if the keys that the overview mentions are active.
 #[must_use]
 pub fn overview(
     session: &Session,

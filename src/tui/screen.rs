@@ -1,4 +1,4 @@
-//! The terminal and the loop of the dashboard: the only part of `tui` with effects.
+//! Runs the loop of the dashboard and owns the terminal. No other part of `tui` has effects.
 //!
 //! The terminal is a resource of the whole process, so its state is one static value. [`release`]
 //! restores it whatever the loop is doing: the command line calls it when a signal arrives, before the
@@ -40,8 +40,8 @@ use std::time::{Duration, Instant, SystemTime};
 const WHILE_READING: Duration = Duration::from_millis(40);
 /// Default interval between checks of files for changes.
 const CHECK: Duration = Duration::from_secs(2);
-/// Pause between readings, as a multiple of the duration of the last one. Limits reading to a small
-/// part of the time.
+/// Pause between readings, as a multiple of the duration of the last one. It limits reading to a small part
+/// of the time.
 const SHARE: u32 = 20;
 /// Interval after which open sessions are read again, because whether one is hung depends on the time.
 const OPEN_SESSIONS: Duration = Duration::from_mins(1);
@@ -101,7 +101,7 @@ pub fn reclaim() {
     }
 }
 
-/// Holds the terminal until it is dropped: at the end, on an error, or in a panic.
+/// Owns the terminal until it is dropped: at the end, on an error, or in a panic.
 struct TerminalGuard;
 
 impl TerminalGuard {

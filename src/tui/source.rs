@@ -1,4 +1,4 @@
-//! Source of the dashboard's reports: the same values that the commands print.
+//! Provides the dashboard's reports, the same values that the commands print.
 
 use crate::error::Result;
 use crate::report::gone::GoneSession;
@@ -31,11 +31,12 @@ pub struct FileFingerprint {
 
 /// Data source of the dashboard. Methods may block and have no effects.
 pub trait DashboardSource: Send + Sync {
-    /// Reads all sessions; the last page is complete. `quick`: delivers a page of the newest ones first.
+    /// Reads all sessions; the last page is complete. With `quick`, delivers a page of the newest sessions
+    /// first.
     ///
     /// # Errors
     ///
-    /// Those of the commands `status` and `list`.
+    /// Returns the errors of the commands `status` and `list`.
     fn sessions(&self, scope: DashboardScope, quick: bool, page: &mut dyn FnMut(SessionPage)) -> Result<()>;
 
     /// Returns sessions whose transcript is gone and of which something remains. Called after
@@ -43,35 +44,36 @@ pub trait DashboardSource: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of the command `list`.
+    /// Returns the errors of the command `list`.
     fn gone(&self, scope: DashboardScope) -> Result<Vec<GoneSession>>;
 
     /// Returns all details of a deleted session, from its kept files.
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::SessionNotFound`] if it is no longer kept, and those of opening the kept files.
+    /// Returns [`crate::error::Code::SessionNotFound`] if it is no longer kept, and the errors of opening the kept
+    /// files.
     fn kept(&self, session: &str, wanted: &dyn Fn() -> bool) -> Result<SessionDetails>;
 
     /// Searches all transcripts of the scope.
     ///
     /// # Errors
     ///
-    /// Those of the command `search`.
+    /// Returns the errors of the command `search`.
     fn show(&self, transcript: &Path) -> Result<Session>;
 
     /// Returns the full report of one session.
     ///
     /// # Errors
     ///
-    /// Those of the command `show`.
+    /// Returns the errors of the command `show`.
     fn search(&self, text: &str, scope: DashboardScope) -> Result<SearchReport>;
 
-    /// Returns last words, plan, task list and changed files.
+    /// Returns the last words, the plan, the task list and the changed files.
     ///
     /// # Errors
     ///
-    /// Those of opening the transcript.
+    /// Returns the errors of opening the transcript.
     fn work(&self, transcript: &Path) -> Result<WorkDetails>;
 
     /// Returns the newest entries of the conversation, oldest first. Stops early and returns what it has
@@ -79,7 +81,7 @@ pub trait DashboardSource: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of reading the transcript.
+    /// Returns the errors of reading the transcript.
     fn conversation(&self, transcript: &Path, wanted: &dyn Fn() -> bool) -> Result<Vec<ConversationEntry>>;
 
     /// Returns the state of these files and of all recovery state. Must be cheap, because it is

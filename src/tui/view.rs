@@ -1,4 +1,4 @@
-//! Draws a [`Dashboard`] on a frame. Pure: changes only scroll positions, which depend on the size.
+//! Draws a [`Dashboard`] on a frame. Drawing changes only scroll positions, which depend on the size.
 
 use super::details::typed_conversation;
 use super::model::{
@@ -233,8 +233,8 @@ fn header(dashboard: &Dashboard, buffer: &mut Buffer, area: Rect, palette: Palet
     put(buffer, rest, &left, Style::new().add_modifier(Modifier::BOLD));
 }
 
-/// Returns the recovery state that `status` prints first, in words short enough for the header, and whether
-/// it is the usual state.
+/// Returns the recovery state that `status` prints first, in words that are short enough for the header, and
+/// whether it is the usual state.
 fn recovery_words(recovery: &RecoveryOverview) -> (String, bool) {
     match (recovery.setup, recovery.paused_all, recovery.paused) {
         (RecoverySetup::NotSetUp, ..) => ("recovery not set up".to_owned(), false),
@@ -504,7 +504,7 @@ fn input_line(dashboard: &Dashboard) -> Option<(&'static str, &str)> {
     }
 }
 
-/// Returns the end of a typed text, as much as fits.
+/// Returns as much of the end of a typed text as fits.
 fn tail(text: &str, room: usize) -> &str {
     let mut tail = text;
     while tail.width() > room {
@@ -609,6 +609,7 @@ fn help(dashboard: &mut Dashboard, buffer: &mut Buffer, size: Rect) {
         let taken = label.min(line.width);
         put(buffer, Rect { x: line.x + taken, width: line.width - taken, ..line }, does, Style::new());
     }
-    let closes = if lines.len() > room { "Down: more; any other key closes" } else { "any key closes this" };
+    let closes =
+        if lines.len() > room { "Down: more; any other key: close" } else { "press any key to close" };
     put(buffer, Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner }, closes, Palette::dim());
 }

@@ -1,4 +1,4 @@
-//! Display words for times, sizes and reasons, short enough for a row of the dashboard.
+//! Formats times, sizes and reasons, short enough for a row of the dashboard.
 
 pub use crate::measure::{duration_words, size_words, token_words};
 use crate::recovery::plan::{Action, RecoveryPlan};
@@ -73,7 +73,7 @@ pub fn name_of_gone(gone: &GoneSession) -> String {
     name.unwrap_or_else(|| gone.id.chars().take(8).collect())
 }
 
-/// Returns the last component of the directory that a session belongs to.
+/// Returns the last component of the directory to which a session belongs.
 #[must_use]
 pub fn project_of(session: &Session) -> String {
     let dir = session.project.dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
@@ -119,7 +119,7 @@ pub fn time_words(session: &Session, group: SessionGroup, now: DateTime<Utc>) ->
     }
 }
 
-/// Describes who continues the session, and when; empty if nothing is planned.
+/// Describes what continues the session, and when; empty if nothing is planned.
 #[must_use]
 pub fn next_words(session: &Session, now: DateTime<Utc>) -> String {
     let plan = &session.next;

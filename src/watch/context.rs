@@ -1,5 +1,5 @@
-//! The context of a session as it fills up: which of the two configured limits it has passed, and which of
-//! them was already acted on.
+//! Records which of the two configured limits a session's context has passed, and for which of them this tool
+//! has already acted.
 
 use crate::claude::transcript::Transcript;
 use crate::config::ContextConfig;
@@ -15,15 +15,15 @@ use crate::watch::weight::{Advice, ContextSize};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// Which context limits of a session were acted on, once each.
+/// Record of the context limits of a session for which this tool acted, once each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
     pub version: u32,
     pub session: String,
-    /// When it first passed the large limit.
+    /// Time at which the context first passed the limit for `large`.
     #[serde(serialize_with = "time_or_null")]
     pub large: Option<DateTime<Utc>>,
-    /// When it first passed the bloated limit.
+    /// Time at which the context first passed the limit for `bloated`.
     #[serde(serialize_with = "time_or_null")]
     pub bloated: Option<DateTime<Utc>>,
 }
@@ -37,7 +37,7 @@ impl Passed {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::StateNewer`], [`crate::error::Code::Io`].
+    /// Returns [`crate::error::Code::StateNewer`], [`crate::error::Code::Io`].
     pub fn of(state: &StateDir, session: &str) -> Result<Self> {
         let known = load::<Self>(state, &state.context(session))?.found();
         Ok(known.unwrap_or_else(|| Self {
@@ -71,7 +71,7 @@ impl Passed {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::Io`].
+    /// Returns [`crate::error::Code::Io`].
     pub fn save(&self, state: &StateDir) -> Result<()> {
         save(&state.context(&self.session), self)
     }

@@ -1,8 +1,8 @@
-//! Saving: detects whether Claude Code writes a session to its transcript, and why not.
+//! Detects whether Claude Code writes a session to its transcript and, if it does not, why.
 //!
 //! Everything else in this tool reads transcripts, so an unsaved session cannot be recorded, exported or
-//! resumed. A client that is configured not to save continues as if nothing were wrong (2.1.329 says so in one
-//! line of its terminal, and nothing in a stream), and so does one that fails to write.
+//! resumed. A client that is configured not to save continues as if nothing were wrong (2.1.329 prints one
+//! line about it in a terminal, and none in a stream), and so does one that fails to write.
 
 use crate::claude::glance::{GlanceKind, kind_of};
 use crate::claude::process::Processes;
@@ -18,11 +18,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Bytes at the end of a transcript that are searched for a new answer.
+/// Number of bytes at the end of a transcript that are searched for a new answer.
 const BUDGET: u64 = 4 * 1024 * 1024;
-/// Maximum age of the answer that ends a turn, when the hook for that end starts.
+/// Maximum age of the answer that ends a turn at the start of the turn's `Stop` hook.
 const FRESH: TimeDelta = TimeDelta::minutes(5);
-/// Consecutive turns with a missing answer before a transcript counts as no longer growing.
+/// Number of consecutive turns with a missing answer before a transcript counts as no longer growing.
 const IN_A_ROW: u32 = 2;
 
 /// Reason why a client saves nothing.
@@ -110,7 +110,7 @@ impl UnsavedReason {
 ///
 /// # Errors
 ///
-/// The reason why it is not.
+/// Returns the reason why the answer is not in the transcript.
 pub fn check_answer_saved(transcript: &Path, said: &str, now: DateTime<Utc>) -> Result<(), UnsavedReason> {
     let file = match Transcript::open(transcript) {
         Ok(file) => file,
@@ -168,11 +168,11 @@ pub struct Unsaved {
     pub project: Option<PathBuf>,
     /// Result of the last check.
     pub why: UnsavedReason,
-    /// Reasons why its client saves nothing; empty if none is known.
+    /// Reasons why the client saves nothing; empty if none is known.
     pub markers: Vec<Marker>,
     /// Length of the transcript at the last check, in bytes; `None` without a transcript.
     pub bytes: Option<u64>,
-    /// Consecutive turns whose answer was missing while the transcript did not grow.
+    /// Number of consecutive turns whose answer was missing while the transcript did not grow.
     pub misses: u32,
     /// Time of the first miss.
     #[serde(serialize_with = "time")]
@@ -180,10 +180,10 @@ pub struct Unsaved {
     /// Time of the last miss.
     #[serde(serialize_with = "time")]
     pub seen_at: DateTime<Utc>,
-    /// When it was reported; at most once per session.
+    /// Time at which this was reported, at most once per session.
     #[serde(serialize_with = "time_or_null")]
     pub reported_at: Option<DateTime<Utc>>,
-    /// When an answer was in the transcript again.
+    /// Time at which an answer was in the transcript again.
     #[serde(serialize_with = "time_or_null")]
     pub saved_again_at: Option<DateTime<Utc>>,
 }
@@ -200,18 +200,18 @@ pub struct MissedAnswer<'a> {
     pub transcript: &'a Path,
     pub project: Option<PathBuf>,
     pub why: UnsavedReason,
-    /// Reasons why its client saves nothing.
+    /// Reasons why the client saves nothing.
     pub markers: Vec<Marker>,
     pub at: DateTime<Utc>,
 }
 
 impl Unsaved {
-    /// Loads the record and adds a miss; starts over if the file is damaged. The caller must
-    /// hold the session's lease.
+    /// Loads the record and adds a miss; starts over if the file is damaged. The caller must own the
+    /// session's lease.
     ///
     /// # Errors
     ///
-    /// [`Code::StateNewer`], [`Code::Io`].
+    /// Returns [`Code::StateNewer`], or [`Code::Io`] if a file cannot be read or written.
     pub fn with(state: &StateDir, miss: MissedAnswer<'_>) -> Result<Self> {
         let known = load::<Self>(state, &state.saving(miss.session))?.found();
         let bytes = std::fs::symlink_metadata(miss.transcript).ok().map(|meta| meta.len());
@@ -232,15 +232,15 @@ impl Unsaved {
         })
     }
 
-    /// Returns whether it is certain enough to report. A missing transcript is certain at once. An
-    /// answer may be in an existing transcript in another form, so that counts only once the next turn
-    /// has added nothing at all.
+    /// Returns whether the loss is certain enough to report. A missing transcript is certain at once. An
+    /// answer may be in an existing transcript in another form, so a missing answer counts only once the next
+    /// turn has added nothing at all.
     #[must_use]
     pub fn is_certain(&self) -> bool {
         self.why != UnsavedReason::NotInIt || self.misses >= IN_A_ROW
     }
 
-    /// Returns whether it was reported and still applies.
+    /// Returns whether the loss was reported and still applies.
     #[must_use]
     pub fn is_still_unsaved(&self) -> bool {
         self.reported_at.is_some() && self.saved_again_at.is_none()
@@ -273,7 +273,7 @@ impl Unsaved {
     ///
     /// # Errors
     ///
-    /// [`Code::Io`].
+    /// Returns [`Code::Io`] if a file cannot be read or written.
     pub fn save(&self, state: &StateDir) -> Result<()> {
         save(&state.saving(&self.session), self)
     }

@@ -1,8 +1,9 @@
-//! A shadow log: the conversation of a session whose client fails to save it, as far as hooks see it. Answers
-//! come from the hook at the end of a turn, prompts from the client's own input history.
+//! Writes a shadow log, the conversation of a session whose client fails to save it, as far as hooks receive
+//! it. Answers come from the hook at the end of a turn, prompts from the client's own input history.
 //!
-//! It is not a transcript and cannot be resumed; it prevents hours of work from disappearing without a trace.
-//! Known patterns of secrets are removed. Its size is limited: the oldest texts are dropped first.
+//! The log is not a transcript and cannot be resumed, but it prevents hours of work from disappearing without
+//! a trace. Known patterns of secrets are removed. The size is limited, and the oldest texts are dropped
+//! first.
 
 use crate::error::Result;
 use crate::redact::redact;
@@ -36,8 +37,8 @@ pub struct ShadowEntry {
 }
 
 impl ShadowEntry {
-    /// Creates an entry. Secrets are redacted before the text is cut, because a partial
-    /// secret is not recognised.
+    /// Creates an entry. Secrets are redacted before the text is cut, because a partial secret is not
+    /// recognized.
     #[must_use]
     pub fn new(who: ShadowSpeaker, text: &str, at: Option<DateTime<Utc>>) -> Self {
         Self { at, who, text: head(&redact(text), LONGEST).to_owned() }
@@ -48,7 +49,7 @@ impl ShadowEntry {
 pub struct Shadow {
     pub version: u32,
     pub session: String,
-    /// Number of dropped entries before these.
+    /// Number of older entries that were dropped.
     pub forgotten: usize,
     /// Entries in the log, oldest first.
     pub said: Vec<ShadowEntry>,
@@ -58,11 +59,11 @@ impl Stored for Shadow {
     const VERSION: u32 = 1;
 }
 
-/// Adds entries that are not in the log yet. The caller must hold the session's lease.
+/// Adds entries that are not in the log yet. The caller must own the session's lease.
 ///
 /// # Errors
 ///
-/// [`crate::error::Code::StateNewer`], [`crate::error::Code::Io`].
+/// Returns [`crate::error::Code::StateNewer`], [`crate::error::Code::Io`].
 pub fn append_to_shadow_log(state: &StateDir, session: &str, fresh: Vec<ShadowEntry>) -> Result<()> {
     let path = state.shadow(session);
     let known = load::<Shadow>(state, &path)?.found();

@@ -1,4 +1,4 @@
-//! The size of a context: its share of the model's window, and the resulting advice.
+//! Rates the size of a context: its share of the model's window, and the resulting advice.
 
 use crate::config::ContextConfig;
 use crate::text::as_fraction;
@@ -31,7 +31,7 @@ pub struct ContextSize {
     pub tokens: u64,
     /// Size of the model's context window, in tokens.
     pub window: Option<u64>,
-    /// Used share of the window in percent, 0 to 100; more if the window is smaller than what was read.
+    /// Used share of the window in percent, 0 to 100, or more if the window is smaller than what was read.
     pub percent: Option<f64>,
     /// `healthy`: continue. `large`: compact it soon. `bloated`: start a fresh session from the note.
     pub advice: Option<Advice>,

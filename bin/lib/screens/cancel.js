@@ -1,6 +1,6 @@
 'use strict';
 
-// The screen of `cancel`: which stops are no longer waited for.
+// The screen of `cancel`: which sessions are no longer continued.
 
 const { cleaned } = require('../text.js');
 const { homely, nextWords, shortIds } = require('../wording.js');

@@ -26,7 +26,7 @@ function printConfiguration(report, io) {
     return /** @type {const} */ ([key, JSON.stringify(value), { text: ORIGINS[origin], style }]);
   });
   if (io.width === null || keys + VALUE + ORIGIN <= io.width) return io.table(['key', 'value', 'from'], rows.map((cells) => [...cells]), ['value']);
-  // A key that is cut could not be copied into a file: its value goes below it.
+  // A truncated key could not be copied into a file, so its value is printed below it.
   for (const [key, value, { text, style }] of rows) io.lines([key, ...wrapped(`${value}, ${text}`, io.width - 2).map((line) => `  ${style(line)}`)]);
 }
 

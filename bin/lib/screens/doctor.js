@@ -62,7 +62,7 @@ function verdict(checks, project) {
   const [failed, warned] = [number('fail'), number('warn')];
   if (failed === 0 && warned === 0) return `Everything is in order for recovery in ${project}: ${count(checks.length, 'check')}.`;
   const parts = [failed === 0 ? '' : `${count(failed, 'check')} ${failed === 1 ? 'fails' : 'fail'}`, warned === 0 ? '' : `${count(warned, 'check')} ${warned === 1 ? 'warns' : 'warn'}`];
-  return `${failed === 0 ? 'Recovery works' : 'Recovery does not work as it should'} in ${project}: ${parts.filter(Boolean).join(', ')} of ${checks.length}.`;
+  return `${failed === 0 ? 'Recovery works' : 'Recovery does not work as intended'} in ${project}: ${parts.filter(Boolean).join(', ')} of ${checks.length}.`;
 }
 
 module.exports = { doctorLines, printDoctor };

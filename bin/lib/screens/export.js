@@ -24,7 +24,7 @@ function printExported(report, io) {
 /** Returns what could not be exported, each with the next step. @param {Pick<ExportReport, 'failures'>} report */
 function failureLines(report) {
   return report.failures.flatMap(({ session, path, message, hint }) => {
-    const what = `${session ?? 'What is in this directory'} is not exported: ${path === null || message.includes(path) ? '' : `${path}: `}${message}`;
+    const what = `${session ?? 'This directory'} is not exported: ${path === null || message.includes(path) ? '' : `${path}: `}${message}`;
     return hint === null ? [what] : [what, `  next: ${hint}`];
   });
 }

@@ -15,7 +15,7 @@ const { count, homely, ownName } = require('../wording.js');
  */
 function printHandoff(report, io, writing) {
   const { dryRun, text } = report;
-  // Print the text unchanged except for control characters, which a terminal would obey.
+  // Print the text unchanged except for control characters, which a terminal would execute.
   if (!writing || dryRun) io.lines(text.trimEnd().split('\n').map((line) => clean(line, '\t')));
   if (!writing) return;
   const lines = writtenLines(report, { width: io.width, colours: io.colours });

@@ -71,7 +71,7 @@ function named(some) {
 function toolWords(children) {
   const running = children.filter(({ fate }) => fate !== 'kept');
   const kept = children.filter(({ fate }) => fate === 'kept');
-  return [...(running.length > 0 ? [named(running)] : []), ...(kept.length > 0 ? [`never ended with it: ${named(kept)}`] : [])];
+  return [...(running.length > 0 ? [named(running)] : []), ...(kept.length > 0 ? [`never ended: ${named(kept)}`] : [])];
 }
 
 /**
@@ -94,7 +94,7 @@ function killedLines(report, { width, colours }) {
   const lines = wrapped(how, room).map(outcome === 'still-alive' ? colours.red : colours.bold);
   const ended = children.filter(({ fate }) => fate === 'ended' || fate === 'killed');
   const left = children.filter(({ fate }) => fate === 'left');
-  if (ended.length > 0) lines.push(...wrapped(`With it ended ${ended.length === 1 ? 'one process' : `${ended.length} processes`} below it.`, room));
+  if (ended.length > 0) lines.push(...wrapped(`Also ended ${ended.length === 1 ? 'one process' : `${ended.length} processes`} below it.`, room));
   if (left.length > 0) lines.push(...wrapped(`Still running: ${toolWords(left).join(', ')}.`, room).map(colours.yellow));
   const saved = [...exports.map(({ path }) => path), ...(exported === null ? [] : [exported])];
   for (const path of saved) lines.push(...wrapped('Exported first, verified byte for byte:', room), `  ${colours.dim(truncatedPath(homely(path), Math.max(room - 2, 1)))}`);

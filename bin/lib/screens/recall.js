@@ -61,7 +61,7 @@ function recallLines(report, { width, colours }) {
     const parts = cells.map((cell) => (typeof cell === 'string' ? { text: cell, style: String } : cell)).filter(({ text }) => text !== '');
     const words = parts.map(({ text }) => text).join('  ');
     const used = widthOf(words);
-    // Cut only if it does not fit, and then without colours.
+    // Cut only if it does not fit, and then without colors.
     const line = used <= room ? parts.map(({ text, style }) => style(text)).join('  ') : truncated(words, room);
     if (path === '') return [line];
     return used + 2 + widthOf(path) <= room ? [`${line}  ${path}`] : [line, `  ${truncatedPath(path, room - 2)}`];

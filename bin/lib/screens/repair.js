@@ -26,7 +26,7 @@ function printRepair(report, io) {
  * @returns {string[]}
  */
 function repairLines(report, { width, colours }) {
-  const { session, transcript, bytes, lines: total, records, findings, more, mendable, subagents, branches, others, switches, held, repaired, rolledBack, kept, undo } = cleaned(report);
+  const { session, transcript, bytes, lines: total, records, findings, more, mendable: repairable, subagents, branches, others, switches, held, repaired, rolledBack, kept, undo } = cleaned(report);
   const room = width ?? Infinity;
   const lines = wrapped(summary(), room).map(colours.bold);
   lines.push(`  ${colours.dim(truncatedPath(homely(transcript), Math.max(room - 2, 1)))}`);
@@ -46,7 +46,7 @@ function repairLines(report, { width, colours }) {
     if (other.transcript === null) lines.push(...wrapped('No transcript of that session was found; its turns are only here.', room), '');
     else lines.push(...wrapped('Its own transcript:', room), `  ${colours.dim(truncatedPath(homely(other.transcript), Math.max(room - 2, 1)))}`, '');
   }
-  if (report.dryRun && (mendable > 0 || switches)) {
+  if (report.dryRun && (repairable > 0 || switches)) {
     const branch = switches && report.branch !== null ? ` --branch ${report.branch}` : '';
     if (held === null) lines.push(`${switches ? 'Apply' : 'Repair'} it with:`, copy(`${ownName()} repair ${session}${branch} --apply`), '');
     else lines.push(...wrapped(`It cannot be repaired now: ${held}.`, room).map(colours.yellow), '');
@@ -73,10 +73,10 @@ function repairLines(report, { width, colours }) {
   function summary() {
     if (rolledBack) return `Restored ${session} to its state before the last repair. The result was read back and compared.`;
     const found = findings.length + more;
-    if (repaired && switches) return `The client sends the other branch of ${session} from now on${mendable > 0 ? `; repaired ${mendable} of ${count(found, 'finding')}` : ''}.`;
+    if (repaired && switches) return `From now on, the client sends the other branch of ${session}${repairable > 0 ? `; repaired ${repairable} of ${count(found, 'finding')}` : ''}.`;
     if (switches && report.dryRun) return `Would make the client send the other branch of ${session}; nothing was changed.`;
-    if (repaired) return `Repaired ${mendable} of ${count(found, 'finding')} in ${session}. The result was read back and examined again.`;
-    if (mendable > 0) return `Would repair ${mendable} of ${count(found, 'finding')} in ${session}; nothing was changed.`;
+    if (repaired) return `Repaired ${repairable} of ${count(found, 'finding')} in ${session}. The result was read back and examined again.`;
+    if (repairable > 0) return `Would repair ${repairable} of ${count(found, 'finding')} in ${session}; nothing was changed.`;
     if (found > 0) return `Nothing to repair in ${session}: ${count(found, 'finding')}, left unchanged.`;
     return `Nothing to repair in ${session}.`;
   }

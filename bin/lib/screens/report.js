@@ -16,7 +16,7 @@ const WORDS = require('../words.json');
 /** @typedef {import('../output.js').View} View */
 /** @typedef {import('../table.js').Below} Below */
 
-/** The groups in the order of their urgency: title, words for the summary, colour. */
+/** The groups in the order of their urgency: title, words for the summary, color. */
 const GROUPS = /** @type {const} */ ([
   { group: 'needs-you', title: 'Needs you', one: 'needs you', many: 'need you', colour: 'red' },
   { group: 'waiting', title: 'Waiting', one: 'waiting', many: 'waiting', colour: 'yellow' },

@@ -33,12 +33,12 @@ function restoreLines(report, { width, colours }) {
   if (restored && kept !== null) lines.push(...wrapped(`The previous transcript is stored as snapshot ${kept}. To restore it:`, room), copy(commandWords(/** @type {string[]} */ (report.undo))), '');
   const { resume, cwd, env } = report.commands;
   if (restored && resume !== null) lines.push(...wrapped('Resume the session with:', room), copy(commandWords(resume, cwd, { env })), '');
-  if (chosen === null) lines.push('Put one back with:', copy(`${ownName()} restore ${session} --from <snapshot>`), '');
+  if (chosen === null) lines.push('Restore one with:', copy(`${ownName()} restore ${session} --from <snapshot>`), '');
   return lines.slice(0, -1);
 
   function summary() {
     if (restored) return `Restored ${session} from snapshot ${chosen}: ${sizeWords(chosenOne().bytes)}, read back and compared.`;
-    if (chosen !== null) return `Would restore ${session} from snapshot ${chosen}; what is there now would be kept first.`;
+    if (chosen !== null) return `Would restore ${session} from snapshot ${chosen}; the current transcript would be stored as a snapshot first.`;
     return `${count(snapshots.length, 'snapshot')} of ${session}; nothing was changed.`;
   }
 

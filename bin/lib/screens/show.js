@@ -225,7 +225,7 @@ function showLines(report, { width, colours }, now) {
     const { loss } = session;
     if (loss === null || loss === undefined) return [];
     const what = { gone: 'Claude Code deleted its transcript', shorter: 'its transcript is shorter than before', headless: 'the beginning of its transcript: Claude Code deleted the file while the session was open' }[loss.lost];
-    return [what, loss.restorable ? `${live === null ? '' : 'close the session, then '}run ${ownName()} restore ${session.id} --from kept` : 'the lost part was not kept'];
+    return [what, loss.restorable ? `${live === null ? '' : 'close the session, then '}run ${ownName()} restore ${session.id} --from kept` : 'no copy of the lost part was kept'];
   }
 
   /** @param {import('../../../src/ffi/types.js').Retention | null} retention */

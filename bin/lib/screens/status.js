@@ -75,7 +75,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   }
   return parts.flat();
 
-  /** Returns whether recovery is on, and the quota: on the same line if it fits. */
+  /** Returns the lines that show whether recovery is on, and the quota, which shares a line if it fits. */
   function overviewLines() {
     const quota = quotaLines(accounts, width, now);
     if (recovery === undefined) return [quota.map(dim)];
@@ -210,7 +210,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     return `and ${hidden.length} more: ${ownName()} ${commandWords(['list', '--stop', ...kinds, ...dir])}`;
   }
 
-  /** Counts the stops that have been left alone for long, and returns the command that lists them. @param {NonNullable<StatusReport['older']>} older */
+  /** Counts the older stops that were not continued, and returns the command that lists them. @param {NonNullable<StatusReport['older']>} older */
   function olderLines({ count: number, stops }) {
     const dir = report.project === null ? [] : ['--project', report.project.dir];
     return [...wrap(`${count(number, 'older stop')}, not continued:`), copy(`${ownName()} ${commandWords(['list', '--stop', ...stops, ...dir])}`)];
@@ -254,7 +254,7 @@ function recoveryWords({ setup, everywhere, projects, unattended, pausedAll, pau
   if (setup === 'not-set-up') return `Recovery is not set up ${where}: stops are not detected.`;
   if (setup === 'switched-off') return `Recovery is switched off ${where} (heartbeat.enabled is false): stops are detected, but not continued.`;
   const runs = unattended === 0 ? 'unattended runs are off' : everyProject && !(projects === 1 && !everywhere) ? `unattended runs are on in ${unattended === projects && !everywhere ? 'all of them' : count(unattended, 'project')}` : 'unattended runs are on';
-  const held = pausedAll ? 'everything is paused' : paused > 0 ? `${count(paused, 'session')} ${paused === 1 ? 'is' : 'are'} paused` : 'nothing is paused';
+  const held = pausedAll ? 'all sessions are paused' : paused > 0 ? `${count(paused, 'session')} ${paused === 1 ? 'is' : 'are'} paused` : 'no session is paused';
   return `Recovery is on ${where}, ${runs}, ${held}.`;
 }
 

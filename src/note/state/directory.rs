@@ -1,4 +1,4 @@
-//! The directory of a project's states: `.claude/session-state`, which must be inside the project.
+//! Locates the directory of a project's states, `.claude/session-state`, which must be inside the project.
 
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, directory_of_mode, own_uid, owner, private_directory, read_small};
@@ -14,7 +14,7 @@ pub(super) const LARGEST: u64 = 256 * 1024;
 /// Maximum number of directory entries searched for leftover temporary files.
 const MOST_LEFT: usize = 1000;
 
-/// A directory for states, of which every component belongs to the user and is inside the project.
+/// A directory for states. Every component of its path belongs to the user and is inside the project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatesDirectory {
     dir: PathBuf,
@@ -25,8 +25,8 @@ impl StatesDirectory {
     ///
     /// # Errors
     ///
-    /// [`Code::ProjectNotFound`]; [`Code::PathRefused`] if a link leads out of the project or the path is not
-    /// a directory of the user.
+    /// Returns [`Code::ProjectNotFound`]; [`Code::PathRefused`] if a link leads out of the project or the
+    /// path is not a directory of the user.
     pub fn find(project: &Path) -> Result<Option<Self>> {
         Self::walk(project, false)
     }
@@ -35,7 +35,7 @@ impl StatesDirectory {
     ///
     /// # Errors
     ///
-    /// As [`StatesDirectory::find`]; [`Code::Io`] if it cannot be created.
+    /// Returns the errors of [`StatesDirectory::find`]; [`Code::Io`] if it cannot be created.
     pub fn make(project: &Path) -> Result<Self> {
         match Self::walk(project, true)? {
             Some(place) => Ok(place),
@@ -90,7 +90,7 @@ impl StatesDirectory {
         String::from_utf8(read_small(path, LARGEST).ok()??).ok()
     }
 
-    /// Removes temporary files of processes that were killed while writing. The caller holds the lock.
+    /// Removes temporary files of processes that were killed while writing. The caller must own the lock.
     pub(super) fn sweep(&self) {
         for dir in [self.dir.clone(), self.archive()] {
             sweep(&dir, ".");

@@ -1,4 +1,4 @@
-//! The index of a project: the hashes of the saved states that this tool wrote, and a summary of each.
+//! Stores a project's index: the hashes of the saved states that this tool wrote, and a summary of each.
 
 use crate::error::Result;
 use crate::session::StopKind;
@@ -26,7 +26,7 @@ pub enum SaveMoment {
 }
 
 impl SaveMoment {
-    /// Describes the event, to follow the word "saved".
+    /// Returns a phrase for the event that follows the word "saved".
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -77,7 +77,7 @@ pub struct SavedStateEntry {
     /// Whether the user cleared the conversation at that point.
     #[serde(default)]
     pub cleared: bool,
-    /// Whether it is obsolete and its file is about to be removed.
+    /// Whether the state is obsolete and its file is about to be removed.
     #[serde(default)]
     pub retired: bool,
 }
@@ -88,7 +88,7 @@ pub struct SavedStateIndex {
     pub version: u32,
     pub project: PathBuf,
     pub states: Vec<SavedStateEntry>,
-    /// Why the last attempt to save a state failed; stored so that it is reported once.
+    /// Why the last attempt to save a state failed. It is stored so that it is reported only once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -128,7 +128,7 @@ impl SavedStateIndex {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::StateNewer`] if the version is newer than this program supports.
+    /// Returns [`crate::error::Code::StateNewer`] if the version is newer than this program supports.
     pub fn peek(state: &StateDir, project: &Path) -> Result<Self> {
         match peek::<Self>(&Self::path(state, project)) {
             Ok(book) => {
@@ -139,12 +139,12 @@ impl SavedStateIndex {
         }
     }
 
-    /// Reads the index in order to change it; a damaged one goes to quarantine.
-    /// The caller holds [`SavedStateIndex::lock`].
+    /// Reads the index in order to change it; quarantines a damaged index. The caller must own
+    /// [`SavedStateIndex::lock`].
     ///
     /// # Errors
     ///
-    /// Those of [`load`].
+    /// Returns the errors of [`load`].
     pub fn load(state: &StateDir, project: &Path) -> Result<Self> {
         match load::<Self>(state, &Self::path(state, project))? {
             Loaded::Found(book) if book.project == project => Ok(book),
@@ -156,7 +156,7 @@ impl SavedStateIndex {
     ///
     /// # Errors
     ///
-    /// Those of [`save`].
+    /// Returns the errors of [`save`].
     pub fn save(&self, state: &StateDir) -> Result<()> {
         save(&Self::path(state, &self.project), self)
     }
@@ -182,8 +182,8 @@ impl SavedStateIndex {
         newest
     }
 
-    /// Retires the states that a new state of `session` makes obsolete: those of passing events, and those
-    /// with the same `as_of` time.
+    /// Retires the states that a new state of `session` makes obsolete: those of minor events, and those with
+    /// the same `as_of` time.
     pub(super) fn supersede(&mut self, session: &str, as_of: Option<DateTime<Utc>>) {
         for entry in self.states.iter_mut().filter(|entry| entry.session == session) {
             entry.retired |= entry.moment.is_passing() || as_of.is_some() && entry.as_of == as_of;

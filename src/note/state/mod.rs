@@ -1,11 +1,10 @@
-//! Saved states: what a session was doing at some point, stored in its project, for the same session
-//! or the next one.
+//! Saves what a session was doing at some point, in its project, for the same session or the next one.
 //!
 //! The newest state of a project is `.claude/session-state/.last-state.md`; those of other sessions and of
-//! important events are in `archive/` next to it. They are in the project, so anyone may have written
-//! them: [`SavedStateIndex`], in the state directory, stores the hash of each one that this tool wrote,
-//! and no other text is passed to a model. [`StatesDirectory`] locates states and never leaves the
-//! project; only [`SavedStateStore`] writes.
+//! important events are in `archive/` next to it. Anyone may have written files in a project. So
+//! [`SavedStateIndex`], in the state directory, stores the hash of each state that this tool wrote, and no
+//! other text is passed to a model. [`StatesDirectory`] locates states and never leaves the project; only
+//! [`SavedStateStore`] writes.
 
 mod directory;
 mod index;

@@ -1,9 +1,9 @@
-//! The saved states of a project on disk, and the only module that writes them.
+//! Reads and writes the saved states of a project. No other module writes them.
 //!
-//! Every change happens under one lock, in an order in which the process may be killed at any point: first
+//! Every change happens under one lock, in an order that is safe if the process is killed at any point: first
 //! the state that is replaced is archived, then the index names the new state, then the file is replaced,
-//! then obsolete files are removed. The index may thus name a state that was never written, and have retired
-//! the one before it; [`settle`] corrects both.
+//! then obsolete files are removed. The index may therefore name a state that was never written and list the
+//! previous one as retired. [`settle`] corrects both.
 
 use super::directory::{LARGEST, StatesDirectory, sweep};
 use super::index::{SaveMoment, SavedStateEntry, SavedStateIndex};
@@ -46,7 +46,8 @@ pub struct StateToSave<'a> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SaveOutcome {
-    /// It is now the last state. `kept` is the copy of a previous last state that was edited by hand.
+    /// The new state is now the last state. `kept` is the copy of a previous last state that was edited by
+    /// hand.
     Saved { name: String, kept: Option<PathBuf> },
     /// The session's newest state has the same content.
     Same,
@@ -79,7 +80,7 @@ pub fn states_of(book: &SavedStateIndex, session: &str) -> Vec<PathBuf> {
 ///
 /// # Errors
 ///
-/// [`Code::StateLocked`], [`Code::StateNewer`], [`Code::Io`].
+/// Returns [`Code::StateLocked`], [`Code::StateNewer`], or [`Code::Io`] if a file cannot be read or written.
 pub fn forget_states(state: &StateDir, project: &Path, session: &str) -> Result<()> {
     let _held = Lock::wait(&SavedStateIndex::lock(state, project), LOCK_WAIT)?;
     let mut book = SavedStateIndex::load(state, project)?;
@@ -95,7 +96,8 @@ impl SavedStateStore<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`StatesDirectory::make`] and [`SavedStateIndex::load`]; [`Code::StateLocked`], [`Code::Io`].
+    /// Returns the errors of [`StatesDirectory::make`] and [`SavedStateIndex::load`]; [`Code::StateLocked`],
+    /// or [`Code::Io`] if a file cannot be read or written.
     pub fn put(&self, saving: StateToSave<'_>) -> Result<SaveOutcome> {
         let place = StatesDirectory::make(self.project)?;
         let _held = Lock::wait(&SavedStateIndex::lock(self.state, self.project), saving.patience)?;
@@ -147,12 +149,13 @@ impl SavedStateStore<'_> {
         Ok(SaveOutcome::Saved { name, kept })
     }
 
-    /// Makes an archived state the last one again and archives the current last one.
+    /// Restores an archived state as the last state, and archives the current last state.
     ///
     /// # Errors
     ///
-    /// [`Code::StateNotFound`] for an unknown name, [`Code::VerificationFailed`] for a state that was edited,
-    /// [`Code::NothingToDo`] if it already is the last one; otherwise those of [`SavedStateStore::put`].
+    /// Returns [`Code::StateNotFound`] for an unknown name, [`Code::VerificationFailed`] for a state that was
+    /// edited, [`Code::NothingToDo`] if it already is the last one; otherwise those of
+    /// [`SavedStateStore::put`].
     pub fn restore(&self, name: &str) -> Result<Option<PathBuf>> {
         let place = StatesDirectory::make(self.project)?;
         let _held = Lock::wait(&SavedStateIndex::lock(self.state, self.project), LOCK_WAIT)?;
@@ -173,7 +176,7 @@ impl SavedStateStore<'_> {
     ///
     /// # Errors
     ///
-    /// The errors of [`SavedStateStore::restore`].
+    /// Returns the errors of [`SavedStateStore::restore`].
     pub fn restorable(&self, place: &StatesDirectory, book: &SavedStateIndex, name: &str) -> Result<String> {
         let entry =
             book.states.iter().find(|entry| entry.name == name && !entry.retired).ok_or_else(|| {
@@ -197,7 +200,7 @@ impl SavedStateStore<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`StatesDirectory::find`] and [`SavedStateIndex::peek`].
+    /// Returns the errors of [`StatesDirectory::find`] and [`SavedStateIndex::peek`].
     pub fn read(&self) -> Result<(Option<StatesDirectory>, SavedStateIndex)> {
         let mut book = SavedStateIndex::peek(self.state, self.project)?;
         let place = StatesDirectory::find(self.project)?;
@@ -316,7 +319,7 @@ fn discard(place: &StatesDirectory, book: &SavedStateIndex) {
             let _ = std::fs::remove_file(&path);
         }
     }
-    // The archive may hold a copy of the current last state.
+    // The archive may contain a copy of the current last state.
     let last = hash_of(&place.last());
     for entry in book.states.iter().filter(|entry| last.as_ref() == Some(&entry.sha256)) {
         let _ = std::fs::remove_file(place.archived(&entry.name));
@@ -385,7 +388,7 @@ mod tests {
             }
         }
 
-        /// Lists session and second of each state that exists and is unchanged.
+        /// Lists the session and the second of each state that exists and is unchanged.
         fn whole(&self) -> Vec<String> {
             let (place, book) = self.rack(10).read().unwrap();
             let kept = book.states.iter().filter(|entry| !entry.retired);

@@ -1,5 +1,5 @@
-//! The files of the plugin, in the order in which they are written. The files by which Claude Code finds it
-//! come last.
+//! Returns the files of the plugin in the order in which they are written. The files by which Claude Code
+//! finds the plugin come last.
 
 use super::super::hooks::{MARKER, plugin_entries};
 use super::super::runtime::{
@@ -16,42 +16,40 @@ use std::path::{Path, PathBuf};
 const MODULE: &str = "module.js";
 
 /// One-sentence description of the plugin.
-const DESCRIPTION: &str =
-    "Notes stopped Claude Code sessions, waits for the limit, and continues the same session once, safely.";
+const DESCRIPTION: &str = "Records stopped Claude Code sessions, waits until the limit has reset, and continues the same session once.";
 
 const README: &str = "# cc-session-recover
 
-Keeps long Claude Code work alive. When a session stops at a usage limit or a failing API, its hooks note the stop before anything
-else, wait for the limit without spending a turn, and continue the same open session once. `HANDOFF.md` in the project keeps what
-was being worked on.
+Keeps long Claude Code sessions alive. When a session stops at a usage limit or an API failure, the hooks record the stop before
+anything else, wait without spending a turn, and continue the same open session once. `HANDOFF.md` in the project describes the
+unfinished work.
 
 - `/cc-session-recover:session-rescue` lists, saves, ends and resumes the sessions of this machine; it asks before it ends one.
 - `/cc-session-recover:handoff` writes the note of a session to `HANDOFF.md`, or prints it.
 
-## What it needs
+## Requirements
 
-`cc-session-recover plugin` wrote this directory and put what the hooks run into your state directory. They start the Node.js that ran that command. On
-a machine where that command was not run, the hooks do nothing.
+`cc-session-recover plugin` wrote this directory, and copied the files that the hooks run to your state directory. The hooks start the
+Node.js that ran that command. On a machine on which the command was not run, they do nothing.
 
-Tell Claude Code about the directory above this one, then install the plugin:
+Add the directory above this one to Claude Code as a marketplace, then install the plugin:
 
     claude plugin marketplace add <that directory>
     claude plugin install cc-session-recover@cc-session-recover
 
 ## Inside Claude Code
 
-From Claude Code 2.1.286 on, `hooks/module.js` shows the plan of a stopped session above the prompt, waits there instead of a process,
-and submits the prompt that continues the session, once. `/recover` lists all sessions.
+From Claude Code 2.1.286 on, `hooks/module.js` shows the plan of a stopped session above the prompt. It waits in place of a hook
+process, and submits the prompt that continues the session once. `/recover` lists all sessions.
 
-## What it does where
+## Scope
 
-The hooks act in every project in which the plugin is on. Where `cc-session-recover init` has put hooks into the settings of a
-project, or into yours, the plugin leaves the session to those, so that nothing is done twice. Closed sessions are resumed only in
-projects for which you agreed to it with `cc-session-recover init --unattended`.
+The hooks run in every project in which the plugin is enabled. If `cc-session-recover init` has added hooks to the settings of a
+project or to your own, the plugin's hooks do nothing there, so that no stop is handled twice. Closed sessions are resumed only in
+projects that you set up with `cc-session-recover init --unattended`.
 
-Nothing is sent anywhere, unless you name a webhook in the configuration of cc-session-recover. `cc-session-recover plugin --remove`
-takes this directory away again, but what you edited in it. Notes, and what is known about sessions, stay, as does in the state directory
-what the hooks ran, which hooks in settings may use too.
+Nothing is sent anywhere unless you configure a webhook. `cc-session-recover plugin --remove` removes this directory, except for files
+that you edited. Notes and records of sessions remain, and so do the files in the state directory, which hooks in settings may use.
 ";
 
 pub(super) struct PluginFile {
@@ -69,7 +67,7 @@ pub(super) fn commands(directory: &Path) -> PathBuf {
 /// Returns all files except the commands. The two that make the plugin known to Claude Code come last.
 ///
 /// # Errors
-/// [`crate::error::Code::Io`] when a part of the package is missing.
+/// Returns [`crate::error::Code::Io`] when a part of the package is missing.
 pub(super) fn contents(
     env: &Environment,
     state: &StateDir,
@@ -94,7 +92,7 @@ pub(super) fn contents(
         content(
             launcher.with_file_name(RUN_NAME),
             runtime.run(env, package, state, LauncherOwner::Plugin)?,
-            "chooses the node that runs the launcher",
+            "chooses the Node.js that runs the launcher",
             false,
         ),
         content(
@@ -110,7 +108,7 @@ pub(super) fn contents(
             false,
         ),
         content(plugin.join(HOOKS).join("hooks.json"), pretty(&hooks()), "the hooks", false),
-        content(plugin.join("README.md"), README.into(), "says what it is", true),
+        content(plugin.join("README.md"), README.into(), "describes the plugin", true),
         content(
             plugin.join("LICENSE"),
             std::fs::read_to_string(&licence).doing("read", &licence)?,
@@ -127,7 +125,7 @@ pub(super) fn contents(
                 "license": "MIT",
                 "keywords": ["session", "recovery", "usage-limit", "resume", "handoff"],
             })),
-            "what Claude Code knows the plugin by",
+            "identifies the plugin to Claude Code",
             false,
         ),
         content(
@@ -144,7 +142,7 @@ pub(super) fn contents(
     ])
 }
 
-/// Hook groups by event, as in a settings file.
+/// Returns the hook groups by event, as in a settings file.
 fn hooks() -> Value {
     let mut events = Map::new();
     for entry in plugin_entries() {

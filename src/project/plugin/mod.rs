@@ -1,8 +1,9 @@
-//! The plugin: the same hooks and commands in the form that Claude Code installs by itself, as a marketplace
-//! with one plugin in a directory of the user. Claude Code (2.1.200, 2.1.250 and 2.1.329) reads it in place.
+//! The plugin contains the same hooks and commands in the form that Claude Code installs itself: a
+//! marketplace with one plugin, in a directory of the user. Claude Code (2.1.200, 2.1.250 and 2.1.329) reads
+//! it in place.
 //!
-//! Its hooks act in every project, as the user's own do. Where a settings file has our hooks and the client
-//! runs them too, the plugin leaves the session to those, so that nothing is done twice.
+//! Its hooks act in every project, like hooks in the user's own settings. If a settings file also has our
+//! hooks and the client runs them, the plugin's hooks do nothing, so that nothing is done twice.
 
 mod contents;
 mod module_off;
@@ -40,19 +41,19 @@ pub const HOOKS: &str = "hooks";
 /// Client option that names the settings to read.
 const SOURCES: &str = "--setting-sources";
 
-/// Records that the user had the plugin written. Without it the plugin's hooks do nothing.
+/// Record that the user had the plugin written. Without it, the plugin's hooks do nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PluginRecord {
     version: u32,
-    /// The directories it was written to.
+    /// The directories to which the plugin was written.
     places: BTreeMap<PathBuf, PluginDirectory>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PluginDirectory {
-    /// Time at which it was first written.
+    /// Time at which the plugin was first written.
     #[serde(serialize_with = "time")]
     at: DateTime<Utc>,
     /// Files of the plugin, with the SHA-256 of their bytes in hex.
@@ -106,20 +107,21 @@ pub fn written(state: &StateDir) -> Vec<PathBuf> {
     PluginRecord::peek_record(state).map(|record| record.places.into_keys().collect()).unwrap_or_default()
 }
 
-/// Whether the plugin's module may wait for a session. Not after the user disabled the plugin: a client runs the
-/// module on until `/reload-plugins`. Not after its directory was removed: the module asks through the launcher
-/// in it, and continues nothing without an answer.
+/// Returns whether the plugin's module may wait for a session. It may not after the user disabled the plugin,
+/// although a client runs the module until `/reload-plugins`. It may not after the plugin's directory was
+/// removed either, because the module asks through the launcher in it and continues nothing without an
+/// answer.
 #[must_use]
 pub fn lets_module_wait(state: &StateDir, config_dir: Option<&Path>, project: Option<&Path>) -> bool {
     written(state).iter().any(|place| place.join(NAME).join(HOOKS).join(MARKER).is_file())
         && !ClientPluginSettings::of(config_dir, project).disabled
 }
 
-/// Returns the record under which the plugin's hooks work for a session: the project's own if there is one,
-/// else one that only shows that the plugin was written. `None` if hooks of a settings file do the work,
-/// or if no plugin was written.
+/// Returns the record under which the plugin's hooks work for a session: the project's own record if there is
+/// one, and otherwise a record that only shows that the plugin was written. `None` if hooks of a settings
+/// file handle the session, or if no plugin was written.
 ///
-/// `event` is the name of the event and its session; without it, any hook of ours counts.
+/// `event` is the name of the event and its session; without it, any of our hooks counts.
 #[must_use]
 pub fn in_charge(
     state: &StateDir,
@@ -129,7 +131,7 @@ pub fn in_charge(
 ) -> Option<Enabled> {
     let at = PluginRecord::peek_record(state).ok()?.places.values().map(|place| place.at).min()?;
     let project = env.absolute("CLAUDE_PROJECT_DIR").and_then(|dir| canonical(&dir).ok());
-    // A project's hooks reach sessions below it only if they are in its local settings too.
+    // A project's hooks run for sessions below it only if they are also in its local settings.
     let project = project.and_then(|dir| {
         let owner = project_of(state, env, &dir)?;
         (owner == dir || is_covered(state, env, &owner)).then(|| find(state, env, Some(&owner))).flatten()
@@ -150,14 +152,14 @@ pub fn in_charge(
     Some(project.or(user).unwrap_or_else(|| Enabled::new(None, at)))
 }
 
-/// Path of the launcher that was started, if the client passes the plugin's directory to hooks.
+/// Returns the path of the launcher that was started, if the client passes the plugin's directory to hooks.
 #[must_use]
 pub fn launcher(env: &Environment) -> Option<PathBuf> {
     Some(env.absolute("CLAUDE_PLUGIN_ROOT")?.join(HOOKS).join(MARKER))
 }
 
-/// How the client of a session was started; empty if unknown. Clients before 2.1.220 do not pass their
-/// process id to hooks, but register it.
+/// Returns the command line of a session's client, which is empty if unknown. Clients before 2.1.220 do not
+/// pass their process id to hooks, but register it.
 fn command_line(env: &Environment, processes: &dyn Processes, session: Option<&str>) -> Vec<String> {
     let told = env.claude_pid();
     let pid = match (env.claude_config_dir().map(ClaudeHome::new), session) {
@@ -167,7 +169,7 @@ fn command_line(env: &Environment, processes: &dyn Processes, session: Option<&s
     pid.map(|pid| processes.command_line(pid)).unwrap_or_default()
 }
 
-/// Whether the launcher that `init` installed for the hooks in settings still exists.
+/// Returns whether the launcher that `init` installed for the hooks in settings still exists.
 fn has_launcher(enabled: &Enabled, env: &Environment) -> bool {
     let base = match &enabled.project {
         Some(project) => Some(project.join(".claude")),
@@ -176,15 +178,15 @@ fn has_launcher(enabled: &Enabled, env: &Environment) -> bool {
     base.is_some_and(|base| base.join(MARKER).is_file())
 }
 
-/// Whether the settings file, which may be a link, still has a hook of ours for this event, or for any. A
-/// file that the client cannot read has none.
+/// Returns whether the settings file, which may be a link, still has one of our hooks for this event, or for
+/// any event. A file that the client cannot read has none.
 fn has_hook(path: &Path, event: Option<&str>) -> bool {
     let Some(Ok(value)) = value_of(path) else { return false };
     ours(&value).iter().any(|entry| event.is_none_or(|event| entry.event == event))
 }
 
-/// Whether a client with this command line reads the settings of a scope (`--setting-sources user` keeps the
-/// plugin and leaves a project's settings out; seen with 2.1.329).
+/// Returns whether a client with this command line reads the settings of a scope (`--setting-sources user`
+/// keeps the plugin and leaves a project's settings out; seen with 2.1.329).
 fn reads(line: &[String], scope: HookScope) -> bool {
     let wanted = match scope {
         HookScope::Project => "project",
@@ -228,7 +230,7 @@ impl ClientPluginSettings {
         let market = |value: &Value| {
             value["extraKnownMarketplaces"][NAME]["source"]["path"].as_str().map(PathBuf::from)
         };
-        // Every layer may set it; the highest that does decides.
+        // Every layer may set it. The highest layer that sets it decides.
         let on = values.clone().find_map(|value| value["enabledPlugins"][ID].as_bool());
         let disabled = on == Some(false);
         Self { marketplace: values.find_map(market), on: on == Some(true), disabled }
@@ -240,10 +242,10 @@ impl ClientPluginSettings {
 pub struct InstalledPlugin {
     /// Directory of the plugin: the one that Claude Code reads, if any.
     pub directory: PathBuf,
-    /// Whether Claude Code reads the plugin there and has it enabled.
+    /// Whether Claude Code reads the plugin from this directory and has it enabled.
     pub on: bool,
-    /// Whether the state directory records that it was written there. Without that record
-    /// its hooks do nothing.
+    /// Whether the state directory records that the plugin was written to this directory. Without that
+    /// record, its hooks do nothing.
     pub recorded: bool,
 }
 
@@ -267,7 +269,7 @@ pub fn standing(
     Some(InstalledPlugin { directory, on: false, recorded: true })
 }
 
-/// Whether the plugin's hooks run in a project, under clients with this configuration directory.
+/// Returns whether the plugin's hooks run in a project, under clients with this configuration directory.
 #[must_use]
 pub fn is_on(state: &StateDir, config_dir: Option<&Path>, project: Option<&Path>) -> bool {
     standing(state, config_dir, project).is_some_and(|standing| standing.on && standing.recorded)
@@ -279,7 +281,7 @@ mod tests {
     use crate::clock::parse_rfc3339;
 
     #[test]
-    fn the_module_waits_only_while_its_launcher_is_there_and_the_user_has_not_disabled_the_plugin() {
+    fn the_module_waits_only_while_its_launcher_exists_and_the_user_has_not_disabled_the_plugin() {
         let enabled = |on: bool| serde_json::json!({"enabledPlugins": {ID: on}}).to_string();
         let cases = [
             ("never installed, loaded with --plugin-dir", true, true, None, true),

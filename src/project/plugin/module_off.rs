@@ -1,4 +1,5 @@
-//! What keeps Claude Code from loading the plugin's module, and whether to offer the plugin to the user.
+//! Determines what prevents Claude Code from loading the plugin's module, and whether to offer the plugin to
+//! the user.
 
 use super::is_on;
 use crate::claude::home::ClaudeHome;
@@ -12,7 +13,7 @@ use crate::store::StateDir;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Plugin in Claude Code that applies an organisation's policy to the mods of users.
+/// Plugin in Claude Code that applies an organization's policy to the mods of users.
 const POLICY_PLUGIN: &str = "cc-plugin-sec-default@builtin";
 
 /// Reason why Claude Code does not load the plugin's module.
@@ -22,15 +23,15 @@ pub enum ModuleOff {
     Version(ClientVersion),
     /// `disableAllHooks` is set in this file.
     HooksDisabled(PathBuf),
-    /// `allowManagedHooksOnly` is set in this file of the organisation.
+    /// `allowManagedHooksOnly` is set in this file of the organization.
     OrganisationHooks(PathBuf),
-    /// `allowManagedModsOnly` is set in this file of the organisation. Hooks still run.
+    /// `allowManagedModsOnly` is set in this file of the organization. Hooks still run.
     OrganisationMods(PathBuf),
 }
 
 impl ModuleOff {
-    /// Returns what keeps a client of this version from loading the module under these settings;
-    /// `None` if nothing does.
+    /// Returns what prevents a client of this version from loading the module under these settings; `None` if
+    /// nothing does.
     #[must_use]
     pub fn of(settings: &Settings, version: Option<ClientVersion>) -> Option<Self> {
         if let Some(file) = settings.managed("allowManagedHooksOnly") {
@@ -62,7 +63,7 @@ impl ModuleOff {
             Self::Version(version) => {
                 format!("Claude Code {version} loads no modules of plugins; 2.1.286 and later do")
             }
-            Self::HooksDisabled(_) => "disableAllHooks switches hooks and modules off".to_owned(),
+            Self::HooksDisabled(_) => "disableAllHooks disables hooks and modules".to_owned(),
             Self::OrganisationHooks(_) => {
                 "your organization allows no hooks and modules but its own (allowManagedHooksOnly)".to_owned()
             }
@@ -82,7 +83,7 @@ impl ModuleOff {
         }
     }
 
-    /// Returns whether the hooks of settings and plugin do not run either.
+    /// Returns whether the hooks of settings and plugins do not run either.
     #[must_use]
     pub const fn stops_hooks(&self) -> bool {
         match self {
@@ -92,7 +93,7 @@ impl ModuleOff {
     }
 }
 
-/// Checks `pluginConfigs` in an organisation's file, as Claude Code 2.1.332 reads it.
+/// Checks `pluginConfigs` in an organization's file, as Claude Code 2.1.332 reads it.
 fn allows_only_managed_mods(file: &SettingsFile) -> bool {
     file.layer == Layer::Managed
         && file.value.as_ref().is_ok_and(|value| {
@@ -116,7 +117,7 @@ mod tests {
     use std::fs::{create_dir_all, write};
 
     #[test]
-    fn a_setting_an_organisation_or_the_version_keeps_the_module_out() {
+    fn a_setting_an_organization_or_the_version_keeps_the_module_out() {
         let dir = tempfile::tempdir().unwrap();
         let (home, managed) = (dir.path().join("home"), dir.path().join("managed"));
         create_dir_all(&home).unwrap();
@@ -137,9 +138,9 @@ mod tests {
             "{{\"pluginConfigs\":{{\"{POLICY_PLUGIN}\":{{\"options\":{{\"allowManagedModsOnly\":true}}}}}}}}"
         );
         write(&file, &mods).unwrap();
-        let organisation = off("2.1.332").unwrap();
-        assert_eq!(organisation, ModuleOff::OrganisationMods(file.clone()));
-        assert!(!organisation.stops_hooks());
+        let organization = off("2.1.332").unwrap();
+        assert_eq!(organization, ModuleOff::OrganisationMods(file.clone()));
+        assert!(!organization.stops_hooks());
         // The same option in the user's own file has no effect.
         write(&file, "{}").unwrap();
         write(home.join("settings.json"), &mods).unwrap();

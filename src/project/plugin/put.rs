@@ -1,7 +1,7 @@
 //! Writes the plugin where Claude Code can read it, and removes it: first computes a plan as a value, then
-//! carries out exactly that, all of it or nothing.
+//! carries out the whole plan or nothing.
 //!
-//! A file under one of its names that is not ours is left as it is.
+//! An existing file that has one of the plugin's names but is not ours is left unchanged.
 
 use super::contents::{PluginFile, commands, contents};
 use super::{ClientPluginSettings, HOOKS, ID, NAME, PluginDirectory, PluginRecord};
@@ -39,10 +39,10 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PluginOptions {
-    /// Absolute path of the directory to write to; `plugin` in the state directory when absent.
+    /// Absolute path of the directory to write to; by default `plugin` in the state directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<PathBuf>,
-    /// Removes the plugin instead of writing it.
+    /// Whether to remove the plugin instead of writing it.
     #[serde(default)]
     pub remove: bool,
     /// Root of the running package, from which the runtime is copied.
@@ -156,7 +156,7 @@ impl PluginPlanning {
         Ok(Self { state, directory, record, runtime, contents, icon })
     }
 
-    /// Hashes of what was written here earlier.
+    /// Returns the hashes of the files that were written here earlier.
     fn known(&self) -> Vec<&BTreeMap<PathBuf, String>> {
         let place = self.record.places.get(&self.directory);
         place.into_iter().flat_map(|place| [&place.files, &place.coming]).collect()
@@ -166,7 +166,7 @@ impl PluginPlanning {
         Fence::around(&self.directory)
     }
 
-    /// Whether the record already lists exactly these files, with no write pending.
+    /// Returns whether the record already lists exactly these files, with no write pending.
     fn is_recorded(&self, files: &[FileStep]) -> bool {
         self.record.places.get(&self.directory).is_some_and(|place| {
             place.coming.is_empty() && hashes(files).all(|(path, hash)| place.files.get(path) == Some(&hash))
@@ -302,7 +302,8 @@ fn written(
     if !ground.is_recorded(&files) {
         let there = PluginRecord::path(&ground.state).exists();
         let action = if there { FileAction::Replace } else { FileAction::Create };
-        files.push(ground.record_step(action, "what was written, without which its hooks do nothing"));
+        files
+            .push(ground.record_step(action, "the record of the plugin, without which its hooks do nothing"));
     }
     Ok((files, warnings))
 }
@@ -359,7 +360,7 @@ fn flags(directory: &Path) -> Flags {
     Flags::of_launcher(&directory.join(NAME).join(HOOKS).join(MARKER))
 }
 
-/// Carries out a plan: all of it, or nothing.
+/// Carries out the whole plan or nothing.
 ///
 /// The plan is computed again from its options and must be equal, so changes that a caller made to
 /// it have no effect.
@@ -438,7 +439,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
     Ok(PluginReport { directory, remove, changed, files, warnings, next })
 }
 
-/// Records the files before they are written, so that the leftovers of a killed run are recognised.
+/// Records the files before they are written, so that the leftovers of a killed run are recognized.
 fn announce(record: &mut PluginRecord, plan: &PluginPlan, missing: &[PathBuf], clock: &dyn Clock) {
     let place = record.places.entry(plan.directory.clone()).or_insert_with(|| PluginDirectory {
         at: clock.now(),
@@ -501,7 +502,7 @@ fn carry_out(
         Err(error) => error,
     };
     for index in (0..tried).rev() {
-        // A step that cannot be reverted is recognised by the next run from its bytes.
+        // A step that cannot be reverted is recognized by the next run from its bytes.
         let _ = put(index, steps[index].before.as_ref());
     }
     for dir in missing.iter().rev() {
@@ -529,7 +530,7 @@ fn clear_out(ground: &PluginPlanning, created: &[PathBuf]) {
     }
 }
 
-/// Removes an empty directory. Those above the plugin's own were created for it.
+/// Removes an empty directory. The directories above the plugin's own were created for it.
 fn remove_empty(fence: &Fence, dir: &Path) {
     if fence.holds(dir) {
         fence.remove_empty(dir);

@@ -1,10 +1,10 @@
 //! Edits the text of a settings file. Every byte that is not ours is preserved: comments, key order,
-//! indentation, line ends, trailing commas, byte order mark, foreign hooks. The opposite edit reverts each
-//! edit exactly, byte for byte.
+//! indentation, line endings, trailing commas, the byte order mark and foreign hooks. The opposite edit
+//! reverts each edit, byte for byte.
 //!
-//! The text is parsed into a tree that retains white space and comments. The crate's own `append` and
-//! `remove` are not used, because they expand objects written on one line, move a comment after the last
-//! entry, and remove the comments beside an entry.
+//! The text is parsed into a tree that retains whitespace and comments. The crate's own `append` and `remove`
+//! are not used, because they expand objects written on one line, move a comment after the last entry, and
+//! remove the comments beside an entry.
 
 use super::hooks::HookEntry;
 use super::statusline::StatusLineEntry;
@@ -21,7 +21,7 @@ use std::ops::Range;
 const BOM: char = '\u{feff}';
 const LEFT_AS_IT_WAS: &str = "fix the file and run this again; it was not changed";
 
-/// JSON with comments and trailing commas, as Claude Code accepts it.
+/// Accepts JSON with comments and trailing commas, as Claude Code does.
 const SYNTAX: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
@@ -36,11 +36,11 @@ const SYNTAX: ParseOptions = ParseOptions {
 };
 
 /// Warning for a file with `"disableAllHooks": true`.
-const HOOKS_ARE_OFF: &str = "\"disableAllHooks\": true in this settings file switches all hooks off, including ours: no stop is recorded or continued until it is removed";
+const HOOKS_ARE_OFF: &str = "\"disableAllHooks\": true in this settings file disables all hooks, including ours: no stop is recorded or continued until it is removed";
 
-/// Adds our hooks. An entry that is already as wanted is left alone, one of ours with other fields is
-/// replaced in place, and further ones of ours are removed. New entries go to the end of their event's list.
-/// A hook with `marker` in its command or arguments is ours.
+/// Adds our hooks. Leaves an entry that is already correct, replaces our entry in place if its fields differ,
+/// and removes any further entries of this tool. New entries go to the end of their event's list. A hook with
+/// `marker` in its command or arguments is ours.
 ///
 /// # Errors
 /// [`Code::SettingsUnparsable`], [`Code::SettingsDuplicateKey`] or [`Code::SettingsShape`]; the file must
@@ -60,8 +60,8 @@ pub fn with_hooks(text: Option<&str>, entries: &[HookEntry], marker: &str) -> Re
     Ok(format!("{bom}{current}"))
 }
 
-/// Removes our hooks, and the lists and objects that become empty only because of that. A
-/// comment inside preserves them.
+/// Removes our hooks, and the lists and objects that become empty because of that. Those that contain a
+/// comment are preserved.
 ///
 /// # Errors
 /// As [`with_hooks`].
@@ -83,9 +83,9 @@ pub fn without_hooks(text: &str, marker: &str) -> Result<String> {
     Ok(format!("{bom}{current}"))
 }
 
-/// Sets our status line: around the existing command, whose other keys are preserved, or as a new one. Our
-/// command contains the one it wraps, so that the settings alone are enough to restore it. A status line with
-/// `marker` in its command is ours.
+/// Sets our status line, either around the existing command, whose other keys are preserved, or as a new one.
+/// Our command contains the one it wraps, so that the settings alone are enough to restore it. A status line
+/// with `marker` in its command is ours.
 ///
 /// # Errors
 /// As [`with_hooks`].
@@ -157,7 +157,7 @@ fn wrapping(command: &str, own: &str) -> String {
     format!("ccsr_line='{}'; {own}", command.replace('\'', r"'\''"))
 }
 
-/// Returns the command that a status line of ours wraps, which may be empty; `None` if it is not ours.
+/// Returns the command that our status line wraps, which may be empty; `None` if it is not ours.
 pub(super) fn wrapped_by(command: &str, marker: &str) -> Option<String> {
     let mut rest = command.strip_prefix("ccsr_line='").filter(|_| command.contains(marker))?;
     let mut wrapped = String::new();
@@ -179,7 +179,7 @@ struct Document {
     root: Option<CstObject>,
 }
 
-/// A hook of ours, and the entry of the event's list that contains it.
+/// One of our hooks, and the entry of the event's list that contains it.
 struct OurHook {
     event: String,
     group: CstObject,
@@ -243,8 +243,8 @@ impl Document {
         hooks.as_object().map(Some).ok_or_else(|| self.misshapen(&hooks, "\"hooks\"", "an object"))
     }
 
-    /// Returns the value of a key that must not occur twice: of two equal keys Claude Code takes the last, a
-    /// careless edit the first.
+    /// Returns the value of a key that must not occur twice. Of two equal keys, Claude Code uses the last,
+    /// but a simple edit would change the first.
     fn only_value(&self, object: &CstObject, key: &str) -> Result<Option<CstNode>> {
         let mut properties = object
             .properties()
@@ -274,7 +274,7 @@ impl Document {
         Ok(Some(StatusLine { property, command_node, command }))
     }
 
-    /// Every hook of ours, in the order of the file.
+    /// Returns all our hooks in the order of the file.
     fn our_hooks(&self, marker: &str) -> Result<Vec<OurHook>> {
         let mut found = Vec::new();
         for property in self.hooks()?.iter().flat_map(CstObject::properties) {
@@ -315,7 +315,7 @@ fn text_of(node: &CstNode) -> Option<String> {
     node.as_string_lit()?.decoded_value().ok()
 }
 
-/// Returns the last value of a key, which is the one that Claude Code takes.
+/// Returns the last value of a key, which is the one that Claude Code uses.
 fn value_in(object: &CstObject, key: &str) -> Option<CstNode> {
     let property = object.properties().into_iter().rfind(|one| one.decoded_name().as_deref() == Some(key));
     property?.value()
@@ -363,7 +363,7 @@ fn foreign_in(text: &str, marker: &str) -> Result<(Map<String, Value>, Map<Strin
     Ok((rest, events))
 }
 
-/// Returns the text after the next edit that is still needed; `None` if the file is as wanted.
+/// Returns the text after the next edit that is still needed; `None` if no edit is needed.
 fn one_step(document: &Document, entries: &[HookEntry], marker: &str) -> Result<Option<String>> {
     let present = document.our_hooks(marker)?;
     let mut events: Vec<&str> = entries.iter().map(|entry| entry.event.as_str()).collect();
@@ -392,8 +392,7 @@ fn one_step(document: &Document, entries: &[HookEntry], marker: &str) -> Result<
                 None => continue,
             }
         };
-        // An older entry of ours with another matcher is replaced in place if the
-        // group contains nothing else.
+        // Our older entry with another matcher is replaced in place if the group contains nothing else.
         let is_alone = |hook: &&&OurHook| {
             value_in(&hook.group, "hooks")
                 .and_then(|list| list.as_array())
@@ -428,7 +427,7 @@ fn without_hook(document: &Document, hook: &OurHook) -> String {
     document.taken(&node)
 }
 
-/// Whether an object or array contains exactly one value and no comment.
+/// Returns whether an object or array contains exactly one value and no comment.
 fn is_alone_in(container: &CstContainerNode) -> bool {
     container.children_exclude_trivia_and_tokens().len() == 1
         && !container.children().iter().any(CstNode::is_comment)
@@ -450,7 +449,7 @@ fn with_empty_root(Document { text, tree, .. }: &Document) -> String {
     }
 }
 
-/// Byte offset at which a node begins.
+/// Returns the byte offset at which a node begins.
 fn offset(node: &CstNode) -> usize {
     let before: usize = node.previous_siblings().map(|sibling| sibling.to_string().len()).sum();
     before + node.parent().map_or(0, |parent| offset(&parent.into()))
@@ -464,7 +463,7 @@ fn span(node: &CstNode) -> Range<usize> {
 /// A child of an object or array, and its range in the text.
 type Child = (CstNode, Range<usize>);
 
-/// The commas and comments between two values.
+/// Returns the commas and comments between two values.
 fn marks(children: &[Child], between: Range<usize>) -> impl Iterator<Item = &Child> {
     children[between].iter().filter(|(child, _)| child.is_comma() || child.is_comment())
 }
@@ -473,7 +472,7 @@ fn is_line_comment((node, _): &Child) -> bool {
     node.as_comment().is_some_and(|comment| comment.is_line_comment())
 }
 
-/// Children of an object or array, brackets included, with their ranges.
+/// Returns the children of an object or array, including its brackets, with their ranges.
 fn placed(container: &CstContainerNode) -> Vec<Child> {
     let mut at = offset(&container.clone().into());
     let place = |child: CstNode| {
@@ -546,7 +545,7 @@ impl Document {
         spliced(text, &[(end..end, separator), (at..to, &content)])
     }
 
-    /// Removes a child of an object or array: the opposite of [`Self::inserted`].
+    /// Removes a child of an object or array. This is the opposite of [`Self::inserted`].
     fn taken(&self, node: &CstNode) -> String {
         let text = self.text.as_str();
         let Some(container) = node.parent() else { return self.text.clone() };
@@ -563,7 +562,7 @@ impl Document {
         let (preceding, following) = (comma_in(&before), comma_in(&after));
         let comment_after = after.iter().any(|(mark, _)| mark.is_comment());
         if previous.is_none() && next.is_none() && before.is_empty() && !comment_after {
-            // Nothing is left, so the white space between the brackets goes too.
+            // Nothing is left, so the whitespace between the brackets goes too.
             return spliced(text, &[(children[0].1.end..children[close].1.start, "")]);
         }
         if previous.is_none()
@@ -616,8 +615,8 @@ impl Document {
         key.map(|key| format!("{}:{gap}", json!(key))).unwrap_or_default() + &value
     }
 
-    /// Whether a value should be written on one line. An empty object in a file of several lines, and an
-    /// empty file, are expanded instead.
+    /// Returns whether a value should be written on one line. An empty object in a file of several lines, and
+    /// an empty file, are expanded instead.
     fn is_one_line(&self, node: &CstNode) -> bool {
         let is_root = node.parent().is_none_or(|parent| parent.is_root());
         let is_empty = !node.children().iter().any(is_value);
@@ -629,7 +628,7 @@ fn pretty(value: &Value, unit: &str) -> String {
     let mut bytes = Vec::new();
     let mut serializer =
         Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(unit.as_bytes()));
-    // Serialising a value into memory cannot fail.
+    // Serializing a value into memory cannot fail.
     let _ = value.serialize(&mut serializer);
     String::from_utf8(bytes).unwrap_or_default()
 }
@@ -648,7 +647,8 @@ fn in_one_line(value: &Value, gap: &str) -> String {
     }
 }
 
-/// A carriage return alone also ends a line, and with it a comment.
+/// Returns whether a text contains a line break. A carriage return alone also ends a line, and with it a
+/// comment.
 fn has_break(text: &str) -> bool {
     text.contains(['\r', '\n'])
 }
@@ -661,7 +661,7 @@ fn eol_of(text: &str) -> &'static str {
     }
 }
 
-/// Length of the leading spaces and tabs of a text, in bytes.
+/// Returns the length of a text's leading spaces and tabs, in bytes.
 fn blanks(text: &str) -> usize {
     text.len() - text.trim_start_matches([' ', '\t']).len()
 }
@@ -672,7 +672,7 @@ fn unit_of(text: &str) -> &str {
     text.split(['\r', '\n']).find(|line| unit(line)).map_or("  ", |line| &line[..blanks(line)])
 }
 
-/// White space after colons and commas in one-line values.
+/// Returns the whitespace after colons and commas in one-line values.
 fn gap_of(text: &str) -> &'static str {
     let is_tight = |(at, _)| text[at + 2..].starts_with(|next: char| !next.is_whitespace());
     if text.match_indices("\":").any(is_tight) { "" } else { " " }
@@ -682,7 +682,7 @@ fn line_start(text: &str, offset: usize) -> usize {
     text[..offset].rfind(['\r', '\n']).map_or(0, |at| at + 1)
 }
 
-/// White space at the beginning of the line that contains an offset.
+/// Returns the whitespace at the beginning of the line that contains an offset.
 fn indent_at(text: &str, offset: usize) -> &str {
     let line = &text[line_start(text, offset)..offset];
     &line[..blanks(line)]

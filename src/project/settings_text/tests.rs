@@ -7,7 +7,7 @@ use std::path::PathBuf;
 const MARKER: &str = ".claude/cc-session-recover/hook.js";
 const LINE_MARKER: &str = "cc-session-recover/statusline.js";
 
-/// Number of random settings files per test; a thousand take five seconds without optimisation.
+/// Number of random settings files per test; a thousand take five seconds without optimization.
 const RANDOM_FILES: u32 = 1000;
 
 fn fixtures() -> PathBuf {
@@ -52,7 +52,7 @@ fn parsed(text: &str) -> Value {
     jsonc_parser::parse_to_serde_value::<Option<Value>>(text, &SYNTAX).unwrap().unwrap_or_default()
 }
 
-/// Whether removing characters from `whole` can yield `part`.
+/// Returns whether removing characters from `whole` can yield `part`.
 fn is_subsequence(part: &str, whole: &str) -> bool {
     let mut whole = whole.chars();
     part.chars().all(|wanted| whole.any(|char| char == wanted))

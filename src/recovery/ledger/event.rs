@@ -1,4 +1,5 @@
-//! Reports about a session from a hook or the supervisor, and how each changes the session's incident.
+//! Defines the events that a hook or the supervisor reports about a session, and how each changes the
+//! session's incident.
 
 use super::Ledger;
 use crate::recovery::incident::{Incident, Phase, StopReport};
@@ -19,12 +20,12 @@ pub enum IncidentEvent {
     },
     WentOn {
         phase: Phase,
-        /// Evidence for it, in words.
+        /// Evidence for the continuation, in words.
         fact: String,
     },
     /// The client closed the session or switched to another one.
     Left {
-        /// Evidence for it, in words.
+        /// Evidence for the continuation, in words.
         fact: String,
     },
 }

@@ -1,7 +1,7 @@
-//! The ledger: incidents on disk, one file per session, changed only under the session's lock.
+//! Stores incidents on disk, one file per session, which is changed only under the session's lock.
 //!
-//! A hook that cannot get the lock at once first leaves its event in the spool, so that the event survives
-//! whatever happens to the hook. The next process that holds the lock folds it in.
+//! A hook that cannot acquire the lock at once first writes its event to the spool, so that the event
+//! survives whatever happens to the hook. The next process that owns the lock applies it.
 
 mod event;
 mod planning;
@@ -20,7 +20,7 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
-/// Longest wait for a session's lock, which is normally held for milliseconds.
+/// Longest wait for a session's lock, which a process normally owns for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ pub struct Ledger<'a> {
     pub state: &'a StateDir,
     /// Source of the recorded times.
     pub clock: &'a dyn Clock,
-    /// Configuration that the policy plans by.
+    /// Configuration by which the policy plans.
     pub config: &'a Config,
     /// Default configuration directory of Claude Code.
     pub default_home: Option<&'a Path>,
@@ -43,8 +43,8 @@ impl Ledger<'_> {
         peek(&self.state.incident(session))
     }
 
-    /// Folds every spooled event into its incident, and returns the errors of those that
-    /// could not be changed.
+    /// Applies every spooled event to its incident, and returns the errors of incidents that could not be
+    /// changed.
     #[must_use]
     pub fn fold_spool(&self) -> Vec<Error> {
         let sessions = spool::sessions(self.state).into_iter();
@@ -52,7 +52,7 @@ impl Ledger<'_> {
     }
 
     /// Reads all incidents in the order of their sessions, and the errors of those that could not be read.
-    /// Spooled events count as if they were folded in. Changes nothing on disk.
+    /// The result includes spooled events. Changes nothing on disk.
     #[must_use]
     pub fn read_all(&self) -> (Vec<Incident>, Vec<Error>) {
         let mut problems = Vec::new();
@@ -87,7 +87,7 @@ impl Ledger<'_> {
         (incidents, problems)
     }
 
-    /// Records an event. It is durable in the incident or in the spool when this returns.
+    /// Records an event. When this returns, the event is durable in the incident or in the spool.
     ///
     /// # Errors
     /// [`Code::Io`] when neither could be written; [`Code::StateLocked`] when it is only in the spool so far.

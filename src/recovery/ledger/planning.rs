@@ -1,4 +1,4 @@
-//! Plans an incident: gathers the facts for the policy, asks it, and stores its decision in the incident.
+//! Plans an incident: gathers the facts for the policy, and stores the policy's decision in the incident.
 
 use super::Ledger;
 use crate::claude::home::ClaudeHome;
@@ -38,7 +38,7 @@ impl Ledger<'_> {
         incident.plan.argv = Some(resume_command(&incident.session, dir));
     }
 
-    /// Whether Claude Code continues the session by itself while its window stays open.
+    /// Returns whether Claude Code continues the session by itself while its window stays open.
     #[must_use]
     pub fn native(&self, incident: &Incident) -> NativeContinuation {
         let home = incident.config_dir.as_deref().or(self.default_home).map(ClaudeHome::new);

@@ -42,7 +42,7 @@ fn unseen_since(
 }
 
 impl Supervisor {
-    /// Enters stops that no hook reported: killed hooks, one-shot runs, a power failure.
+    /// Records stops that no hook reported, after killed hooks, one-shot runs or a power failure.
     pub(super) fn discover(&mut self, config: &Config) -> Vec<Error> {
         let mut problems = Vec::new();
         let now = self.ground.clock.now();

@@ -1,4 +1,4 @@
-//! Decides which supervisor leads, and which one continues a session.
+//! Decides which supervisor leads, and which supervisor continues a session.
 
 use super::{Supervisor, SupervisorContext};
 use crate::config::in_force;
@@ -24,7 +24,8 @@ pub struct Supervising {
     pub pid: u32,
     #[serde(serialize_with = "time")]
     pub since: DateTime<Utc>,
-    /// Whether a hook started it, in which case it yields the lease to one that the user starts.
+    /// Whether a hook started this supervisor, in which case it yields the lease to a supervisor that the
+    /// user starts.
     #[serde(default)]
     pub by_hook: bool,
 }
@@ -46,11 +47,12 @@ impl Stored for LeaseRequest {
 }
 
 impl Supervisor {
-    /// Takes the lease if it is free, or if the current supervisor releases it for one that the user started.
+    /// Acquires the lease if it is free, or if the current supervisor releases it for a supervisor that the
+    /// user started.
     pub(super) fn lead(&mut self) -> Result<bool> {
         let by_user = self.ground.provenance == Provenance::User;
         if !by_user && self.wanted().is_some() {
-            // Active runs hold their own leases.
+            // Active runs own separate leases.
             self.lease = None;
             return Ok(false);
         }
@@ -100,8 +102,8 @@ impl Supervisor {
         process.start.is_some() && self.ground.processes.start_token(process.pid) == process.start
     }
 
-    /// Differences between the session's provider and account and those that a run started here would reach;
-    /// `None` if they match.
+    /// Returns the differences between the session's provider and account and those that a run started here
+    /// would reach; `None` if they match.
     pub(super) fn fits(&self, incident: &Incident) -> Option<Vec<AccountDifference>> {
         let SupervisorContext { env, provenance, .. } = self.ground.as_ref();
         let started = started_with(&self.state, incident);
@@ -111,8 +113,8 @@ impl Supervisor {
         }
     }
 
-    /// Whether this process handles the session: the leading one does, unless another has claimed it because
-    /// it has the session's account.
+    /// Returns whether this process handles the session: the leading supervisor does, unless another has
+    /// claimed the session because it has the session's account.
     pub(super) fn serves(&self, incident: &Incident, leads: bool) -> bool {
         match &incident.claimed_by {
             Some(process) if self.lives(process) => process.pid == self.ground.pid,

@@ -1,9 +1,9 @@
 //! Supervises closed sessions until none of them has pending work.
 //!
-//! Only one supervisor per user works at a time (a kernel lock, which is released when the process dies). A
-//! pass reads the incidents and the transcripts of projects that allow unattended resumes, plans by the
-//! policy, and resumes what is due, one session of an account at a time. Nothing that a later supervisor
-//! would need is kept only in memory.
+//! Only one supervisor per user is active at a time. A kernel lock, which is released when the process ends,
+//! ensures this. A pass reads the incidents and the transcripts of projects that allow unattended resumes,
+//! plans with the policy, and resumes the sessions that are due, one session per account at a time.
+//! Everything that a later supervisor needs is on disk.
 
 mod discover;
 mod lease;
@@ -43,7 +43,7 @@ use std::time::SystemTime;
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
 const SHORTEST: std::time::Duration = std::time::Duration::from_millis(5);
 const NIGHT: Duration = Duration::hours(12);
-/// Age above which a stop that no hook reported is left alone.
+/// Age above which a stop that no hook reported is ignored.
 const RECENT: Duration = Duration::days(2);
 
 /// Context of a supervisor, shared with the threads of its runs.
@@ -54,8 +54,8 @@ pub struct SupervisorContext {
     pub pid: u32,
     /// Origin of the environment variables.
     pub provenance: Provenance,
-    /// Compresses and removes retained copies of deleted sessions, about this many bytes at a
-    /// time. Returns the errors.
+    /// Function that compresses and removes retained copies of deleted sessions, about this many bytes at a
+    /// time, and returns the errors.
     pub tend_kept: fn(World<'_>, &StateDir, &RetentionConfig, u64) -> Vec<Error>,
 }
 
@@ -64,7 +64,7 @@ pub struct SupervisorContext {
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct WatchOptions {
-    /// Only sessions of these projects (canonical paths); all when absent or empty.
+    /// Only sessions of these projects (canonical paths); all if absent or empty.
     pub projects: Vec<PathBuf>,
 }
 

@@ -17,8 +17,8 @@ use std::sync::Arc;
 /// Changes older than this are not reported.
 const NEWS: Duration = Duration::minutes(15);
 
-/// Decides what to notify the user of. A limit that has reset concerns every session; everything else only
-/// those that may be resumed unattended, and only while it is recent.
+/// Decides of what to notify the user. A limit that has reset concerns every session. All other notices
+/// concern only sessions that may be resumed unattended, and only while the event is recent.
 pub(super) fn notice_kind(incident: &Incident, agreed: bool, now: DateTime<Utc>) -> Option<NoticeKind> {
     let reset = incident.plan.notified_at().filter(|_| incident.phase == Phase::Held);
     if reset.is_some_and(|reset| (Duration::zero()..RECENT).contains(&(now - reset))) {
@@ -55,7 +55,8 @@ impl Supervisor {
         Some(Notice::new(kind, &incident.session, incident.generation, title.as_deref(), Some(project)))
     }
 
-    /// Delivers the notices in a separate thread, because an unresponsive desktop must not delay anything.
+    /// Delivers the notices in a separate thread, because an unresponsive desktop must not delay the
+    /// supervisor.
     pub(super) fn send_notices(&mut self, notices: Vec<Notice>, config: &Config) {
         self.telling.retain(|thread| !thread.is_finished());
         if notices.is_empty() {

@@ -1,4 +1,4 @@
-//! Report of one pass of the supervisor, and the time of the next one.
+//! Reports one pass of the supervisor, and the time of the next one.
 
 use super::lease::Supervising;
 use super::start::under_way;
@@ -69,11 +69,11 @@ pub struct WatchReport {
     pub generated_at: DateTime<Utc>,
     /// Process id of the active supervisor.
     pub supervisor: u32,
-    /// Whether this process is that supervisor; otherwise it only shows what the supervisor does.
+    /// Whether this process is that supervisor. Otherwise it only shows what the supervisor does.
     pub own: bool,
     /// Sessions that the supervisor watches.
     pub sessions: Vec<WatchedSession>,
-    /// Time of the next pass. The next field is the wait until then, in milliseconds.
+    /// Time of the next pass. The next field contains the wait until then, in milliseconds.
     #[serde(serialize_with = "time_or_null")]
     pub looks_again_at: Option<DateTime<Utc>>,
     /// Milliseconds until the next pass.
@@ -82,13 +82,13 @@ pub struct WatchReport {
     pub pending: bool,
     /// Former name of `pending`, with the same value.
     pub owed: bool,
-    /// Whether any of it is due now, with no known obstacle.
+    /// Whether any of the pending work is due now, with no known obstacle.
     pub due: bool,
     /// Errors of records that could not be read.
     pub problems: Vec<Problem>,
 }
 
-/// Whether recovery will still act on the session without the user.
+/// Returns whether recovery will still act on the session without the user.
 pub(super) fn has_pending_work(incident: &Incident) -> bool {
     under_way(incident) || incident.phase == Phase::Waiting && incident.plan.action == Action::Run
 }

@@ -208,7 +208,7 @@ mod tests {
         let mut read = incident(&home, StopKind::UsageLimit5h);
         read.phase = Phase::Waiting;
         read.plan = RecoveryPlan { action: Action::Run, ..RecoveryPlan::nothing(Reason::SessionContinued) };
-        // What the user or another process may have made of it since it was read.
+        // The user or another process may have changed the incident since it was read.
         let phases = Phase::ALL.into_iter().map(|phase| (phase, 0));
         for (phase, newer) in phases.chain([(Phase::Waiting, 1)]) {
             let meanwhile = Incident { phase, generation: read.generation + newer, ..read.clone() };

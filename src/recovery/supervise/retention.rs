@@ -11,12 +11,12 @@ use std::sync::Arc;
 /// Time between two passes over the retained sessions.
 const TEND_KEPT: Duration = Duration::days(1);
 
-/// Bytes that one pass compresses at most.
+/// Maximum number of bytes that one pass compresses.
 const TEND_BYTES: u64 = 512 * 1024 * 1024;
 
 impl Supervisor {
-    /// Once a day, compresses the sessions that Claude Code deleted, and removes them by age and size. Runs
-    /// in a separate thread, so that it delays nothing that is due.
+    /// Compresses the sessions that Claude Code deleted, and removes them by age and size, once a day. Runs
+    /// in a separate thread so that it does not delay a session that is due.
     pub(super) fn tend_kept(&mut self, config: &Config) {
         let now = self.ground.clock.now();
         let due = self.tended_at.is_none_or(|at| now - at >= TEND_KEPT || now < at);

@@ -15,12 +15,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-/// Whether the incident has a run that must be watched.
+/// Returns whether the incident has a run that must be watched.
 pub(super) fn under_way(incident: &Incident) -> bool {
     incident.phase == Phase::Attempting || !incident.phase.is_over() && incident.open_run().is_some()
 }
 
-/// Whether the client of an attempt that broke off may still run.
+/// Returns whether the client of an interrupted attempt may still be running.
 fn may_still_run(ground: &SupervisorContext, state: &StateDir, session: &str) -> bool {
     let Some(incident) = peek::<Incident>(&state.incident(session)).ok().flatten() else { return false };
     incident.open_run().is_some_and(|(_, run)| {
@@ -89,8 +89,8 @@ impl Supervisor {
         }
         for sessions in accounts.into_values() {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            // Resumes one session per account first; the others follow in later passes once that one
-            // is seen to work.
+            // Resumes one session per account first. The others follow in later passes once that session
+            // works.
             if sessions.iter().any(|one| running.contains(one)) {
                 continue;
             }
@@ -110,7 +110,7 @@ impl Supervisor {
         std::thread::spawn(move || {
             // A session that has to wait, perhaps for hours, must not block the others.
             for session in &sessions {
-                // A bug that one session brings up must not keep the sessions of its account busy forever.
+                // A bug that one session triggers must not block the other sessions of its account forever.
                 let attempt = || resumed(&ground, &state, default_home.as_deref(), session);
                 let (told, next) = match without_panic(attempt) {
                     Ok(ResumeOutcome::NotYet(why)) => (Some(why.to_string()), true),
@@ -134,7 +134,7 @@ impl Supervisor {
         });
     }
 
-    /// Whether this supervisor has active runs.
+    /// Returns whether this supervisor has active runs.
     #[must_use]
     pub fn busy(&self) -> bool {
         !self.running.lock().unwrap_or_else(PoisonError::into_inner).is_empty()

@@ -120,7 +120,7 @@ impl Processes for Own {
     }
 }
 
-/// Behaviour of the next run.
+/// Behavior of the next run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Does {
     /// The task gets finished.
@@ -351,7 +351,7 @@ impl Night {
         );
     }
 
-    /// Whether a time falls into the quiet hours, by local time.
+    /// Returns whether a time falls into the quiet hours, by local time.
     fn rests(&self, at: DateTime<Utc>) -> bool {
         let local = local_time(at);
         let minutes = local.hour() * 60 + local.minute();
@@ -367,7 +367,7 @@ impl Night {
         std::fs::write(&self.transcript, text).unwrap();
         let mut supervisor = self.supervisor();
         let mut made = 0;
-        // Readings of the clocks when a supervisor first saw this stop in this boot.
+        // Readings of the clocks when a supervisor first found this stop in this boot.
         let mut first_seen: Option<Time> = None;
         let mut overdue_since: Option<DateTime<Utc>> = None;
         for pass in 0..MOST_PASSES {
@@ -380,7 +380,7 @@ impl Night {
             let (records, reset) = self.prepare(does);
             let before = self.clock.read();
             if overdue_since.is_some() {
-                // A child process briefly holds its parent's open files, including locks.
+                // A child process briefly owns its parent's open files, including locks.
                 std::thread::sleep(Duration::from_millis(50));
             }
             let report = supervisor.run_pass().unwrap();

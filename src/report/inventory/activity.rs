@@ -1,4 +1,4 @@
-//! Last activity of sessions, corrected for timestamps in the future.
+//! Determines when sessions were last active, corrected for timestamps in the future.
 
 use super::{CLOCK_SKEW, Inventory, InventoryRow, RECENT};
 use crate::claude::glance::{glance, kind_of};
@@ -7,7 +7,7 @@ use crate::session::StopKind;
 use chrono::{DateTime, Utc};
 use std::path::Path;
 
-/// Bytes at the end of a transcript that are searched for a timestamp not ahead of the clock.
+/// Number of bytes at the end of a transcript that are searched for a timestamp not ahead of the clock.
 const BELIEVED_TAIL: u64 = 1024 * 1024;
 
 /// Returns the time of the newest record written no later than `limit`.
@@ -32,14 +32,14 @@ fn newest_before(path: &Path, limit: DateTime<Utc>) -> Option<DateTime<Utc>> {
 
 impl Inventory<'_> {
     /// Returns when a session was last active. If a record's time is in the future, the modification time of
-    /// its file counts. Reports still show the recorded time.
+    /// its file is used. Reports still show the recorded time.
     #[must_use]
     pub fn active_at(&self, row: &InventoryRow) -> Option<DateTime<Utc>> {
         self.believed(row.summary.last_activity, &row.found.path)
     }
 
-    /// Sort key of "the latest": a session whose newest message is ahead of the clock
-    /// sorts behind all others.
+    /// Returns the sort key for "the latest". A session whose newest message is ahead of the clock sorts
+    /// after all others.
     #[must_use]
     pub fn recency(&self, row: &InventoryRow) -> (bool, Option<DateTime<Utc>>) {
         let told = row.summary.last_activity.is_none_or(|at| at <= self.taken_at + CLOCK_SKEW);

@@ -1,4 +1,4 @@
-//! Deletion dates: when Claude Code deletes the transcripts that were found.
+//! Determines when Claude Code deletes the transcripts that were found.
 
 use super::{Inventory, InventoryRow};
 use crate::claude::retention::{RetentionLimit, is_exempt};
@@ -9,8 +9,8 @@ use chrono::{DateTime, Duration, Utc};
 use std::path::PathBuf;
 
 impl Inventory<'_> {
-    /// Returns when Claude Code deletes the transcript of a session, and which setting decides that; `None`
-    /// when it never does.
+    /// Returns when Claude Code deletes the transcript of a session, and which setting determines this;
+    /// `None` if it never does.
     pub(super) fn retention(
         &self,
         row: &InventoryRow,

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Maximum number of leftover processes of a gone client that are listed.
+/// Maximum number of listed processes that outlived their client.
 const MOST_LEFT: usize = 5;
 
 /// Facts that a report reads from a session's files, beyond the end of its transcript.
@@ -39,7 +39,7 @@ impl SessionFileFacts {
 }
 
 impl Inventory<'_> {
-    /// Describes a session in full, including everything that costs more than reading its transcript's end.
+    /// Describes a session in full, including facts that cost more than reading the end of its transcript.
     #[must_use]
     pub fn report(&self, row: &InventoryRow) -> Session {
         let mut session = self.report_with(row, SessionFileFacts::of(row));
@@ -126,7 +126,8 @@ impl Inventory<'_> {
         session
     }
 
-    /// Adds the names of programs that the client of a broken-off session started and that still run.
+    /// Adds the names of programs that the client of an interrupted session started and that are still
+    /// running.
     pub fn add_left_running(&self, session: &mut Session) {
         let broken_off = matches!(session.stop.kind, StopKind::Closed | StopKind::Crashed);
         if session.live.is_some() || !broken_off || session.next.action == Action::None {

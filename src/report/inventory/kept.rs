@@ -1,4 +1,4 @@
-//! Kept copies of sessions whose transcript is gone or shorter.
+//! Reads kept copies of sessions whose transcript is gone or shorter.
 
 use super::{Inventory, InventoryRow, thorough};
 use crate::claude::home::ClaudeHome;
@@ -21,12 +21,12 @@ impl Inventory<'_> {
         !known && !self.present().contains(session)
     }
 
-    /// Reads a session whose transcript is gone from its kept copy, as a row. An inventory holds one such
-    /// session at a time.
+    /// Reads a session whose transcript is gone from its kept copy, as a row. An inventory can have one such
+    /// session open at a time.
     ///
     /// # Errors
     ///
-    /// Those of [`OpenedSession::open`] and of opening the transcript.
+    /// Returns the errors of [`OpenedSession::open`] and of opening the transcript.
     pub fn read_kept(&self, kept: KeptSession) -> Result<&InventoryRow> {
         if let Some(opened) = self.opened.get() {
             return Ok(&opened.1);
@@ -45,7 +45,7 @@ impl Inventory<'_> {
     ///
     /// # Errors
     ///
-    /// [`Code::SessionNotFound`] if it is not kept, and those of [`read_kept`](Self::read_kept).
+    /// Returns [`Code::SessionNotFound`] if it is not kept, and the errors of [`read_kept`](Self::read_kept).
     pub fn read_kept_of(&self, session: &str) -> Result<&InventoryRow> {
         let gone = || Error::new(Code::SessionNotFound, format!("session {session} is no longer kept"));
         self.read_kept(kept_of(&self.ground.state, session)?.ok_or_else(gone)?)
@@ -76,7 +76,7 @@ impl Inventory<'_> {
         found.iter().map(|one| one.id().to_owned()).collect()
     }
 
-    /// Returns the kept session that a row was read from; `None` if its transcript exists.
+    /// Returns the kept session from which a row was read; `None` if its transcript exists.
     #[must_use]
     pub fn opened(&self, found: &Found) -> Option<&OpenedSession> {
         let (opened, row) = &**self.opened.get()?;

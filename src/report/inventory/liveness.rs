@@ -1,5 +1,5 @@
-//! Liveness: whether a session is open, working or hung, and whether it was open when its client
-//! or the machine crashed.
+//! Determines whether a session is open, working or hung, and whether it was open when its client or the
+//! machine crashed.
 
 use super::{CLOCK_SKEW, Inventory, InventoryRow, RECENT};
 use crate::claude::glance::{glance, kind_of, text_after};
@@ -25,7 +25,7 @@ const SAMPLE: std::time::Duration = std::time::Duration::from_millis(100);
 /// Maximum number of messages of a turn that are searched for open calls.
 const MOST_MESSAGES: usize = 400;
 
-/// Tolerance by which a tool's process may be older than the record of its call.
+/// Maximum time by which a tool's process may be older than the record of its call.
 const CALL_SLACK: Duration = Duration::seconds(2);
 
 /// Returns whether a session is live, which decides how its end is interpreted.
@@ -40,8 +40,8 @@ pub(super) fn liveness<'a>(owners: &'a Owners, own: Option<&str>, found: &Found)
     }
 }
 
-/// Returns whether a command line is our own. Our hook waits below the client for days, and a supervisor that
-/// it started outlives the client; neither is a tool of the session.
+/// Returns whether a command line belongs to this tool. Its hook waits below the client for days, and a
+/// supervisor that the hook started outlives the client. Neither is a tool of the session.
 pub(super) fn is_ours(command_line: &[String]) -> bool {
     let native = command_line.first().is_some_and(|program| Path::new(program).ends_with(PROGRAM))
         && command_line.get(1).is_some_and(|verb| verb == SUPERVISE);
@@ -123,8 +123,8 @@ impl Inventory<'_> {
         self.owners.of(found).first()
     }
 
-    /// Returns whether the session is open and active. Determined once per report, because a
-    /// second check could differ.
+    /// Returns whether the session is open and active. This is determined once per report, because a second
+    /// check could yield a different result.
     #[must_use]
     pub fn verdict(&self, row: &InventoryRow) -> Verdict {
         if let Some(known) = self.verdicts.borrow().get(&row.found.path) {
@@ -165,7 +165,7 @@ impl Inventory<'_> {
         )
     }
 
-    /// Collects signs of activity of a live client. Takes the costly samples only if it may be hung.
+    /// Collects signs of activity of a live client. Takes expensive samples only if the client may be hung.
     fn signs(&self, row: &InventoryRow, owner: &OwnerProcess) -> Signs {
         use crate::claude::process::Reception;
         let now = self.clock().now();
@@ -256,7 +256,7 @@ impl Inventory<'_> {
             }
             evidence.push(Evidence::new(
                 Source::Registry,
-                format!("the record of process {} is left, and the process is gone", record.pid),
+                format!("the record of process {} remains, but the process has ended", record.pid),
             ));
         } else if summary.stop.kind == StopKind::Crashed {
             let recent = self.active_at(row).is_some_and(|at| self.taken_at - at < RECENT);
@@ -265,7 +265,7 @@ impl Inventory<'_> {
             }
             evidence.push(Evidence::new(
                 Source::Transcript,
-                "it ends in mid-turn without the mark of a graceful end",
+                "it ends in the middle of a turn, and nothing records a graceful exit",
             ));
         } else {
             return None;
@@ -276,7 +276,7 @@ impl Inventory<'_> {
         }
         let died = match (booted, heard) {
             (Some(booted), Some(heard)) if heard < booted => {
-                evidence.push(Evidence::new(Source::Clock, "the machine was started since"));
+                evidence.push(Evidence::new(Source::Clock, "the machine has been restarted since"));
                 Died::Machine
             }
             _ => Died::Client,

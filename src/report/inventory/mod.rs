@@ -1,5 +1,5 @@
-//! Inventory: every session of the configuration directories in use, with the process that has it open and
-//! its incident. Commands ask it for rows and have those they show described.
+//! Takes an inventory of every session in the configuration directories in use, with the process that has it
+//! open and its incident. Commands select rows from it and request descriptions of those that they show.
 
 mod activity;
 mod deletion;
@@ -40,11 +40,11 @@ use std::sync::Arc;
 
 /// Period during which stops that no hook observed are still reported.
 const RECENT: Duration = Duration::days(14);
-/// Tolerance for clock differences. A timestamp further in the future comes from a wrong clock,
-/// or ours is wrong.
+/// Tolerance for clock differences. A timestamp further in the future means that one of the two clocks is
+/// wrong.
 const CLOCK_SKEW: Duration = Duration::minutes(1);
 
-/// Input of an inventory, which it outlives.
+/// Input of an inventory.
 pub struct ReportContext<'a> {
     pub world: World<'a>,
     /// Directory of this tool's own files.
@@ -60,7 +60,7 @@ impl<'a> ReportContext<'a> {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::StateDirUnknown`].
+    /// Returns [`crate::error::Code::StateDirUnknown`].
     pub fn read(world: World<'a>, project: Option<&Path>) -> Result<Self> {
         let in_force = in_force(world.env, project);
         Ok(Self {
@@ -86,7 +86,7 @@ impl<'a> ReportContext<'a> {
 
 pub struct InventoryRow {
     pub found: Found,
-    /// Summary of its transcript.
+    /// Summary of the transcript.
     pub summary: Box<Summary>,
 }
 
@@ -101,9 +101,9 @@ pub struct Inventory<'a> {
     /// Incidents, keyed by session id.
     pub incidents: BTreeMap<String, Incident>,
     pub rows: Vec<InventoryRow>,
-    /// Unreadable transcripts with their errors, which are in `problems`, too.
+    /// Unreadable transcripts with their errors, which are also in `problems`.
     pub unread: Vec<(Found, Error)>,
-    /// Errors of unreadable transcript directories, which are in `problems`, too.
+    /// Errors of unreadable transcript directories, which are also in `problems`.
     pub unlisted: Vec<Error>,
     /// Other files in the transcript directories.
     pub beside: Vec<Arc<TranscriptSiblings>>,
@@ -119,7 +119,7 @@ pub struct Inventory<'a> {
     /// Processes by the session named in their environment; read on first use.
     started_for: OnceCell<HashMap<String, Vec<usize>>>,
     /// Working directories of sessions by their transcript directory; built on first use.
-    neighbours: OnceCell<HashMap<PathBuf, BTreeSet<String>>>,
+    neighbors: OnceCell<HashMap<PathBuf, BTreeSet<String>>>,
     booted_at: OnceCell<Option<DateTime<Utc>>>,
     /// Projects remembered by clients, per configuration directory; read on first use.
     known_projects: Vec<OnceCell<Vec<String>>>,
@@ -131,7 +131,7 @@ pub struct Inventory<'a> {
     opened: OnceCell<Box<(OpenedSession, InventoryRow)>>,
     /// Restricts the inventory to sessions of this directory.
     project: Option<PathBuf>,
-    /// Set-up projects by working directory, cached because many sessions share one.
+    /// Projects with hooks by working directory, cached because many sessions share one.
     enclosing: RefCell<BTreeMap<String, Option<PathBuf>>>,
 }
 
@@ -176,7 +176,7 @@ impl<'a> Inventory<'a> {
             retention: homes.iter().map(|_| OnceCell::new()).collect(),
             known_projects: homes.iter().map(|_| OnceCell::new()).collect(),
             verdicts: RefCell::default(),
-            neighbours: OnceCell::new(),
+            neighbors: OnceCell::new(),
             started_for: OnceCell::new(),
             booted_at: OnceCell::new(),
             moves: OnceCell::new(),
@@ -253,7 +253,7 @@ impl<'a> Inventory<'a> {
     ///
     /// # Errors
     ///
-    /// Those of opening it; [`Code::SessionNotFound`] if it is not in a configuration directory.
+    /// Returns the errors of opening it; [`Code::SessionNotFound`] if it is not in a configuration directory.
     pub fn read_copy(&self, path: &Path) -> Result<&InventoryRow> {
         if let Some(row) = self.copy.get() {
             return Ok(row);
@@ -299,7 +299,7 @@ impl<'a> Inventory<'a> {
 ///
 /// # Errors
 ///
-/// Those of opening the file.
+/// Returns the errors of opening the file.
 pub fn thorough(path: &Path, liveness: Liveness<'_>) -> Result<Summary> {
     Transcript::open(path).map(|transcript| summarize(&transcript, liveness))
 }

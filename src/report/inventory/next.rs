@@ -1,4 +1,4 @@
-//! Next step of a session, based on the current situation rather than on the plan made at the stop.
+//! Plans the next step of a session from the current situation rather than from the plan made at the stop.
 
 use super::{Inventory, InventoryRow, RECENT};
 use crate::config::in_force;
@@ -17,7 +17,7 @@ use crate::store::lock::Lock;
 use chrono::{DateTime, Duration, Utc};
 use std::path::Path;
 
-/// Returns whether the user cancelled an earlier stop than the session's current one.
+/// Returns whether the user cancelled a stop that is earlier than the session's current one.
 fn is_dismissed_earlier(incident: &Incident, stop: &Stop) -> bool {
     incident.phase == Phase::Cancelled
         && stop.record != incident.stop.record
@@ -39,8 +39,8 @@ pub(super) fn shown(incident: &Incident) -> Incident {
     }
 }
 
-/// Plans the next step of an open session that nothing of this tool waits for any more: its hook was killed,
-/// or the plugin was removed. `continues` is the reset and the time after it within which Claude Code itself
+/// Plans the next step of an open session for which this tool no longer waits, because its hook was killed or
+/// the plugin was removed. `continues` is the reset and the time after it within which Claude Code itself
 /// continues the session, if it does.
 fn without_waiter(
     place: &str,
@@ -161,7 +161,8 @@ impl Inventory<'_> {
         (self.taken_at < until && next.at.is_none_or(|at| at >= reset)).then_some(reset)
     }
 
-    /// Time after the reset within which Claude Code may still continue the session itself; `None` if it will not.
+    /// Returns the time after the reset within which Claude Code may still continue the session itself;
+    /// `None` if it will not.
     fn client_window(&self, incident: &Incident) -> Option<Duration> {
         self.ledger.native(incident).window().filter(|_| incident.limit_menu_at.is_none())
     }
@@ -188,7 +189,7 @@ impl Inventory<'_> {
             return RecoveryPlan::new(Action::Resume, plan.at, Reason::RecoveryDisabled)
                 .with_command(command());
         }
-        // The supervisor holds its lease while it is alive.
+        // The supervisor owns its lease while it is alive.
         if incident.plan.action == Action::Run
             && incident.phase == Phase::Waiting
             && !Lock::is_held(&self.ground.state.supervisor_lease())
@@ -210,7 +211,7 @@ impl Inventory<'_> {
             Phase::GivenUp => incident.plan.clone().in_window(incident.phase, place),
             Phase::Open => incident.plan.clone(),
             Phase::Waiting | Phase::Held => {
-                // The waiter holds its lease while it is alive.
+                // The waiter owns its lease while it is alive.
                 let home = incident.config_dir.as_deref().or_else(|| self.default_home());
                 let module = incident.module_waits(self.taken_at)
                     && lets_module_wait(&self.ground.state, home, incident.cwd.as_deref().map(Path::new));

@@ -29,9 +29,9 @@ fn projects_in(path: &Path) -> Vec<String> {
 impl Inventory<'_> {
     /// Returns the working directories of the sessions whose transcripts are in the same directory.
     #[must_use]
-    pub fn neighbours(&self, row: &InventoryRow) -> &BTreeSet<String> {
+    pub fn neighbors(&self, row: &InventoryRow) -> &BTreeSet<String> {
         static NONE: BTreeSet<String> = BTreeSet::new();
-        let known = self.neighbours.get_or_init(|| {
+        let known = self.neighbors.get_or_init(|| {
             let mut known: HashMap<PathBuf, BTreeSet<String>> = HashMap::new();
             for row in &self.rows {
                 if let (Some(dir), Some(cwd)) = (row.found.path.parent(), row.summary.cwd.as_deref()) {
@@ -109,7 +109,7 @@ impl Inventory<'_> {
     }
 
     /// Returns whether a session was started in a directory, according to its files. Only a different
-    /// recorded directory with the same encoded name rules that out. If its transcript directory has several
+    /// recorded directory with the same encoded name excludes this. If its transcript directory has several
     /// names, all of them count.
     fn is_of(row: &InventoryRow, dir: &Path) -> bool {
         let encoded = encode_project_path(&dir.to_string_lossy());
@@ -138,7 +138,7 @@ impl Inventory<'_> {
         })
     }
 
-    /// Returns the directory that the transcript of a session was relocated to.
+    /// Returns the directory to which the transcript of a session was relocated.
     #[must_use]
     pub fn moved_to(&self, found: &Found) -> Option<&str> {
         let moves = self.moves.get_or_init(|| Moves::read(&self.ground.state));

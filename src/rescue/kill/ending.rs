@@ -1,4 +1,4 @@
-//! Ends a process: checks it once more, asks it to end, waits, and kills it only if the caller allows force.
+//! Ends a process: checks it once more, asks it to exit, waits, and kills it only if the caller allows force.
 
 use super::guard::{KillCaller, KillCandidate, refusal};
 use crate::clock::Clock;
@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::time::Duration;
 
-/// Time a client has to end; it closes its session and writes pending data (143 ms to 2
-/// s observed with 2.1.329).
+/// Time for a client to exit. The client closes its session and writes pending data (measured with 2.1.329:
+/// 143 ms to 2 s).
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// Time a tool process has to end.
+/// Time for a tool process to exit.
 pub const TOOL_PATIENCE: Duration = Duration::from_secs(3);
-/// Time the system has to remove a killed process.
+/// Time for the system to remove a killed process.
 const AFTER_KILL: Duration = Duration::from_secs(3);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -50,11 +50,11 @@ pub enum KillForce {
     Ask,
     /// Ask, wait, then kill.
     AskThenForce,
-    /// Kill at once, because it was asked before.
+    /// Kill at once, because the process was asked before.
     Force,
 }
 
-/// What ending a process needs besides the process.
+/// Context for ending a process.
 pub struct KillContext<'a> {
     pub clock: &'a dyn Clock,
     pub caller: &'a KillCaller,
@@ -68,8 +68,8 @@ impl KillContext<'_> {
     ///
     /// # Errors
     ///
-    /// [`Code::KillRefused`] if it must no longer be ended or the system does not allow it. Signals sent
-    /// up to then are in `sent`.
+    /// Returns [`Code::KillRefused`] if it must no longer be ended or the system does not allow it. Signals
+    /// sent up to then are in `sent`.
     pub fn end(
         &mut self,
         held: &dyn ProcessHandle,

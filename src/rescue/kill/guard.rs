@@ -1,5 +1,5 @@
-//! Guard: decides whether a caller may end a process. Pure: all facts about both are passed in as values; the
-//! result is a refusal with its reason, or none.
+//! Decides whether a caller may end a process. The decision is a pure function of facts about both, which are
+//! passed in as values. The result is a refusal with its reason, or none.
 
 use crate::claude::process::{Process, Processes};
 use crate::claude::role::{Role, role_of};
@@ -14,7 +14,7 @@ pub struct KillCaller {
     /// Ancestors of this process, the client that started it, and the ancestors of that client.
     pub above: Vec<u32>,
     pub terminal: Option<String>,
-    /// Session that the caller runs in.
+    /// Session in which the caller runs.
     pub session: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl KillCaller {
     }
 }
 
-/// Ancestors of a process, nearest first. The table may contain a cycle if it was read while
+/// Returns the ancestors of a process, nearest first. The table may contain a cycle if it was read while
 /// processes started and ended.
 fn parents(table: &[Process], pid: u32) -> Vec<u32> {
     let mut found = Vec::new();
@@ -62,13 +62,14 @@ pub struct KillCandidate {
     pub meant: String,
     /// Start token of the process that has the id now; `None` if no process has it.
     pub token: Option<String>,
-    /// User id it runs as.
+    /// User id of the process.
     pub owner: Option<u32>,
     pub role: Role,
     pub terminal: Option<String>,
-    /// Session that it has open.
+    /// Session that the process has open.
     pub session: Option<String>,
-    /// Its record says that it is a background session. Its daemon ends it; it gets no signal.
+    /// Whether the process is a background session, according to its record. Its daemon ends it, and it gets
+    /// no signal.
     pub background: bool,
 }
 

@@ -1,9 +1,9 @@
-//! A kill ends the client of a session and nothing else. It first reports what will be ended and what may be
-//! lost, then exports the session, and checks the identity of the process once more right before each signal.
+//! Ends the client of a session and nothing else. A kill first reports what will be ended and what may be
+//! lost, then exports the session, and checks the identity of the process again right before each signal.
 //!
-//! It holds a handle to the process from before the export on, so that a reused process id
-//! cannot be hit. Background sessions are ended with `claude stop`, because their daemon would
-//! restart a worker that disappears.
+//! It opens a handle to the process before the export, so that no signal can reach a process that reuses the
+//! id. Background sessions are ended with `claude stop`, because their daemon would restart a worker that
+//! disappears.
 
 pub mod ending;
 pub mod guard;
@@ -71,9 +71,9 @@ pub struct KillOptions {
     pub target: String,
     /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
-    /// Process that the user agreed to end; any other is refused.
+    /// Process that the user agreed to end. Any other process is refused.
     pub expected: Option<Expected>,
-    /// `false` ends the session without exporting it first. Defaults to `true`.
+    /// Whether to export the session first. Defaults to `true`.
     pub export: bool,
     /// Export of an earlier attempt; reused if nothing was written since.
     pub exported: Option<PathBuf>,
@@ -81,13 +81,13 @@ pub struct KillOptions {
     pub to: Option<PathBuf>,
     /// Directory of the session log; defaults to the state directory.
     pub log: Option<PathBuf>,
-    /// Kill the process if it does not end within 10 s.
+    /// Whether to kill the process if it does not end within 10 s.
     pub force: bool,
     /// Kill at once, because it was asked before.
     pub asked: bool,
-    /// Also ends the processes of its tools.
+    /// Whether to end the processes of its tools, too.
     pub tree: bool,
-    /// `true` reports the plan, and sends no signal.
+    /// Whether to only report the plan and send no signal.
     pub dry_run: bool,
 }
 
@@ -124,16 +124,16 @@ pub enum KillWay {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ChildFate {
     Running,
-    /// Left alone: it belongs to Claude Code itself or to another user, has its own session, or
-    /// is above this command.
+    /// The process is not ended, because it belongs to Claude Code itself or to another user, has its own
+    /// session, or is above this command.
     Kept,
     Ended,
     Killed,
     Left,
 }
 
-/// A process below a client. `kept`: a process that is never ended, because it belongs to Claude Code itself
-/// or to another user, has its own session, or is above this command.
+/// A process below a client. `kept`: the process is never ended, because it belongs to Claude Code itself or
+/// to another user, has its own session, or is above this command.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -162,7 +162,7 @@ pub struct KillReport {
     /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// `true` for a dry run, which sends no signal.
+    /// Whether this is a dry run, which sends no signal.
     pub dry_run: bool,
     /// Process to be ended.
     pub expected: Expected,
@@ -171,13 +171,13 @@ pub struct KillReport {
     /// Start time of the process.
     #[serde(serialize_with = "time_or_null")]
     pub started_at: Option<DateTime<Utc>>,
-    /// Whether it is ended by a signal or, as a background session, by `claude stop`.
+    /// Whether the client is ended by a signal or, as a background session, by `claude stop`.
     pub way: KillWay,
-    /// State of the session before the kill; `null` if nothing of it is on disk.
+    /// State of the session before the kill; `null` if none of its files is on disk.
     pub session: Option<Box<Session>>,
     /// What may be lost, one sentence per item.
     pub risks: Vec<String>,
-    /// Processes that the client started and that still run.
+    /// Processes that the client started and that are still running.
     pub children: Vec<KillChild>,
     /// What happened to the process.
     pub outcome: KillOutcome,
@@ -188,7 +188,7 @@ pub struct KillReport {
     /// Export of an earlier attempt that is still complete.
     #[serde(serialize_with = "lossy_or_null")]
     pub exported: Option<PathBuf>,
-    /// Commands that reopen the session; `null` while it is live, and if nothing of it is on disk.
+    /// Commands that reopen the session; `null` while it is live, and if none of its files is on disk.
     pub commands: Option<Commands>,
     /// Further facts about the session.
     pub notes: Vec<String>,
@@ -201,9 +201,10 @@ pub struct KillReport {
 ///
 /// # Errors
 ///
-/// Those of [`matching_client`]; [`Code::KillRefused`] if the process may not be ended; [`Code::ChangedMeanwhile`] if
-/// it is no longer the process that was shown; those of [`export`], in which case no signal was sent;
-/// [`Code::ClientNotFound`] if there is no `claude` to stop a background session with.
+/// Returns the errors of [`matching_client`]; [`Code::KillRefused`] if the process may not be ended;
+/// [`Code::ChangedMeanwhile`] if it is no longer the process that was shown; the errors of [`export`], in
+/// which case no signal was sent; [`Code::ClientNotFound`] if there is no `claude` to stop a background
+/// session with.
 pub fn kill(
     world: World<'_>,
     hands: &dyn ProcessControl,
@@ -259,7 +260,7 @@ impl Kill<'_> {
             Error::new(Code::KillRefused, format!("cannot open a handle to process {pid}: {why}"))
         })?;
         let Some(held) = held else { return Ok(self.finish(report, KillOutcome::Gone)) };
-        // Held before anything is sent, because a tool's process id may be reused later.
+        // Open the handles before any signal is sent, because a tool's process id may be reused later.
         let tools = if self.options.tree { self.hold_tools(&report.children) } else { Vec::new() };
         match self.save(progress) {
             Ok((exports, exported)) => (report.exports, report.exported) = (exports, exported),
@@ -358,7 +359,7 @@ impl Kill<'_> {
         KillCandidate { background: *background, ..suspect }
     }
 
-    /// Checks whether the client may be ended although no transcript was found. It may if the
+    /// Checks whether the client may be ended although no transcript was found, which is the case if the
     /// session is still empty.
     fn may_be_lost(&self) -> Result<()> {
         let named =
@@ -377,7 +378,7 @@ impl Kill<'_> {
         }
         Err(Error::new(
             Code::KillRefused,
-            format!("nothing of {} is on disk, so it cannot be saved", self.client.session),
+            format!("no file of {} is on disk, so it cannot be saved", self.client.session),
         )
         .hint("add --no-export to end it anyway; its conversation is then lost"))
     }
@@ -552,7 +553,7 @@ impl Kill<'_> {
             .collect()
     }
 
-    /// Ends the held tool processes and records the fate of each child.
+    /// Ends the tool processes to which handles are open, and records what happened to each child.
     fn end_tools(&self, report: &mut KillReport, tools: &[(u32, Box<dyn ProcessHandle + '_>)]) {
         use super::signal::{Signal, SignalResult};
         let clock = self.world.clock;
@@ -664,7 +665,7 @@ fn risks(
         None if client.status.as_deref() == Some("idle") => {
             risks.push("It has no conversation yet, so there is nothing to resume.".to_owned());
         }
-        None => risks.push("Nothing of it is on disk: its conversation is lost.".to_owned()),
+        None => risks.push("None of its files is on disk: its conversation is lost.".to_owned()),
         Some(session) => {
             let busy = session.activity == Some(Activity::Busy) || session.stop.kind == StopKind::Running;
             if busy && session.state == State::Hung {
@@ -692,12 +693,12 @@ fn risks(
         });
     }
     if !options.export && session.is_some() {
-        risks.push("It is not saved first.".to_owned());
+        risks.push("It will not be saved first.".to_owned());
     }
     risks
 }
 
-/// Notes about the session for the user.
+/// Returns notes about the session for the user.
 fn notes(session: Option<&Session>, client: &KillableClient) -> Vec<String> {
     let mut notes = Vec::new();
     let Some(session) = session else { return notes };

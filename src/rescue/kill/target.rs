@@ -19,7 +19,7 @@ pub struct KillableClient {
     pub home: usize,
     /// Job id of a background session.
     pub job: Option<String>,
-    /// It is run by the daemon.
+    /// Whether the daemon runs the client.
     pub background: bool,
     /// Status from the client's own record.
     pub status: Option<String>,
@@ -73,8 +73,8 @@ pub fn clients(inventory: &Inventory<'_>, processes: &dyn Processes) -> Vec<Kill
 ///
 /// # Errors
 ///
-/// [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::NothingToDo`] for a session that no process
-/// has open, [`Code::KillRefused`] for a process that is not a client, and those of [`find`].
+/// Returns [`Code::SessionNotFound`], [`Code::SessionAmbiguous`], [`Code::NothingToDo`] for a session that no
+/// process has open, [`Code::KillRefused`] for a process that is not a client, and the errors of [`find`].
 pub fn matching_client(
     name: &str,
     inventory: &Inventory<'_>,
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_is_recognised_by_its_name() {
+    fn a_terminal_is_recognized_by_its_name() {
         for (name, expected) in [
             ("pts/3", Some("pts/3")),
             ("/dev/pts/12", Some("pts/12")),

@@ -9,11 +9,11 @@ use crate::store::lock::Lock;
 use crate::store::replace::sync_dir;
 use std::path::{Path, PathBuf};
 
-/// Suffix of the file that holds the SHA-256 of a snapshot.
+/// Suffix of the file that contains the SHA-256 of a snapshot.
 const NOTED: &str = ".sha256";
 
-/// Deletes one candidate. An export is first renamed to an unfinished name, so that a partly deleted one is
-/// never taken for complete.
+/// Deletes one candidate. An export is first renamed to an unfinished name, so that a partly deleted export
+/// is never mistaken for a complete one.
 pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
     let dir = one.path.parent().unwrap_or(Path::new("/"));
     let places = [
@@ -28,13 +28,13 @@ pub(super) fn delete(state: &StateDir, one: &PrunedCopy) -> Result<()> {
         return Err(Error::new(Code::PathRefused, "was not made by cc-session-recover").at(&one.path));
     }
     // A run takes its snapshot under this lease, and a restore reads one under it. A run whose supervisor
-    // died no longer holds the lease; its files are retained because it has no result.
+    // ended no longer owns the lease, but its files are retained because it has no result.
     let run = (state.run_lease(&one.session), "an unattended run or a restore of its session is in progress");
     let leases = match one.kind {
         PruneKind::Snapshot | PruneKind::Output | PruneKind::Kept => vec![run],
         PruneKind::Leftover if one.path.starts_with(state.all_snapshots()) => vec![run],
         PruneKind::Export | PruneKind::Page | PruneKind::Leftover => Vec::new(),
-        // A lease file that does not exist has no owner. The hooks hold the last lease at the end of a turn.
+        // A lease file that does not exist has no owner. The hooks own the last lease at the end of a turn.
         PruneKind::Record => vec![
             run,
             (state.waiter_lease(&one.session), "a hook waits for its session"),

@@ -1,4 +1,4 @@
-//! Finds the files of this tool that the rules apply to.
+//! Finds the files of this tool to which the rules apply.
 
 use super::{PruneCandidate, PruneKind};
 use crate::claude::home::is_session_id;
@@ -87,7 +87,7 @@ pub(super) fn snapshots(state: &StateDir, problems: &mut Vec<Problem>) -> Result
     })
 }
 
-/// Kept sessions that Claude Code deleted; the kept files are the only copies.
+/// Returns the kept sessions that Claude Code deleted. The kept files are the only copies.
 pub(super) fn gone_sessions(state: &StateDir, problems: &mut Vec<Error>) -> Vec<PruneCandidate> {
     let gone = kept_register(state, problems).into_iter().filter(KeptEntry::is_gone);
     gone.map(|kept| PruneCandidate {
@@ -148,15 +148,15 @@ pub(super) fn pages(state: &StateDir) -> Result<Vec<PruneCandidate>> {
     Ok(found)
 }
 
-/// The record of a session and what it says.
+/// The record of a session and its contents.
 pub(super) struct SessionRecord {
     pub(super) thing: PruneCandidate,
     pub(super) registration: Option<Registration>,
-    /// The record contains the conversation, because Claude Code did not save it.
+    /// Whether the record contains the conversation, because Claude Code did not save it.
     pub(super) shadow: bool,
 }
 
-/// Files that form a record. Edited notes that were set aside next to them do not count.
+/// Returns the files that form a record. Edited notes that were set aside next to them do not count.
 pub(super) fn record_files(state: &StateDir, session: &str) -> [PathBuf; 5] {
     [
         state.given(session),

@@ -1,12 +1,12 @@
-//! Pruning: deletes exports, snapshots, pages and run outputs that are too old, too many or too large, and
-//! records of sessions that are old or have lost their transcript.
+//! Deletes exports, snapshots, pages and run outputs that are too old, too many or too large, and records of
+//! sessions that are old or have lost their transcript.
 //!
-//! Only files that this tool made, in its own state directory and with a name it knows, are deleted: never
-//! a file of Claude Code, an export written elsewhere, or anything behind a symbolic link. The newest
-//! export, snapshot, page and output of every session are retained unless the user asks otherwise. Also
-//! retained are the snapshot and the output of a run that has not ended, and every page and record of a
-//! session that is open or has unfinished work. Whatever cannot be read counts as unfinished, so files that
-//! may depend on it are retained.
+//! Deletes only files that this tool made, in its own state directory and with a known name. It never deletes
+//! a file of Claude Code, an export written elsewhere, or anything behind a symbolic link. The newest export,
+//! snapshot, page and output of every session are retained unless the user asks otherwise. Also retained are
+//! the snapshot and the output of a run that has not ended, and every page and record of a session that is
+//! open or has unfinished work. Whatever cannot be read counts as unfinished, so files that may depend on it
+//! are retained.
 
 mod delete;
 mod find;
@@ -39,23 +39,25 @@ const SCHEMA: &str = "cc-session-recover/prune@1";
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PruneOptions {
-    /// Number of days for which exports are retained; defaults to `retention.exportsDays` of
-    /// the configuration, else 90.
+    /// Number of days for which exports are retained; defaults to `retention.exportsDays` of the
+    /// configuration (90 unless set).
     pub exports_days: Option<f64>,
-    /// Number of days for which snapshots are retained; defaults to `retention.snapshotsDays`, else 14.
+    /// Number of days for which snapshots are retained; defaults to `retention.snapshotsDays` (14 unless
+    /// set).
     pub snapshots_days: Option<f64>,
-    /// Number of days for which pages are retained; defaults to `retention.pagesDays`, else 90.
+    /// Number of days for which pages are retained; defaults to `retention.pagesDays` (90 unless set).
     pub pages_days: Option<f64>,
-    /// Number of days for which outputs of runs are retained; defaults to `retention.outputsDays`, else 30.
+    /// Number of days for which outputs of runs are retained; defaults to `retention.outputsDays` (30 unless
+    /// set).
     pub outputs_days: Option<f64>,
-    /// Number of days for which session records are retained after their last entry; defaults
-    /// to `retention.recordsDays`, else 90.
+    /// Number of days for which session records are retained after their last entry; defaults to
+    /// `retention.recordsDays` (90 unless set).
     pub records_days: Option<f64>,
-    /// Number of days for which kept sessions that Claude Code deleted are retained; defaults
-    /// to `retention.keptDays`, else 365.
+    /// Number of days for which kept sessions that Claude Code deleted are retained; defaults to
+    /// `retention.keptDays` (365 unless set).
     pub kept_days: Option<f64>,
     /// Maximum total size in bytes of kept sessions that Claude Code deleted; defaults to
-    /// `retention.keptMaxTotal`, else 5 GB.
+    /// `retention.keptMaxTotal` (5 GB unless set).
     pub kept_max_total: Option<u64>,
     /// Minimum number of exports, snapshots, pages and outputs retained per session and kind, whatever the
     /// other rules; defaults to 1.
@@ -65,7 +67,7 @@ pub struct PruneOptions {
     /// Maximum total size in bytes; the oldest copies are deleted first. Records are not counted,
     /// because they are small.
     pub max_bytes: Option<u64>,
-    /// Deletes only these paths, and only if the rules allow it.
+    /// The only paths to delete, and only if the rules allow it.
     pub only: Option<Vec<PathBuf>>,
     pub dry_run: bool,
 }
@@ -97,7 +99,7 @@ pub struct PrunedCopy {
     /// session), `leftover` of an operation that never finished, or `kept` (the kept files of a
     /// session that Claude Code deleted).
     pub kind: PruneKind,
-    /// Id of the session that it belongs to.
+    /// Id of the session to which the copy belongs.
     pub session: String,
     /// Path of the copy; for a record, its directory.
     #[serde(serialize_with = "lossy")]
@@ -122,7 +124,7 @@ pub struct PruneReport {
     /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "time")]
     pub generated_at: DateTime<Utc>,
-    /// `true` for a dry run, which deletes nothing.
+    /// Whether this is a dry run, which deletes nothing.
     pub dry_run: bool,
     /// Rules that were applied.
     pub rules: PruneRules,
@@ -134,8 +136,8 @@ pub struct PruneReport {
     pub kept: usize,
     /// Total size of what remains, in bytes.
     pub kept_bytes: u64,
-    /// Files of sessions that Claude Code deleted, compressed before the rules were applied, with their
-    /// size before and after.
+    /// Files of sessions that Claude Code deleted and that were compressed before the rules were applied,
+    /// with their size before and after.
     pub packed: PackedBytes,
     /// Files that could not be checked or deleted, and why.
     pub problems: Vec<Problem>,
@@ -157,8 +159,8 @@ pub struct PackedBytes {
 ///
 /// # Errors
 ///
-/// [`Code::ConfigInvalid`] for an invalid configuration; [`Code::PathRefused`] if one of the directories is a
-/// symbolic link; [`Code::Io`] if one cannot be read.
+/// Returns [`Code::ConfigInvalid`] for an invalid configuration; [`Code::PathRefused`] if one of the
+/// directories is a symbolic link; [`Code::Io`] if one cannot be read.
 pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
     let mut ground = ReportContext::read(world, None)?;
     // With an invalid configuration, the user's retention settings are unknown.
@@ -222,7 +224,7 @@ pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
     })
 }
 
-/// A file or directory that the rules apply to.
+/// A file or directory to which the rules apply.
 #[derive(Debug, Clone)]
 struct PruneCandidate {
     kind: PruneKind,

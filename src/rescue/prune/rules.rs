@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Default minimum number retained per session, whatever the age.
+/// Default minimum number of each kind retained per session, whatever the age.
 const KEEP: usize = 1;
 
-/// A session may have started without a transcript yet, so its record is retained for this long.
+/// How long the record of a session without a transcript is retained. A session may just have started.
 const FRESH: TimeDelta = TimeDelta::days(1);
 
 /// Rules that determine which copies are deleted.
@@ -143,8 +143,8 @@ fn older(at: DateTime<Utc>, now: DateTime<Utc>, days: f64) -> bool {
     length.and_then(|length| now.checked_sub_signed(length)).is_some_and(|limit| at < limit)
 }
 
-/// Selects the kept sessions to remove: first those that are too old, then the oldest until the others fit. A
-/// session that is open or has unfinished work is retained.
+/// Selects the kept sessions to remove: first those that are too old, then the oldest until the others fit
+/// into the size limit. A session that is open or has unfinished work is retained.
 pub(super) fn kept_sessions_out(
     mut found: Vec<PruneCandidate>,
     rules: &PruneRules,

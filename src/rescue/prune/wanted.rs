@@ -1,4 +1,5 @@
-//! Files that are retained regardless of the rules: those of open sessions, of unfinished work and of runs without a result.
+//! Determines which files are retained regardless of the rules: those of open sessions, of unfinished work
+//! and of runs without a result.
 
 use super::find::SessionRecord;
 use super::{PruneCandidate, PruneKind};
@@ -21,7 +22,7 @@ pub(super) struct RetainedFiles {
     pub(super) sessions: BTreeSet<String>,
     /// Sessions whose pending work cannot be determined.
     pub(super) unread: BTreeSet<String>,
-    /// Something unreadable may belong to any session.
+    /// Whether something unreadable may belong to any session.
     pub(super) any_unread: bool,
     /// Sessions without a transcript whose record contains the conversation.
     pub(super) unsaved: BTreeSet<String>,
@@ -38,8 +39,8 @@ pub(super) fn open_or_unfinished(inventory: &Inventory<'_>) -> BTreeSet<String> 
 }
 
 impl RetainedFiles {
-    /// Determines what is retained. Each problem of the inventory retains files, and its hint is
-    /// extended to say which.
+    /// Determines what is retained. Each problem of the inventory causes files to be retained, and its hint
+    /// is extended to name them.
     pub(super) fn of(
         inventory: &mut Inventory<'_>,
         state: &StateDir,
@@ -122,9 +123,9 @@ fn session_in(state: &StateDir, path: &Path) -> Option<String> {
     Some(session.to_owned())
 }
 
-/// Returns the files that runs need. Snapshots of incidents that are not over contain what the user asked
-/// for. Runs without a result may still be active, whoever supervises them and whatever happened to the
-/// incident since, so their snapshots and outputs are needed too.
+/// Returns the files that runs need. Snapshots of unfinished incidents contain what the user asked for. Runs
+/// without a result may still be active, whoever supervises them and whatever happened to the incident since,
+/// so their snapshots and outputs are needed too.
 fn needed<'i>(incidents: impl Iterator<Item = &'i Incident>) -> BTreeSet<PathBuf> {
     let mut needed = BTreeSet::new();
     for incident in incidents {

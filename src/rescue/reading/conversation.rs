@@ -1,4 +1,4 @@
-//! A conversation: turns the records of a transcript, first to last, into entries.
+//! Converts the records of a transcript, first to last, to entries.
 //!
 //! Only one record is in memory at a time, plus the entries that wait for a result: a call is shown together
 //! with its result, which is in a later record. When too many entries wait, they are shown without a result.
@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// Longest line that is read, in bytes; longer ones are reported and skipped.
+/// Longest line that is read, in bytes. Longer lines are reported and skipped.
 const LONGEST: usize = 16 * 1024 * 1024;
 /// Maximum size of the lines whose entries wait for a result, in bytes.
 const HELD: usize = 16 * 1024 * 1024;
@@ -47,21 +47,21 @@ pub trait Page {
     ///
     /// # Errors
     ///
-    /// The error of the underlying writer.
+    /// Returns the error of the underlying writer.
     fn entry(&mut self, entry: &Entry) -> io::Result<()>;
 
     /// Starts the part of a subagent, which ends with [`Self::end_agent`].
     ///
     /// # Errors
     ///
-    /// The error of the underlying writer.
+    /// Returns the error of the underlying writer.
     fn begin_agent(&mut self, agent: &Agent) -> io::Result<()>;
 
     /// Ends the part of a subagent.
     ///
     /// # Errors
     ///
-    /// The error of the underlying writer.
+    /// Returns the error of the underlying writer.
     fn end_agent(&mut self) -> io::Result<()>;
 }
 
@@ -99,7 +99,7 @@ pub struct Totals {
     pub failed_commands: u64,
     /// Lines added to and removed from each changed file.
     pub files: BTreeMap<String, (u64, u64)>,
-    /// By message id: a client repeats the usage of a message for each block of its content.
+    /// Usage by message id, because a client repeats the usage of a message for each block of its content.
     usage: HashMap<String, TokenTotals>,
 }
 
@@ -169,7 +169,7 @@ struct Thread {
     /// Title of the event to add when the work resumes.
     paused: Option<&'static str>,
     mode: Option<String>,
-    /// Latest prompt sent during a turn; some clients write it again as a separate prompt.
+    /// Latest prompt sent during a turn. Some clients write it again as a separate prompt.
     meanwhile: Option<String>,
     side: bool,
     depth: usize,
@@ -198,8 +198,8 @@ impl<'r, P: Page> Conversation<'r, P> {
     ///
     /// # Errors
     ///
-    /// [`Code::VerificationFailed`] if the transcript is truncated
-    /// meanwhile, [`Code::PathRefused`] and [`Code::Io`].
+    /// Returns [`Code::VerificationFailed`] if the transcript is truncated meanwhile, [`Code::PathRefused`],
+    /// or [`Code::Io`] if a file cannot be read or written.
     pub fn read(&mut self, path: &Path) -> Result<u64> {
         let bytes = self.transcript(path, 0)?;
         while let Some((_, agent)) = self.agents.pop_first() {
@@ -238,9 +238,11 @@ impl<'r, P: Page> Conversation<'r, P> {
         let read = seen.bytes;
         self.progress.add(read.saturating_sub(told));
         if read < meta.len() {
-            return Err(Error::new(Code::VerificationFailed, "was cut while it was read").at(path).hint(
-                "another program is changing it; stop that program, or try again after it has finished",
-            ));
+            return Err(Error::new(Code::VerificationFailed, "was truncated while it was being read")
+                .at(path)
+                .hint(
+                    "another program is changing it; stop that program, or try again after it has finished",
+                ));
         }
         Ok(read)
     }
@@ -300,7 +302,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         if found.whole {
             return;
         }
-        // The line may be repairable. Records already read from it are skipped then.
+        // The line may be repairable. If so, skip the records that were already read from it.
         let rest = with_valid_characters(line).map(|line| self.records_after(thread, &line, found.records));
         if !rest.is_some_and(|found| found.whole) {
             self.damaged(
@@ -400,7 +402,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         if side != thread.side && thread.depth == 0 {
             thread.side = side;
             let title =
-                if side { "A subagent, told within the conversation" } else { "The main conversation again" };
+                if side { "A subagent, within the conversation" } else { "Back in the main conversation" };
             thread.push(event(EventKind::Notice, title, String::new(), None), 0);
         }
         if thread.depth == 0 {
@@ -616,7 +618,7 @@ impl<'r, P: Page> Conversation<'r, P> {
             let Body::Assistant(assistant) = record.body else { continue };
             let Some(failure) = assistant.failure else { continue };
             let stop = stop_of(&failure, &assistant.text, at);
-            let mut title = capitalised(stop.kind.words());
+            let mut title = capitalized(stop.kind.words());
             if let Some(reset) = stop.resets_at {
                 let passed =
                     at.map_or_else(String::new, |at| format!(", {} later", duration_words(reset - at)));
@@ -685,7 +687,7 @@ fn event(kind: EventKind, title: &str, detail: String, at: Option<DateTime<Utc>>
 }
 
 fn note_chain(thread: &mut Thread, record: &PageRecord<'_>) {
-    // Records of a subagent inside the main transcript form a chain of their own.
+    // Records of a subagent inside the main transcript form a separate chain.
     let aside = thread.depth == 0 && truth(record.is_sidechain);
     if let Some(uuid) = text(record.uuid).filter(|_| !aside) {
         thread.last = Some(uuid);
@@ -964,7 +966,7 @@ fn block(mut block: Value) -> Option<MessageBlock> {
     })
 }
 
-/// Parses the content of a tool result. A result inside a result is not parsed, which bounds the nesting.
+/// Parses the content of a tool result. A result inside a result is not parsed, which limits the nesting.
 fn of_result(content: Value) -> Vec<MessageBlock> {
     match content {
         Value::Array(blocks) => blocks
@@ -1004,7 +1006,7 @@ fn inside<'t>(text: &'t str, tag: &str) -> Option<&'t str> {
     rest.split_once(&format!("</{tag}>")).map(|(inner, _)| inner)
 }
 
-fn capitalised(words: &str) -> String {
+fn capitalized(words: &str) -> String {
     let mut chars = words.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

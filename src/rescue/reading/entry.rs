@@ -1,4 +1,4 @@
-//! An entry: one thing on a page, such as a prompt, an answer, a tool call with its result, or a stop.
+//! Defines an entry of a page, such as a prompt, an answer, a tool call with its result, or a stop.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -78,7 +78,7 @@ impl Picture {
 
 #[derive(Debug)]
 pub struct PageToolCall {
-    /// Id that its result and its subagent refer to.
+    /// Id to which the call's result and its subagent refer.
     pub id: String,
     pub name: String,
     pub input: Value,
@@ -91,7 +91,7 @@ pub struct PageToolResult {
     pub id: String,
     pub text: String,
     pub pictures: Vec<Picture>,
-    /// The call failed or was denied.
+    /// Whether the call failed or was denied.
     pub failed: bool,
     pub patch: Option<Vec<Hunk>>,
 }
@@ -169,6 +169,6 @@ pub struct Agent {
     pub kind: Option<String>,
     /// Task of the subagent.
     pub description: Option<String>,
-    /// Size of its transcript.
+    /// Size of the transcript.
     pub bytes: u64,
 }

@@ -1,8 +1,8 @@
-//! A page: a conversation as a single HTML file that loads nothing, runs only its own script, and is written
-//! while the transcript is read.
+//! Writes a conversation as a page, a single HTML file that loads nothing and runs only its own script. The
+//! page is written while the transcript is read.
 //!
-//! Several layers protect the reader: every text is escaped; the content security policy allows only this
-//! file's own style and script, by their hashes, and embedded pictures; no address is a link.
+//! Several layers protect the reader. Every text is escaped. The content security policy allows only this
+//! file's own style and script, by their hashes, and embedded pictures. No address is a link.
 
 use super::PageFacts;
 use super::conversation::{Page, Totals, clock, machine};
@@ -25,12 +25,12 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// Number of entries per part; a browser lays out a part once it scrolls into view.
 const TOGETHER: usize = 40;
-/// Maximum size of the timeline in bytes; further entries are only counted.
+/// Maximum size of the timeline, in bytes. Further entries are only counted.
 const TIMELINE: usize = 4 * 1024 * 1024;
-/// Lines of a prompt shown before it is folded.
+/// Number of lines of a prompt that are shown before it is folded.
 const PROMPT_LINES: usize = 30;
 const PROMPT_BYTES: usize = 3_000;
-/// Lines of a diff or an output shown before "show all".
+/// Number of lines of a diff or an output that are shown before "show all".
 const SHOWN_LINES: usize = 60;
 /// Minimum number of lines worth folding.
 const FEW_LINES: usize = 12;
@@ -50,7 +50,7 @@ pub struct Html<W> {
     together: Option<usize>,
     in_turn: bool,
     depth: usize,
-    /// The label of the model has been written for the current entries.
+    /// Whether the label of the model has been written for the current entries.
     model_speaks: bool,
     cwd: Option<String>,
     kept: PageMemory,
@@ -79,7 +79,7 @@ impl<W: Write> Html<W> {
     ///
     /// # Errors
     ///
-    /// The error of the underlying writer.
+    /// Returns the error of the underlying writer.
     pub fn end(mut self, facts: &PageFacts, totals: &Totals) -> io::Result<(W, PageFrame)> {
         self.close_turn();
         self.flush()?;
@@ -224,7 +224,7 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</div>");
     }
 
-    /// Writes text as it was typed, and folds the rest of a long one.
+    /// Writes text as it was typed, and folds the rest of a long text.
     fn words(&mut self, shown: &ShortenedText) {
         let at = shown.head.char_indices().scan(0, |lines, (at, char)| {
             *lines += usize::from(char == '\n');
@@ -260,7 +260,7 @@ impl<W: Write> Html<W> {
         self.kept.note(shown);
     }
 
-    /// Reports what is left out between the beginning and the end.
+    /// Writes how much is left out between the beginning and the end.
     fn left(&mut self, shown: &ShortenedText) {
         if let Some(left) = shown.left {
             let _ = write!(
@@ -431,7 +431,7 @@ impl<W: Write> Html<W> {
                     self.kept.left.texts += 1;
                     let _ = write!(
                         self.buffer,
-                        "<p class=\"left\">… {} of the change are left out here; the lossless export has them</p>",
+                        "<p class=\"left\">… {} of the change are omitted here; the lossless export contains them</p>",
                         count(*left as u64, "line")
                     );
                 }
@@ -439,7 +439,7 @@ impl<W: Write> Html<W> {
         }
     }
 
-    /// Line numbers are attributes, so that copying a change copies its text only.
+    /// Writes a diff. Line numbers are attributes, so that copying a change copies only its text.
     fn diff(&mut self, grammar: Option<&Grammar>, lines: &[tool::DiffLine]) {
         self.buffer.push_str("<pre class=\"diff\">");
         for line in lines {
@@ -462,7 +462,7 @@ impl<W: Write> Html<W> {
         self.buffer.push_str("</pre>");
     }
 
-    /// Writes the label of the model, once until someone else writes.
+    /// Writes the label of the model once, until another author follows.
     fn speaker(&mut self, at: Option<DateTime<Utc>>) {
         if self.depth > 0 || std::mem::replace(&mut self.model_speaks, true) {
             return;
@@ -625,7 +625,7 @@ impl<W: Write> Page for Html<W> {
 /// Appends the escaped text, highlighted if its language is known.
 fn write_code(grammar: Option<&Grammar>, text: &str, to: &mut String) {
     match grammar {
-        Some(grammar) => grammar.colour(text, to),
+        Some(grammar) => grammar.color(text, to),
         None => escape_visible(text, to),
     }
 }

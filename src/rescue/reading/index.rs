@@ -1,4 +1,4 @@
-//! The index of the pages that `export --all --format html` writes: one HTML file that filters its
+//! Builds the index of the pages that `export --all --format html` writes, one HTML file that filters its
 //! rows and loads nothing.
 
 use super::prose::{escape, escape_visible};
@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 pub const INDEX: &str = "index.html";
-/// First bytes of the index. A file of that name without them belongs to someone else.
+/// First bytes of the index. A file with the same name that lacks them is not ours.
 pub const INDEX_MARK: &str = "<!doctype html>\n<!-- Pages of cc-session-recover -->\n";
 
 const STYLE: &str = include_str!("page.css");
@@ -38,7 +38,7 @@ pub fn index_page(now: DateTime<Utc>, rows: &[(PathBuf, IndexRow)], redacted: bo
     let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()));
     let title = count(rows.len() as u64, "session");
     let privacy = if redacted {
-        "Passwords and keys that were recognized are replaced on these pages by the name of their kind. No redactor finds every \
+        "Passwords and keys that were recognized are replaced on these pages with the name of their kind. No redactor finds every \
          secret: read a page before you share it."
     } else {
         "Nothing on these pages is redacted: keep them private."

@@ -1,4 +1,4 @@
-//! A conversation as Markdown, for an editor. It is written while the transcript is read.
+//! Writes a conversation as Markdown, for an editor, while the transcript is read.
 //!
 //! Every text is put into a fence longer than any fence in it, so that none of it becomes markup.
 
@@ -29,7 +29,7 @@ impl<W: Write> Markdown<W> {
     ///
     /// # Errors
     ///
-    /// The error of the underlying writer.
+    /// Returns the error of the underlying writer.
     pub fn end(mut self, facts: &PageFacts, totals: &Totals) -> io::Result<(W, PageFrame)> {
         self.flush()?;
         let mut tail = format!(
@@ -121,7 +121,7 @@ impl<W: Write> Markdown<W> {
                         self.kept.left.texts += 1;
                         let _ = write!(
                             self.buffer,
-                            "\n… {} of the change are left out here; the lossless export has them\n",
+                            "\n… {} of the change are omitted here; the lossless export contains them\n",
                             count(left as u64, "line")
                         );
                     }
@@ -232,7 +232,7 @@ fn longest_run(text: &str) -> usize {
     text.split(|char| char != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// Formats text as inline code that nothing in it can end.
+/// Formats text as inline code that no character of the text can end.
 fn code(text: &str) -> String {
     let fence = "`".repeat(longest_run(text) + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };

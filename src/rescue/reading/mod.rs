@@ -1,6 +1,6 @@
-//! A reading export: a session as a page for people, in HTML or Markdown. It is written while the transcript
-//! is read, with only a record or two in memory. It is not a copy: long texts are cut, with a note. The
-//! lossless export contains everything.
+//! Writes a session as a page for people, in HTML or Markdown, while the transcript is read, with only a
+//! record or two in memory. A page is not a copy: long texts are cut, with a note. The lossless export
+//! contains everything.
 //!
 //! The body of a page is written first, because the summary in its head is known only at the end.
 
@@ -28,13 +28,13 @@ use shown::{ShortenedText, count, grouped, size};
 const PRIVATE_WORDS: &str = "Nothing on this page is redacted. It contains everything that was said, read and run in this \
                              session, including every password and key. Keep it private.";
 /// Privacy notice of a page made with `--redact`.
-const REDACTED_WORDS: &str = "Passwords and keys that were recognized are replaced on this page by the name of their kind, and pictures \
+const REDACTED_WORDS: &str = "Passwords and keys that were recognized are replaced on this page with the name of their kind, and pictures \
                               are left out. No redactor finds every secret: read the page before you share it.";
 /// Time zone of a page. The script of an HTML page converts times to the zone of the reader.
 const ZONE: &str = "All times are UTC.";
 /// Note on how the page shows texts.
 const HOW: &str = "Long texts are cut, each with the size of the omitted part; the lossless export contains every byte. \
-                   Colours of terminals are left out, and control and direction-changing characters are shown by their number, such as \
+                   Terminal colors are omitted, and control and direction-changing characters are shown as their code, such as \
                    ⟨U+202E⟩.";
 
 /// Largest picture included in a page, in bytes of base64.
@@ -53,7 +53,7 @@ pub struct PageFacts {
     pub ending: String,
     /// Directory of the session; paths below it are shown relative to it.
     pub cwd: Option<String>,
-    /// Secrets are redacted and pictures left out.
+    /// Whether secrets are redacted and pictures left out.
     pub redacted: bool,
 }
 
@@ -140,7 +140,7 @@ impl LeftOut {
             let verb = if damaged == 1 { "is" } else { "are" };
             words.push(format!("{} that {verb} damaged", count(damaged, "line")));
         }
-        format!("Left out: {}. The lossless export has all of it.", words.join(", "))
+        format!("Left out: {}. The lossless export contains all of it.", words.join(", "))
     }
 }
 
@@ -149,7 +149,7 @@ impl LeftOut {
 struct PageMemory {
     left: LeftOut,
     pictures: usize,
-    /// Leaves out all pictures, because they cannot be redacted.
+    /// Whether to leave out all pictures, because they cannot be redacted.
     without_pictures: bool,
 }
 

@@ -35,7 +35,7 @@
     const nodes = [];
     const starts = [];
     let whole = '';
-    // Over all texts as one: colours divide a line of code.
+    // Over all texts as one: colors divide a line of code.
     const walker = document.createTreeWalker(turn, NodeFilter.SHOW_TEXT);
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
       nodes.push(node);

@@ -1,4 +1,4 @@
-//! Prose: renders Markdown of a model as inert HTML.
+//! Renders Markdown of a model as inert HTML.
 //!
 //! Raw HTML is shown as text. Addresses are shown but never linked, so that a page is safe to open.
 
@@ -6,7 +6,7 @@ use super::shown::visible;
 use super::syntax::Grammar;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-/// Maximum nesting of tags; deeper tags are dropped, their text is kept.
+/// Maximum nesting of tags. Deeper tags are dropped, but their text is retained.
 const DEEPEST: usize = 24;
 
 /// Appends text escaped for an element or a quoted attribute.
@@ -47,14 +47,14 @@ pub fn render(markdown: &str, to: &mut String) {
 struct Prose<'t> {
     to: &'t mut String,
     depth: usize,
-    /// Inside the head of a table.
+    /// Whether the current position is in the header row of a table.
     head: bool,
     /// Targets of the open links.
     addresses: Vec<String>,
     /// Language and text of the open code block. The text is collected before it is highlighted, because a
     /// string can span several lines.
     code: Option<(&'static Grammar, String)>,
-    /// Levels of the headings that the current text is under, outermost first.
+    /// Levels of the headings above the current text, outermost first.
     headings: Vec<HeadingLevel>,
 }
 
@@ -144,7 +144,7 @@ impl Prose<'_> {
         if let Some((grammar, code)) = self.code.take() {
             let mut text = String::new();
             visible(&code, &mut text);
-            grammar.colour(&text, self.to);
+            grammar.color(&text, self.to);
         }
         let shown = self.depth <= DEEPEST;
         self.depth = self.depth.saturating_sub(1);
@@ -173,7 +173,7 @@ impl Prose<'_> {
             TagEnd::Table => "</table></div>",
             TagEnd::TableHead => "</tr></thead>",
             TagEnd::TableRow => "</tr>",
-            // The flag is still set for the cells of the head.
+            // The flag is still set for the cells of the header row.
             TagEnd::TableCell if self.head => "</th>",
             TagEnd::TableCell => "</td>",
             TagEnd::Emphasis => "</em>",

@@ -1,5 +1,4 @@
-//! Publishing: selects the sessions that become pages, chooses the path of each page, and
-//! publishes only complete pages.
+//! Selects the sessions that become pages, chooses the path of each page, and publishes only complete pages.
 //!
 //! A page is written under a temporary name, synced to disk, and then renamed. Nothing is overwritten unless
 //! the user asks for it, and then the old page remains until the new one is complete.
@@ -72,11 +71,11 @@ pub struct ReadingOptions {
     pub format: Format,
     /// Target file or directory; defaults to the one in the state directory.
     pub to: Option<PathBuf>,
-    /// Treats `to` as a directory even if it does not exist yet.
+    /// Whether to treat `to` as a directory even if it does not exist yet.
     pub to_directory: bool,
-    /// Replaces a file that exists already.
+    /// Whether to replace a file that already exists.
     pub force: bool,
-    /// Redacts recognised secrets and leaves out pictures.
+    /// Whether to redact recognized secrets and leave out pictures.
     pub redact: bool,
     pub dry_run: bool,
 }
@@ -99,11 +98,11 @@ pub struct ReadingFields {
     format: Format,
     /// Target file, or directory for the pages; defaults to `pages` in the state directory.
     to: Option<PathBuf>,
-    /// Treats `to` as a directory even if it does not exist yet.
+    /// Whether to treat `to` as a directory even if it does not exist yet.
     to_directory: bool,
-    /// Replaces a file that already exists.
+    /// Whether to replace a file that already exists.
     force: bool,
-    /// Replaces recognized secrets with the name of their kind, and leaves out pictures.
+    /// Whether to replace recognized secrets with the name of their kind, and leave out pictures.
     redact: bool,
     dry_run: bool,
 }
@@ -144,10 +143,10 @@ pub struct PublishedPage {
     pub transcript: PathBuf,
     /// Number of bytes read from the transcript.
     pub transcript_bytes: u64,
-    /// Path of the page. With `dryRun`, the time in its name is left open.
+    /// Path of the page. With `dryRun`, its name has no time.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// An existing page was replaced.
+    /// Whether an existing page was replaced.
     pub replaced: bool,
     /// Size of the page in bytes; `null` before it is written.
     pub bytes: Option<u64>,
@@ -167,7 +166,7 @@ pub struct OnPage {
     pub calls: u64,
     /// Limits and errors that interrupted a turn.
     pub stops: u64,
-    /// Number of subagents with a transcript of their own.
+    /// Number of subagents with their own transcript.
     pub subagents: u64,
     /// Number of transcript lines that could not be read; the page shows which.
     pub damaged_lines: u64,
@@ -205,7 +204,7 @@ pub struct ReadingReport {
     /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// `true` for a dry run, which writes nothing.
+    /// Whether this is a dry run, which writes nothing.
     pub dry_run: bool,
     /// Format of the pages.
     pub format: Format,
@@ -230,8 +229,8 @@ pub struct ReadingReport {
 ///
 /// # Errors
 ///
-/// As [`crate::rescue::export::export`]; also [`Code::PathRefused`] for a file that exists, unless it
-/// is to be replaced.
+/// Returns the errors of [`crate::rescue::export::export`]; also [`Code::PathRefused`] for a file that
+/// exists, unless it is to be replaced.
 pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(world)?;
@@ -573,7 +572,7 @@ fn facts(session: &Session, row: &InventoryRow, title: Option<&str>) -> PageFact
 }
 
 /// Reads the description of a subagent and the id of the call that started it. If that id is unknown, a path
-/// stands in for it, which never equals an id.
+/// replaces it, because a path never equals an id.
 fn described(path: &Path) -> (String, Agent) {
     let meta: Value = read_small(&path.with_extension("meta.json"), META)
         .ok()
@@ -590,7 +589,7 @@ fn described(path: &Path) -> (String, Agent) {
 }
 
 /// Returns the session id in the name of a page: `<UTC>-READING-<id>.html` or `.md`, with `-2` after the id
-/// for a second one within a second.
+/// for a second page in the same second.
 #[must_use]
 pub fn session_of(name: &str) -> Option<&str> {
     let (at, rest) = name.split_once(MARK)?;
@@ -609,7 +608,7 @@ pub fn left_over(name: &str) -> Option<&str> {
     abandoned(name).and_then(session_of)
 }
 
-/// Removes what killed processes left of their pages.
+/// Removes unfinished pages of killed processes.
 fn sweep(target: &Target) {
     let Ok(entries) = std::fs::read_dir(&target.dir) else { return };
     for entry in entries.filter_map(std::result::Result::ok) {

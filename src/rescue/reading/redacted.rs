@@ -1,5 +1,4 @@
-//! Redaction of a page: replaces secrets in an entry before it is shown, with the same
-//! redactor that notes use.
+//! Redacts a page: replaces secrets in an entry before it is shown, with the same redactor that notes use.
 //!
 //! Pictures cannot be redacted, so a redacted page has none ([`super::PageMemory`]).
 
@@ -41,7 +40,7 @@ pub fn redact_text(text: &mut String) {
     }
 }
 
-/// The media type is shown in place of a picture, and a record may contain any text there.
+/// Redacts media types, which are shown in place of pictures and may contain any text.
 fn redact_kinds(pictures: &mut [Picture]) {
     for picture in pictures {
         redact_text(&mut picture.media);

@@ -1,6 +1,7 @@
-//! The report as a page: stops, waits and runs of each session on a time axis, with the same in words below.
+//! Writes the report as a page: stops, waits and runs of each session on a time axis, followed by the same
+//! facts in words.
 //!
-//! Every row has its own drawing, which stretches with the window; names and times are text, so the page is
+//! Every row has its own drawing, which stretches with the window. Names and times are text, so the page is
 //! readable on a phone.
 
 use super::prose::{escape, escape_visible};
@@ -79,8 +80,8 @@ pub struct ReportPage {
 ///
 /// # Errors
 ///
-/// As [`account`]; [`Code::PathRefused`] for a file that exists, unless it is to
-/// be replaced, and [`Code::Io`].
+/// Returns the errors of [`account`]; [`Code::PathRefused`] for a file that exists, unless it is to be
+/// replaced, or [`Code::Io`] if a file cannot be read or written.
 pub fn write_report_page(world: World<'_>, options: &ReportPageOptions) -> Result<ReportPage> {
     let wanted =
         AccountOptions { project: options.project.clone(), all: options.all, since: options.since.clone() };
@@ -109,7 +110,7 @@ fn named(to: &Path) -> Result<(PathBuf, String)> {
         return Err(Error::new(Code::PathRefused, "is a directory").at(to).hint("name a file in it"));
     }
     let name = to.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| Error::new(Code::PathRefused, "is not a name for a page").at(to))?;
+    let name = name.ok_or_else(|| Error::new(Code::PathRefused, "is not a valid name for a page").at(to))?;
     let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok((dir.to_path_buf(), name.to_owned()))
 }
@@ -143,11 +144,11 @@ fn rows_of(report: &AccountReport) -> Vec<ReportRow<'_>> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BarKind {
-    /// From the stop to the first attempt, the end of the incident, or now.
+    /// A wait, from the stop to the first attempt, the end of the incident, or now.
     Wait,
-    /// Unattended run of this tool, from start to end.
+    /// An unattended run of this tool, from start to end.
     Run,
-    /// The session continued: by a wake of this tool, by Claude Code, or by the user.
+    /// The session was continued by a wake of this tool, by Claude Code, or by the user.
     Continued,
     /// Reset time reported by the client.
     Reset,
@@ -228,7 +229,7 @@ fn bars_of(stop: &IncidentAccount, now: DateTime<Utc>) -> Vec<Bar> {
     bars
 }
 
-/// Returns the horizontal position of a time; times outside the range are at the edges.
+/// Returns the horizontal position of a time. Times outside the range are at the edges.
 fn place(at: DateTime<Utc>, from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a place on a drawing")]
     let part = (at - from).num_seconds() as f64 / ((to - from).num_seconds().max(1)) as f64;

@@ -1,10 +1,10 @@
-//! Limits what is shown of a text: the beginning and the end of a long one, with a count of what lies
-//! between, and no control characters.
+//! Limits how much of a text is shown: the beginning and the end of a long text, with a count of the
+//! characters between them, and no control characters.
 
 use crate::text::{head, invisible, on_one_line, shortened};
 use std::fmt::Write as _;
 
-/// Bytes shown of one line.
+/// Number of bytes shown of one line.
 const LINE: usize = 2_000;
 
 /// Limits for a text that is shown.
@@ -29,7 +29,7 @@ pub struct ShortenedText {
     pub left: Option<OmittedAmount>,
     /// End of the text, if something is omitted.
     pub tail: String,
-    /// Bytes omitted from lines that are too long; a note takes their place.
+    /// Number of bytes omitted from lines that are too long. A note replaces them.
     pub of_lines: usize,
 }
 
@@ -104,8 +104,8 @@ fn push(line: &str, to: &mut String) -> usize {
     left
 }
 
-/// Appends text without active characters: terminal colours are dropped, and every other control,
-/// direction-changing or invisible character is shown as its number, such as `⟨U+202E⟩`.
+/// Appends text without active characters: terminal colors are dropped, and every other control,
+/// direction-changing or invisible character is shown as its code, such as `⟨U+202E⟩`.
 pub fn visible(text: &str, to: &mut String) {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
         to.push_str(text);
@@ -113,7 +113,7 @@ pub fn visible(text: &str, to: &mut String) {
     }
     let mut rest = text;
     while let Some(char) = rest.chars().next() {
-        if let Some(length) = colour(rest) {
+        if let Some(length) = color(rest) {
             rest = &rest[length..];
             continue;
         }
@@ -145,8 +145,8 @@ pub fn line_of(text: &str, limit: usize) -> String {
     shortened(&on_one_line(&shown), limit).into_owned()
 }
 
-/// Returns the length of a terminal sequence that only sets colours.
-fn colour(text: &str) -> Option<usize> {
+/// Returns the length of a terminal sequence that only sets colors.
+fn color(text: &str) -> Option<usize> {
     let inner = text.strip_prefix("\u{1b}[")?;
     let length = inner.bytes().take_while(|byte| matches!(byte, b'0'..=b'9' | b';' | b':')).count();
     (inner.as_bytes().get(length) == Some(&b'm')).then_some(length + 3)

@@ -1,4 +1,4 @@
-//! Highlighting of code in pages: keywords, strings, numbers and comments of the most common languages.
+//! Highlights code in pages: keywords, strings, numbers and comments of the most common languages.
 //!
 //! This is a word scanner rather than a parser, so it accepts any text. Highlighters with full grammars
 //! (syntect, tree-sitter) would add more to the package than all other code that writes pages.
@@ -30,7 +30,7 @@ const DOUBLE: Quote = Quote { mark: "\"", lines: false, escapes: true };
 const SINGLE: Quote = Quote { mark: "'", lines: false, escapes: true };
 const TEMPLATE: Quote = Quote { mark: "`", lines: true, escapes: true };
 
-/// Kinds of strings in the language that has the most.
+/// Maximum number of kinds of strings in a language.
 const MOST_QUOTES: usize = 4;
 
 const GRAMMARS: &[Grammar] = &[
@@ -392,7 +392,7 @@ impl Grammar {
     }
 
     /// Appends the text as HTML, with a `span` around each keyword, string, number and comment.
-    pub fn colour(&self, text: &str, to: &mut String) {
+    pub fn color(&self, text: &str, to: &mut String) {
         let mut at = 0;
         let mut plain = 0;
         let mut open_until = [0; MOST_QUOTES];
@@ -412,10 +412,10 @@ impl Grammar {
         escape_visible(&text[plain..], to);
     }
 
-    /// Returns the class of the token at an offset, if it has a colour, and where the token ends. Both
-    /// are at characters. `open_until` has, for each kind of string, the end of the last line on which
-    /// one was not closed. That line is not searched again, so the time grows with the length of a line
-    /// and not with its square.
+    /// Returns the class of the token at an offset, if it has a color, and where the token ends. Both offsets
+    /// are at character boundaries. `open_until` contains, for each kind of string, the end of the last line
+    /// on which a string was not closed. That line is not searched again, so the time is linear in the length
+    /// of a line.
     fn token(
         &self,
         text: &str,
@@ -496,9 +496,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn coloured(name: &str, text: &str) -> String {
+    fn colored(name: &str, text: &str) -> String {
         let mut html = String::new();
-        Grammar::named(name).unwrap().colour(text, &mut html);
+        Grammar::named(name).unwrap().color(text, &mut html);
         html.replace("<span class=\"", "<").replace("</span>", "</>").replace("\">", ">")
     }
 
@@ -510,8 +510,8 @@ mod tests {
     #[test]
     fn a_line_of_unclosed_strings_is_not_searched_once_for_each_of_them() {
         let text = "'\\".repeat(400_000);
-        assert!(coloured("js", &text).len() > text.len());
-        assert_eq!(coloured("js", "'a\n'b'"), "&#39;a\n<ss>&#39;b&#39;</>");
+        assert!(colored("js", &text).len() > text.len());
+        assert_eq!(colored("js", "'a\n'b'"), "&#39;a\n<ss>&#39;b&#39;</>");
     }
 
     #[test]
@@ -535,13 +535,13 @@ mod tests {
             ("json", "{\"a\\\"b\": true}", "{<ss>&quot;a\\&quot;b&quot;</>: <sk>true</>}"),
             ("sql", "select 'it''s'", "<sk>select</> <ss>&#39;it&#39;</><ss>&#39;s&#39;</>"),
         ] {
-            assert_eq!(coloured(name, text), html, "{name}");
+            assert_eq!(colored(name, text), html, "{name}");
         }
     }
 
     #[test]
-    fn an_apostrophe_begins_no_string_and_an_unknown_language_has_no_colours() {
-        assert_eq!(coloured("js", "don't\nlet"), "don&#39;t\n<sk>let</>");
+    fn an_apostrophe_begins_no_string_and_an_unknown_language_has_no_colors() {
+        assert_eq!(colored("js", "don't\nlet"), "don&#39;t\n<sk>let</>");
         assert!(Grammar::named("brainfuck").is_none());
         assert!(Grammar::named("").is_none());
         assert!(Grammar::of_file("/a/b.rs").is_some() && Grammar::of_file("/a.rs/Makefile").is_none());
@@ -549,9 +549,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_coloured_reads_as_it_was_written(text in "[ -~\n]{0,80}|(?s).{0,60}", index in 0..GRAMMARS.len()) {
+        fn whatever_is_colored_reads_as_it_was_written(text in "[ -~\n]{0,80}|(?s).{0,60}", index in 0..GRAMMARS.len()) {
             let mut html = String::new();
-            GRAMMARS[index].colour(&text, &mut html);
+            GRAMMARS[index].color(&text, &mut html);
             let mut plain = String::new();
             escape_visible(&text, &mut plain);
             let mut bare = html;

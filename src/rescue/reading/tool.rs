@@ -1,4 +1,4 @@
-//! A tool call on a page: its label, its input, the changes it made and its output.
+//! Formats a tool call for a page: its label, its input, the changes that it made and its output.
 
 use super::entry::{Hunk, PageToolCall, PageToolResult};
 use super::shown::{OUTPUT, ShortenedText, WRITTEN, count, line_of, made_visible};
@@ -36,7 +36,7 @@ pub enum ToolPart {
 pub struct DiffLine {
     pub kind: LineKind,
     pub text: String,
-    /// Line number in the old file, from 1, if the record has it.
+    /// Line number in the old file, from 1, if the record contains it.
     pub old: Option<u64>,
     pub new: Option<u64>,
 }
@@ -208,8 +208,8 @@ pub fn gave(text: &str) -> Option<ShortenedText> {
     (!text.trim().is_empty()).then(|| ShortenedText::of(text, OUTPUT))
 }
 
-/// Returns the language of what a call put out: that of the file it read, or JSON if all of it is one JSON
-/// value. Any other output is plain text, and so is an error.
+/// Returns the language of a call's output: that of the file that the call read, or JSON if the whole output
+/// is one JSON value. Any other output and any error is plain text.
 #[must_use]
 pub fn language_of_output(call: &PageToolCall, outcome: &PageToolResult) -> Option<&'static Grammar> {
     if outcome.failed {
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_call_is_labelled_by_its_description_or_main_argument() {
+    fn a_tool_call_is_labeled_by_its_description_or_main_argument() {
         let call = |name: &str, input: Value| PageToolCall {
             id: String::new(),
             name: name.into(),

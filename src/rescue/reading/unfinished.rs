@@ -1,5 +1,5 @@
-//! An unfinished page: has a temporary name, by which a later run recognises it as left over once
-//! its process is gone.
+//! Manages unfinished pages. An unfinished page has a temporary name, by which a later run recognizes it as a
+//! leftover once its process has ended.
 
 use super::PageFrame;
 use crate::error::{Code, Error, IoContext, Result};

@@ -1,10 +1,9 @@
-//! The content of a message: finds what a client or the API rejects, and repairs it
-//! without changing the rest.
+//! Finds content in a message that a client or the API rejects, and repairs it without changing the rest.
 //!
-//! Measured on 2.1.329: thinking without a signature is sent and rejected, and then the whole conversation is
-//! sent without any thinking (2.1.200 gives up); an image of more than 5 MB is never sent, and every turn
-//! fails; a result that does not fit makes the client compact the conversation, which loses every turn of it;
-//! an input that is not an object is sent and rejected.
+//! Measured with 2.1.329: Thinking without a signature is sent and rejected, and then the whole conversation
+//! is sent without any thinking (2.1.200 gives up). An image of more than 5 MB is never sent, and every turn
+//! fails. A result that does not fit makes the client compact the conversation, which loses every turn. An
+//! input that is not an object is sent and rejected.
 
 use super::pieces::{fields, items, string};
 use serde_json::value::RawValue;
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 /// Largest text of a tool result, in bytes. The client limits results of its own tools to far less; a larger
 /// one does not fit into a request with a conversation.
 pub const LARGEST_RESULT: usize = 1024 * 1024;
-/// Bytes that are kept of a larger result.
+/// Number of bytes that are kept of a larger result.
 pub const KEPT_RESULT: usize = 64 * 1024;
 /// Largest image in characters of base64: the limit of the client and of the API.
 pub const LARGEST_IMAGE: usize = 5 * 1024 * 1024;
@@ -33,11 +32,11 @@ pub enum Fault {
 /// What to change in a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Treatment<'a> {
-    /// Removes or cuts what the API rejects.
+    /// Whether to remove or cut content that the API rejects.
     pub faults: bool,
-    /// Turns results into text, because the calls already have a result.
+    /// Whether to convert results to text, because the calls already have a result.
     pub as_text: bool,
-    /// Replaces images with a sentence.
+    /// Whether to replace images with a sentence.
     pub without_images: bool,
     /// Old and new ids of calls.
     pub renames: &'a [(String, String)],
@@ -45,9 +44,9 @@ pub struct Treatment<'a> {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tools {
-    /// Ids of its tool calls.
+    /// Ids of the message's tool calls.
     pub calls: Vec<String>,
-    /// Ids of the calls its results belong to.
+    /// Ids of the calls to which the message's results belong.
     pub results: Vec<String>,
     /// Number of images within the size limit, and their total size.
     pub images: (u64, u64),
@@ -153,7 +152,7 @@ impl<'a> RepairBlock<'a> {
         }
     }
 
-    /// A signature must be base64 and belong to thinking, which may be empty.
+    /// Returns whether thinking has a plausible signature, which must be base64. The thinking may be empty.
     fn is_signed(&self) -> bool {
         let base64 =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');

@@ -1,8 +1,8 @@
-//! A diagnosis: finds the damage in a transcript, what the client does with it, and how to repair it.
+//! Diagnoses a transcript: finds the damage, what the client does with it, and how to repair it.
 //!
-//! The transcript is read once from beginning to end, one line at a time; only a few words per record are
-//! kept in memory. Damage that the client handles by itself is reported and left alone. Only what loses
-//! turns, is rejected, or makes the client fail is repaired, each in the smallest way. Measured on
+//! The transcript is read once from beginning to end, one line at a time. Only a few words per record are
+//! kept in memory. Damage that the client handles itself is reported and not repaired. Only damage that loses
+//! turns, is rejected, or makes the client fail is repaired, with the smallest possible change. Measured with
 //! clients 2.1.200 and 2.1.329.
 
 use super::content::{Fault, KEPT_RESULT, examine};
@@ -13,20 +13,20 @@ use super::links::{
 use super::outline::outline_of;
 use super::pieces::{LinePiece, Pieces, fields, string};
 use crate::clock::parse_rfc3339;
-use crate::text::{on_one_line, sanitised};
+use crate::text::{on_one_line, sanitized};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Longest line that is parsed whole, in bytes. Longer ones are streamed, and only the fields that link a
+/// Longest line that is parsed whole, in bytes. Longer lines are streamed, and only the fields that link a
 /// record and pair calls with results are read.
 pub const LONGEST_LINE: usize = 32 * 1024 * 1024;
-/// Maximum number of findings listed; the rest are repaired all the same.
+/// Maximum number of findings listed. The others are repaired, too.
 pub const MOST_FINDINGS: usize = 1000;
-/// Bytes of messages that fit into one request: the limit is 32 MB, and the client
-/// adds instructions and tools.
+/// Number of bytes of messages that fit into one request. The limit is 32 MB, and the client adds
+/// instructions and tools.
 pub const LARGEST_REQUEST: u64 = 30 * 1024 * 1024;
 /// Maximum length of [`FoundBranch::last_words`], in characters.
 const LAST_WORDS: usize = 120;
@@ -49,7 +49,7 @@ pub enum DamageClass {
     NulBytes,
     /// Several records on one line.
     GluedRecords,
-    /// A record that follows a torn one on the same line.
+    /// A record that follows a torn record on the same line.
     BuriedRecord,
     /// Bytes that are not valid UTF-8.
     InvalidUtf8,
@@ -104,8 +104,9 @@ pub struct Finding {
     pub what: String,
     /// What the client does with the damage.
     pub client: &'static str,
-    /// What the repair does about it; `null` if the damage is left as it is.
-    pub mend: Option<String>,
+    /// How the repair fixes the damage; `null` if it does not.
+    #[serde(rename = "mend")]
+    pub fix: Option<String>,
     /// What cannot be recovered, or is no longer sent; `null` if nothing is lost.
     pub lost: Option<String>,
 }
@@ -116,11 +117,11 @@ pub struct RecordRepair {
     pub parent: Option<String>,
     pub id: Option<String>,
     pub time: Option<String>,
-    /// Removes or cuts the content that the API rejects.
+    /// Whether to remove or cut content that the API rejects.
     pub faults: bool,
-    /// Turns its results into text.
+    /// Whether to convert its results to text.
     pub as_text: bool,
-    /// Replaces its images with a sentence.
+    /// Whether to replace its images with a sentence.
     pub without_images: bool,
     /// Old and new ids of calls.
     pub renames: Vec<(String, String)>,
@@ -130,7 +131,7 @@ pub struct RecordRepair {
 pub struct InsertedRecord {
     pub id: String,
     pub parent: Option<String>,
-    /// The lost part that it replaces.
+    /// The lost part that the record replaces.
     pub lost: LostRecord,
 }
 
@@ -168,21 +169,21 @@ pub struct Diagnosis {
     /// Number of findings beyond the limit of the list.
     pub more: u64,
     /// Number of findings that can be repaired.
-    pub mendable: u64,
+    pub repairable: u64,
     /// Changes, by the offset of the line.
     pub edits: BTreeMap<u64, Edit>,
     /// Number of inserted records.
     pub put_in: u64,
-    /// Record to append so that the client reads from there.
+    /// Record to append, so that the client starts reading at the right end.
     pub end: Option<EndRecord>,
     /// Branches, if there is more than one.
     pub branches: Vec<FoundBranch>,
     /// Other sessions with records in the file.
     pub others: Vec<OtherSession>,
     pub no_such_branch: bool,
-    /// The edits would remove something that the client sends now.
+    /// Whether the edits would remove something that the client sends now.
     pub harms: bool,
-    /// The edits make the client send the requested branch.
+    /// Whether the edits make the client send the requested branch.
     pub switches: bool,
     /// Records of other sessions, by hash of their id.
     pub foreign: HashSet<u64>,
@@ -190,7 +191,7 @@ pub struct Diagnosis {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndRecord {
-    /// Id of the record that the client starts reading back from.
+    /// Id of the record from which the client starts reading back.
     pub leaf: String,
     /// Session id in the record of the leaf.
     pub session: Option<String>,
@@ -201,7 +202,7 @@ pub struct EndRecord {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ConversationBranch"))]
 pub struct FoundBranch {
-    /// Id of its last record, as `--branch` takes it.
+    /// Id of the branch's last record, which `--branch` accepts.
     pub id: String,
     /// Line of the record from which this branch and another one diverge.
     pub fork_line: u64,
@@ -209,11 +210,11 @@ pub struct FoundBranch {
     pub first_line: u64,
     /// Number of prompts in the branch.
     pub turns: u64,
-    /// Total size of its lines, in bytes.
+    /// Total size of the branch's lines, in bytes.
     pub bytes: u64,
     /// End of the last text in the branch; `null` if there is no text.
     pub last_words: Option<String>,
-    /// The client sends this branch.
+    /// Whether the client sends this branch.
     pub sent: bool,
 }
 
@@ -224,7 +225,7 @@ pub struct FoundBranch {
 pub struct OtherSession {
     /// Id of the session.
     pub session: String,
-    /// Number of its records in the file.
+    /// Number of the session's records in the file.
     pub records: u64,
     /// Number of prompts in these records.
     pub turns: u64,
@@ -232,22 +233,22 @@ pub struct OtherSession {
     pub first_line: u64,
     /// Line of the last of these records.
     pub last_line: u64,
-    /// Path of its own transcript; `null` if none was found.
+    /// Path of the session's own transcript; `null` if none was found.
     pub transcript: Option<String>,
-    /// Offset of the line that contains its first record, in bytes.
+    /// Offset of the line that contains the session's first record, in bytes.
     #[serde(skip)]
     pub offset: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub struct DiagnosisOptions<'a> {
-    /// The transcript belongs to a subagent.
+    /// Whether the transcript belongs to a subagent.
     pub subagent: bool,
     /// Id of the session; `None` to take it from the records.
     pub session: Option<&'a str>,
     /// Timestamp to use if no record has one.
     pub fallback: &'a str,
-    /// Makes the client send the branch that contains this record.
+    /// Id of a record whose branch the client is to send.
     pub branch: Option<&'a str>,
     /// Which kinds of repair are allowed.
     pub scope: RepairScope,
@@ -257,7 +258,7 @@ pub struct DiagnosisOptions<'a> {
 ///
 /// # Errors
 ///
-/// The error of the underlying reader.
+/// Returns the error of the underlying reader.
 pub fn diagnose(source: impl Read + Seek, reading: &DiagnosisOptions<'_>) -> std::io::Result<Diagnosis> {
     let mut lines = TranscriptLines::of(source);
     let mut survey = Survey::read(&mut lines, reading, HashSet::new())?;
@@ -274,7 +275,7 @@ pub fn diagnose(source: impl Read + Seek, reading: &DiagnosisOptions<'_>) -> std
 ///
 /// # Errors
 ///
-/// The error of the underlying reader.
+/// Returns the error of the underlying reader.
 pub fn remaining(
     made: impl Read,
     found: &Diagnosis,
@@ -316,7 +317,7 @@ impl<R: Read> TranscriptLines<R> {
     ///
     /// # Errors
     ///
-    /// The error of the underlying reader.
+    /// Returns the error of the underlying reader.
     pub fn advance(&mut self) -> std::io::Result<Option<FileLine<'_>>> {
         // Releases the memory of a very long line.
         if self.buffer.capacity() > 4 * 1024 * 1024 {
@@ -352,7 +353,7 @@ impl<R: Read + Seek> TranscriptLines<R> {
         self.source.seek(SeekFrom::Start(0)).map(|_| ())
     }
 
-    /// Reads the line at an offset after the first pass; returns the outline of one that is too long.
+    /// Reads the line at an offset after the first pass. Returns the outline of a line that is too long.
     fn at(&mut self, offset: u64) -> std::io::Result<Vec<u8>> {
         self.source.seek(SeekFrom::Start(offset))?;
         let mut line = Vec::new();
@@ -412,7 +413,7 @@ fn hash_of(raw: Option<&RawValue>) -> u64 {
     raw.and_then(string).filter(|text| !text.is_empty()).map_or(0, |text| hash(&text))
 }
 
-/// A tool id that a later call uses again; some providers number the calls of every turn from the start.
+/// A tool id that a later call uses again. Some providers number the calls of every turn from the start.
 #[derive(Debug)]
 struct Reuse {
     tool: String,
@@ -427,9 +428,9 @@ struct Survey {
     subagent: bool,
     found: Diagnosis,
     talk: ConversationRecords,
-    /// Index of the record of a call, by hash of its tool id; the last one if there are several.
+    /// Index of the record of a call, by hash of its tool id. If there are several, this is the last one.
     called: HashMap<u64, u32>,
-    /// Calls that have no result so far.
+    /// Calls without a result so far.
     unanswered: HashMap<u64, (usize, String)>,
     answered: HashSet<u64>,
     reuses: Vec<Reuse>,
@@ -448,7 +449,7 @@ struct Survey {
     /// Indices of records by hash of their id; the first one for copies.
     firsts: HashMap<u64, u32>,
     last_boundary: usize,
-    /// The current line is damaged.
+    /// Whether the current line is damaged.
     damaged_line: bool,
     /// Last message: index of its link, and whether it has a timestamp.
     last: Option<(usize, bool)>,
@@ -493,9 +494,9 @@ impl Survey {
         Ok(survey)
     }
 
-    /// Returns the records of other sessions: older clients continued to write into this file after
-    /// `/resume`. A record that names another session and leads to records of this one, or precedes them, is
-    /// this session's own history.
+    /// Returns the records of other sessions: older clients continued to write to this file after `/resume`.
+    /// A record that names another session and leads to records of this one, or precedes them, is this
+    /// session's own history.
     fn foreign(&self) -> HashSet<u64> {
         let links = &self.talk.links;
         let own = self.own.as_deref().and_then(|own| self.sessions.iter().position(|name| name == own));
@@ -532,7 +533,7 @@ impl Survey {
     }
 
     fn add(&mut self, finding: Finding) {
-        self.found.mendable += u64::from(finding.mend.is_some());
+        self.found.repairable += u64::from(finding.fix.is_some());
         // Only the list is limited; the repairs beyond it are still counted and made.
         if self.found.findings.len() < MOST_FINDINGS {
             self.found.findings.push(finding);
@@ -544,13 +545,13 @@ impl Survey {
     fn line(&mut self, line: &FileLine<'_>) {
         self.found.lines += 1;
         self.found.bytes += line.length;
-        let at = |class, what: String, client, mend: Option<&str>, lost: Option<String>| Finding {
+        let at = |class, what: String, client, fix: Option<&str>, lost: Option<String>| Finding {
             class,
             line: line.number,
             offset: line.offset,
             what,
             client,
-            mend: mend.map(str::to_owned),
+            fix: fix.map(str::to_owned),
             lost,
         };
         self.damaged_line = false;
@@ -559,7 +560,7 @@ impl Survey {
             return;
         }
         let Some(bytes) = line.bytes else {
-            let what = format!("a line of {} bytes is too long to be examined", line.length);
+            let what = format!("a line of {} bytes is too long to examine", line.length);
             self.add(at(DamageClass::OverlongLine, what, "reads it if it is a record", None, None));
             return;
         };
@@ -569,11 +570,11 @@ impl Survey {
         if !pieces.whole && bytes.iter().any(|byte| !byte.is_ascii_whitespace()) {
             self.damaged(line, &pieces, records, at);
         } else if !line.ended && records > 0 {
-            let what = "the last line has no line end".to_owned();
+            let what = "the last line has no line ending".to_owned();
             self.add(at(
                 DamageClass::UnendedLine,
                 what,
-                "reads it, and ends the line before it writes on",
+                "reads it, and ends the line before it writes more",
                 None,
                 None,
             ));
@@ -628,7 +629,7 @@ impl Survey {
                 self.add(at(
                     DamageClass::TornEnd,
                     what,
-                    "skips it, and ends the line before it writes on",
+                    "skips it, and ends the line before it writes more",
                     None,
                     lost,
                 ));
@@ -889,7 +890,7 @@ impl Survey {
         u8::try_from(place).unwrap_or(u8::MAX)
     }
 
-    /// Determines the repairs for the conversation as a whole.
+    /// Determines the repairs of the conversation as a whole.
     fn outlook(&mut self, scope: RepairScope) -> ConversationRepair {
         let called = &self.called;
         self.talk.unpaired.results.retain(|(_, tool)| !called.contains_key(&hash(tool)));
@@ -908,7 +909,7 @@ impl Survey {
         let mut renames = self.renames(&outline);
         if !renames.is_empty() && outline.forgets_beside {
             // A call whose own result is forgotten is sent with the result of a later call with the same id,
-            // until the call gets an id of its own.
+            // until the call gets a unique id.
             let keeping = plan(&self.talk, scope, true);
             if !keeping.harms {
                 renames = self.renames(&keeping);
@@ -981,7 +982,7 @@ impl Survey {
         let outlook = self.outlook(scope);
         let plan = &outlook.plan;
         let mut left =
-            self.found.mendable + outlook.renames.len() as u64 + u64::from(outlook.images.is_some());
+            self.found.repairable + outlook.renames.len() as u64 + u64::from(outlook.images.is_some());
         if scope >= RepairScope::Links {
             left += plan.inserts.len() as u64 + u64::from(plan.leaf.is_some());
             left +=
@@ -1008,15 +1009,7 @@ impl Survey {
             let client = "says that there is no conversation with this id";
             let what = "it contains no message of a conversation".to_owned();
             let lost = Some("the conversation, unless a copy exists".to_owned());
-            self.add(Finding {
-                class: DamageClass::Stub,
-                line: 1,
-                offset: 0,
-                what,
-                client,
-                mend: None,
-                lost,
-            });
+            self.add(Finding { class: DamageClass::Stub, line: 1, offset: 0, what, client, fix: None, lost });
             return Ok(self.found);
         }
         let scope = reading.scope;
@@ -1040,7 +1033,7 @@ impl Survey {
                 offset: links[reuse.call].offset,
                 what: format!("a tool call has the id {} of an earlier one: the id is used twice", reuse.tool),
                 client: "sends only the first call with an id, and leaves the later ones and their results out",
-                mend: Some(format!("the call and its result get the id {name}")),
+                fix: Some(format!("the call and its result get the id {name}")),
                 lost: None,
             });
         }
@@ -1053,9 +1046,9 @@ impl Survey {
                 class: DamageClass::OversizeImages,
                 line: 0,
                 offset: links[images.records[0]].offset,
-                what: format!("{} images of {} bytes are too large together", images.all, images.size),
+                what: format!("{} images of {} bytes together are too large", images.all, images.size),
                 client: "sends them all in one request, is refused, and then compacts the conversation and loses its turns",
-                mend: Some(format!("the oldest {} are replaced with a sentence", images.count)),
+                fix: Some(format!("the oldest {} are replaced with a sentence", images.count)),
                 lost: Some(format!("{} images", images.count)),
             });
         }
@@ -1070,7 +1063,7 @@ impl Survey {
                 offset: link.offset,
                 what: "the last message has no time".into(),
                 client: "says that there is no conversation with this id",
-                mend: Some("it gets the time of the record before it".into()),
+                fix: Some("it gets the time of the record before it".into()),
                 lost: None,
             });
         }
@@ -1082,7 +1075,7 @@ impl Survey {
                 offset: links[leaf].offset,
                 what: "a copy, a late note or a record of another session is at the end of the file".into(),
                 client: "reads the conversation back from there, and does not send the latest turns",
-                mend: Some("a record that names the right end is appended".into()),
+                fix: Some("a record that names the right end is appended".into()),
                 lost: None,
             });
         }
@@ -1130,7 +1123,7 @@ impl Survey {
                     other.turns,
                 ),
                 client: "may take them for the end of this conversation",
-                mend: None,
+                fix: None,
                 lost: None,
             });
             self.found.others.push(other);
@@ -1204,7 +1197,7 @@ fn words(records: usize) -> &'static str {
 }
 
 fn fault_finding(fault: Fault, line: &FileLine<'_>) -> Finding {
-    let (class, what, client, mend, lost) = match fault {
+    let (class, what, client, fix, lost) = match fault {
         Fault::Thinking => (
             DamageClass::UnsignedThinking,
             "thinking without a signature".to_owned(),
@@ -1234,7 +1227,7 @@ fn fault_finding(fault: Fault, line: &FileLine<'_>) -> Finding {
             Some("the image".into()),
         ),
     };
-    Finding { class, line: line.number, offset: line.offset, what, client, mend: Some(mend.into()), lost }
+    Finding { class, line: line.number, offset: line.offset, what, client, fix: Some(fix.into()), lost }
 }
 
 /// Returns the line numbers at these offsets, in one pass that ends at the last one.
@@ -1312,8 +1305,8 @@ impl<R: Read + Seek> LinkEditPlanner<'_, R> {
                 line: 0,
                 offset: self.links[*index].offset,
                 what: "a record follows one that is not in the file, and its link is left as it is".into(),
-                client: "sends turns now that it would leave out once the link is repaired, such as parallel calls in front of a compaction",
-                mend: None,
+                client: "currently sends turns that it would leave out once the link is repaired, such as parallel calls before a compaction",
+                fix: None,
                 lost: None,
             });
         }
@@ -1327,7 +1320,7 @@ impl<R: Read + Seek> LinkEditPlanner<'_, R> {
                 offset: self.links[*call].offset,
                 what: "the conversation ends with a tool call that has no result".into(),
                 client: "tells the model that the outcome is unknown",
-                mend: None,
+                fix: None,
                 lost: None,
             });
         }
@@ -1340,13 +1333,13 @@ impl<R: Read + Seek> LinkEditPlanner<'_, R> {
         message_of: Option<usize>,
         lost: &LostRecordKind,
     ) -> std::io::Result<(LostRecord, Finding)> {
-        let finding = |class, offset, what: &str, client, mend: &str, gone: &str| Finding {
+        let finding = |class, offset, what: &str, client, fix: &str, gone: &str| Finding {
             class,
             line: 0,
             offset,
             what: what.to_owned(),
             client,
-            mend: Some(mend.to_owned()),
+            fix: Some(fix.to_owned()),
             lost: Some(gone.to_owned()),
         };
         let left_out = "leaves the call and its result out";
@@ -1461,31 +1454,31 @@ fn last_words(text: &str) -> Option<String> {
             text.and_then(string).or_else(|| content.and_then(string))
         })
     })?;
-    let said = on_one_line(&sanitised(&said));
+    let said = on_one_line(&sanitized(&said));
     let count = said.chars().count();
     Some(said.chars().skip(count.saturating_sub(LAST_WORDS)).collect())
 }
 
 fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
-    let guesses = "guesses what it follows, and loses turns in some shapes";
-    let (class, what, client, mend) = match why {
+    let guesses = "guesses its parent, and loses turns in some cases";
+    let (class, what, client, fix) = match why {
         Broken::Missing => (
             DamageClass::BrokenLink,
             "it follows a record that does not exist",
             guesses,
-            "it follows the record in front of it",
+            "it is linked to the record before it",
         ),
         Broken::Absent => (
             DamageClass::BrokenLink,
             "it follows no record, in the middle of the conversation",
             "sends nothing from before it",
-            "it follows the record in front of it",
+            "it is linked to the record before it",
         ),
         Broken::Loop => (
             DamageClass::BrokenLink,
             "it follows itself, directly or through other records",
             guesses,
-            "it follows the record in front of it",
+            "it is linked to the record before it",
         ),
         Broken::Unnamed => (DamageClass::UnnamedRecord, "a record without an id", guesses, "it gets an id"),
         Broken::Replayed => (
@@ -1498,18 +1491,18 @@ fn relink_finding(why: Broken, offset: u64) -> Option<Finding> {
             DamageClass::LostCompaction,
             "the continuation after a second compaction follows a record from before the first",
             "sends the first summary, and nothing that was said or summarized since",
-            "it follows the record in front of it",
+            "it is linked to the record before it",
         ),
         Broken::Beside => (
             DamageClass::BrokenLink,
             "parallel calls that a compaction kept are not on the path of the conversation",
             "drops them and their results with the summarized part, once the damage before them is repaired",
-            "it follows the record in front of it",
+            "it is linked to the record before it",
         ),
         // Reported together with the inserted record or the fork.
         Broken::Inserted | Broken::Joined => return None,
     };
-    Some(Finding { class, line: 0, offset, what: what.into(), client, mend: Some(mend.into()), lost: None })
+    Some(Finding { class, line: 0, offset, what: what.into(), client, fix: Some(fix.into()), lost: None })
 }
 
 fn fork_finding(at_once: bool, joins: bool, offset: u64) -> Finding {
@@ -1518,14 +1511,14 @@ fn fork_finding(at_once: bool, joins: bool, offset: u64) -> Finding {
     } else {
         "the conversation continues from an earlier record, as after a rewind"
     };
-    let mend = joins.then(|| "the later branch follows the earlier one".to_owned());
+    let fix = joins.then(|| "the later branch follows the earlier one".to_owned());
     Finding {
         class: DamageClass::Fork,
         line: 0,
         offset,
         what: what.into(),
         client: "sends one branch",
-        mend,
+        fix,
         lost: None,
     }
 }

@@ -1,14 +1,14 @@
-//! The links of a conversation: which record follows which, with a few words per record, and which
-//! of them are broken.
+//! Models the links of a conversation: which record follows which, with a few words per record, and which
+//! links are broken.
 //!
-//! The client walks from the newest record to the first along `parentUuid`; records off this path are not
-//! sent. A plan states how to change the fewest links so that every record that belongs to the conversation
-//! is on the path. It is a pure value.
+//! The client walks from the newest record to the first along `parentUuid`. Records off this path are not
+//! sent. A plan states how to change the fewest links so that every record of the conversation is on the
+//! path. The plan is a pure value.
 //!
-//! Measured on 2.1.329: a result without its call, and a call without its result before later turns, are left
-//! out of the request; a missing parent is replaced by a guess that loses turns in some shapes; a record
-//! without a parent in the middle ends the conversation there. Parallel calls are linked in a chain, each
-//! with its result as a side branch.
+//! Measured with 2.1.329: A result without its call, and a call without its result before later turns, are
+//! left out of the request. A missing parent is replaced by a guess, which loses turns in some cases. A
+//! record without a parent in the middle ends the conversation at that point. Parallel calls are linked in a
+//! chain, each with its result as a side branch.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -29,7 +29,7 @@ pub enum LinkedRecordKind {
     Boundary,
     /// A note or an attachment.
     Other,
-    /// Progress of a hook or a tool. The client never takes it for the end of the conversation.
+    /// Progress of a hook or a tool. The client never treats it as the end of the conversation.
     Progress,
 }
 
@@ -37,26 +37,26 @@ pub enum LinkedRecordKind {
 #[derive(Debug, Clone, Copy)]
 pub struct Link {
     pub id: u64,
-    /// Id of the record it follows.
+    /// Id of the record that this one follows.
     pub parent: u64,
-    /// Id of the message it is part of; for a result, that of the message with its call.
+    /// Id of the message to which the record belongs; for a result, that of the message with its call.
     pub message: u64,
-    /// Offset of its line in bytes.
+    /// Offset of the record's line, in bytes.
     pub offset: u64,
     /// Index of the record on its line.
     pub piece: u16,
     pub kind: LinkedRecordKind,
-    /// Index of the entry point that the client was started with.
+    /// Index of the entry point with which the client was started.
     pub entrypoint: u8,
-    /// The client wrote it by itself, like the body of a skill; the user did not type it.
+    /// Whether the client wrote the record itself, like the body of a skill.
     pub meta: bool,
-    /// Its line is damaged, so the client does not read it.
+    /// Whether the record's line is damaged, so that the client does not read it.
     pub unread: bool,
-    /// Timestamp in milliseconds; 0 if it has none.
+    /// Timestamp in milliseconds; 0 if there is none.
     pub at: i64,
-    /// Length of its line in bytes.
+    /// Length of the record's line, in bytes.
     pub length: u64,
-    /// Length of its message in bytes.
+    /// Length of the record's message, in bytes.
     pub weight: u64,
 }
 
@@ -80,13 +80,13 @@ pub struct ConversationRecords {
     pub preserved: Vec<PreservedRange>,
     /// Leaf named by the last `last-prompt` record; 0 for none.
     pub leaf: u64,
-    /// The same, ignoring lines that the client does not read.
+    /// Leaf named by the last `last-prompt` record that the client reads; 0 for none.
     pub leaf_read: u64,
     /// For each id that a `last-prompt` names: the number of records before the first such `last-prompt`.
     pub checkpoints: HashMap<u64, usize>,
     /// Parents of torn records, by the index of the record after them.
     pub torn: BTreeMap<usize, Vec<u64>>,
-    /// A record of another session follows the last record of this one.
+    /// Whether a record of another session follows the last record of this one.
     pub ends_elsewhere: bool,
     /// Calls without a result, and results without a call.
     pub unpaired: Unpaired,
@@ -105,7 +105,7 @@ impl ConversationRecords {
     }
 }
 
-/// How much a plan may change. A plan that does not hold is made again with a narrower scope.
+/// How much a plan may change. A plan that fails its check is made again with a narrower scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RepairScope {
     /// Only repairs within records and lines; no link changes.
@@ -130,13 +130,13 @@ pub enum RecordIdSource {
 /// A record to insert in place of a lost one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordInsert {
-    /// Index of the record to insert it before.
+    /// Index of the record before which to insert it.
     pub before: usize,
     pub lost: LostRecordKind,
     pub id: RecordIdSource,
     /// Parent of the inserted record; `None` for the start.
     pub parent: Option<RecordIdSource>,
-    /// Index of the record whose message the inserted one belongs to.
+    /// Index of the record to whose message the inserted record belongs.
     pub message_of: Option<usize>,
 }
 
@@ -159,16 +159,16 @@ pub enum Broken {
     /// The parent is the record itself or one of its descendants.
     Loop,
     Unnamed,
-    /// The record follows an inserted one.
+    /// The record follows an inserted record.
     Inserted,
     /// The branch is attached to the end of another.
     Joined,
-    /// A copy of a record that lost its parent and that the client reads instead of the first one.
+    /// A copy of a record that lost its parent, and that the client reads instead of the original.
     Replayed,
     /// The record continues after a compaction, but names a parent from before an earlier one.
     Compacted,
-    /// One of the calls and results that a compaction preserved, but off the path on which
-    /// the client finds them.
+    /// A call or result that a compaction preserved, but that is off the path on which the client finds
+    /// preserved records.
     Beside,
 }
 
@@ -179,7 +179,7 @@ pub struct Relink {
     /// The new parent; `None` to keep the old one.
     pub parent: Option<RecordIdSource>,
     pub id: Option<RecordIdSource>,
-    /// Turns its results into text, because the calls already have a result.
+    /// Whether to convert its results to text, because the calls already have a result.
     pub as_text: bool,
 }
 
@@ -188,13 +188,13 @@ pub struct Relink {
 pub struct Fork {
     /// First record of the later branch.
     pub index: usize,
-    /// Two clients wrote at the same time, so neither branch was abandoned.
+    /// Whether two clients wrote at the same time, so that neither branch was abandoned.
     pub at_once: bool,
-    /// The later branch is attached to the end of the earlier one.
+    /// Whether the later branch is attached to the end of the earlier one.
     pub joined: bool,
 }
 
-/// A branch of a fork; all values are indices of records unless stated otherwise.
+/// A branch of a fork. All values are indices of records unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
     /// Record that both branches follow.
@@ -226,11 +226,11 @@ pub struct LinkRepairPlan {
     pub leaf: Option<usize>,
     /// Records that the client sends after the repair, in file order.
     pub sent: Vec<usize>,
-    /// The plan would remove something that the client sends now.
+    /// Whether the plan would remove something that the client sends now.
     pub harms: bool,
-    /// Records whose links stay broken, because the client would send less after their repair.
+    /// Records whose links are left broken, because the client would send less after their repair.
     pub refused: Vec<usize>,
-    /// The client forgets calls or results of messages that the last compaction preserved.
+    /// Whether the client forgets calls or results of messages that the last compaction preserved.
     pub forgets_beside: bool,
 }
 
@@ -359,7 +359,7 @@ struct ClientView {
 /// broken, the client forgets nothing.
 #[derive(Debug, Default)]
 struct Compaction {
-    /// Records before this index are forgotten; 0 if there are none.
+    /// Index before which all records are forgotten; 0 if there are none.
     boundary: usize,
     kept: HashSet<usize>,
     segment: Option<KeptSegment>,
@@ -515,7 +515,7 @@ impl<'a> Chain<'a> {
         parent != 0 && self.index(parent).is_none() && !self.restored.contains_key(&parent)
     }
 
-    /// Returns what precedes a record: the last insert before it, or else the record before it.
+    /// Returns what precedes a record: the last insert before it or, without one, the record before it.
     fn preceding(&self, index: usize) -> Option<RecordIdSource> {
         if let Some(last) = self.before.get(&index).and_then(|all| all.last()) {
             return Some(RecordIdSource::OfInsert(*last));
@@ -529,7 +529,7 @@ impl<'a> Chain<'a> {
             .find(|before| !self.repeated(*before) && self.links[*before].kind != LinkedRecordKind::Progress)
     }
 
-    /// Returns the parent of the torn records right before this one, read from their beginnings.
+    /// Returns the parent of the torn records right before this one, as read from their beginnings.
     fn behind_torn(&self, index: usize) -> Option<usize> {
         let torn = self.talk.torn.get(&index)?;
         torn.iter().rev().find_map(|parent| self.index(*parent)).filter(|parent| *parent < index)
@@ -554,7 +554,7 @@ impl<'a> Chain<'a> {
         relink
     }
 
-    /// Gives ids to records without one: the missing parent of the next record reveals the id.
+    /// Assigns ids to records without one. The missing parent of the next record reveals the id.
     fn name_the_unnamed(&mut self) {
         for index in 0..self.links.len() {
             if self.links[index].id != 0 {
@@ -610,7 +610,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Inserts a call for each result whose call is lost, with the position and the id of the lost one.
+    /// Inserts a call for each result whose call is lost, with the position and the id of the lost call.
     fn restore_calls(&mut self, results: &[(usize, String)]) {
         let mut by_parent: Vec<(u64, usize, Vec<String>)> = Vec::new();
         for (index, tool) in results {
@@ -677,7 +677,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Inserts a result for each call whose result is lost, after everything of its message.
+    /// Inserts a result for each call whose result is lost, after all other records of its message.
     fn restore_results(&mut self, calls: &[(usize, String)]) {
         let said = |link: &Link| {
             matches!(
@@ -846,7 +846,7 @@ impl<'a> Chain<'a> {
             .map(RecordIdSource::Of)
     }
 
-    /// Restores the parent of copies that lost it, from the first one.
+    /// Restores the parent of copies that lost it, from the original.
     fn replays(&mut self) {
         for (first, copies) in self.later.clone() {
             let parent = self.links[first].parent;
@@ -889,7 +889,7 @@ impl<'a> Chain<'a> {
     }
 
     /// Attaches a record that continues after a second compaction, but names a parent from before the first
-    /// one, to the end of the second one. Otherwise everything in between is lost.
+    /// one, to the end of the second compaction. Otherwise everything in between is lost.
     fn rejoin_compactions(&mut self) {
         let boundaries: Vec<usize> = (0..self.links.len())
             .filter(|index| self.links[*index].kind == LinkedRecordKind::Boundary && !self.repeated(*index))
@@ -1026,8 +1026,8 @@ impl<'a> Chain<'a> {
         Tree { links: self.links, pairs, parents, last_copies }
     }
 
-    /// Finds forks. Joins the branches of clients that wrote at the same time; every other branch was
-    /// abandoned by a user who went back, and stays separate.
+    /// Finds forks. Joins the branches of clients that wrote at the same time. Any other branch was abandoned
+    /// by a user who went back, and remains separate.
     fn forks(&mut self, join: bool) {
         let tree = self.tree();
         let mut at = 0;
@@ -1076,8 +1076,8 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Determines the correct end if a copy, a late note, or a record of another session at the end of the
-    /// file makes the client start there and lose the latest messages.
+    /// Determines the correct end if the client would start at a copy, a late note, or a record of another
+    /// session at the end of the file, and lose the latest messages.
     fn end(&mut self) {
         let sent = self.sent();
         // The last record of a joined branch may be earlier in the file than what it follows now.
@@ -1125,16 +1125,17 @@ impl<'a> Chain<'a> {
         message != 0 && sent.chain.iter().any(|other| self.links[*other].message == message)
     }
 
-    /// Returns what the client sends; if a link is broken, the client guesses.
+    /// Returns the records that the client sends. If a link is broken, the client guesses.
     fn sent(&self) -> ClientView {
         self.sent_with(true)
     }
 
-    /// Returns what the client sends; without `guesses`, only as far as links lead.
+    /// Returns the records that the client sends. Without `guesses`, the result ends at the first broken
+    /// link.
     fn sent_with(&self, guesses: bool) -> ClientView {
         let last_boundary = self.last_boundary();
         let compaction = self.compaction();
-        // The client takes the last line of the file for the end, even if it is a copy.
+        // The client treats the last line of the file as the end, even if it is a copy.
         let place =
             |index: usize| self.later.get(&index).and_then(|copies| copies.last()).copied().unwrap_or(index);
         let mut newest = (0..self.links.len())
@@ -1255,8 +1256,8 @@ impl<'a> Chain<'a> {
         self.orphaned(index) && !changed
     }
 
-    /// Returns what 2.1.332 uses in place of a missing parent: among the earlier records that no earlier
-    /// record follows, the one with the latest timestamp.
+    /// Returns the record that 2.1.332 uses in place of a missing parent: of the earlier records that no
+    /// earlier record follows, the one with the latest timestamp.
     fn guess(&self, index: usize, seen: &HashSet<usize>, compaction: &Compaction) -> Option<usize> {
         let in_front = |other: &usize| {
             !self.repeated(*other)
@@ -1291,8 +1292,7 @@ pub fn joining_any_branch<T>(run: impl FnOnce() -> T) -> T {
 }
 
 /// Returns whether two processes wrote both branches at the same time. A user who goes back abandons one
-/// branch before starting the other, so the only proof is what one process wrote before and after the other
-/// one did:
+/// branch before starting the other. So only two facts prove that two processes wrote:
 ///
 /// - a tool call, or a part of a message, is from before a message of the other branch, its result, or the
 ///   next part, is from after it, and the turn continued; or
@@ -1383,8 +1383,8 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// Returns the position of a record. If its parent was lost and written again, the first copy may be
-    /// before the parent; then the last copy counts.
+    /// Returns the position of a record. If the record's parent was lost and written again, the first copy
+    /// may precede the parent. In this case the last copy counts.
     fn place(&self, index: usize) -> usize {
         let astray = self.parent(index).is_some_and(|parent| parent > index);
         self.last_copies.get(&index).filter(|_| astray).copied().unwrap_or(index)
@@ -1420,8 +1420,8 @@ impl Tree<'_> {
         None
     }
 
-    /// Returns whether the branch contains a message that is neither part of the message it starts from nor
-    /// written by the client itself.
+    /// Returns whether the branch contains a message that is neither part of the message from which the
+    /// branch starts nor written by the client itself.
     fn goes_on(&self, from: usize, message: u64) -> bool {
         self.all(from).into_iter().any(|index| {
             let link = &self.links[index];

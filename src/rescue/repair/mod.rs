@@ -1,9 +1,9 @@
-//! Repair: fixes a transcript that the client cannot open, or opens without all of its turns.
+//! Repairs a transcript that the client cannot open, or that it opens without all of its turns.
 //!
 //! The current file is first stored as a verified snapshot. The repaired transcript is made from that
-//! snapshot next to the old one, synced to disk, read back and examined again. It replaces the old one only
-//! if nothing has written to that since, so the file always has either the old bytes or the new ones. The
-//! snapshot can restore the old bytes.
+//! snapshot next to the old one, synced to disk, read back and examined again. It replaces the old transcript
+//! only if no process has written to that file since, so the file always contains either the old bytes or the
+//! new ones. The snapshot can restore the old bytes.
 
 mod content;
 mod diagnosis;
@@ -61,9 +61,9 @@ pub struct RepairOptions {
     pub latest: bool,
     /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
-    /// Repairs the transcript; otherwise only reports what would be done.
+    /// Whether to repair the transcript. Otherwise `repair` only reports what would be done.
     pub apply: bool,
-    /// Restores the transcript from before the last repair.
+    /// Whether to restore the transcript from before the last repair.
     pub rollback: bool,
     /// Id of a record. The repair makes the client send the branch that contains it.
     pub branch: Option<String>,
@@ -96,7 +96,7 @@ pub struct RepairReport {
     /// Time when this result was generated, RFC 3339.
     #[serde(serialize_with = "crate::session::stop::time")]
     pub generated_at: DateTime<Utc>,
-    /// `true` for a dry run, which changes nothing.
+    /// Whether this is a dry run, which changes nothing.
     pub dry_run: bool,
     /// Id of the session, a UUID.
     pub session: String,
@@ -114,7 +114,8 @@ pub struct RepairReport {
     /// Number of findings beyond the limit of the list.
     pub more: u64,
     /// Number of findings that can be repaired; 0 if there is nothing to repair.
-    pub mendable: u64,
+    #[serde(rename = "mendable")]
+    pub repairable: u64,
     /// Branches of the conversation, if there is more than one. The client sends one branch of each fork.
     pub branches: Vec<FoundBranch>,
     /// Other sessions that have records in the file.
@@ -127,9 +128,9 @@ pub struct RepairReport {
     pub subagents: Vec<SubagentFindings>,
     /// Why the transcript cannot be repaired now; `null` if it can be.
     pub held: Option<String>,
-    /// It was repaired, read back and examined again.
+    /// Whether the transcript was repaired, read back and examined again.
     pub repaired: bool,
-    /// The transcript from before the last repair was restored.
+    /// Whether the transcript from before the last repair was restored.
     pub rolled_back: bool,
     /// Name of the snapshot of the previous transcript.
     pub kept: Option<String>,
@@ -143,12 +144,13 @@ pub struct RepairReport {
 ///
 /// # Errors
 ///
-/// Those of [`find`]; [`Code::Usage`] for options that cannot be used together; [`Code::SessionNotFound`]
-/// for a branch that the conversation does not have; with `apply`, [`Code::SessionLive`] while a client or a
-/// run has the session open or something has just written to it, [`Code::ChangedMeanwhile`] if something
-/// writes to it meanwhile, [`Code::VerificationFailed`] if the file differs from what was written; with
-/// `rollback`, those of [`restore::restore`], and [`Code::ChangedMeanwhile`] if the session continued since.
-/// [`Code::Io`]. On an error the transcript is unchanged.
+/// Returns the errors of [`find`]; [`Code::Usage`] for options that cannot be used together;
+/// [`Code::SessionNotFound`] for a branch that the conversation does not have; with `apply`,
+/// [`Code::SessionLive`] while a client or a run has the session open or something has just written to it,
+/// [`Code::ChangedMeanwhile`] if something writes to it meanwhile, [`Code::VerificationFailed`] if the file
+/// differs from what was written; with `rollback`, the errors of [`restore::restore`], and
+/// [`Code::ChangedMeanwhile`] if the session continued since. [`Code::Io`]. On an error the transcript is
+/// unchanged.
 pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport> {
     if options.apply && options.rollback {
         return Err(
@@ -192,7 +194,7 @@ pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport>
         lines: diagnosis.lines,
         records: diagnosis.records,
         more: diagnosis.more,
-        mendable: diagnosis.mendable,
+        repairable: diagnosis.repairable,
         branches: diagnosis.branches,
         others: with_transcripts(diagnosis.others, &inventory),
         switches,
@@ -212,7 +214,7 @@ pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport>
         report.rolled_back = true;
         report.undo = restored.undo;
         report.kept = restored.kept;
-    } else if options.apply && (report.mendable > 0 || switches) {
+    } else if options.apply && (report.repairable > 0 || switches) {
         held?;
         let kept = apply(world, &ground, found, branch.as_deref())?;
         report.undo =
@@ -254,9 +256,9 @@ fn parts_of(name: &str) -> (String, Option<String>) {
     (time, branch.map(str::to_owned))
 }
 
-/// Diagnoses a session's transcript and tries the edits: their result is read again, and if it would need
-/// another repair, or would remove something that the client sends now, the scope is reduced. So the promise
-/// of a dry run holds, and one thing that cannot be repaired does not prevent the others.
+/// Diagnoses a session's transcript and tries the edits. Their result is read again. If it would need another
+/// repair, or would remove something that the client sends now, the scope is reduced. So a repair does what
+/// the dry run reported, and damage that cannot be repaired does not prevent other repairs.
 fn examined(path: &Path, session: &str, name: &str) -> Result<Diagnosis> {
     examined_in(&|| open_regular_with_metadata(path).map(|(file, _)| file), path, session, name)
 }
@@ -295,12 +297,12 @@ fn examined_in<S: Read + Seek + Send>(
             continue;
         };
         if holds {
-            // Also report what was found with a wider scope, as left alone.
+            // Also report findings of a wider scope, as damage that is not repaired.
             let told: HashSet<(u64, DamageClass)> =
                 found.findings.iter().map(|finding| (finding.offset, finding.class)).collect();
             let left =
                 wide.findings.drain(..).filter(|finding| !told.contains(&(finding.offset, finding.class)));
-            found.findings.extend(left.map(|finding| Finding { mend: None, lost: None, ..finding }));
+            found.findings.extend(left.map(|finding| Finding { fix: None, lost: None, ..finding }));
             found.findings.sort_by_key(|finding| (finding.offset, finding.class));
             return Ok(found);
         }
@@ -308,13 +310,13 @@ fn examined_in<S: Read + Seek + Send>(
     Ok(first.unwrap_or_default())
 }
 
-/// Drops all edits: repairing the line would make a compaction intact, and the client would forget turns
-/// that it sends now.
+/// Drops all edits, because repairing the line would restore a compaction, and the client would then forget
+/// turns that it sends now.
 fn refuse(found: &mut Diagnosis) {
     found.edits.clear();
-    (found.end, found.put_in, found.mendable) = (None, 0, 0);
+    (found.end, found.put_in, found.repairable) = (None, 0, 0);
     for finding in &mut found.findings {
-        (finding.mend, finding.lost) = (None, None);
+        (finding.fix, finding.lost) = (None, None);
     }
     let first = found.findings.first().map_or((1, 0), |first| (first.line, first.offset));
     found.findings.push(Finding {
@@ -323,7 +325,7 @@ fn refuse(found: &mut Diagnosis) {
         offset: first.1,
         what: "damage breaks the link to the messages that a compaction kept, and is left as it is".into(),
         client: "sends calls in front of the compaction that it would leave out once the damage is repaired",
-        mend: None,
+        fix: None,
         lost: None,
     });
 }
@@ -379,7 +381,7 @@ impl Read for Receiving {
     }
 }
 
-/// Adds the paths of the transcripts of other sessions, where they are known.
+/// Adds the paths of other sessions' transcripts, if they are known.
 fn with_transcripts(mut others: Vec<OtherSession>, inventory: &Inventory<'_>) -> Vec<OtherSession> {
     for other in &mut others {
         let row = inventory.rows.iter().find(|row| row.found.id() == other.session);
@@ -405,7 +407,7 @@ fn subagents(found: &Found) -> Result<Vec<SubagentFindings>> {
         // A subagent may end in the middle of a call without harm to the conversation.
         findings.retain(|finding| finding.class != DamageClass::OpenCall);
         for finding in &mut findings {
-            finding.mend = None;
+            finding.fix = None;
         }
         if !findings.is_empty() {
             damaged.push(SubagentFindings { path, findings, more: found.more });
@@ -467,7 +469,7 @@ fn refuse_while_growing(
     Ok(())
 }
 
-/// Makes the repaired transcript from the snapshot and puts it in place. Returns its hash.
+/// Makes the repaired transcript from the snapshot and replaces the current one. Returns its hash.
 fn replace_repaired(
     path: &Path,
     session: &str,
@@ -493,7 +495,7 @@ fn replace_repaired(
     Ok(after)
 }
 
-/// Removes temporary files of killed repairs. The lease is held, so no other repair is active.
+/// Removes temporary files of killed repairs. The caller owns the lease, so no other repair is active.
 fn sweep(path: &Path, dir: &Path) {
     let start = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
     let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(std::result::Result::ok);
@@ -583,7 +585,7 @@ fn roll_back(world: World<'_>, state: &StateDir, found: &Found) -> Result<restor
     if !as_it_was && (made.bytes != meta.len() || hex(&made.hasher.finalize()) != present) {
         return Err(Error::new(Code::ChangedMeanwhile, "the session continued after it was repaired")
             .at(&found.path)
-            .hint(format!("`cc-session-recover restore {} --from {name}` puts the old bytes back all the same; what is there now is kept", found.id())));
+            .hint(format!("`cc-session-recover restore {} --from {name}` restores the old bytes anyway; the current transcript is kept", found.id())));
     }
     let options = RestoreOptions {
         session: Some(found.path.to_string_lossy().into_owned()),

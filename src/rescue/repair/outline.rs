@@ -1,5 +1,5 @@
-//! The outline of a record on a line that is too long to keep in memory: the fields that link it and that
-//! pair its calls with results. The rest is streamed and skipped.
+//! Extracts the outline of a record on a line that is too long for memory: the fields that link the record
+//! and that pair its calls with results. The rest is streamed and skipped.
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -79,10 +79,10 @@ fn blocks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<BlockOutline
     deserializer.deserialize_any(Blocks)
 }
 
-/// Bytes that are kept of each text.
+/// Number of bytes that are kept of each text.
 const KEPT_TEXT: usize = 4096;
-/// Memory limit for making an outline, in bytes. No client writes a line that exceeds it with
-/// that many small parts.
+/// Memory limit for making an outline, in bytes. No client writes a line with enough small parts to exceed
+/// it.
 const LARGEST_OUTLINE: usize = 16 * 1024 * 1024;
 const BLOCK: usize = 256 * 1024;
 
@@ -90,7 +90,7 @@ const BLOCK: usize = 256 * 1024;
 ///
 /// # Errors
 ///
-/// The error of the underlying reader.
+/// Returns the error of the underlying reader.
 pub fn outline_of(line: &mut impl Read) -> std::io::Result<Option<String>> {
     let Some(short) = shortened(line)? else { return Ok(None) };
     let short = String::from_utf8_lossy(&short);
@@ -98,7 +98,7 @@ pub fn outline_of(line: &mut impl Read) -> std::io::Result<Option<String>> {
     Ok(outline.and_then(|outline| serde_json::to_string(&outline).ok()))
 }
 
-/// Cuts the long texts of a line; `None` if it is still too large.
+/// Cuts the long texts of a line; `None` if the line is still too large.
 fn shortened(line: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
     let mut out = Vec::new();
     let mut block = vec![0; BLOCK];

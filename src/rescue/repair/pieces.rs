@@ -1,10 +1,10 @@
-//! The pieces of a line: the records that can be read from it, and what is between them.
+//! Splits a line into pieces: the records that can be read from it, and the text between them.
 //!
 //! An intact line is a single record. After a crash, a full disk or a power failure it may be a torn record,
-//! several records on one line, a torn one before a whole one, or a record among NUL bytes. The client
+//! several records on one line, a torn record before a whole one, or a record among NUL bytes. The client
 //! (2.1.200 to 2.1.329) skips every line that is not a single JSON value, whatever could be read from it.
 //!
-//! Values are handled as raw text and never serialised again, so that unrepaired parts keep their bytes.
+//! Values are handled as raw text and never serialized again, so that unrepaired parts keep their bytes.
 
 use serde::Deserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Prefixes that mark the start of a record after a torn one; the client writes one of these keys first.
+/// Prefixes that mark the start of a record after a torn one. The client writes one of these keys first.
 const BEGINNINGS: [&str; 2] = ["{\"parentUuid\":", "{\"type\":\""];
 /// Maximum number of candidates for a record tried per line, because a hostile line may contain any number.
 const TRIES: usize = 256;
@@ -24,7 +24,7 @@ const REPLACEMENT: char = '\u{fffd}';
 pub enum LinePiece<'a> {
     /// A whole record, as JSON.
     Record(Cow<'a, str>),
-    /// Text that is not a record, without NUL bytes, so that it can be kept on a line of its own.
+    /// Text that is not a record, without NUL bytes, so that it can be kept on its own line.
     Torn(Cow<'a, str>),
 }
 
@@ -32,11 +32,11 @@ pub enum LinePiece<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pieces<'a> {
     pub list: Vec<LinePiece<'a>>,
-    /// The line is a single record that the client can read.
+    /// Whether the line is a single record that the client can read.
     pub whole: bool,
     /// Number of NUL bytes in the line.
     pub nul: usize,
-    /// Some bytes are not valid UTF-8; the client reads a replacement character for them.
+    /// Whether some bytes are not valid UTF-8. The client reads a replacement character for them.
     pub invalid_text: bool,
 }
 

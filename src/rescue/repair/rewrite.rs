@@ -1,5 +1,5 @@
-//! Applying a repair: writes a transcript with the edits of a diagnosis. Lines without an edit keep their
-//! bytes, and an edited line changes only where the edit says so.
+//! Applies a repair: writes a transcript with the edits of a diagnosis. Lines without an edit retain their
+//! bytes, and an edited line changes only where the edit requires it.
 
 use super::content::{Treatment, replaced, treated, with};
 use super::diagnosis::{Diagnosis, Edit, EndRecord, InsertedRecord, LostRecord, RecordRepair};
@@ -16,7 +16,7 @@ const SHARED: [&str; 8] =
 ///
 /// # Errors
 ///
-/// Errors of the reader or the writer; [`std::io::ErrorKind::UnexpectedEof`] if the source
+/// Returns the errors of the reader or the writer; [`std::io::ErrorKind::UnexpectedEof`] if the source
 /// is shorter than before.
 pub fn write_repaired(source: impl Read, found: &Diagnosis, to: &mut impl Write) -> std::io::Result<()> {
     let mut source = BufReader::with_capacity(BLOCK, source.take(found.bytes));
@@ -128,11 +128,11 @@ fn content(text: &str, treatment: Treatment<'_>) -> Option<String> {
     replaced(text, "message", &message)
 }
 
-/// Builds an inserted record, with the common fields of its neighbour.
-fn record(put: &InsertedRecord, neighbour: &str) -> String {
+/// Builds an inserted record, with the common fields of its neighbor.
+fn record(put: &InsertedRecord, neighbor: &str) -> String {
     let mut record = Map::new();
     record.insert("parentUuid".into(), put.parent.as_deref().map_or(Value::Null, Value::from));
-    let shared = fields(neighbour, SHARED).unwrap_or_default();
+    let shared = fields(neighbor, SHARED).unwrap_or_default();
     for (key, raw) in SHARED.iter().zip(shared) {
         let value = raw.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
         if let Some(value) = value {
@@ -208,7 +208,7 @@ mod tests {
         diagnosed(bytes)
             .findings
             .into_iter()
-            .filter(|finding| finding.mend.is_some())
+            .filter(|finding| finding.fix.is_some())
             .map(|finding| finding.class)
             .collect()
     }
@@ -251,7 +251,7 @@ mod tests {
                     // Some of the states are only the ends of transcripts.
                     let cut = entry.starts_with(root.join("states"));
                     found.retain(|finding| {
-                        finding.mend.is_some() && !(cut && finding.class == DamageClass::LostStart)
+                        finding.fix.is_some() && !(cut && finding.class == DamageClass::LostStart)
                     });
                     let forked = entry.ends_with("live-session-forked.jsonl");
                     assert_eq!(found.len(), usize::from(forked), "{}: {found:?}", entry.display());
@@ -312,7 +312,7 @@ mod tests {
             let found = diagnosed(&damaged);
             let after_repair = repaired(&damaged);
             let after = diagnosed(&after_repair);
-            let left: Vec<_> = after.findings.iter().filter(|finding| finding.mend.is_some()).collect();
+            let left: Vec<_> = after.findings.iter().filter(|finding| finding.fix.is_some()).collect();
             prop_assert!(left.is_empty(), "{:?} of {:?}", left, found.findings);
             prop_assert_eq!(after.records, found.records + found.put_in);
         }

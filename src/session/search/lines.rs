@@ -1,12 +1,12 @@
 //! Reads the lines of a file from the first to the last, with their numbers. Retains one line at a time, and
-//! none that is longer than a limit.
+//! no line that is longer than a limit.
 
 use crate::fs::read_once as read;
 use std::io::{self, Read};
 
 /// Number of bytes read at once.
 pub const BLOCK: usize = 256 * 1024;
-/// Initial buffer size, which most lines fit into.
+/// Initial buffer size, which is enough for most lines.
 const ENOUGH: usize = 8 * BLOCK;
 
 /// A line, or a notice that an oversized line was skipped.
@@ -62,7 +62,7 @@ impl<'b, R: Read> Lines<'b, R> {
     ///
     /// # Errors
     ///
-    /// The error of the reader; no further lines follow.
+    /// Returns the error of the reader; no further lines follow.
     pub fn next_line(&mut self) -> io::Result<Option<SearchLine<'_>>> {
         let mut seen = self.start;
         let mut too_long = false;

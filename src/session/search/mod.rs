@@ -1,6 +1,6 @@
-//! A search: finds a text in what was said in a conversation. It matches the decoded text, which may be
-//! written with JSON escapes on disk, and reads as little as possible: bytes first, records only where the
-//! bytes allow a match.
+//! Finds a text in a conversation. The search matches the decoded text, which may be written with JSON
+//! escapes on disk, and reads as little as possible: bytes first, and records only if the bytes allow a
+//! match.
 //!
 //! [`pattern`] compiles the query, [`sieve`] rules out files, [`scan`] and [`lines`] read the others,
 //! [`said`] extracts the texts of a record and their roles, [`snippet`] cuts the line around a match.

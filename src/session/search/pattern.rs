@@ -1,4 +1,4 @@
-//! A pattern: the text or regular expression to search for, and a sieve derived from it.
+//! Compiles a pattern, the text or regular expression to search for, and derives a sieve from it.
 //!
 //! The sieve reports whether the decoded text of raw transcript bytes can match at all. It has no false
 //! negatives. A JSON string may contain a character literally or as an escape, so the sieve searches for the
@@ -13,10 +13,11 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// ASCII marks that no JSON writer escapes. `"`, `\` and `/` have escapes of their own, and some writers
-/// escape `<`, `>`, `&`, `'`, `+` and the backtick for safety within HTML.
+/// ASCII marks that no JSON writer escapes. `"`, `\` and `/` have their own escapes, and some writers escape
+/// `<`, `>`, `&`, `'`, `+` and the backtick for safety within HTML.
 const PLAIN_MARKS: &[u8] = b" !#$%()*,-.:;=?@[]^_{|}~";
-/// Maximum number of characters at one position of a required text: more make the sieve slow and coarse.
+/// Maximum number of characters at one position of a required text. More would make the sieve slow and
+/// imprecise.
 const LARGEST_SET: usize = 8;
 /// Maximum number of alternatives of a required text.
 const MOST_RUNS: usize = 16;
@@ -24,7 +25,7 @@ const MOST_RUNS: usize = 16;
 const LONGEST_RUN: usize = 256;
 /// Maximum length of a required text with more than one written form, in characters.
 const LONGEST_FORM: usize = 12;
-/// The most frequent characters: a text without them occurs in fewer places.
+/// The most frequent characters. A text without them occurs in fewer places.
 const COMMON: &str = " etaoinsrhld";
 /// Minimum length of a plain part that is searched for alone.
 const SHORTEST_PLAIN: usize = 3;
@@ -50,7 +51,7 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// [`Code::Usage`] for an empty text or an invalid regular expression.
+    /// Returns [`Code::Usage`] for an empty text or an invalid regular expression.
     pub fn new(text: &str, regex: bool, ignore_case: bool) -> Result<Self> {
         if text.is_empty() {
             return Err(Error::new(Code::Usage, "the text to search for is empty")
@@ -146,7 +147,8 @@ impl Sieve {
             && self.forms.as_ref().is_none_or(|forms| forms.is_match(bytes))
     }
 
-    /// Returns how many bytes of a match can at most be before a block boundary while the rest is after it.
+    /// Returns the maximum number of bytes of a match that can precede a block boundary while the rest
+    /// follows it.
     #[must_use]
     pub fn overlap(&self) -> usize {
         self.longest.saturating_sub(1)

@@ -1,4 +1,4 @@
-//! Texts of a record: decodes what one line of a transcript says, each text with its role.
+//! Decodes the texts of one line of a transcript, each with its role.
 //!
 //! The parser is typed, borrows from the line, and is lenient: a value of unknown form is skipped without
 //! affecting the rest of the record. It ignores what only repeats a text (`toolUseResult`, `last-prompt`),
@@ -34,7 +34,7 @@ pub struct RecordText<'a> {
     pub role: SearchRole,
     /// One text, or all texts in a tool's input.
     pub parts: Vec<Cow<'a, str>>,
-    /// Whether the client also writes it elsewhere, or more than once.
+    /// Whether the client also writes the text elsewhere, or more than once.
     pub repeated: bool,
 }
 
@@ -84,7 +84,7 @@ fn read(line: &[u8]) -> (Vec<Spoken<'_>>, bool) {
     (found, true)
 }
 
-/// Replaces invalid UTF-8 and unpaired surrogates (a client cut a text in the middle of an emoji) by
+/// Replaces invalid UTF-8 and unpaired surrogates (a client cut a text in the middle of an emoji) with
 /// replacement characters; `None` if nothing had to be repaired.
 #[must_use]
 pub fn with_valid_characters(line: &[u8]) -> Option<Vec<u8>> {

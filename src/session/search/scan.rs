@@ -1,8 +1,8 @@
-//! A scan: finds all hits in the files of one session.
+//! Finds all hits in the files of one session.
 //!
-//! The sieve reads each file first, and most files contain no match and are done then. A file that may
-//! contain one is read line by line, and so is the conversation that it belongs to, which provides the turn
-//! of a hit and the name of the session.
+//! The sieve reads each file first. Most files contain no match and need no further reading. A file that may
+//! contain a match is read line by line, and so is the conversation to which it belongs, which provides the
+//! turn of a hit and the name of the session.
 
 use super::lines::{Lines, SearchLine};
 use super::pattern::Pattern;
@@ -59,7 +59,7 @@ pub struct Hit {
     /// Line number in the file, starting at 1.
     pub line: u64,
     pub role: SearchRole,
-    /// Number of the prompt that it belongs to, starting at 1; 0 before the first prompt.
+    /// Number of the prompt to which it belongs, starting at 1; 0 before the first prompt.
     pub turn: usize,
     pub at: Option<DateTime<Utc>>,
     /// One line of text around the match.
@@ -79,7 +79,7 @@ pub struct Findings {
     pub latest: Option<DateTime<Utc>>,
     /// Session name set by the user.
     pub name: Option<String>,
-    /// Session title; one set by the user takes precedence over the client's.
+    /// Session title. A title set by the user takes precedence over the client's.
     pub title: Option<String>,
     /// Directory in which the session was started.
     pub cwd: Option<String>,
@@ -115,7 +115,7 @@ pub fn scan(
             Err(error) => findings.problems.push(error),
         }
     }
-    // The transcript is sieved last and then read again first, so that the block the sieve saw is
+    // The transcript is sieved last and then read again first, so that the block that the sieve read last is
     // still in the buffer.
     let subagents = files.subagents.iter().map(|path| (path, true));
     for (path, subagent) in subagents.chain(files.transcript.iter().map(|path| (path, false))) {
@@ -173,7 +173,7 @@ struct SessionSearch<'q> {
     custom_title: Option<String>,
     seen_prompts: Ids,
     seen_hits: Ids,
-    /// Titles written by older clients, each with the id of the message it refers to.
+    /// Titles written by older clients, each with the id of the message to which it refers.
     old_titles: Vec<(String, String)>,
     stored: Vec<StoredResult>,
 }
@@ -185,7 +185,7 @@ fn record_id(line: &[u8]) -> Option<&[u8]> {
     Some(&rest[..memchr::memchr(b'"', rest)?])
 }
 
-/// Ids of messages. A record without an id of the known form always counts as new.
+/// Ids of messages. A record without an id in the known form always counts as new.
 #[derive(Default)]
 struct Ids(HashSet<String>);
 
@@ -196,8 +196,8 @@ impl Ids {
     }
 }
 
-/// Bytes that indicate what a line may be. They cannot occur inside a JSON string, because its
-/// quotes would be escaped.
+/// Bytes that indicate what a line may contain. They cannot occur inside a JSON string, because its quotes
+/// would be escaped.
 struct LineMarks {
     names: [Finder<'static>; 3],
     cwd: Finder<'static>,
@@ -209,7 +209,7 @@ static MARKS: LazyLock<LineMarks> = LazyLock::new(|| LineMarks {
 });
 
 impl LineMarks {
-    /// Returns whether a line of this kind can hold a name or title.
+    /// Returns whether a line of this kind can contain a name or title.
     fn may_hold_name(&self, kind: GlanceKind, line: &[u8]) -> bool {
         matches!(kind, GlanceKind::Meta | GlanceKind::Unknown)
             && line.len() <= LONGEST_META
@@ -458,8 +458,8 @@ impl SessionSearch<'_> {
         });
     }
 
-    /// Returns the number of the prompt that a record belongs to: in the conversation the last one before it,
-    /// for a subagent the last one sent before its time.
+    /// Returns the number of the prompt to which a record belongs: in the conversation, the last prompt
+    /// before it; for a subagent, the last prompt sent before the record's time.
     fn turn(&self, spoken: &Spoken<'_>, subagent: bool) -> usize {
         match (subagent, spoken.at) {
             (false, _) => self.prompts.len(),

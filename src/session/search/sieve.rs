@@ -1,8 +1,8 @@
-//! The sieve reads a file in blocks, ignoring lines, and determines whether it can contain a match.
+//! Reads a file in blocks, ignoring lines, and determines whether it can contain a match. This is the sieve.
 //!
-//! For a long file the last block comes first: users most often search for what was said last, and a match
-//! there avoids reading everything before it twice. The block with a possible match stays in the buffer, so
-//! that the line reader need not read it again.
+//! The last block of a long file is read first, because users most often search for recent text, and a match
+//! in that block avoids reading everything before it twice. The block with a possible match stays in the
+//! buffer, so that the line reader need not read it again.
 
 use super::pattern::{Sieve, escapes_letters};
 use crate::error::{IoContext, Result};
@@ -13,8 +13,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Size of a block in bytes. Measured from 32 KB to 8 MB: larger blocks cost fewer calls, and from 2 MB on
-/// they exceed the cache of some processors.
+/// Size of a block in bytes, the fastest of the measured sizes from 32 KB to 8 MB. Larger blocks need fewer
+/// calls, but from 2 MB on they exceed the cache of some processors.
 pub(super) const SIEVED: usize = 512 * 1024;
 /// Minimum size of a file whose last block is read first.
 pub(super) const LONG: u64 = 4 * SIEVED as u64;
@@ -121,7 +121,7 @@ pub(super) enum Sieved {
 }
 
 /// Returns whether the first `bytes` bytes of a file contain what a match requires, ignoring lines. Bytes
-/// appended in the meantime are not read, and no call is spent on finding the end.
+/// appended in the meantime are not read, so no call is needed to find the end.
 fn sieved(
     file: &mut (impl Read + Seek),
     bytes: u64,

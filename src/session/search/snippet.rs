@@ -1,6 +1,6 @@
-//! A snippet: the line around a match, without characters that could control a terminal.
+//! Extracts a snippet, the line around a match without characters that could control a terminal.
 
-use crate::text::sanitised;
+use crate::text::sanitized;
 use serde::Serialize;
 use std::ops::Range;
 
@@ -47,9 +47,9 @@ fn joined<'a>(line: &str, next: &'a str) -> &'a str {
     if line.is_empty() || line.ends_with(' ') { next.trim_start() } else { next }
 }
 
-/// Sanitizes a text and collapses every run of white space, including at the ends, to one space.
+/// Sanitizes a text and collapses every run of whitespace, including at the ends, to one space.
 fn flat(text: &str) -> String {
-    let clean = sanitised(text);
+    let clean = sanitized(text);
     let mut line = String::with_capacity(clean.len());
     for char in clean.chars() {
         if !char.is_whitespace() {
@@ -109,7 +109,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_match_position_is_always_inside_the_sanitised_line(text in "(?s).{0,400}", from in 0_usize..400, length in 0_usize..400) {
+        fn the_match_position_is_always_inside_the_sanitized_line(text in "(?s).{0,400}", from in 0_usize..400, length in 0_usize..400) {
             let from = text.floor_char_boundary(from);
             let to = text.floor_char_boundary(from + length);
             let (line, span) = snippet(&text, &(from..to.max(from)));

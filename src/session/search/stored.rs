@@ -1,4 +1,5 @@
-//! Tool results that the client stored in separate files: plain text next to the transcript, without records.
+//! Searches tool results that the client stored in separate files, which are plain text next to the
+//! transcript.
 
 use super::pattern::Pattern;
 use super::snippet::{Span, snippet};
@@ -47,7 +48,7 @@ impl StoredResult {
     ///
     /// # Errors
     ///
-    /// [`crate::error::Code::PathRefused`] for anything but a
+    /// Returns [`crate::error::Code::PathRefused`] for anything but a
     /// regular file, [`crate::error::Code::Io`] otherwise.
     pub fn search(path: &Path, pattern: &Pattern) -> Result<(u64, Option<Self>)> {
         let (file, meta) = open_regular_with_metadata(path)?;

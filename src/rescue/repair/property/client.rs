@@ -75,7 +75,7 @@ fn index_of(records: &[Record], id: &str) -> Option<usize> {
     records.iter().position(|record| record.id == id)
 }
 
-/// Removes the records that the last compaction summarised and places the preserved ones after its summary.
+/// Removes the records that the last compaction summarized and places the preserved ones after its summary.
 /// Returns whether any were preserved.
 ///
 /// The preserved records are those on the path from the tail of the segment to its head. If this path is

@@ -1,7 +1,7 @@
 //! Generates transcripts as clients write them, and damage to them, from a seed.
 //!
-//! Every text has a word of its own, and the fate of each word is known: whether it is still part
-//! of the user's conversation.
+//! Every text has a unique word, and the fate of each word is known: whether it is still part of the user's
+//! conversation.
 
 use super::client::words;
 use serde_json::{Value, json};
@@ -13,11 +13,11 @@ pub enum Fate {
     /// It belongs to the conversation, and its record is in the file.
     Live,
     /// A parallel call, or its result, in the turn that a compaction preserved: the client forgets it with
-    /// the summarised records, unless damage prevents that.
+    /// the summarized records, unless damage prevents that.
     Beside,
     /// The user went back to before it.
     Left,
-    /// A compaction summarised it, it was destroyed, or nothing proves which branch it belongs to.
+    /// A compaction summarized it, it was destroyed, or nothing proves which branch it belongs to.
     Any,
     Foreign,
 }
@@ -390,8 +390,8 @@ impl World {
         for word in front.turns.drain(..).flat_map(|turn| turn.words) {
             self.fates.insert(word, Fate::Any);
         }
-        // Older records, such as the branch that was set aside when two clients wrote,
-        // are summarised as well.
+        // Older records, such as the branch that was set aside when two clients wrote, are summarized as
+        // well.
         let kept = last.as_ref().map(|turn| turn.words.clone()).unwrap_or_default();
         for (word, fate) in &mut self.fates {
             if matches!(*fate, Fate::Live | Fate::Beside) && !kept.contains(word) {

@@ -34,8 +34,8 @@ fn repaired_or_refused(bytes: &[u8], session: &str) -> Result<(Vec<u8>, bool)> {
     let refused = found
         .findings
         .iter()
-        .any(|finding| finding.mend.is_none() && finding.class == DamageClass::BrokenLink);
-    if found.mendable == 0 {
+        .any(|finding| finding.fix.is_none() && finding.class == DamageClass::BrokenLink);
+    if found.repairable == 0 {
         return Ok((bytes.to_vec(), refused));
     }
     let mut made = Vec::new();
