@@ -178,7 +178,7 @@ test('a file that is rewritten all the time exits with 5, and no export is made 
       assert.equal(JSON.parse(stdout).error.code, 'VERIFICATION_FAILED');
       assert.match(stderr, /was truncated, rewritten or replaced while it was being (copied|exported)\n {2}next: /);
       assert.deepEqual(readdirSync(join(place.state, 'exports')), []);
-      assert.match(readFileSync(join(place.state, readdirSync(place.state).find((name) => name.startsWith('SESSION-LOG')) ?? ''), 'utf8'), new RegExp(`\\| ${id} \\|  \\| export \\| FAILED: was cut`));
+      assert.match(readFileSync(join(place.state, readdirSync(place.state).find((name) => name.startsWith('SESSION-LOG')) ?? ''), 'utf8'), new RegExp(`\\| ${id} \\|  \\| export \\| FAILED: was truncated`));
     }
     assert.equal(refused, 1);
   } finally {
