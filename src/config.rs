@@ -103,8 +103,8 @@ pub struct HeartbeatConfig {
     pub step_seconds: f64,
     /// Whether Esc or Ctrl-C at the client's own countdown also cancels this tool's wait.
     pub escape_cancels: bool,
-    /// Whether the plugin's module answers the limit menu that the client opens after it has continued three
-    /// times in a row, and continues the session within `supervisor.maxCyclesPerDay`.
+    /// Whether an open session is continued after the client has continued it three times in a row and opens
+    /// its limit menu. `false` leaves it to the user, whatever else would continue it.
     pub beyond_client_cap: bool,
 }
 

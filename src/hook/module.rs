@@ -215,7 +215,7 @@ impl Hook<'_> {
         if let Some(incident) = incident.as_ref().filter(|_| !matches!(checked, CheckedStop::Waits(_))) {
             self.write_note(incident, config);
         }
-        Ok(answer_of(&checked, incident.as_ref(), config.heartbeat.beyond_client_cap, now))
+        Ok(answer_of(&checked, incident.as_ref(), now))
     }
 
     /// Records what the question implies: that the module waits, in which client, and that the limit menu is
@@ -259,12 +259,7 @@ impl Hook<'_> {
     }
 }
 
-fn answer_of(
-    checked: &CheckedStop,
-    incident: Option<&Incident>,
-    beyond_client_cap: bool,
-    now: DateTime<Utc>,
-) -> ModuleAnswer {
+fn answer_of(checked: &CheckedStop, incident: Option<&Incident>, now: DateTime<Utc>) -> ModuleAnswer {
     let Some(incident) = incident else { return ModuleAnswer::nothing(now) };
     let waits = incident.phase == Phase::Waiting && incident.plan.action == Action::Wake;
     let held = incident.held_back.as_ref();
@@ -294,7 +289,7 @@ fn answer_of(
         reading: incident.phase == Phase::Open,
         why: held.map_or_else(|| incident.plan.why.clone(), |held| held.why.clone()),
         paused: held.is_some_and(|held| held.reason == Obstacle::Paused),
-        covers_menu: waits && beyond_client_cap && !held.is_some_and(|held| outlasts_the_menu(held.reason)),
+        covers_menu: waits && !held.is_some_and(|held| outlasts_the_menu(held.reason)),
         prompt: if let CheckedStop::Granted(text) = checked { Some(text.clone()) } else { None },
     }
 }
@@ -307,7 +302,8 @@ const fn outlasts_the_menu(obstacle: Obstacle) -> bool {
         | Obstacle::Paused
         | Obstacle::SwitchedOff
         | Obstacle::NoTranscript
-        | Obstacle::NoRoute => true,
+        | Obstacle::NoRoute
+        | Obstacle::ClientCap => true,
     }
 }
 
@@ -376,25 +372,25 @@ mod tests {
         };
         let now = at("2026-11-21T03:00:00Z");
         let cases = [
-            ("plain", change(&|_| {}), true, (N::Client, true)),
-            ("menu", change(&|one| one.limit_menu_at = Some(now)), true, (N::Module, true)),
-            ("cap kept", change(&|one| one.limit_menu_at = Some(now)), false, (N::Module, false)),
-            ("no limit", change(&|one| one.stop.kind = StopKind::Overloaded), true, (N::Module, true)),
-            ("paused", change(&|one| one.held_back = Some(held(Obstacle::Paused))), true, (N::User, false)),
-            ("shared", change(&|one| one.held_back = Some(held(Obstacle::Shared))), true, (N::User, false)),
-            ("dialog", change(&|one| one.held_back = Some(held(Obstacle::Dialog))), true, (N::User, true)),
-            ("held", change(&|one| one.phase = Phase::Held), true, (N::User, false)),
-            ("recovered", change(&|one| one.phase = Phase::Recovered), true, (N::Nobody, false)),
+            ("plain", change(&|_| {}), (N::Client, true)),
+            ("menu", change(&|one| one.limit_menu_at = Some(now)), (N::Module, true)),
+            ("no limit", change(&|one| one.stop.kind = StopKind::Overloaded), (N::Module, true)),
+            ("paused", change(&|one| one.held_back = Some(held(Obstacle::Paused))), (N::User, false)),
+            ("shared", change(&|one| one.held_back = Some(held(Obstacle::Shared))), (N::User, false)),
+            ("dialog", change(&|one| one.held_back = Some(held(Obstacle::Dialog))), (N::User, true)),
+            ("cap", change(&|one| one.held_back = Some(held(Obstacle::ClientCap))), (N::User, false)),
+            ("held", change(&|one| one.phase = Phase::Held), (N::User, false)),
+            ("recovered", change(&|one| one.phase = Phase::Recovered), (N::Nobody, false)),
         ];
-        for (name, incident, beyond, expected) in cases {
+        for (name, incident, expected) in cases {
             let checked = CheckedStop::Waits(Box::new(incident.clone()));
-            let answer = answer_of(&checked, Some(&incident), beyond, now);
+            let answer = answer_of(&checked, Some(&incident), now);
             assert_eq!((answer.next, answer.covers_menu), expected, "{name}");
             assert_eq!(answer.prompt, None, "{name}: nothing is granted");
             let step = if name == "dialog" { DIALOG_STEP } else { MODULE_STEP };
             assert_eq!(answer.ask_again_at, (now + step).timestamp_millis(), "{name}");
         }
-        let other = answer_of(&CheckedStop::WaitedForElsewhere, Some(&waiting()), true, now);
+        let other = answer_of(&CheckedStop::WaitedForElsewhere, Some(&waiting()), now);
         assert_eq!(other.next, NextActor::Hook);
     }
 

@@ -303,6 +303,7 @@ impl Hook<'_> {
         let kind = match held {
             Some(Obstacle::Dialog) => NoticeKind::DialogOpen,
             Some(Obstacle::Shared) => NoticeKind::OpenTwice,
+            Some(Obstacle::ClientCap) => NoticeKind::Held,
             _ => return,
         };
         self.notify(kind, incident, config);

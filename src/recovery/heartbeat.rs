@@ -689,6 +689,7 @@ impl Heartbeat<'_> {
                 paused: Paused::read(self.ledger.state).holds(&incident.session),
                 switched_off: !config.heartbeat.enabled,
                 offline: is_offline(incident, self.env, self.processes),
+                client_cap: self.ledger.leaves_to_user_at_client_cap(incident, config),
             },
         )
     }
@@ -696,6 +697,7 @@ impl Heartbeat<'_> {
 
 /// Settings and conditions that block a waiting session.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct WaitSwitches {
     /// Set by `pause` or `pause --all`.
     pub paused: bool,
@@ -703,6 +705,8 @@ pub struct WaitSwitches {
     pub switched_off: bool,
     /// Whether the stop was a lost connection and the machine has no route to the API; see [`is_offline`].
     pub offline: bool,
+    /// See [`Ledger::leaves_to_user_at_client_cap`].
+    pub client_cap: bool,
 }
 
 /// Returns the most urgent obstacle that prevents an open session from continuing. `client` is the process
@@ -720,6 +724,11 @@ pub fn obstacle(
     }
     if switches.paused {
         return Some(Obstacle::Paused);
+    }
+    // Before the dialog, because the client opens its limit menu at its cap, and closing that menu must not
+    // seem to be enough.
+    if switches.client_cap {
+        return Some(Obstacle::ClientCap);
     }
     if owners.live.iter().any(|owner| owner.word() == ClientWord::Dialog) {
         return Some(Obstacle::Dialog);
@@ -1157,8 +1166,11 @@ mod tests {
         assert_eq!(of(&question, false, &none), None, "a question is no menu: the client is busy");
         let paused = WaitSwitches { paused: true, ..WaitSwitches::default() };
         assert_eq!(of(&menu, true, &paused), Some(Obstacle::Paused));
-        let off = WaitSwitches { paused: true, switched_off: true, offline: false };
+        let off = WaitSwitches { paused: true, switched_off: true, ..WaitSwitches::default() };
         assert_eq!(of(&two, true, &off), Some(Obstacle::SwitchedOff));
+        let capped = WaitSwitches { client_cap: true, ..WaitSwitches::default() };
+        assert_eq!(of(&menu, true, &capped), Some(Obstacle::ClientCap), "closing the menu is not enough");
+        assert_eq!(of(&menu, true, &WaitSwitches { client_cap: true, ..paused }), Some(Obstacle::Paused));
     }
 
     #[test]
@@ -1253,6 +1265,8 @@ mod tests {
         dir: tempfile::TempDir,
         transcript: PathBuf,
         held: Mutex<Vec<Obstacle>>,
+        /// Continuations by the client before the stop.
+        continuations: u32,
     }
 
     impl Scene {
@@ -1262,7 +1276,22 @@ mod tests {
             let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("fixtures/transcripts/quota-mid-turn-interactive.jsonl");
             std::fs::copy(fixture, &transcript).unwrap();
-            Self { dir, transcript, held: Mutex::default() }
+            Self { dir, transcript, held: Mutex::default(), continuations: 0 }
+        }
+
+        fn env(&self) -> Environment {
+            Environment::from_pairs([("CC_RECOVER_CONFIG", self.dir.path().join("config.json"))], "/")
+        }
+
+        fn configure(&self, config: &str) {
+            std::fs::write(self.dir.path().join("config.json"), config).unwrap();
+        }
+
+        fn count_continuations(&self, ledger: &Ledger<'_>) {
+            let count = |slot: &mut Option<Incident>| {
+                slot.as_mut().unwrap().continuations = self.continuations;
+            };
+            ledger.change(SESSION, count).unwrap();
         }
 
         fn play(&self, at_time: Option<(&str, Act<'_>)>) -> (WaitEnd, Option<Incident>, Vec<Duration>) {
@@ -1292,7 +1321,7 @@ mod tests {
                 after,
             };
             let homes = [ClaudeHome::new(self.dir.path())];
-            let env = Environment::from_pairs([] as [(&str, &str); 0], "/");
+            let env = self.env();
             let ledger = Ledger { state: &state, clock: &clock, config: &config, default_home: None };
             let on_hold = |incident: &Incident| {
                 self.held.lock().unwrap().extend(incident.held_back.as_ref().map(|held| held.reason));
@@ -1308,6 +1337,7 @@ mod tests {
                 .unwrap()
                 .unwrap();
             beat.establish(&opened).unwrap();
+            self.count_continuations(&ledger);
             let ended = beat.wait(SESSION);
             let sleeps = clock.sleeps.lock().unwrap().clone();
             (ended, ledger.read(SESSION).unwrap(), sleeps)
@@ -1327,7 +1357,7 @@ mod tests {
                 after: &|_| {},
             };
             let homes = [ClaudeHome::new(self.dir.path())];
-            let env = Environment::from_pairs([] as [(&str, &str); 0], "/");
+            let env = self.env();
             let ledger = Ledger { state: &state, clock: &clock, config: &config, default_home: None };
             let beat = Heartbeat { ledger, env: &env, processes: &Alive, homes: &homes, on_hold: &|_| {} };
             let report = StopReport {
@@ -1408,6 +1438,51 @@ mod tests {
             postponed.1
         });
         assert!(due.is_some());
+    }
+
+    #[test]
+    fn at_the_client_cap_a_claim_is_granted_only_if_the_setting_allows_more() {
+        for (continuations, beyond, claims, granted, held) in [
+            (0, true, true, true, None),
+            (0, false, true, true, None),
+            (2, false, true, true, None),
+            (3, true, true, true, None),
+            (3, false, true, false, Some(Obstacle::ClientCap)),
+            (4, false, true, false, Some(Obstacle::ClientCap)),
+            (3, true, false, false, None),
+            (3, false, false, false, Some(Obstacle::ClientCap)),
+        ] {
+            let what = format!("{continuations} continuations, setting {beyond}, claim {claims}");
+            let scene = Scene { continuations, ..Scene::new() };
+            scene.configure(&format!(r#"{{"heartbeat":{{"beyondClientCap":{beyond}}}}}"#));
+            let (checked, incident) = scene.established(|beat, clock| {
+                // The first check adopts the error record, which contains the reset.
+                beat.check(SESSION, CheckRequest::default()).unwrap();
+                scene.count_continuations(&beat.ledger);
+                let due = beat.ledger.read(SESSION).unwrap().unwrap().plan.at.unwrap();
+                *clock.now.lock().unwrap() = due + chrono::Duration::minutes(10);
+                let checked = beat.check(SESSION, CheckRequest { claims, gap: false }).unwrap();
+                (checked, beat.ledger.read(SESSION).unwrap().unwrap())
+            });
+            assert_eq!(matches!(checked, CheckedStop::Granted(_)), granted, "{what}: {checked:?}");
+            assert_eq!(incident.attempts.len(), usize::from(granted), "{what}");
+            assert_eq!(incident.held_back.map(|held| held.reason), held, "{what}");
+        }
+    }
+
+    #[test]
+    fn the_waiting_hook_leaves_a_session_at_the_client_cap_until_the_setting_changes() {
+        let scene = Scene { continuations: 3, ..Scene::new() };
+        scene.configure(r#"{"heartbeat":{"beyondClientCap":false}}"#);
+        let (ended, incident, sleeps) = scene.play_with(None, &|sleeps| {
+            if sleeps == 400 {
+                scene.configure("{}");
+            }
+        });
+        assert!(matches!(ended, WaitEnd::Wake(_)), "{ended:?}");
+        assert!(sleeps.len() >= 400, "it was woken after {} steps", sleeps.len());
+        assert_eq!(*scene.held.lock().unwrap(), [Obstacle::ClientCap]);
+        assert_eq!(incident.unwrap().attempts.len(), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use super::due::Timing;
 use super::early::EarlyReset;
+use super::native::MOST_CONTINUATIONS;
 use super::plan::{Action, RecoveryPlan};
 use super::reason::{PlanReason, Reason};
 use crate::config::Transport;
@@ -120,6 +121,8 @@ pub enum Obstacle {
     NoTranscript,
     /// The connection was lost and the machine has no route to the API, so an attempt would fail.
     NoRoute,
+    /// The client has continued as often as it does in a row, and `heartbeat.beyondClientCap` is false.
+    ClientCap,
 }
 
 impl Obstacle {
@@ -142,6 +145,10 @@ impl Obstacle {
             Self::Suspended => format!("its client is suspended in {place}: `fg` there continues it"),
             Self::NoRoute => "the machine is offline: it continues once there is a network again".into(),
             Self::NoTranscript => format!("its transcript is missing: type `continue` in {place}"),
+            Self::ClientCap => format!(
+                "Claude Code continued it {MOST_CONTINUATIONS} times in a row, and heartbeat.beyondClientCap is false: type `continue` in \
+                 {place} after the reset"
+            ),
         }
     }
 
@@ -156,6 +163,7 @@ impl Obstacle {
             Self::Suspended => PlanReason::ClientSuspended,
             Self::NoTranscript => PlanReason::TranscriptMissing,
             Self::NoRoute => PlanReason::NoRoute,
+            Self::ClientCap => PlanReason::ClientCapReached,
         }
     }
 
@@ -163,7 +171,12 @@ impl Obstacle {
     #[must_use]
     pub const fn needs_user(self) -> bool {
         match self {
-            Self::Dialog | Self::Shared | Self::SwitchedOff | Self::Suspended | Self::NoTranscript => true,
+            Self::Dialog
+            | Self::Shared
+            | Self::SwitchedOff
+            | Self::Suspended
+            | Self::NoTranscript
+            | Self::ClientCap => true,
             Self::Paused | Self::NoRoute => false,
         }
     }
@@ -175,7 +188,8 @@ impl Obstacle {
 pub struct HeldBack {
     /// `dialog`: a menu is open in its window. `shared`: several windows have it open. `paused`: the user
     /// paused it. `switched-off`: automatic recovery was switched off. `suspended`: Ctrl-Z. `no-transcript`:
-    /// its transcript is missing. `no-route`: the machine is offline.
+    /// its transcript is missing. `no-route`: the machine is offline. `client-cap`: Claude Code continued it three
+    /// times in a row, and `heartbeat.beyondClientCap` is false.
     pub reason: Obstacle,
     /// The reason in words, and what the user can do.
     pub why: String,

@@ -54,6 +54,8 @@ pub enum PlanReason {
     TranscriptMissing,
     /// The machine has no route to the API.
     NoRoute,
+    /// Claude Code continued the session three times in a row, and `heartbeat.beyondClientCap` is false.
+    ClientCapReached,
     /// The prompt has no answer; the user may have withdrawn it.
     EndedBeforeAnswer,
     /// The credential was refused.

@@ -4,6 +4,7 @@ use super::Ledger;
 use crate::claude::home::ClaudeHome;
 use crate::claude::settings::managed_dir;
 use crate::claude::version::ClientVersion;
+use crate::config::Config;
 use crate::recovery::due::Timing;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::native::{NativeContinuation, NativeFacts, is_switched_off};
@@ -54,6 +55,14 @@ impl Ledger<'_> {
             cancelled: incident.native_cancelled,
             now: self.clock.now(),
         })
+    }
+
+    /// Whether the user keeps Claude Code's own maximum of continuations in a row (`heartbeat.beyondClientCap`)
+    /// and Claude Code has reached it, so that nothing continues the open session. A closed session is not
+    /// concerned, because Claude Code never continues it by itself.
+    #[must_use]
+    pub fn leaves_to_user_at_client_cap(&self, incident: &Incident, config: &Config) -> bool {
+        !config.heartbeat.beyond_client_cap && self.native(incident) == NativeContinuation::Capped
     }
 
     /// Asks the policy for the current decision about an incident.

@@ -249,6 +249,7 @@ impl Inventory<'_> {
             paused: self.paused.holds(&incident.session),
             switched_off: !config.heartbeat.enabled,
             offline: is_offline(incident, self.ground.world.env, self.ground.world.processes),
+            client_cap: self.ledger.leaves_to_user_at_client_cap(incident, &config),
         };
         let seen = incident.held_back.as_ref().map(|held| held.reason);
         let lost = seen.filter(|reason| *reason == Obstacle::NoTranscript);
