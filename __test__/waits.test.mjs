@@ -46,9 +46,18 @@ async function scene(place, config = QUICK) {
       await hook(id, client.pid, 'SessionStart', { source: 'startup' }).ended;
       return client;
     },
-    /** Stops the session at a 5-hour limit. @param {string} id @param {number} pid @param {number} resetsIn */
-    stop: (id, pid, resetsIn) => {
-      writeFileSync(transcriptOf(id), transcriptText('quota-5h-interactive', { id, cwd: place.project, resetsIn }));
+    /**
+     * Stops the session at a 5-hour limit, after the client continued it `continuations` times.
+     *
+     * @param {string} id
+     * @param {number} pid
+     * @param {number} resetsIn
+     */
+    stop: (id, pid, resetsIn, continuations = 0) => {
+      const lines = transcriptText('quota-5h-interactive', { id, cwd: place.project, resetsIn }).split('\n');
+      const limit = lines.findLastIndex((line) => line.includes('usage_limit_reached'));
+      lines.splice(limit, 0, ...Array.from({ length: continuations }, (_, index) => continuation(id, place.project, index)));
+      writeFileSync(transcriptOf(id), lines.join('\n'));
       return hook(id, pid, 'StopFailure', { error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" });
     },
   };
@@ -68,6 +77,41 @@ function turn(id, cwd, { asked = Date.now(), answered = asked + 5 } = {}) {
   const assistant = { parentUuid: user.uuid, ...head, message, type: 'assistant', uuid: idOf(0x92), timestamp: new Date(answered).toISOString() };
   return `${JSON.stringify(user)}\n${JSON.stringify(assistant)}\n`;
 }
+
+/** Returns the prompt of a continuation by the client itself. @param {string} id @param {string} cwd @param {number} index */
+function continuation(id, cwd, index) {
+  const origin = { isMeta: true, origin: { kind: 'auto-continuation' }, turnOrigin: 'auto_continuation' };
+  const message = { role: 'user', content: 'Your claude.ai usage limit has reset. Continue the task.' };
+  return JSON.stringify({ type: 'user', uuid: idOf(0xa0 + index), sessionId: id, cwd, timestamp: new Date().toISOString(), version: '2.1.332', entrypoint: 'cli', ...origin, message });
+}
+
+test('after three continuations by the client, status shows the budget of this tool, or that beyondClientCap leaves the session to the user', { skip }, async (t) => {
+  for (const beyondClientCap of [true, false]) {
+    const place = world(t);
+    const { open, stop } = await scene(place, { ...QUICK, heartbeat: { ...QUICK.heartbeat, beyondClientCap } });
+    const id = idOf(1);
+    const client = await open(id);
+    const waiting = stop(id, client.pid, beyondClientCap ? 5000 : 2, 3);
+    await until(() => existsSync(join(place.state, 'incidents', `${id}.json`)) && incidentOf(place, id).phase === 'waiting', 'it waits');
+    if (!beyondClientCap) {
+      await until(() => incidentOf(place, id).heldBack?.reason === 'client-cap', 'it is held');
+      await until(() => Date.now() > Date.parse(incidentOf(place, id).plan.at) + 3000, 'the planned time');
+      assert.equal(waiting.child.exitCode, null, 'the hook still waits');
+      assert.deepEqual(incidentOf(place, id).attempts, []);
+    }
+    const report = async () => JSON.parse((await place.run(['status', '--json'])).stdout).sessions.find((/** @type {any} */ one) => one.id === id);
+    // The incident is on disk a moment before its waiting process is.
+    let shown = await report();
+    for (let tries = 0; tries < 20 && shown.next.reason === 'waiter-gone'; tries += 1) shown = await report();
+    const { next, dailyContinues } = shown;
+    const expected = beyondClientCap ? ['wake', 'awaiting-reset', { used: 0, limit: 12 }] : ['notify', 'client-cap-reached', null];
+    assert.deepEqual([next.action, next.reason, dailyContinues], expected);
+    const { stdout } = await place.run(['status']);
+    assert.match(stdout.replaceAll(/\s+/g, ' '), beyondClientCap ? /0 of 12 daily continues used/ : /continued it 3 times in a row, and heartbeat\.beyondClientCap is false/);
+    await client.kill();
+    assert.equal((await waiting.ended).status, 0);
+  }
+});
 
 test('a turn of the same account that was asked and answered after the stop makes the wait due', { skip }, async (t) => {
   const place = world(t);

@@ -66,6 +66,7 @@ export function session(id, { stop, next, project, commands, subagents, ...field
     incident: null,
     next: { action: 'none', at: null, reason: 'nothing-pending', why: 'its last turn ended', argv: null, ...next },
     clientContinuesAt: null,
+    dailyContinues: null,
     commands: {
       cwd,
       env: {},
@@ -189,6 +190,20 @@ export const WAITING = session('3f2a9c1d', {
     plan: { action: 'wake', at: '2026-03-02T05:02:30Z', reason: 'awaiting-reset', why: '5-hour usage limit reached', argv: null },
     evidence: [],
   },
+});
+
+/** A session that only this tool continues, because the client has reached its own maximum. */
+export const BEYOND = session('3f2a9c1e', {
+  title: 'Long refactoring',
+  state: 'active',
+  activity: 'idle',
+  stop: LIMIT,
+  live: live(4712, { status: 'idle' }),
+  dailyContinues: { used: 2, limit: 12 },
+  deletedAfter: null,
+  retention: null,
+  next: { action: 'wake', at: '2026-03-02T05:00:05Z', why: '5-hour usage limit reached; it resets at 05:00; answer the limit menu if it is open, because it blocks the session' },
+  commands: { ...HELD, kill: ['cc-session-recover', 'kill', '3f2a9c1e'] },
 });
 
 export const GUESSED = session('0badcafe', {

@@ -67,6 +67,15 @@ function nextWords(next, now, clientContinuesAt = null) {
 }
 
 /**
+ * Returns how much of the budget of a session beyond Claude Code's own maximum is used. `daily_words` in `src/tui/words.rs` has the same words.
+ *
+ * @param {{ used: number, limit: number }} continues
+ */
+function dailyWords({ used, limit }) {
+  return `${used} of ${limit} daily continues used`;
+}
+
+/**
  * Returns a time in the local time zone: only the time of day for today, with the date otherwise.
  *
  * @param {Date} time
@@ -341,6 +350,7 @@ module.exports = {
   homely,
   kindWords,
   nextWords,
+  dailyWords,
   commandToType,
   ownName,
   remainingWords,

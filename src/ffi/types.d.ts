@@ -264,6 +264,14 @@ export interface CopyStep {
 /** What crashed while the session was open. */
 export type CrashedPart = 'machine' | 'client'
 
+/** How often this tool has continued a session within the last 24 hours, and how often it may. */
+export interface DailyContinues {
+  /** Continuations within the last 24 hours. */
+  used: number
+  /** Maximum within 24 hours, `supervisor.maxCyclesPerDay`. */
+  limit: number
+}
+
 /** Kind of damage to a transcript. */
 export type DamageClass =
   | 'torn-end'
@@ -744,7 +752,8 @@ export interface HeldBack {
   /**
    * `dialog`: a menu is open in its window. `shared`: several windows have it open. `paused`: the user
    * paused it. `switched-off`: automatic recovery was switched off. `suspended`: Ctrl-Z. `no-transcript`:
-   * its transcript is missing. `no-route`: the machine is offline.
+   * its transcript is missing. `no-route`: the machine is offline. `client-cap`: Claude Code continued it three
+   * times in a row, and `heartbeat.beyondClientCap` is false.
    */
   reason: HeldBackReason
   /** The reason in words, and what the user can do. */
@@ -752,7 +761,15 @@ export interface HeldBack {
 }
 
 /** Obstacle that keeps the waiting hook from continuing an open session at the planned time. */
-export type HeldBackReason = 'dialog' | 'shared' | 'paused' | 'switched-off' | 'suspended' | 'no-transcript' | 'no-route'
+export type HeldBackReason =
+  | 'dialog'
+  | 'shared'
+  | 'paused'
+  | 'switched-off'
+  | 'suspended'
+  | 'no-transcript'
+  | 'no-route'
+  | 'client-cap'
 
 /** Why a run counts as having done nothing: a stable code that programs may compare. */
 export type HollowReason =
@@ -1525,6 +1542,7 @@ export type PlanReason =
   | 'client-suspended'
   | 'transcript-missing'
   | 'no-route'
+  | 'client-cap-reached'
   | 'ended-before-answer'
   | 'login-needed'
   | 'credit-needed'
@@ -2669,6 +2687,11 @@ export interface Session {
    * `next` follows only if Claude Code does not continue it.
    */
   clientContinuesAt: string | null
+  /**
+   * Budget of an open session that this tool continues after Claude Code has reached its own maximum of
+   * continuations in a row; `null` for every other session.
+   */
+  dailyContinues: DailyContinues | null
   /** Commands that the user can run. */
   commands: Commands
 }

@@ -13,7 +13,7 @@ use crate::project::plugin;
 use crate::recovery::heartbeat::{CheckRequest, CheckedStop};
 use crate::recovery::incident::{Incident, MODULE_STEP, Obstacle, Phase};
 use crate::recovery::ledger::Ledger;
-use crate::recovery::plan::Action;
+use crate::recovery::plan::{Action, DailyContinues};
 use crate::recovery::policy::Terminal;
 use crate::session::Source;
 use crate::session::loaded_module::note_loaded;
@@ -86,6 +86,8 @@ struct ModuleAnswer {
     reading: bool,
     /// Why the session waits, or why it does not.
     why: String,
+    /// Budget of a session that only this tool continues, because the client has reached its own maximum.
+    daily_continues: Option<DailyContinues>,
     paused: bool,
     /// Whether the plugin handles this stop, so that the module may answer the client's limit menu.
     covers_menu: bool,
@@ -215,7 +217,11 @@ impl Hook<'_> {
         if let Some(incident) = incident.as_ref().filter(|_| !matches!(checked, CheckedStop::Waits(_))) {
             self.write_note(incident, config);
         }
-        Ok(answer_of(&checked, incident.as_ref(), now))
+        let outlook = incident.as_ref().map_or_else(ModuleOutlook::default, |incident| ModuleOutlook {
+            client_continues: heartbeat.ledger.native(incident).window().is_some(),
+            daily_continues: heartbeat.ledger.budget_beyond_client_cap(incident, config),
+        });
+        Ok(answer_of(&checked, incident.as_ref(), outlook, now))
     }
 
     /// Records what the question implies: that the module waits, in which client, and that the limit menu is
@@ -259,7 +265,20 @@ impl Hook<'_> {
     }
 }
 
-fn answer_of(checked: &CheckedStop, incident: Option<&Incident>, now: DateTime<Utc>) -> ModuleAnswer {
+/// Facts about an incident that the module shows, besides those in the incident.
+#[derive(Debug, Clone, Copy, Default)]
+struct ModuleOutlook {
+    /// Whether Claude Code is expected to continue the session by itself.
+    client_continues: bool,
+    daily_continues: Option<DailyContinues>,
+}
+
+fn answer_of(
+    checked: &CheckedStop,
+    incident: Option<&Incident>,
+    outlook: ModuleOutlook,
+    now: DateTime<Utc>,
+) -> ModuleAnswer {
     let Some(incident) = incident else { return ModuleAnswer::nothing(now) };
     let waits = incident.phase == Phase::Waiting && incident.plan.action == Action::Wake;
     let held = incident.held_back.as_ref();
@@ -268,10 +287,8 @@ fn answer_of(checked: &CheckedStop, incident: Option<&Incident>, now: DateTime<U
         CheckedStop::Granted(_) => NextActor::Module,
         CheckedStop::Waits(_) if waits => match held {
             Some(_) => NextActor::User,
-            None if incident.limit_menu_at.is_some() || !incident.stop.kind.is_usage_limit() => {
-                NextActor::Module
-            }
-            None => NextActor::Client,
+            None if outlook.client_continues && incident.limit_menu_at.is_none() => NextActor::Client,
+            None => NextActor::Module,
         },
         _ if matches!(incident.phase, Phase::Held | Phase::GivenUp) => NextActor::User,
         CheckedStop::Waits(_) | CheckedStop::WaitedForElsewhere | CheckedStop::Over(_) => NextActor::Nobody,
@@ -288,6 +305,7 @@ fn answer_of(checked: &CheckedStop, incident: Option<&Incident>, now: DateTime<U
         ask_again_at: step.timestamp_millis(),
         reading: incident.phase == Phase::Open,
         why: held.map_or_else(|| incident.plan.why.clone(), |held| held.why.clone()),
+        daily_continues: outlook.daily_continues.filter(|_| next == NextActor::Module),
         paused: held.is_some_and(|held| held.reason == Obstacle::Paused),
         covers_menu: waits && !held.is_some_and(|held| outlasts_the_menu(held.reason)),
         prompt: if let CheckedStop::Granted(text) = checked { Some(text.clone()) } else { None },
@@ -319,6 +337,7 @@ impl ModuleAnswer {
             ask_again_at: (now + MODULE_STEP).timestamp_millis(),
             reading: false,
             why: String::new(),
+            daily_continues: None,
             paused: false,
             covers_menu: false,
             prompt: None,
@@ -372,25 +391,34 @@ mod tests {
         };
         let now = at("2026-11-21T03:00:00Z");
         let cases = [
-            ("plain", change(&|_| {}), (N::Client, true)),
-            ("menu", change(&|one| one.limit_menu_at = Some(now)), (N::Module, true)),
-            ("no limit", change(&|one| one.stop.kind = StopKind::Overloaded), (N::Module, true)),
-            ("paused", change(&|one| one.held_back = Some(held(Obstacle::Paused))), (N::User, false)),
-            ("shared", change(&|one| one.held_back = Some(held(Obstacle::Shared))), (N::User, false)),
-            ("dialog", change(&|one| one.held_back = Some(held(Obstacle::Dialog))), (N::User, true)),
-            ("cap", change(&|one| one.held_back = Some(held(Obstacle::ClientCap))), (N::User, false)),
-            ("held", change(&|one| one.phase = Phase::Held), (N::User, false)),
-            ("recovered", change(&|one| one.phase = Phase::Recovered), (N::Nobody, false)),
+            ("plain", change(&|_| {}), true, (N::Client, true)),
+            ("menu", change(&|one| one.limit_menu_at = Some(now)), true, (N::Module, true)),
+            ("the client does not", change(&|_| {}), false, (N::Module, true)),
+            ("paused", change(&|one| one.held_back = Some(held(Obstacle::Paused))), true, (N::User, false)),
+            ("shared", change(&|one| one.held_back = Some(held(Obstacle::Shared))), true, (N::User, false)),
+            ("dialog", change(&|one| one.held_back = Some(held(Obstacle::Dialog))), false, (N::User, true)),
+            ("cap", change(&|one| one.held_back = Some(held(Obstacle::ClientCap))), false, (N::User, false)),
+            ("held", change(&|one| one.phase = Phase::Held), false, (N::User, false)),
+            ("recovered", change(&|one| one.phase = Phase::Recovered), true, (N::Nobody, false)),
         ];
-        for (name, incident, expected) in cases {
+        let daily_continues = Some(DailyContinues { used: 2, limit: 12 });
+        for (name, incident, client_continues, expected) in cases {
             let checked = CheckedStop::Waits(Box::new(incident.clone()));
-            let answer = answer_of(&checked, Some(&incident), now);
+            let answer = answer_of(
+                &checked,
+                Some(&incident),
+                ModuleOutlook { client_continues, daily_continues },
+                now,
+            );
             assert_eq!((answer.next, answer.covers_menu), expected, "{name}");
+            let shown = daily_continues.filter(|_| expected.0 == N::Module);
+            assert_eq!(answer.daily_continues, shown, "{name}: the budget is shown where only we continue");
             assert_eq!(answer.prompt, None, "{name}: nothing is granted");
             let step = if name == "dialog" { DIALOG_STEP } else { MODULE_STEP };
             assert_eq!(answer.ask_again_at, (now + step).timestamp_millis(), "{name}");
         }
-        let other = answer_of(&CheckedStop::WaitedForElsewhere, Some(&waiting()), now);
+        let other =
+            answer_of(&CheckedStop::WaitedForElsewhere, Some(&waiting()), ModuleOutlook::default(), now);
         assert_eq!(other.next, NextActor::Hook);
     }
 

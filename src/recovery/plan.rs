@@ -46,6 +46,16 @@ pub struct RecoveryPlan {
     pub argv: Option<Vec<String>>,
 }
 
+/// How often this tool has continued a session within the last 24 hours, and how often it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct DailyContinues {
+    /// Continuations within the last 24 hours.
+    pub used: usize,
+    /// Maximum within 24 hours, `supervisor.maxCyclesPerDay`.
+    pub limit: u32,
+}
+
 impl RecoveryPlan {
     /// Returns the plan before the policy has decided.
     #[must_use]

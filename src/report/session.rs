@@ -16,7 +16,7 @@ use crate::note::gather::gather_conversation;
 use crate::note::text::line;
 use crate::note::workflow::{self, WorkflowAgentEnd, WorkflowRun};
 use crate::recovery::incident::Incident;
-use crate::recovery::plan::{Action, RecoveryPlan};
+use crate::recovery::plan::{Action, DailyContinues, RecoveryPlan};
 use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::ending::Liveness;
 use crate::session::files::companion_of;
@@ -410,6 +410,9 @@ pub struct Session {
     /// `next` follows only if Claude Code does not continue it.
     #[serde(serialize_with = "time_or_null")]
     pub client_continues_at: Option<DateTime<Utc>>,
+    /// Budget of an open session that this tool continues after Claude Code has reached its own maximum of
+    /// continuations in a row; `null` for every other session.
+    pub daily_continues: Option<DailyContinues>,
     /// Commands that the user can run.
     pub commands: Commands,
 }
@@ -485,6 +488,7 @@ impl Session {
             incident: None,
             next: RecoveryPlan::nothing(Reason::NothingPending),
             client_continues_at: None,
+            daily_continues: None,
             commands: Commands::default(),
         }
     }
@@ -533,6 +537,7 @@ impl Session {
             incident: None,
             next: RecoveryPlan::nothing(Reason::NothingPending),
             client_continues_at: None,
+            daily_continues: None,
             commands: Commands::default(),
         }
     }

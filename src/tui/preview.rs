@@ -2,8 +2,8 @@
 
 use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails};
 use super::words::{
-    clock_time, count_words, doing_words, duration_words, name_of, name_of_gone, next_words, sentence,
-    size_words, token_words,
+    clock_time, count_words, daily_words, doing_words, duration_words, name_of, name_of_gone, next_words,
+    sentence, size_words, token_words,
 };
 use crate::recovery::plan::Action;
 use crate::report::gone::GoneSession;
@@ -242,6 +242,9 @@ fn next(paper: &mut PreviewBuilder, session: &Session, acts: bool, now: DateTime
     }
     if !words.is_empty() {
         paper.add(PreviewStyle::Plain, &sentence(&words));
+    }
+    if let Some(continues) = session.daily_continues {
+        paper.add(PreviewStyle::Plain, &sentence(&daily_words(continues)));
     }
     if !session.next.why.is_empty() {
         paper.add(PreviewStyle::Plain, &sentence(&one_line(&session.next.why, QUOTED)));

@@ -12,7 +12,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::env::Environment;
 use crate::quota::Account;
 use crate::quota::refresh::Window;
-use crate::recovery::plan::{Action, RecoveryPlan};
+use crate::recovery::plan::{Action, DailyContinues, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
 use crate::report::gone::{GoneLeft, GoneSession, KeptAmount};
 use crate::report::list::ListReport;
@@ -226,6 +226,19 @@ fn the_countdown_follows_the_clock_and_ends() {
     let dashboard = filled();
     assert!(dashboard.counts_down(now()));
     assert!(!dashboard.counts_down(now() + TimeDelta::seconds(125)), "nothing changes any more");
+}
+
+#[test]
+fn the_preview_shows_the_budget_of_a_session_beyond_the_client_cap() {
+    let screen = |daily_continues| {
+        let one = Session { daily_continues, ..session(1, "api", SessionGroup::Waiting) };
+        let mut dashboard = Dashboard::new(&DashboardOptions::default());
+        dashboard.take_page(page(vec![one.clone()], vec![one]));
+        drawn(&mut dashboard, (120, 40), now())
+    };
+    assert!(!screen(None).contains("daily continues"));
+    let shown = screen(Some(DailyContinues { used: 2, limit: 12 }));
+    assert!(shown.contains("2 of 12 daily continues used."), "{shown}");
 }
 
 #[test]

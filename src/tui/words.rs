@@ -1,7 +1,7 @@
 //! Formats times, sizes and reasons, short enough for a row of the dashboard.
 
 pub use crate::measure::{duration_words, size_words, token_words};
-use crate::recovery::plan::{Action, RecoveryPlan};
+use crate::recovery::plan::{Action, DailyContinues, RecoveryPlan};
 use crate::recovery::reason::PlanReason;
 use crate::report::gone::GoneSession;
 use crate::report::session::{Live, Session, SessionGroup};
@@ -151,6 +151,13 @@ pub fn next_words(session: &Session, now: DateTime<Utc>) -> String {
         Action::Notify => "it needs you".to_owned() + &from(plan, now),
         Action::None => String::new(),
     }
+}
+
+/// Describes how much of the budget of a session beyond Claude Code's own maximum is used. `dailyWords` in
+/// `bin/lib/wording.js` has the same words.
+#[must_use]
+pub fn daily_words(continues: DailyContinues) -> String {
+    format!("{} of {} daily continues used", continues.used, continues.limit)
 }
 
 fn from(plan: &RecoveryPlan, now: DateTime<Utc>) -> String {

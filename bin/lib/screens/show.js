@@ -6,7 +6,7 @@
 const WORDS = require('../words.json');
 const { sizeWarnings, stateCell } = require('../sessions.js');
 const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
-const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, remainingWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
+const { clock, commandWords, count, dailyWords, doingWords, duration, homely, kindWords, nextWords, ownName, remainingWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../../src/ffi/types.js').Evidence} Evidence */
@@ -198,7 +198,7 @@ function showLines(report, { width, colours }, now) {
     const left = next.at === null ? 0 : Date.parse(next.at) - now.getTime();
     // A reason may end with the step itself: "its client is closed: resume it by hand".
     const isSaid = left <= 0 && next.why.endsWith(words);
-    return [words === '' || isSaid ? null : `${words}${left > 0 ? ` (in ${duration(left)})` : ''}`, next.why === '' ? null : sentence(next.why)];
+    return [words === '' || isSaid ? null : `${words}${left > 0 ? ` (in ${duration(left)})` : ''}`, session.dailyContinues === null ? null : sentence(dailyWords(session.dailyContinues)), next.why === '' ? null : sentence(next.why)];
   }
 
   /** The commands use the report as returned by the addon: cleaning would change a path. */

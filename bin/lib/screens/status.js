@@ -7,7 +7,7 @@ const { NAME_COLUMNS, PATH_COLUMNS, directoryOf, nameOf, printProblems, resumeCo
 const { quotaLines } = require('../quota.js');
 const { tableLines } = require('../table.js');
 const { cleaned, truncated, truncatedPath, widthOf, wrapped } = require('../text.js');
-const { clock, commandWords, count, doingWords, duration, homely, kindWords, nextWords, ownName, sentence, shortIds, sinceWords, stateName, terminalWords } = require('../wording.js');
+const { clock, commandWords, count, dailyWords, doingWords, duration, homely, kindWords, nextWords, ownName, sentence, shortIds, sinceWords, stateName, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../../src/ffi/types.js').StatusReport} StatusReport */
@@ -186,8 +186,9 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
   }
 
   /** Returns when a limit resets, and what happens then. @param {Session} session */
-  function outlook({ stop, next, clientContinuesAt }) {
-    const words = nextWords(next, now, clientContinuesAt) || next.why;
+  function outlook({ stop, next, clientContinuesAt, dailyContinues }) {
+    const budget = dailyContinues === null ? '' : `; ${dailyWords(dailyContinues)}`;
+    const words = `${nextWords(next, now, clientContinuesAt) || next.why}${budget}`;
     if (stop.resetsAt === null || next.reason === 'paused') return next.reason === 'paused' && clientContinuesAt !== null ? `${next.why}; ${words}` : words;
     const at = new Date(stop.resetsAt);
     const guess = stop.resetsAtSource === 'guess' ? '~' : '';

@@ -8,12 +8,12 @@ use crate::config::Config;
 use crate::recovery::due::Timing;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::native::{NativeContinuation, NativeFacts, is_switched_off};
-use crate::recovery::plan::{Action, resume_command};
+use crate::recovery::plan::{Action, DailyContinues, resume_command};
 use crate::recovery::policy::{PolicyDecision, PolicySituation, Terminal, decide};
 use crate::recovery::reason::Reason;
 use crate::session::Source;
 use crate::trust::enabled::unattended;
-use chrono::DateTime;
+use chrono::Duration;
 
 impl Ledger<'_> {
     /// Plans the incident again, by the policy.
@@ -65,6 +65,22 @@ impl Ledger<'_> {
         !config.heartbeat.beyond_client_cap && self.native(incident) == NativeContinuation::Capped
     }
 
+    /// The budget of an open session that only this tool continues, because Claude Code has reached its own
+    /// maximum of continuations in a row; `None` for every other session.
+    #[must_use]
+    pub fn budget_beyond_client_cap(&self, incident: &Incident, config: &Config) -> Option<DailyContinues> {
+        (self.native(incident) == NativeContinuation::Capped).then(|| DailyContinues {
+            used: self.cycles_of_day(incident),
+            limit: config.supervisor.max_cycles_per_day,
+        })
+    }
+
+    /// Number of continuations by this tool within the last 24 hours.
+    fn cycles_of_day(&self, incident: &Incident) -> usize {
+        let now = self.clock.now();
+        incident.cycles.iter().filter(|at| now - **at < Duration::hours(24)).count()
+    }
+
     /// Asks the policy for the current decision about an incident.
     #[must_use]
     pub fn decision(&self, incident: &Incident, terminal: Terminal) -> PolicyDecision {
@@ -73,11 +89,7 @@ impl Ledger<'_> {
             session: &incident.session,
             stop: &incident.stop,
             attempts: &incident.attempts,
-            cycles: incident
-                .cycles
-                .iter()
-                .filter(|at: &&DateTime<_>| now - **at < chrono::Duration::hours(24))
-                .count(),
+            cycles: self.cycles_of_day(incident),
             limit_menu: incident.limit_menu_at.is_some(),
             terminal,
             unattended: terminal == Terminal::Closed

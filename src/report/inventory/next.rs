@@ -5,7 +5,7 @@ use crate::config::in_force;
 use crate::project::plugin::lets_module_wait;
 use crate::recovery::heartbeat::{WaitSwitches, is_offline, obstacle};
 use crate::recovery::incident::{Attempt, Incident, Obstacle, Phase, StopReport};
-use crate::recovery::plan::{Action, RecoveryPlan, resume_command};
+use crate::recovery::plan::{Action, DailyContinues, RecoveryPlan, resume_command};
 use crate::recovery::policy::{Terminal, user_needed};
 use crate::recovery::reason::{PlanReason, Reason};
 use crate::recovery::siblings::repeated_by;
@@ -95,6 +95,7 @@ impl Inventory<'_> {
             }
             session.next = self.next_of(&known, owners);
             session.client_continues_at = self.client_continues_at(&known, &session.next, live);
+            session.daily_continues = self.daily_continues(&known, &session.next);
             session.paused = self.paused.holds(&incident.session);
             session.project.dir.clone_from(&incident.project);
             session.incident = Some(shown(incident));
@@ -159,6 +160,14 @@ impl Inventory<'_> {
         let reset = incident.stop.resets_at?;
         let until = reset + self.client_window(incident)?;
         (self.taken_at < until && next.at.is_none_or(|at| at >= reset)).then_some(reset)
+    }
+
+    fn daily_continues(&self, incident: &Incident, next: &RecoveryPlan) -> Option<DailyContinues> {
+        if next.action != Action::Wake {
+            return None;
+        }
+        let config = in_force(self.ground.world.env, incident.project.as_deref()).config;
+        self.ledger.budget_beyond_client_cap(incident, &config)
     }
 
     /// Returns the time after the reset within which Claude Code may still continue the session itself;
