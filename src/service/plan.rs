@@ -3,7 +3,7 @@
 //! for the user to run.
 
 use super::start::Start;
-use super::status::{is_enabled, is_running, is_taken, own_text, wants};
+use super::status::{is_enabled, is_registered, is_running, is_taken, own_text, wants};
 use super::{MARKER, Manager, ServicePaths, launchd, schtasks, systemd};
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
@@ -321,8 +321,8 @@ pub fn apply(world: World<'_>, planned: &ServicePlan) -> Result<ServiceReport> {
         run_all(&mut after);
     }
     let commands: Vec<CommandStep> = before.into_iter().chain(after).collect();
-    let complete =
-        commands.iter().all(|step| step.done == Some(true) || step.may_fail && step.done.is_some());
+    let still_registered = || is_registered(manager, &reach(world.env, manager)) == Some(true);
+    let complete = is_complete(wanted, &commands, still_registered);
     let changed = file.changes() || commands.iter().any(|step| step.done.is_some());
     if changed {
         journal::append(
@@ -362,6 +362,19 @@ fn clear_up(place: &ServicePaths) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the commands achieved the change. A tolerated failure to remove a service is only accepted once
+/// the manager no longer knows it: otherwise it would start again at the next login, without its file.
+fn is_complete(
+    wanted: ServiceChange,
+    commands: &[CommandStep],
+    still_registered: impl FnOnce() -> bool,
+) -> bool {
+    let failed = |step: &CommandStep| step.done == Some(false);
+    let ran = commands.iter().all(|step| step.done == Some(true) || step.may_fail && failed(step));
+    let in_doubt = wanted == ServiceChange::Uninstall && commands.iter().any(failed);
+    ran && !(in_doubt && still_registered())
 }
 
 /// Runs the commands in order, until one fails that must not fail.
@@ -406,6 +419,31 @@ mod tests {
     fn steps<'a>(planned: &'a [CommandStep]) -> Vec<(&'a str, bool)> {
         let verb = |step: &'a CommandStep| step.argv[1..].iter().find(|word| *word != "--user").unwrap();
         planned.iter().map(|step| (verb(step).as_str(), step.may_fail)).collect()
+    }
+
+    #[test]
+    fn a_tolerated_failure_completes_a_removal_only_of_a_service_that_is_not_registered_any_more() {
+        use ServiceChange::{Install, Uninstall};
+        let step = |may_fail, done| CommandStep {
+            may_fail,
+            done,
+            ..command(Manager::Schtasks, &Err("not asked".into()), &["/Delete"], "")
+        };
+        let (gone, registered) = (false, true);
+        for (wanted, steps, still, complete) in [
+            (Uninstall, vec![], registered, true),
+            (Uninstall, vec![step(MAY, Some(true))], registered, true),
+            (Uninstall, vec![step(MAY, Some(false)), step(MAY, Some(true))], gone, true),
+            (Uninstall, vec![step(MAY, Some(true)), step(MAY, Some(false))], gone, true),
+            (Uninstall, vec![step(MAY, Some(true)), step(MAY, Some(false))], registered, false),
+            (Uninstall, vec![step(MUST, Some(false))], gone, false),
+            (Uninstall, vec![step(MAY, None)], gone, false),
+            (Install, vec![step(MAY, Some(false)), step(MUST, Some(true))], registered, true),
+            (Install, vec![step(MAY, Some(true)), step(MUST, Some(false))], registered, false),
+            (Install, vec![step(MUST, None)], registered, false),
+        ] {
+            assert_eq!(is_complete(wanted, &steps, || still), complete, "{wanted:?} {still} {steps:?}");
+        }
     }
 
     #[test]

@@ -122,7 +122,7 @@ pub(super) fn is_taken(wants: &Path) -> bool {
 pub(super) fn is_enabled(manager: Manager, place: &ServicePaths, reach: &ManagerProgram) -> Option<bool> {
     match manager {
         Manager::Systemd => Some(is_taken(&wants(place))),
-        Manager::Launchd => succeeds(reach, &["print", &format!("{}/{}", domain(), launchd::NAME)]),
+        Manager::Launchd => is_registered(manager, reach),
         Manager::Schtasks => {
             let mut query = Command::new(reach.as_ref().ok()?);
             query.args(["/Query", "/TN", schtasks::NAME, "/XML"]).current_dir("/");
@@ -140,6 +140,16 @@ pub(super) fn is_running(manager: Manager, reach: &ManagerProgram) -> Option<boo
     match manager {
         Manager::Systemd => succeeds(reach, &["--user", "is-active", "--quiet", systemd::NAME]),
         Manager::Launchd | Manager::Schtasks => None,
+    }
+}
+
+/// Whether the manager still knows the service by its name, whatever became of the file; `None` for systemd,
+/// which knows what its files say, and for a manager that does not answer.
+pub(super) fn is_registered(manager: Manager, reach: &ManagerProgram) -> Option<bool> {
+    match manager {
+        Manager::Systemd => None,
+        Manager::Launchd => succeeds(reach, &["print", &format!("{}/{}", domain(), launchd::NAME)]),
+        Manager::Schtasks => succeeds(reach, &["/Query", "/TN", schtasks::NAME]),
     }
 }
 
