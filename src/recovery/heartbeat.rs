@@ -317,10 +317,10 @@ impl Heartbeat<'_> {
         let generation = incident.generation;
         let terminal = self.terminal(incident);
         self.ledger.change(&incident.session, |incident| {
-            // The user may have cancelled it during the wait for the record.
+            // During the wait for the record the user may have cancelled it, or another process continued the session.
             let Some(incident) = incident
                 .as_mut()
-                .filter(|incident| incident.generation == generation && incident.phase != Phase::Cancelled)
+                .filter(|incident| incident.generation == generation && incident.phase.may_be_planned())
             else {
                 return;
             };
@@ -491,8 +491,9 @@ impl Heartbeat<'_> {
 
     /// Checks again and acts, under the lock. Returns `None` to continue waiting.
     ///
-    /// Also releases the lease under the lock at the end. A hook that reports a new stop after that finds the
-    /// lease free, and a stop reported before that is handled here.
+    /// Also releases the lease under the lock at the end, once the change is saved. A hook that reports a new stop
+    /// after that finds the lease free, and a stop reported before that is handled here. If the change cannot be
+    /// saved, the lease is kept, so that no second process begins to wait.
     fn act(
         &self,
         session: &str,
@@ -502,88 +503,94 @@ impl Heartbeat<'_> {
         let mut ended = None;
         let mut told = None;
         let mut account = None;
-        self.ledger.change(session, |slot| {
-            let move_ = self.assess(slot.as_ref(), watch, true);
-            match (move_, slot) {
-                (WaitMove::Sleep(_), _) => {}
-                (WaitMove::Adopt, Some(incident)) => {
-                    if let Some(summary) = &watch.reader.summary {
-                        adopt(incident, summary, self.clock().now());
+        self.ledger.change_then(
+            session,
+            |slot| {
+                let move_ = self.assess(slot.as_ref(), watch, true);
+                match (move_, slot) {
+                    (WaitMove::Sleep(_), _) => {}
+                    (WaitMove::Adopt, Some(incident)) => {
+                        if let Some(summary) = &watch.reader.summary {
+                            adopt(incident, summary, self.clock().now());
+                            self.ledger.plan(incident, Terminal::Open);
+                            told = Some(incident.clone());
+                        }
+                        watch.stopped(self.clock());
+                    }
+                    (WaitMove::HoldBack(obstacle), Some(incident)) => {
+                        let places = self.owners(incident, true).places();
+                        incident.held_back =
+                            obstacle.map(|reason| HeldBack { reason, why: reason.words(places.as_deref()) });
+                        let fact = incident.held_back.as_ref().map(|held| held.why.clone());
+                        incident.saw(Source::Process, fact.unwrap_or_else(|| "no obstacle remains".into()));
+                        told = Some(incident.clone());
+                    }
+                    (WaitMove::Postpone(until), Some(incident)) => {
+                        watch.gap = false;
+                        incident.plan.at = Some(until);
+                        incident.saw(
+                            Source::Clock,
+                            "the machine was suspended: Claude Code may continue the session first again",
+                        );
+                    }
+                    (WaitMove::Wake, Some(_)) if !watch.may_wake => {}
+                    (WaitMove::ActAlone, Some(incident)) => {
+                        incident.native_cancelled = true;
+                        incident.saw(Source::Transcript, "the user cancelled Claude Code's own continuation");
+                        self.ledger.plan(incident, Terminal::Open);
+                    }
+                    (WaitMove::Wake, Some(incident)) => match self.wake_in_turn(incident, &mut account) {
+                        Ok(text) => ended = Some(WaitEnd::Wake(text)),
+                        Err(WakeTurn::Later(later)) => {
+                            incident.plan.at = incident.plan.at.map(|at| at + later);
+                            incident.saw(Source::Store, "another session of the account met the limit again");
+                        }
+                        Err(WakeTurn::Wait(wait)) => watch.pause = wait.to_std().ok(),
+                        Err(WakeTurn::Now) => {}
+                    },
+                    (WaitMove::PlanEarly(early), Some(incident)) => {
+                        incident.saw(Source::Transcript, early.fact());
+                        incident.early = Some(early);
                         self.ledger.plan(incident, Terminal::Open);
                         told = Some(incident.clone());
                     }
-                    watch.stopped(self.clock());
-                }
-                (WaitMove::HoldBack(obstacle), Some(incident)) => {
-                    let places = self.owners(incident, true).places();
-                    incident.held_back =
-                        obstacle.map(|reason| HeldBack { reason, why: reason.words(places.as_deref()) });
-                    let fact = incident.held_back.as_ref().map(|held| held.why.clone());
-                    incident.saw(Source::Process, fact.unwrap_or_else(|| "no obstacle remains".into()));
-                    told = Some(incident.clone());
-                }
-                (WaitMove::Postpone(until), Some(incident)) => {
-                    watch.gap = false;
-                    incident.plan.at = Some(until);
-                    incident.saw(
-                        Source::Clock,
-                        "the machine was suspended: Claude Code may continue the session first again",
-                    );
-                }
-                (WaitMove::Wake, Some(_)) if !watch.may_wake => {}
-                (WaitMove::ActAlone, Some(incident)) => {
-                    incident.native_cancelled = true;
-                    incident.saw(Source::Transcript, "the user cancelled Claude Code's own continuation");
-                    self.ledger.plan(incident, Terminal::Open);
-                }
-                (WaitMove::Wake, Some(incident)) => match self.wake_in_turn(incident, &mut account) {
-                    Ok(text) => ended = Some(WaitEnd::Wake(text)),
-                    Err(WakeTurn::Later(later)) => {
-                        incident.plan.at = incident.plan.at.map(|at| at + later);
-                        incident.saw(Source::Store, "another session of the account met the limit again");
+                    (WaitMove::NotifyReset, Some(incident)) => {
+                        self.ledger.plan(incident, Terminal::Open);
+                        incident.saw(Source::Clock, "the limit has reset; the user is notified");
+                        ended = Some(WaitEnd::HasReset);
                     }
-                    Err(WakeTurn::Wait(wait)) => watch.pause = wait.to_std().ok(),
-                    Err(WakeTurn::Now) => {}
-                },
-                (WaitMove::PlanEarly(early), Some(incident)) => {
-                    incident.saw(Source::Transcript, early.fact());
-                    incident.early = Some(early);
-                    self.ledger.plan(incident, Terminal::Open);
-                    told = Some(incident.clone());
+                    (WaitMove::End(Some(phase), why), Some(incident)) => {
+                        incident.settle(phase, Source::Transcript, why);
+                        ended = Some(WaitEnd::Silent(why));
+                    }
+                    (WaitMove::Leave(why), Some(incident)) => {
+                        incident.saw(Source::Process, why);
+                        incident.held_back = None;
+                        self.ledger.plan(incident, Terminal::Closed);
+                        ended = Some(WaitEnd::Silent(why));
+                    }
+                    (WaitMove::End(_, why) | WaitMove::Leave(why), _) => ended = Some(WaitEnd::Silent(why)),
+                    (
+                        WaitMove::Adopt
+                        | WaitMove::Wake
+                        | WaitMove::NotifyReset
+                        | WaitMove::PlanEarly(_)
+                        | WaitMove::HoldBack(_)
+                        | WaitMove::Postpone(_)
+                        | WaitMove::ActAlone,
+                        None,
+                    ) => {
+                        ended = Some(WaitEnd::Silent("the incident is gone"));
+                    }
                 }
-                (WaitMove::NotifyReset, Some(incident)) => {
-                    self.ledger.plan(incident, Terminal::Open);
-                    incident.saw(Source::Clock, "the limit has reset; the user is notified");
-                    ended = Some(WaitEnd::HasReset);
+                ended.is_some()
+            },
+            |ended| {
+                if ended {
+                    *lease = None;
                 }
-                (WaitMove::End(Some(phase), why), Some(incident)) => {
-                    incident.settle(phase, Source::Transcript, why);
-                    ended = Some(WaitEnd::Silent(why));
-                }
-                (WaitMove::Leave(why), Some(incident)) => {
-                    incident.saw(Source::Process, why);
-                    incident.held_back = None;
-                    self.ledger.plan(incident, Terminal::Closed);
-                    ended = Some(WaitEnd::Silent(why));
-                }
-                (WaitMove::End(_, why) | WaitMove::Leave(why), _) => ended = Some(WaitEnd::Silent(why)),
-                (
-                    WaitMove::Adopt
-                    | WaitMove::Wake
-                    | WaitMove::NotifyReset
-                    | WaitMove::PlanEarly(_)
-                    | WaitMove::HoldBack(_)
-                    | WaitMove::Postpone(_)
-                    | WaitMove::ActAlone,
-                    None,
-                ) => {
-                    ended = Some(WaitEnd::Silent("the incident is gone"));
-                }
-            }
-            if ended.is_some() {
-                *lease = None;
-            }
-        })?;
+            },
+        )?;
         drop(account);
         if let Some(incident) = told {
             (self.on_hold)(&incident);
@@ -646,9 +653,7 @@ impl Heartbeat<'_> {
     /// Returns whether the process that reported the stop still runs.
     #[must_use]
     pub fn is_alive(&self, incident: &Incident) -> bool {
-        let Some(pid) = incident.claude_pid else { return false };
-        let token = self.processes.start_token(pid);
-        token.is_some() && token == incident.claude_start
+        incident.client_is_alive(self.processes)
     }
 
     fn owners(&self, incident: &Incident, thorough: bool) -> SessionOwners {
@@ -1259,6 +1264,27 @@ mod tests {
         }
     }
 
+    /// A living client. While the session is locked, a file takes the place of the directory of incidents, so
+    /// that a change that was begun cannot be saved.
+    struct AliveOnAFullDisk(StateDir);
+
+    impl Processes for AliveOnAFullDisk {
+        fn start_token(&self, pid: u32) -> Option<String> {
+            Alive.start_token(pid)
+        }
+        fn domain(&self) -> Option<String> {
+            None
+        }
+        fn is_stopped(&self, _pid: u32) -> bool {
+            let incidents = self.0.incident(SESSION).parent().unwrap().to_path_buf();
+            if Lock::is_held(&self.0.session_lock(SESSION)) && incidents.is_dir() {
+                std::fs::rename(&incidents, incidents.with_extension("kept")).unwrap();
+                std::fs::write(&incidents, "").unwrap();
+            }
+            false
+        }
+    }
+
     type Act<'a> = &'a (dyn Fn(&StateDir) + Sync);
 
     struct Scene {
@@ -1345,6 +1371,18 @@ mod tests {
 
         /// Runs `act` on a stop that was reported and established.
         fn established<T>(&self, act: impl FnOnce(&Heartbeat<'_>, &Virtual<'_>) -> T) -> T {
+            self.reported(&Alive, |beat, clock, opened| {
+                beat.establish(opened).unwrap();
+                act(beat, clock)
+            })
+        }
+
+        /// Runs `act` on a stop that was reported and not established yet.
+        fn reported<T>(
+            &self,
+            processes: &dyn Processes,
+            act: impl FnOnce(&Heartbeat<'_>, &Virtual<'_>, &Incident) -> T,
+        ) -> T {
             let config = Config::default();
             let state = StateDir::new(self.dir.path().join("state"));
             let start = at("2026-11-21T02:42:30.500Z");
@@ -1359,7 +1397,7 @@ mod tests {
             let homes = [ClaudeHome::new(self.dir.path())];
             let env = self.env();
             let ledger = Ledger { state: &state, clock: &clock, config: &config, default_home: None };
-            let beat = Heartbeat { ledger, env: &env, processes: &Alive, homes: &homes, on_hold: &|_| {} };
+            let beat = Heartbeat { ledger, env: &env, processes, homes: &homes, on_hold: &|_| {} };
             let report = StopReport {
                 transcript: self.transcript.clone(),
                 stop: Stop { at: Some(start), ..Stop::of(StopKind::UsageLimit5h) },
@@ -1367,8 +1405,7 @@ mod tests {
             };
             let stopped = super::super::ledger::IncidentEvent::Stopped(Box::new(report));
             let opened = ledger.enter(SESSION, stopped).unwrap().unwrap();
-            beat.establish(&opened).unwrap();
-            act(&beat, &clock)
+            act(&beat, &clock, &opened)
         }
 
         fn append(&self, line: &str) {
@@ -1574,5 +1611,54 @@ mod tests {
         assert!(matches!(ended, WaitEnd::Wake(_)), "{ended:?}");
         assert_eq!(incident.stop.record.as_deref(), Some("another-record"));
         assert_eq!(incident.attempts.len(), 1);
+    }
+
+    #[test]
+    fn a_stop_that_was_attempted_or_ended_while_its_record_was_read_is_not_planned_again() {
+        for phase in Phase::ALL {
+            let planned = match phase {
+                Phase::Open | Phase::Waiting | Phase::Held => true,
+                Phase::Attempting
+                | Phase::Recovered
+                | Phase::MovedOn
+                | Phase::Superseded
+                | Phase::GivenUp
+                | Phase::Cancelled => false,
+            };
+            Scene::new().reported(&Alive, |beat, _, opened| {
+                beat.ledger.change(SESSION, |slot| slot.as_mut().unwrap().phase = phase).unwrap();
+                let established = beat.establish(opened).unwrap().unwrap();
+                let expected = if planned { Phase::Waiting } else { phase };
+                assert_eq!(established.phase, expected, "{phase:?}");
+            });
+        }
+    }
+
+    #[test]
+    fn a_wake_that_cannot_be_saved_is_not_granted_and_keeps_the_lease() {
+        for full in [true, false] {
+            let scene = Scene::new();
+            let state = StateDir::new(scene.dir.path().join("state"));
+            let full_disk = AliveOnAFullDisk(state.clone());
+            scene.reported(&Alive, |beat, clock, opened| {
+                beat.establish(opened).unwrap();
+                let mut watch = WaiterMemory::new(clock);
+                watch.may_wake = true;
+                let mut lease = Lock::try_take(&state.waiter_lease(SESSION)).unwrap();
+                // Adopts the record of the stop, which the establishing did not find.
+                assert!(beat.act(SESSION, &mut watch, &mut lease).unwrap().is_none());
+                let due = beat.ledger.read(SESSION).unwrap().unwrap().plan.at.unwrap();
+                *clock.now.lock().unwrap() = due + chrono::Duration::minutes(5);
+                let processes: &dyn Processes = if full { &full_disk } else { &Alive };
+                let beat = Heartbeat { processes, ..*beat };
+                let ended = beat.act(SESSION, &mut watch, &mut lease);
+                if full {
+                    assert_eq!(ended.unwrap_err().code, Code::Io);
+                } else {
+                    assert!(matches!(ended, Ok(Some(WaitEnd::Wake(_)))), "{ended:?}");
+                }
+                assert_eq!(lease.is_some(), full);
+            });
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::early::EarlyReset;
 use super::native::MOST_CONTINUATIONS;
 use super::plan::{Action, RecoveryPlan};
 use super::reason::{PlanReason, Reason};
+use crate::claude::process::Processes;
 use crate::config::Transport;
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
@@ -77,6 +78,21 @@ impl Phase {
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Recovered | Self::MovedOn | Self::Superseded)
+    }
+
+    /// Returns whether a new plan may replace the present one. A plan made after an attempt would continue the session a
+    /// second time, and one made after an end would undo what the user or another process decided.
+    #[must_use]
+    pub const fn may_be_planned(self) -> bool {
+        match self {
+            Self::Open | Self::Waiting | Self::Held => true,
+            Self::Attempting
+            | Self::Recovered
+            | Self::MovedOn
+            | Self::Superseded
+            | Self::GivenUp
+            | Self::Cancelled => false,
+        }
     }
 
     /// Returns whether recovery will still act without the user.
@@ -588,6 +604,13 @@ impl Incident {
     #[must_use]
     pub fn is_as_read(&self, read: &Self) -> bool {
         self.generation == read.generation && self.phase == read.phase
+    }
+
+    /// Returns whether the process that reported the stop still runs.
+    #[must_use]
+    pub fn client_is_alive(&self, processes: &dyn Processes) -> bool {
+        let token = self.claude_pid.and_then(|pid| processes.start_token(pid));
+        token.is_some() && token == self.claude_start
     }
 
     /// Creates an incident from a report.

@@ -1,7 +1,7 @@
 //! Updates a project's HANDOFF.md for one incident.
 
 use crate::claude::transcript::Transcript;
-use crate::clock::rfc3339;
+use crate::clock::{Clock, rfc3339};
 use crate::env::Environment;
 use crate::error::Result;
 use crate::note::compose::{Situation, WorkStatus, compose};
@@ -12,7 +12,8 @@ use crate::recovery::plan::{Action, RecoveryPlan, resume_command};
 use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::ResetSource;
 use crate::session::message::ClientMessage;
-use crate::store::StateDir;
+use crate::store::{StateDir, journal};
+use serde_json::json;
 use std::path::Path;
 
 /// Writes the notes of one project.
@@ -47,6 +48,15 @@ impl NoteWriter<'_> {
         let plan = self.plan.clone().unwrap_or_else(|| recorded_plan(incident, open_in));
         let block = compose(&situation(incident, &plan, gathered.name.clone(), open_in), &gathered);
         write_block(self.project, &incident.session, &block, self.blocks, self.state)
+    }
+
+    /// As [`NoteWriter::write`] for callers that have already stored what matters: a note that cannot be written
+    /// is recorded in the journal.
+    pub fn update(&self, incident: &Incident, clock: &dyn Clock) {
+        if let Err(error) = self.write(incident) {
+            let fields = json!({"session": incident.session, "message": error.to_string()});
+            journal::append(self.state, clock, "note-failed", fields);
+        }
     }
 }
 

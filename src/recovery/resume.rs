@@ -782,9 +782,7 @@ impl Resumer<'_> {
             ),
             plan: None,
         };
-        if let Err(error) = writer.write(incident) {
-            self.note_event("note-failed", incident, json!({"message": error.to_string()}));
-        }
+        writer.update(incident, self.ledger().clock);
     }
 }
 

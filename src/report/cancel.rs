@@ -16,11 +16,10 @@ use crate::session::ending::Liveness;
 use crate::session::owners::Owners;
 use crate::session::state::{Activity, State};
 use crate::session::summary::summarize;
-use crate::store::{StateDir, journal};
+use crate::store::StateDir;
 use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::path::PathBuf;
 
 /// What `cancel` should cancel.
@@ -108,15 +107,7 @@ pub fn cancel(world: World<'_>, options: &CancelOptions) -> Result<CancelReport>
                 open_in,
                 plan: None,
             };
-            if let Err(error) = writer.write(incident) {
-                // The cancellation is already stored; only the note is out of date.
-                journal::append(
-                    &state,
-                    world.clock,
-                    "note-failed",
-                    json!({"session": incident.session, "message": error.to_string()}),
-                );
-            }
+            writer.update(incident, world.clock);
         }
     }
     Ok(CancelReport { dry_run: options.dry_run, cancelled })

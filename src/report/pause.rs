@@ -73,7 +73,7 @@ pub fn pause(world: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
 }
 
 /// Updates HANDOFF.md of the affected sessions immediately. For a closed session no hook notices the change,
-/// and the supervisor writes its note only when it acts.
+/// and a supervisor writes its note only after a change of the incident.
 fn write_notes(ground: &ReportContext<'_>, session: Option<&str>) {
     let inventory = Inventory::open(ground);
     let concerned =
@@ -89,10 +89,6 @@ fn write_notes(ground: &ReportContext<'_>, session: Option<&str>) {
             open_in: report.live.as_ref().map(|live| live.place.clone()),
             plan: Some(report.next),
         };
-        if let Err(error) = writer.write(incident) {
-            let message = error.to_string();
-            let fields = json!({"session": incident.session, "message": message});
-            journal::append(&ground.state, ground.world.clock, "note-failed", fields);
-        }
+        writer.update(incident, ground.world.clock);
     }
 }

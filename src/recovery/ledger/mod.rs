@@ -115,8 +115,27 @@ impl Ledger<'_> {
         session: &str,
         with: impl FnOnce(&mut Option<Incident>),
     ) -> Result<Option<Incident>> {
+        self.change_then(session, with, |()| ())
+    }
+
+    /// As [`Ledger::change`]. `after` gets what `with` returned once the change is saved, still under the lock;
+    /// it is not called if the change could not be saved.
+    ///
+    /// # Errors
+    /// As [`Ledger::change`].
+    pub fn change_then<R>(
+        &self,
+        session: &str,
+        with: impl FnOnce(&mut Option<Incident>) -> R,
+        after: impl FnOnce(R),
+    ) -> Result<Option<Incident>> {
         let lock = Lock::wait(&self.state.session_lock(session), PATIENCE)?;
-        self.change_locked(&lock, session, with)
+        let mut returned = None;
+        let incident = self.change_locked(&lock, session, |incident| returned = Some(with(incident)))?;
+        if let Some(returned) = returned {
+            after(returned);
+        }
+        Ok(incident)
     }
 
     fn change_locked(

@@ -7,6 +7,7 @@
 
 mod discover;
 mod lease;
+mod notes;
 mod notices;
 mod pass_report;
 mod replan;
@@ -22,13 +23,15 @@ use crate::claude::process::Processes;
 use crate::clock::Clock;
 use crate::config::{Config, RetentionConfig, in_force};
 use crate::env::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, without_panic};
+use crate::notify::Notice;
 use crate::store::StateDir;
 use crate::store::lock::Lock;
 use crate::trust::account::Provenance;
 use crate::world::World;
 use chrono::{DateTime, Duration, Utc};
 pub use lease::Supervising;
+use notes::NotedStep;
 use pass_report::has_pending_work;
 pub use pass_report::{WatchReport, WatchedSession};
 use replan::align_resets;
@@ -90,6 +93,8 @@ pub struct Supervisor {
     settled: BTreeMap<PathBuf, FileState>,
     /// Notices that this supervisor has already sent.
     told: BTreeSet<(String, u64, &'static str)>,
+    /// The step of each session whose note this supervisor has written.
+    noted: BTreeMap<String, NotedStep>,
     /// Threads that are still delivering notices.
     telling: Vec<std::thread::JoinHandle<()>>,
     early: EarlySearch,
@@ -98,6 +103,14 @@ pub struct Supervisor {
     /// Time of the last pass over the retained sessions.
     tended_at: Option<DateTime<Utc>>,
     tending: Option<std::thread::JoinHandle<()>>,
+}
+
+/// What a pass found out about one incident.
+struct SeenIncident {
+    incident: Incident,
+    notice: Option<Notice>,
+    /// Whether HANDOFF.md is out of date.
+    needs_note: bool,
 }
 
 impl Supervisor {
@@ -117,6 +130,7 @@ impl Supervisor {
             due: BTreeMap::new(),
             settled: BTreeMap::new(),
             told: BTreeSet::new(),
+            noted: BTreeMap::new(),
             tended_at: None,
             tending: None,
             telling: Vec::new(),
@@ -160,22 +174,23 @@ impl Supervisor {
         let spent = config.nightly_cap.is_some_and(|cap| used >= cap as usize);
         let mut looked_after = Vec::new();
         let mut notices = Vec::new();
+        let mut changed = Vec::new();
         for incident in incidents {
             if !self.scope.holds(&incident) {
                 continue;
             }
-            let over = incident.phase.is_over();
-            let incident = if leads || over { incident } else { self.claim(&incident).unwrap_or(incident) };
-            let serves = self.serves(&incident, leads);
-            let incident =
-                if serves && !over { self.refresh_plan(&incident).unwrap_or(incident) } else { incident };
-            let incident =
-                if serves && !over { self.plan_early(&incident).unwrap_or(incident) } else { incident };
-            if serves {
-                notices.extend(self.notice(&incident));
-            }
-            if !incident.phase.is_over() {
-                looked_after.push(incident);
+            // A bug that one session brings up must not leave all others without a supervisor.
+            match without_panic(|| Ok(self.look_after(&incident, leads))) {
+                Ok(seen) => {
+                    notices.extend(seen.notice);
+                    if seen.needs_note {
+                        changed.push(seen.incident.clone());
+                    }
+                    if !seen.incident.phase.is_over() {
+                        looked_after.push(seen.incident);
+                    }
+                }
+                Err(error) => problems.push(error.at(self.state.incident(&incident.session))),
             }
         }
         self.send_notices(notices, &config);
@@ -186,11 +201,29 @@ impl Supervisor {
         if !off {
             self.start_due(&served, spent);
         }
+        self.write_notes(&changed, &config);
         if leads && !off {
             self.tend_kept(&config);
         }
         self.serves_any = served.iter().any(has_pending_work);
         Ok(self.watch_report(&looked_after, problems, &config, leads))
+    }
+
+    /// Updates one incident to the current facts, and finds what the user must learn of it.
+    fn look_after(&mut self, incident: &Incident, leads: bool) -> SeenIncident {
+        let over = incident.phase.is_over();
+        let mut incident = incident.clone();
+        if !leads && !over {
+            incident = self.claim(&incident).unwrap_or(incident);
+        }
+        if !self.serves(&incident, leads) {
+            return SeenIncident { incident, notice: None, needs_note: false };
+        }
+        if !over {
+            incident = self.refresh_plan(&incident).unwrap_or(incident);
+            incident = self.plan_early(&incident).unwrap_or(incident);
+        }
+        SeenIncident { notice: self.notice(&incident), needs_note: self.needs_note(&incident), incident }
     }
 
     /// Notifications that call for a pass before it is due.

@@ -15,7 +15,7 @@ use chrono::{DateTime, Duration, Utc};
 use std::sync::Arc;
 
 /// Changes older than this are not reported.
-const NEWS: Duration = Duration::minutes(15);
+pub(super) const NEWS: Duration = Duration::minutes(15);
 
 /// Decides of what to notify the user. A limit that has reset concerns every session. All other notices
 /// concern only sessions that may be resumed unattended, and only while the event is recent.

@@ -60,11 +60,7 @@ impl Supervisor {
         {
             return None;
         }
-        let alive = incident.claude_pid.is_some_and(|pid| {
-            let token = self.ground.processes.start_token(pid);
-            token.is_some() && token == incident.claude_start
-        });
-        if alive {
+        if incident.client_is_alive(self.ground.processes.as_ref()) {
             return None;
         }
         let summary = Transcript::open(&incident.transcript)

@@ -9,9 +9,10 @@ use crate::claude::process::{Processes, SystemProcesses};
 use crate::clock::{Clock, local_time, parse_rfc3339, rfc3339};
 use crate::config::Config;
 use crate::env::Environment;
-use crate::recovery::incident::{AttemptOutcome, Incident, Phase};
+use crate::recovery::incident::{AttemptOutcome, Incident, Phase, StopReport};
 use crate::recovery::plan::Action;
 use crate::recovery::supervise::{Supervisor, SupervisorContext, WatchOptions};
+use crate::session::{Stop, StopKind};
 use crate::store::StateDir;
 use crate::store::stored::{Stored, peek, save};
 use crate::trust::enabled::{Enabled, record_path};
@@ -608,6 +609,61 @@ fn a_panic_in_a_worker_leaves_its_session_to_a_later_pass() {
         }
     }
     panic!("more than {ENOUGH} queries");
+}
+
+/// Real processes, of which one cannot be asked about without a panic.
+struct PanicsAbout(u32);
+
+impl Processes for PanicsAbout {
+    fn start_token(&self, pid: u32) -> Option<String> {
+        if pid == self.0 {
+            std::panic::resume_unwind(Box::new("a bug that one session brings up"));
+        }
+        Own.start_token(pid)
+    }
+    fn domain(&self) -> Option<String> {
+        None
+    }
+}
+
+#[test]
+fn a_panic_about_one_session_is_reported_and_leaves_the_others_supervised() {
+    const OTHER: &str = "00000002-0000-4000-8000-000000000002";
+    const PID: u32 = 13;
+    let mut night = Night::new(4, false);
+    let now = night.clock.now();
+    let end = DateTime::from_timestamp((now + TimeDelta::hours(1)).timestamp(), 0).unwrap();
+    let text = night.prompt(now) + &night.limit(now, end);
+    std::fs::write(&night.transcript, text).unwrap();
+    let report = StopReport {
+        session: OTHER.into(),
+        project: Some(night.root.path().into()),
+        config_dir: None,
+        transcript: night.root.path().join("other.jsonl"),
+        stop: Stop::of(StopKind::Overloaded),
+        cwd: None,
+        entrypoint: None,
+        claude_pid: Some(PID),
+        claude_start: Some("1".into()),
+    };
+    let other = night.state.incident(OTHER);
+    save(&other, &Incident { phase: Phase::Waiting, ..Incident::open(report, now) }).unwrap();
+    let mut supervisor = night.supervisor_of(PanicsAbout(PID));
+    for _ in 0..400 {
+        night.prepare(Does::Works);
+        let pass = supervisor.run_pass().unwrap();
+        assert!(pass.problems.iter().any(|problem| problem.path.as_ref() == Some(&other)));
+        while supervisor.busy() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        if night.incident().is_some_and(|incident| incident.phase.is_over()) {
+            break;
+        }
+        night.clock.pass(TimeDelta::seconds(30));
+    }
+    let phase = night.incident().map(|incident| incident.phase);
+    assert_eq!((phase, night.starts()), (Some(Phase::Recovered), 1));
+    assert_eq!(peek::<Incident>(&other).unwrap().unwrap().phase, Phase::Waiting);
 }
 
 #[test]
