@@ -20,15 +20,22 @@ use crate::hook::{HookReply, Task};
 use crate::project::runtime::{LauncherOwner, SERVE, SUPERVISE};
 use std::ffi::OsString;
 use std::io::Write;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Exit code for an unknown command line.
 const USAGE: u8 = 2;
 
-/// Runs the command line, which is given without the program's own name.
+/// Runs the command line, which is given without the program's own name. A panic, which is a bug, ends what
+/// Claude Code starts without an error, as it ends with the addon; the service manager learns of it.
 #[must_use]
 pub fn run(words: &[OsString]) -> ExitCode {
+    let serves = words.first().is_some_and(|verb| verb == SERVE);
+    catch_unwind(|| run_verb(words)).unwrap_or(if serves { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn run_verb(words: &[OsString]) -> ExitCode {
     let texts: Vec<Option<&str>> = words.iter().map(|word| word.to_str()).collect();
     match texts.as_slice() {
         [Some("check"), version] => ExitCode::from(u8::from(*version != Some(VERSION))),
