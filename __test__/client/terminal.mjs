@@ -17,7 +17,7 @@ export async function openTerminal(t, stage, { credential, env = {}, args = [], 
   const { code } = await run('tmux', ['-V'], {});
   if (code !== 0) {
     const why = 'tmux is not installed';
-    if (process.env.CI) throw new Error(why);
+    if (process.env.CI && process.platform !== 'win32') throw new Error(why);
     t.skip(why);
     return null;
   }
