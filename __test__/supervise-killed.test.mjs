@@ -9,7 +9,7 @@ import { setTimeout as later } from 'node:timers/promises';
 import { world } from './lib/command.mjs';
 import { idOf, inTurns } from './lib/hooks.mjs';
 import { forks, looks, mostAtOnce, supervised } from './lib/supervised.mjs';
-import { killedAt, points, resumeNowWords, superviseWords, traced, untraceable } from './lib/traced.mjs';
+import { killedAt, points, resumeNowWords, superviseWords, superviseWordsOfNode, traced, untraceable } from './lib/traced.mjs';
 
 const ALL = process.env.CC_RECOVER_TEST_POINTS === 'all';
 /** Number of steps tried by default. */
@@ -20,6 +20,7 @@ const SESSION = idOf(0xa00);
 const WAYS = [
   { name: 'a supervisor that finds the stop', known: false, words: superviseWords },
   { name: 'a supervisor', known: true, words: superviseWords },
+  { name: 'a supervisor in Node.js', known: true, words: superviseWordsOfNode },
   { name: 'resume --now', known: true, words: () => resumeNowWords(SESSION) },
 ];
 

@@ -5,6 +5,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path, { join } from 'node:path';
 import { ROOT } from './command.mjs';
+import { built, programOf } from './native.mjs';
 
 /** Calls that change files, locks or processes. The question mark is needed because not every architecture has all names. */
 const CALLS = ['flock', 'write', 'fsync', 'fdatasync', 'rename', 'renameat', 'renameat2', 'unlink', 'unlinkat', 'mkdir', 'mkdirat', 'ftruncate', 'chmod', 'fchmod', 'link', 'linkat', 'pipe2', 'fork', 'vfork', 'clone', 'clone3', 'wait4', 'waitid', 'kill'];
@@ -21,7 +22,10 @@ export const untraceable = (() => {
 })();
 
 /** Returns the command line that starts a supervisor as the hook does. @param {ReturnType<typeof import('./command.mjs').world>} place */
-export function superviseWords(place) {
+export const superviseWords = (place) => (built ? [programOf(place), 'supervise'] : superviseWordsOfNode(place));
+
+/** As {@link superviseWords}, where the platform package has no program. @param {ReturnType<typeof import('./command.mjs').world>} place */
+export function superviseWordsOfNode(place) {
   const [version] = readdirSync(join(place.state, 'runtime'));
   return [process.execPath, '-e', SUPERVISE, join(place.state, 'runtime', version, 'addon.node')];
 }
