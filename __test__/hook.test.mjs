@@ -235,17 +235,25 @@ test('the launcher exits silently when the runtime is missing', { skip: posix },
   assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
 });
 
+/** Returns the entries of a directory that other users may access. @param {string} directory */
+const readableByOthers = (directory) => readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => (lstatSync(join(directory, name)).mode & 0o077) !== 0);
+
 test('hooks write files that only the owner can read, whatever the umask', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   // The client writes transcripts with mode 0600, and a kept file is a hard link to the same file.
   writeFileSync(transcriptOf(SESSION), transcriptText('auth-interactive', { id: SESSION, cwd: place.project }), { mode: 0o600 });
   const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), error: 'authentication_failed' }));
+  const [note, states] = [join(place.project, 'HANDOFF.md'), join(place.project, '.claude', 'session-state')];
+  assert.equal(lstatSync(note).mode & 0o777, 0o600, 'init created the note');
+  rmSync(note);
   for (const event of ['SessionStart', 'StopFailure']) {
     await startHook(`umask 000; ${commandOf(event)}`, input.replace('"StopFailure"', JSON.stringify(event)), { cwd: place.project, env: hookEnv(place) }).ended;
   }
-  const open = readdirSync(place.state, { recursive: true, encoding: 'utf8' }).filter((name) => (lstatSync(join(place.state, name)).mode & 0o077) !== 0);
-  assert.deepEqual(open, []);
+  assert.deepEqual([readableByOthers(place.state), readableByOthers(states)], [[], []]);
+  assert.equal(lstatSync(states).mode & 0o077, 0);
+  assert.ok(existsSync(join(states, '.last-state.md')));
+  assert.equal(lstatSync(note).mode & 0o777, 0o600, 'the hook created the note');
   assert.equal(lstatSync(place.state).mode & 0o077, 0);
   assert.ok(existsSync(join(place.state, 'incidents', `${SESSION}.json`)) && existsSync(join(place.state, 'sessions', SESSION, 'session.json')));
 });

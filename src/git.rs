@@ -10,7 +10,7 @@ use crate::redact::clean_line;
 use crate::text;
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -115,7 +115,7 @@ pub fn commits_since(environment: &Environment, project: &Path, before: Option<&
 }
 
 /// Returns the path of the repository's `info/exclude` file, whether or not that file exists; `None` outside
-/// a repository or if git does not answer.
+/// a repository or if git does not answer. `project` is a canonical path.
 #[must_use]
 pub fn exclude_file(environment: &Environment, project: &Path) -> Option<PathBuf> {
     let git = Git::find(environment, project, DEADLINE).ok()?;
@@ -125,7 +125,17 @@ pub fn exclude_file(environment: &Environment, project: &Path) -> Option<PathBuf
     if answer.code != Some(0) || line.is_empty() {
         return None;
     }
-    Some(project.join(path_of(line)?))
+    // From a subdirectory the answer begins with `..`. Two projects of a repository must get the same path.
+    let mut file = project.to_path_buf();
+    for part in path_of(line)?.components() {
+        match part {
+            Component::ParentDir => {
+                file.pop();
+            }
+            part => file.push(part),
+        }
+    }
+    Some(file)
 }
 
 #[cfg(unix)]
@@ -694,6 +704,7 @@ mod tests {
             let found = exclude_file(&real(repository.home.path()), dir).unwrap();
             assert!(found.is_absolute());
             assert_eq!(found.canonicalize().unwrap(), expected);
+            assert!(found.components().all(|part| part != Component::ParentDir), "{}", found.display());
         }
     }
 

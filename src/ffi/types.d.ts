@@ -735,7 +735,7 @@ export interface HandoffReport {
   sources: string[]
   /** Path of HANDOFF.md in the session's project; `null` if that directory is unknown or gone. */
   file: string | null
-  /** Whether the hooks are installed in that project. If they are, the file is excluded from git. */
+  /** Whether the hooks are installed in that project. */
   enabled: boolean
   /** Whether this is only a plan, so that nothing was changed. */
   dryRun: boolean
@@ -975,7 +975,7 @@ export interface InitOptions {
    * them. If absent, the setting is unchanged.
    */
   keep?: boolean
-  /** Whether to leave `.git/info/exclude` unchanged. */
+  /** Whether to leave `.git/info/exclude` unchanged, from now on until `uninstall`. */
   share?: boolean
   /** Root of the running package, from which the runtime is copied. */
   packageRoot: string

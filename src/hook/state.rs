@@ -98,7 +98,7 @@ impl Hook<'_> {
             state: self.state,
             project,
             archives: config.state.archives,
-            ignored: self.enabled.project.is_none(),
+            ignored: self.enabled.excluded.is_none() && !self.enabled.share,
         }
     }
 

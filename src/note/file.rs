@@ -3,15 +3,17 @@
 //! Everything in the file outside the managed blocks belongs to the model and the user. So changes happen
 //! under a lock, replace the whole file, and only succeed if it has not changed since it was read.
 
+use super::exclude::keep_out;
 use super::handoff::{EditedBlock, FILE_NAME, edited_blocks, template, with_block, without_block};
 use super::text::span;
+use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{identity, keep_newest, open_regular, own_uid, owner};
+use crate::fs::{PRIVATE, identity, keep_newest, open_regular, own_uid, owner};
 use crate::store::lock::Lock;
 use crate::store::stored::sha256_hex;
 use crate::store::{StateDir, replace};
 use crate::text::one_line;
-use crate::trust::enabled::project_key;
+use crate::trust::enabled::{find, project_key};
 use std::fs::Metadata;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -23,8 +25,8 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Number of attempts while another program keeps writing to the file.
 const TRIES: usize = 3;
-/// Mode of a newly created file.
-const NEW_FILE: u32 = 0o644;
+/// Mode of a new file in a project that shares it.
+pub const SHARED: u32 = 0o644;
 /// Maximum number of edited copies that a block refers to.
 const POINTED_AT: usize = 3;
 const MOST_KEPT: usize = 200;
@@ -48,6 +50,8 @@ pub struct Written {
 /// `max_blocks` blocks remain. A block that was edited by hand is not lost when it is replaced: it is saved
 /// as a separate file in the state directory, and the new block refers to it.
 ///
+/// A new file is private and excluded from git, unless the project was set up with `--share`.
+///
 /// # Errors
 ///
 /// Returns [`Code::Usage`] for an id that is not valid in a marker, [`Code::ProjectNotFound`],
@@ -60,8 +64,21 @@ pub fn write_block(
     block: &str,
     max_blocks: usize,
     state: &StateDir,
+    env: &Environment,
 ) -> Result<Written> {
-    change(project, session, state, |text| Some(with_note(text, session, block, max_blocks, state)))
+    let setup = find(state, env, Some(project));
+    let is_shared = setup.as_ref().is_some_and(|setup| setup.share);
+    let mode = if is_shared { SHARED } else { PRIVATE };
+    let before_writing = || {
+        if !is_shared {
+            // Best effort: a note that git can see is better than none.
+            let _ = keep_out(env, state, project, setup.is_some());
+        }
+        mode
+    };
+    change(project, session, state, before_writing, |text| {
+        Some(with_note(text, session, block, max_blocks, state))
+    })
 }
 
 /// Returns the text with the session's block, which refers to saved copies of its edited versions.
@@ -83,7 +100,7 @@ fn with_note(text: Option<&str>, session: &str, block: &str, max_blocks: usize, 
 ///
 /// Returns the errors of [`write_block`].
 pub fn remove_block(project: &Path, session: &str, state: &StateDir) -> Result<Written> {
-    change(project, session, state, |text| text.map(|text| without_block(text, session)))
+    change(project, session, state, || PRIVATE, |text| text.map(|text| without_block(text, session)))
 }
 
 /// Returns whether writing the session's block would change the file. Writes nothing.
@@ -138,10 +155,12 @@ fn kept_files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Changes the file. `before_writing` runs before each write and returns the mode of a new file.
 fn change(
     project: &Path,
     session: &str,
     state: &StateDir,
+    before_writing: impl Fn() -> u32,
     new_text: impl Fn(Option<&str>) -> Option<String>,
 ) -> Result<Written> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -161,10 +180,11 @@ fn change(
             return Ok(Written::default());
         }
         let kept = keep_aside(state, old.unwrap_or_default(), &text)?;
+        let new_mode = before_writing();
         // Editors and the model do not use this lock. A write between this check and the rename would be
         // lost; the window is as short as possible.
         if NoteFile::read(&path)? == before {
-            let mode = before.as_ref().map_or(NEW_FILE, |content| content.mode);
+            let mode = before.as_ref().map_or(new_mode, |content| content.mode);
             sweep(project);
             replace::replace(&path, text.as_bytes(), mode)?;
             return Ok(Written { changed: true, kept });
@@ -181,7 +201,7 @@ fn keep_aside(state: &StateDir, old: &str, new: &str) -> Result<Vec<PathBuf>> {
     let lost = edited_blocks(old).into_iter().filter(|edited| !new.contains(edited.whole));
     lost.map(|edited| {
         let path = aside_path(state, &edited);
-        replace::replace(&path, format!("{}\n", edited.body).as_bytes(), crate::fs::PRIVATE)?;
+        replace::replace(&path, format!("{}\n", edited.body).as_bytes(), PRIVATE)?;
         Ok(path)
     })
     .collect()
@@ -265,18 +285,21 @@ fn mode_of(meta: &Metadata) -> u32 {
 
 #[cfg(not(unix))]
 fn mode_of(_meta: &Metadata) -> u32 {
-    NEW_FILE
+    PRIVATE
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::handoff::blocks;
     use super::*;
+    #[cfg(unix)]
+    use crate::trust::enabled::{Enabled, record_path};
 
     struct Place {
         _dir: tempfile::TempDir,
         project: PathBuf,
         state: StateDir,
+        env: Environment,
     }
 
     impl Place {
@@ -285,11 +308,12 @@ mod tests {
             let project = dir.path().join("project");
             std::fs::create_dir(&project).unwrap();
             let state = StateDir::new(dir.path().join("state"));
-            Self { _dir: dir, project, state }
+            let env = Environment::from_pairs::<&str, &str>([], dir.path());
+            Self { _dir: dir, project, state, env }
         }
 
         fn write(&self, session: &str, block: &str) -> Result<Written> {
-            write_block(&self.project, session, block, 5, &self.state)
+            write_block(&self.project, session, block, 5, &self.state, &self.env)
         }
 
         fn remove(&self, session: &str) -> Result<Written> {
@@ -330,15 +354,21 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn the_file_mode_is_preserved_and_a_new_file_is_readable_by_all() {
+    fn a_new_file_is_private_unless_shared_and_the_mode_of_an_existing_file_is_preserved() {
         use std::os::unix::fs::PermissionsExt;
         let place = Place::new();
         let mode = || std::fs::metadata(path(&place.project)).unwrap().permissions().mode() & 0o777;
         place.write("a", "A").unwrap();
-        assert_eq!(mode(), 0o644);
-        std::fs::set_permissions(path(&place.project), std::fs::Permissions::from_mode(0o600)).unwrap();
-        place.write("b", "B").unwrap();
         assert_eq!(mode(), 0o600);
+        std::fs::set_permissions(path(&place.project), std::fs::Permissions::from_mode(0o640)).unwrap();
+        place.write("b", "B").unwrap();
+        assert_eq!(mode(), 0o640);
+
+        let setup = Enabled { share: true, ..Enabled::new(Some(place.project.clone()), chrono::Utc::now()) };
+        crate::store::stored::save(&record_path(&place.state, &place.project), &setup).unwrap();
+        std::fs::remove_file(path(&place.project)).unwrap();
+        place.write("a", "A").unwrap();
+        assert_eq!(mode(), 0o644);
     }
 
     #[cfg(unix)]
@@ -388,7 +418,7 @@ mod tests {
         assert_eq!(place.remove("a").unwrap().kept.len(), 1);
         place.write("b", "B").unwrap();
         place.edit("B\n", "B mine\n");
-        let crowded = write_block(&place.project, "c", "C", 1, &place.state).unwrap();
+        let crowded = write_block(&place.project, "c", "C", 1, &place.state, &place.env).unwrap();
         assert_eq!(std::fs::read_to_string(&crowded.kept[0]).unwrap(), "B mine\n");
         assert_eq!(blocks(&place.text()), ["c"]);
     }
@@ -435,7 +465,8 @@ mod tests {
         for id in ["", "a b", "../x", "a -->"] {
             assert_eq!(place.write(id, "A").unwrap_err().code, Code::Usage);
         }
-        let missing = write_block(&place.project.join("none"), "a", "A", 5, &place.state).unwrap_err();
+        let missing =
+            write_block(&place.project.join("none"), "a", "A", 5, &place.state, &place.env).unwrap_err();
         assert_eq!(missing.code, Code::ProjectNotFound);
         assert!(!place.project.join("none").exists());
     }
@@ -449,7 +480,8 @@ mod tests {
             for index in 0..50 {
                 let place = &place;
                 scope.spawn(move || {
-                    write_block(&place.project, &format!("s{index}"), "block", 50, &place.state).unwrap();
+                    write_block(&place.project, &format!("s{index}"), "block", 50, &place.state, &place.env)
+                        .unwrap();
                 });
             }
         });

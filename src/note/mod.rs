@@ -6,6 +6,7 @@
 
 pub mod beside;
 pub mod compose;
+pub mod exclude;
 pub mod file;
 pub mod gather;
 pub mod handoff;

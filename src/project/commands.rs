@@ -5,13 +5,13 @@
 //! Read-only commands need no permission. Ending a process needs one: the text makes the model ask the user
 //! first, and the client asks as well.
 
-use super::fence::Fence;
 use super::hooks::shell_word;
 use super::init::is_temporary;
 use super::{FileAction, FileStep};
 use crate::env::Environment;
 use crate::error::Result;
 use crate::program::find;
+use crate::store::fence::Fence;
 use crate::store::stored::sha256_hex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -151,7 +151,7 @@ pub fn steps(
     let mut warnings = Vec::new();
     for (name, after) in texts(&call.words()) {
         let path = dir.join(name);
-        let before = super::init::read_text(fence, &path, LIMIT)?;
+        let before = fence.read_text(&path, LIMIT)?;
         let ours = before.as_ref().is_none_or(|text| is_own(name, text) || was_written(&path, text, known));
         if !ours {
             warnings.push(format!(
@@ -181,7 +181,7 @@ pub fn removals(fence: &Fence, dir: &Path, known: &Written<'_>) -> (Vec<FileStep
     for name in NAMES {
         let path = dir.join(name);
         // A file that cannot be read as a command belongs to the user.
-        let Ok(Some(text)) = super::init::read_text(fence, &path, LIMIT) else { continue };
+        let Ok(Some(text)) = fence.read_text(&path, LIMIT) else { continue };
         if is_own(name, &text) || was_written(&path, &text, known) {
             let why = format!("was /{} in Claude Code", name.trim_end_matches(".md"));
             let (before, after) = (Some(text), None);

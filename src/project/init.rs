@@ -4,7 +4,6 @@
 
 use super::checkout::{Checkout, can_be_covered};
 use super::commands::{self, PackageCall};
-use super::fence::Fence;
 use super::hooks::{MARKER, entries};
 use super::plugin::would_load_module;
 use super::runtime::{
@@ -20,10 +19,11 @@ use crate::config::in_force;
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
 use crate::fs::{PRIVATE, canonical, identity, own_uid, owner};
-use crate::git;
 use crate::keep::{KeptMany, keep_sessions};
+use crate::note::exclude::{self, ExcludeChange, LARGEST as EXCLUDE_LIMIT, WRITTEN_BY_HOOKS};
 use crate::note::handoff::{FILE_NAME, is_untouched, template, template_with_instruction};
 use crate::recovery::launch::{permission_mode, permitted_actions};
+use crate::store::fence::Fence;
 use crate::store::lock::Lock;
 use crate::store::stored::{load, peek, save, sha256_hex};
 use crate::store::{StateDir, journal};
@@ -38,16 +38,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Mode of new files in a project, which other team members may read.
-pub(super) const SHARED: u32 = 0o644;
+pub(super) use crate::note::file::SHARED;
 /// Mode of new directories in a project, before the umask.
 pub(super) const SHARED_DIRECTORY: u32 = 0o777;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Longest time that `init` spends on retaining existing sessions. Ten thousand links take a second, but
 /// copies to another file system may take any time.
 const KEEP_LIMIT: Duration = Duration::from_secs(30);
-const EXCLUDE_LIMIT: u64 = 1024 * 1024;
 const LAUNCHER_LIMIT: u64 = 1024 * 1024;
-const EXCLUDE_HEADING: &str = "# cc-session-recover";
 
 /// What `planInit` should prepare.
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
@@ -82,7 +80,7 @@ pub struct InitOptions {
     /// them. If absent, the setting is unchanged.
     #[serde(default)]
     pub keep: Option<bool>,
-    /// Whether to leave `.git/info/exclude` unchanged.
+    /// Whether to leave `.git/info/exclude` unchanged, from now on until `uninstall`.
     #[serde(default)]
     pub share: bool,
     /// Root of the running package, from which the runtime is copied.
@@ -260,8 +258,7 @@ impl ProjectPaths {
         match &self.commands_fence {
             Some(fence) if path.starts_with(&self.commands) => fence.clone(),
             _ if self.fence.holds(path) => self.fence.clone(),
-            // Git's exclude file of a project that is not the root of its repository; git reports its path.
-            _ => Fence::around(path.ancestors().nth(2).unwrap_or(path)),
+            _ => exclude::fence(&self.project, path),
         }
     }
 
@@ -274,7 +271,7 @@ impl ProjectPaths {
     }
 
     pub(super) fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>> {
-        read_text(&self.fence_of(path), path, limit)
+        self.fence_of(path).read_text(path, limit)
     }
 
     /// Checks that the directories of all installed files are directories and not links.
@@ -336,7 +333,7 @@ fn is_directory_of_user(env: &Environment, project: &Path) -> bool {
 /// [`Code::ProjectNotFound`], [`Code::PathRefused`] for paths that are not of the expected kind,
 /// [`Code::Io`].
 #[expect(clippy::too_many_lines, reason = "one step of the plan after the other")]
-pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan> {
+pub fn survey(setup: SetupContext<'_>, mut options: InitOptions) -> Result<InitPlan> {
     let scope = options.scope;
     if scope == HookScope::User && options.unattended.is_some() {
         return Err(Error::new(Code::Usage, "unattended runs are allowed per project")
@@ -363,6 +360,7 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
     }
     // Only peeks: planning neither writes nor quarantines anything.
     let known = peek::<Enabled>(&places.record).ok().flatten();
+    options.share |= known.as_ref().is_some_and(|enabled| enabled.share);
     let cover = options.hooks && is_cover(setup, &places, scope, known.as_ref());
     let elsewhere = wanted.is_some() && edits.iter().all(|edit| edit.target.status_line.is_none());
     if cover || elsewhere {
@@ -411,8 +409,7 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
             files.push(step(path, before, text, why));
         }
     }
-    let mut excluded = vec![FILE_NAME.to_owned()];
-    excluded.extend([".claude/session-state/", ".claude/cc-session-recover/"].map(str::to_owned));
+    let mut excluded = WRITTEN_BY_HOOKS.map(str::to_owned).to_vec();
     if cover {
         excluded.push(".claude/settings.local.json".to_owned());
     }
@@ -444,7 +441,7 @@ pub fn survey(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan>
         let why = if written.is_some() { "is there already" } else { "notes that survive a stop" };
         files.push(step(&note, before, written.unwrap_or(fresh), why));
         if !options.share {
-            files.extend(exclude_step(setup.env, &places, &excluded)?);
+            files.extend(exclude_step(setup.env, &places.project, &excluded)?);
         }
         if let Some(outer) =
             enclosing(&places.state, setup.env, places.project.parent().unwrap_or(&places.project))
@@ -502,13 +499,6 @@ pub(super) fn is_temporary(root: &Path) -> bool {
     root.components().any(|part| part.as_os_str() == "_npx")
 }
 
-pub(super) fn read_text(fence: &Fence, path: &Path, limit: u64) -> Result<Option<String>> {
-    let Some(bytes) = fence.read(path, limit)? else { return Ok(None) };
-    String::from_utf8(bytes).map(Some).map_err(|_| {
-        Error::new(Code::PathRefused, "is not UTF-8 text").at(path).hint("move it away, or repair it")
-    })
-}
-
 pub(super) fn step(path: &Path, before: Option<String>, after: String, why: &str) -> FileStep {
     let action = match &before {
         None => FileAction::Create,
@@ -519,41 +509,17 @@ pub(super) fn step(path: &Path, before: Option<String>, after: String, why: &str
 }
 
 /// Plans the lines for git's exclude file, which is not part of the repository.
-fn exclude_step(env: &Environment, places: &ProjectPaths, names: &[String]) -> Result<Option<FileStep>> {
-    let project = &places.project;
-    let Some(path) = git::exclude_file(env, project) else { return Ok(None) };
-    let before = places.read_text(&path, EXCLUDE_LIMIT).map_err(|error| {
+fn exclude_step(env: &Environment, project: &Path, names: &[String]) -> Result<Option<FileStep>> {
+    let change = ExcludeChange::of(env, project, names.iter().map(String::as_str)).map_err(|error| {
         let hint = "replace it with a directory, or use --share, which leaves git's exclude file alone";
         if error.code == Code::PathRefused { error.hint(hint) } else { error }
     })?;
-    let text = before.clone().unwrap_or_default();
-    let missing: Vec<String> = excluded_lines(project, names)
-        .into_iter()
-        .filter(|line| !text.lines().any(|known| known == line))
-        .collect();
-    let mut after = text.clone();
-    if !missing.is_empty() {
-        if !after.is_empty() && !after.ends_with('\n') {
-            after.push('\n');
-        }
-        for line in std::iter::once(EXCLUDE_HEADING.to_owned()).chain(missing) {
-            after.push_str(&line);
-            after.push('\n');
-        }
-    }
-    let mut step = step(&path, before, after, "keeps the files below out of commits");
+    let Some(ExcludeChange { file, before, after }) = change else { return Ok(None) };
+    let mut step = step(&file, before, after, "keeps the files below out of commits");
     if step.action == FileAction::Replace {
         step.action = FileAction::Append;
     }
     Ok(Some(step))
-}
-
-/// Returns the lines, which are patterns relative to the root of the repository.
-fn excluded_lines(project: &Path, names: &[String]) -> Vec<String> {
-    let root = project.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(project);
-    let prefix = project.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
-    let prefix = if prefix.is_empty() { "/".to_owned() } else { format!("/{prefix}/") };
-    names.iter().map(|name| format!("{prefix}{name}")).collect()
 }
 
 /// Carries out a plan.
@@ -583,7 +549,9 @@ pub fn apply(setup: SetupContext<'_>, planned: &InitPlan) -> Result<ProjectRepor
     let (settings_steps, other_steps) = plan.files.split_at(plan.edits.len());
     for step in other_steps.iter().filter(|step| step.changes()) {
         if let Some(text) = &step.after {
-            let mode = if planned.scope == HookScope::User { PRIVATE } else { SHARED };
+            let is_note = step.path == places.project.join(FILE_NAME);
+            let is_private = planned.scope == HookScope::User || is_note && !options.share;
+            let mode = if is_private { PRIVATE } else { SHARED };
             places.fence_of(&step.path).replace(&step.path, text.as_bytes(), mode, SHARED_DIRECTORY)?;
         }
     }
@@ -710,22 +678,15 @@ fn enabled_record(
             enabled.created.push(dir);
         }
     }
-    if let Some(exclude) =
+    if plan.scope != HookScope::User {
+        enabled.share = plan.options.share;
+    }
+    if let Some(FileStep { path, before, after: Some(after), .. }) =
         plan.files.iter().find(|step| step.path.ends_with("info/exclude") && step.changes())
     {
-        let before = exclude.before.as_deref().unwrap_or_default();
-        let added = exclude
-            .after
-            .as_deref()
-            .unwrap_or_default()
-            .lines()
-            .filter(|line| !before.lines().any(|known| known == *line));
-        let mut lines: Vec<String> = added.map(str::to_owned).collect();
+        let change = ExcludeChange { file: path.clone(), before: before.clone(), after: after.clone() };
         // An earlier version may have added fewer lines; all of them are ours.
-        if let Some((_, known)) = enabled.excluded.take().filter(|(path, _)| *path == exclude.path) {
-            lines.splice(0..0, known);
-        }
-        enabled.excluded = Some((exclude.path.clone(), lines));
+        enabled.excluded = Some(change.added(enabled.excluded.take()));
     }
     for step in plan.files.iter().filter(|step| step.path.parent() == Some(&places.commands)) {
         let text = step.after.as_deref().unwrap_or_default();

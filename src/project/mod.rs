@@ -3,7 +3,6 @@
 
 pub mod checkout;
 pub mod commands;
-pub mod fence;
 pub mod hooks;
 pub mod init;
 pub mod plugin;

@@ -2,13 +2,13 @@
 //! entries.
 
 use super::HookScope;
-use super::fence::Fence;
 use super::hooks::{HookEntry, MARKER};
 use super::init::SHARED_DIRECTORY;
 use super::settings_text::{warning, with_hooks, with_status_line, without_hooks, without_status_line};
 use super::statusline::{STATUS_LINE_MARKER, StatusLineEntry};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, own_uid, owner, read_small};
+use crate::store::fence::Fence;
 use crate::store::stored::sha256_hex;
 use std::path::{Path, PathBuf};
 

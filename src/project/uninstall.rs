@@ -12,6 +12,7 @@ use super::{FileAction, FileStep, HookScope};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::fs::PRIVATE;
+use crate::note::exclude::{self, ExcludedByHooks};
 use crate::note::handoff::{FILE_NAME, is_untouched};
 use crate::note::state::{SavedStateIndex, SavedStateStore, StatesDirectory};
 use crate::recovery::incident::Phase;
@@ -24,7 +25,7 @@ use crate::store::lock::Lock;
 use crate::store::replace::remove;
 use crate::store::stored::{load, save};
 use crate::store::{StateDir, journal};
-use crate::trust::enabled::{Enabled, SettingsImage, find, find_user};
+use crate::trust::enabled::{Enabled, ExcludedLines, SettingsImage, find, find_user};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -158,12 +159,11 @@ pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<Uninst
                 states.iter().map(|path| removal(path, StatesDirectory::read(path), "a saved state")),
             );
         }
-        files.extend(
-            enabled
-                .as_ref()
-                .and_then(|enabled| enabled.excluded.as_ref())
-                .and_then(|(path, lines)| unexclude(&places, path, lines)),
-        );
+        let of_hooks = of_hooks(setup, &places, scope);
+        let own = enabled.as_ref().and_then(|enabled| enabled.excluded.as_ref());
+        files.extend(without_lines(
+            of_hooks.iter().map(ExcludedByHooks::lines).chain(own.map(|own| (&*places.project, own))),
+        ));
     }
     if plugin::is_on(&places.state, setup.env.claude_config_dir().as_deref(), Some(&places.project)) {
         let rest = "the plugin is enabled in Claude Code and works here without them";
@@ -230,20 +230,42 @@ pub(super) fn removal(path: &Path, before: Option<String>, why: &str) -> FileSte
     FileStep { path: path.to_path_buf(), action: FileAction::Remove, why: why.into(), before, after: None }
 }
 
-/// Removes exactly the lines that were added to git's exclude file.
-fn unexclude(places: &ProjectPaths, path: &Path, lines: &[String]) -> Option<FileStep> {
-    let before = places.read_text(path, LIMIT).ok()??;
-    let after: String = before
-        .split_inclusive('\n')
-        .filter(|line| !lines.iter().any(|ours| ours == line.trim_end_matches(['\r', '\n'])))
-        .collect();
-    (after != before).then(|| FileStep {
-        path: path.to_path_buf(),
-        action: FileAction::Replace,
-        why: "without the lines that were added".into(),
-        before: Some(before),
-        after: Some(after),
-    })
+/// Returns the lines in exclude files that hooks of this scope added: those of the project, or those of every
+/// project that is not set up itself.
+fn of_hooks(setup: SetupContext<'_>, places: &ProjectPaths, scope: HookScope) -> Vec<ExcludedByHooks> {
+    if scope == HookScope::User {
+        let mut found = ExcludedByHooks::without_setup(&places.state, setup.env);
+        let config_dir = setup.env.claude_config_dir();
+        found.retain(|record| !plugin::is_on(&places.state, config_dir.as_deref(), Some(&record.project)));
+        return found;
+    }
+    ExcludedByHooks::of(&places.state, &places.project).into_iter().collect()
+}
+
+/// Removes exactly the lines that were added to git's exclude files, the latest first.
+pub(super) fn without_lines<'l>(
+    added: impl IntoIterator<Item = (&'l Path, &'l ExcludedLines)>,
+) -> Vec<FileStep> {
+    let mut steps: Vec<FileStep> = Vec::new();
+    for (project, lines) in added {
+        let file = &lines.file;
+        let index = steps.iter().position(|step| step.path == *file).or_else(|| {
+            // A repository may be gone, or no longer readable.
+            let text = exclude::fence(project, file).read_text(file, LIMIT).ok()?;
+            let mut step = removal(file, text.clone(), "without the lines that were added");
+            step.after = text;
+            steps.push(step);
+            Some(steps.len() - 1)
+        });
+        if let Some(step) = index.map(|index| &mut steps[index]) {
+            step.after = step.after.as_deref().and_then(|text| lines.removed_from(text));
+        }
+    }
+    steps.retain(|step| step.after != step.before);
+    for step in steps.iter_mut().filter(|step| step.after.is_some()) {
+        step.action = FileAction::Replace;
+    }
+    steps
 }
 
 /// Carries out a plan.
@@ -260,6 +282,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<Project
             .hint("run the command again"));
     }
     let enabled = load_enabled(&places)?;
+    let of_hooks = of_hooks(setup, &places, planned.scope);
     // The hooks are removed first, so that nothing starts during the removal.
     for removal in &plan.edits {
         if removal.step().is_some_and(|step| step.changes()) {
@@ -277,6 +300,9 @@ pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<Project
             None if step.path == flags.dir() => flags.clear(),
             None => places.fence_of(&step.path).remove(&step.path)?,
         }
+    }
+    for record in &of_hooks {
+        record.forget_if_removed(&places.state)?;
     }
     let was_enabled = enabled.is_some();
     if let Some(enabled) = enabled {

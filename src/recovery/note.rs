@@ -47,7 +47,7 @@ impl NoteWriter<'_> {
         let open_in = self.open_in.as_deref();
         let plan = self.plan.clone().unwrap_or_else(|| recorded_plan(incident, open_in));
         let block = compose(&situation(incident, &plan, gathered.name.clone(), open_in), &gathered);
-        write_block(self.project, &incident.session, &block, self.blocks, self.state)
+        write_block(self.project, &incident.session, &block, self.blocks, self.state, self.env)
     }
 
     /// As [`NoteWriter::write`] for callers that have already stored what matters: a note that cannot be written

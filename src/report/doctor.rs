@@ -476,7 +476,7 @@ impl DoctorContext<'_> {
                 instruction: None,
                 commands: false,
                 keep: None,
-                share: enabled.excluded.is_none(),
+                share: enabled.share,
                 package_root: self.options.package_root.clone(),
                 addon: self.options.addon.clone(),
                 node: None,

@@ -71,7 +71,7 @@ pub struct HandoffReport {
     /// Path of HANDOFF.md in the session's project; `null` if that directory is unknown or gone.
     #[serde(serialize_with = "lossy_or_null")]
     pub file: Option<PathBuf>,
-    /// Whether the hooks are installed in that project. If they are, the file is excluded from git.
+    /// Whether the hooks are installed in that project.
     pub enabled: bool,
     /// Whether this is only a plan, so that nothing was changed.
     pub dry_run: bool,
@@ -137,7 +137,7 @@ pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffRepo
         if options.dry_run {
             written.changed = would_change(project, &session.id, &text, blocks, &ground.state)?;
         } else {
-            written = write_block(project, &session.id, &text, blocks, &ground.state)?;
+            written = write_block(project, &session.id, &text, blocks, &ground.state, world.env)?;
             let kept: Vec<_> = written.kept.iter().map(|path| path.to_string_lossy()).collect();
             let noted = json!({"session": session.id, "changed": written.changed, "kept": kept});
             journal::append(&ground.state, world.clock, "note-written", noted);

@@ -31,6 +31,12 @@ impl StateDir {
         self.root.join("projects")
     }
 
+    /// Lines that hooks added to git's exclude files, one file per project.
+    #[must_use]
+    pub fn excluded(&self) -> PathBuf {
+        self.root.join("excluded")
+    }
+
     /// Directory of incidents, one file per session.
     #[must_use]
     pub fn incidents(&self) -> PathBuf {

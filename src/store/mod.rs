@@ -5,6 +5,7 @@
 //! `quarantine/` and reported to the caller, so that no data disappears silently. Short kernel locks order
 //! the writers of one session. A hook that cannot acquire the lock writes its event to the spool.
 
+pub mod fence;
 pub mod flag;
 pub mod journal;
 pub mod layout;

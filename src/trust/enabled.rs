@@ -44,7 +44,10 @@ pub struct Enabled {
     /// Settings files that were edited, by scope.
     pub settings: BTreeMap<HookScope, SettingsImage>,
     /// Git's exclude file, and the lines that were added to it.
-    pub excluded: Option<(PathBuf, Vec<String>)>,
+    pub excluded: Option<ExcludedLines>,
+    /// The user chose with `init --share` that git may see the note and everything else in the project.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub share: bool,
     /// Files and directories that did not exist before.
     pub created: Vec<PathBuf>,
     /// Slash commands that were written, with their SHA-256 in hex.
@@ -79,6 +82,7 @@ impl Enabled {
             at,
             settings: BTreeMap::new(),
             excluded: None,
+            share: false,
             created: Vec::new(),
             commands: BTreeMap::new(),
             unattended: None,
@@ -86,6 +90,51 @@ impl Enabled {
             keep: None,
             fingerprint: None,
         }
+    }
+}
+
+/// Lines that were added to git's exclude file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredLines")]
+pub struct ExcludedLines {
+    pub file: PathBuf,
+    pub lines: Vec<String>,
+    /// The file did not exist before.
+    pub created: bool,
+    /// The last line of the file had no line end before.
+    pub unended: bool,
+}
+
+/// The forms in which [`ExcludedLines`] may be stored; earlier versions stored a pair.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredLines {
+    Pair(PathBuf, Vec<String>),
+    Fields { file: PathBuf, lines: Vec<String>, created: bool, unended: bool },
+}
+
+impl From<StoredLines> for ExcludedLines {
+    fn from(stored: StoredLines) -> Self {
+        match stored {
+            StoredLines::Pair(file, lines) => Self { file, lines, created: false, unended: false },
+            StoredLines::Fields { file, lines, created, unended } => Self { file, lines, created, unended },
+        }
+    }
+}
+
+impl ExcludedLines {
+    /// Returns the file's text without the lines; `None` if the file itself was created for them and nothing
+    /// else is in it.
+    #[must_use]
+    pub fn removed_from(&self, text: &str) -> Option<String> {
+        let ours = |line: &str| self.lines.iter().any(|ours| ours == line);
+        let mut left: String =
+            text.split_inclusive('\n').filter(|line| !ours(line.trim_end_matches(['\r', '\n']))).collect();
+        // Lines that others appended after ours need the line end before them.
+        if self.unended && text.lines().last().is_some_and(ours) && left.ends_with('\n') {
+            left.pop();
+        }
+        if self.created && left.is_empty() { None } else { Some(left) }
     }
 }
 
@@ -212,4 +261,39 @@ fn of_project(state: &StateDir, project: &Path) -> Option<Enabled> {
 #[must_use]
 pub fn enclosing(state: &StateDir, env: &Environment, dir: &Path) -> Option<PathBuf> {
     dir.ancestors().find(|dir| find(state, env, Some(dir)).is_some()).map(Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removing_excluded_lines_restores_the_file_and_leaves_lines_of_others() {
+        let lines = |created, unended| ExcludedLines {
+            file: "/p/.git/info/exclude".into(),
+            lines: vec!["# ours".into(), "/HANDOFF.md".into()],
+            created,
+            unended,
+        };
+        let cases = [
+            ("a\n# ours\n/HANDOFF.md\n", false, false, Some("a\n")),
+            ("a\r\n# ours\n/HANDOFF.md\nb\n", false, false, Some("a\r\nb\n")),
+            ("a\n# ours\n/HANDOFF.md\n", false, true, Some("a")),
+            ("a\n# ours\n/HANDOFF.md\nb\n", false, true, Some("a\nb\n")),
+            ("# ours\n/HANDOFF.md\n", true, false, None),
+            ("# ours\n/HANDOFF.md\nb\n", true, false, Some("b\n")),
+            ("# ours\n/HANDOFF.md\n", false, false, Some("")),
+        ];
+        for (text, created, unended, expected) in cases {
+            assert_eq!(lines(created, unended).removed_from(text).as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn excluded_lines_of_an_earlier_version_are_a_pair() {
+        let pair: ExcludedLines = serde_json::from_str(r#"["/p/exclude", ["/HANDOFF.md"]]"#).unwrap();
+        assert_eq!((pair.lines.len(), pair.created, pair.unended), (1, false, false));
+        let again = serde_json::from_value::<ExcludedLines>(serde_json::to_value(&pair).unwrap()).unwrap();
+        assert_eq!(again, pair);
+    }
 }

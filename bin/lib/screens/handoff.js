@@ -36,7 +36,7 @@ function writtenLines(report, { width, colours }) {
   const what = !written ? `${note[0].toUpperCase()}${note.slice(1)} is already in` : dryRun ? `Would write ${note} to` : `Wrote ${note} to`;
   const lines = [...wrapped(what, room).map(colours.bold), `  ${path}`];
   if (kept.length > 0) lines.push('', ...wrapped(`${count(kept.length, 'block')} had been edited by hand. The edited text is kept in`, room), ...kept.map((one) => `  ${truncatedPath(homely(one), Math.max(room - 2, 1))}`));
-  if (!enabled) lines.push('', ...wrapped('Recovery is not set up in that project, so git does not ignore the file. To set it up:', room), `  ${colours.cyan(`${ownName()} init`)}`);
+  if (!enabled) lines.push('', ...wrapped('Recovery is not set up in that project. To set it up:', room), `  ${colours.cyan(`${ownName()} init`)}`);
   return lines;
 }
 

@@ -21,6 +21,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// How long to wait for the lock in order to record why a state could not be saved.
 const SHORT_WAIT: Duration = Duration::from_millis(250);
 const IGNORE: &str = ".gitignore";
+const IGNORE_ALL: &str = "*\n";
 
 #[derive(Clone, Copy)]
 pub struct SavedStateStore<'a> {
@@ -29,8 +30,8 @@ pub struct SavedStateStore<'a> {
     pub project: &'a Path,
     /// Number of states retained besides the last one.
     pub archives: usize,
-    /// Whether to write a `.gitignore` into the directory, because the project is not set up and nothing else
-    /// excludes it from git.
+    /// Whether to write a `.gitignore` into the directory, because `init` has not excluded it from git: the
+    /// project is not set up, or was not in a repository at that time.
     pub ignored: bool,
 }
 
@@ -142,7 +143,7 @@ impl SavedStateStore<'_> {
         archive_last(&place, &book)?;
         book.save(self.state)?;
         if self.ignored && !place.dir().join(IGNORE).exists() {
-            replace(&place.dir().join(IGNORE), b"*\n", PRIVATE)?;
+            replace(&place.dir().join(IGNORE), IGNORE_ALL.as_bytes(), PRIVATE)?;
         }
         replace(&place.last(), text.as_bytes(), PRIVATE)?;
         discard(&place, &book);
@@ -241,6 +242,10 @@ impl SavedStateStore<'_> {
         let Ok((Some(place), book)) = self.read() else { return Vec::new() };
         let mut files: Vec<PathBuf> =
             book.states.iter().filter_map(|entry| Some(Self::sound(&place, entry)?.0)).collect();
+        let ignore = place.dir().join(IGNORE);
+        if StatesDirectory::read(&ignore).as_deref() == Some(IGNORE_ALL) {
+            files.push(ignore);
+        }
         files.sort();
         files.dedup();
         files

@@ -9,18 +9,20 @@ use crate::clock::Clock;
 use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE, canonical};
+use crate::note::exclude::{self, ExcludedByHooks};
 use crate::project::commands::{NAMES, PackageCall, is_known, removals, steps, was_written};
-use crate::project::fence::Fence;
 use crate::project::hooks::MARKER;
-use crate::project::init::{SetupContext, is_temporary, read_text, step};
+use crate::project::init::{SHARED, SetupContext, is_temporary, step};
 use crate::project::runtime::{Runtime, record_package, record_start};
-use crate::project::uninstall::{mode_of, removal, stop_waiting};
+use crate::project::uninstall::{mode_of, removal, stop_waiting, without_lines};
 use crate::project::{FileAction, FileStep, dirs_above};
+use crate::store::fence::Fence;
 use crate::store::flag::Flags;
 use crate::store::lock::Lock;
 use crate::store::replace::sweep;
 use crate::store::stored::{load, sha256_hex};
 use crate::store::{StateDir, journal};
+use crate::trust::enabled::find_user;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -221,11 +223,14 @@ fn plan_on(ground: &PluginPlanning, setup: SetupContext<'_>, options: PluginOpti
         .marketplace
         .as_deref()
         .is_some_and(|dir| canonical(dir).ok().as_ref() == Some(&ground.directory));
-    let (files, mut warnings) =
+    let (mut files, mut warnings) =
         if options.remove { taken_away(ground)? } else { written(setup.env, ground, &options)? };
     let claude = |words: &[&str]| {
         ["claude", "plugin"].iter().chain(words).map(|word| (*word).to_owned()).collect::<Vec<_>>()
     };
+    if options.remove && !files.is_empty() {
+        files.extend(without_lines(only_of_plugin(setup, &ground.state).iter().map(ExcludedByHooks::lines)));
+    }
     let mut next = Vec::new();
     let forget = claude(&["marketplace", "remove", NAME]);
     if options.remove {
@@ -272,7 +277,7 @@ fn written(
     }
     files.extend(ground.icon.step(&known));
     for PluginFile { path, text, why, spare } in &ground.contents {
-        let before = read_text(&fence, path, LIMIT)?;
+        let before = fence.read_text(path, LIMIT)?;
         let ours = before.as_ref().is_none_or(|before| before == text || was_written(path, before, &known));
         if ours {
             files.push(step(path, before, text.clone(), why));
@@ -316,7 +321,7 @@ fn taken_away(ground: &PluginPlanning) -> Result<(Vec<FileStep>, Vec<String>)> {
     // The files by which Claude Code finds the plugin are removed first.
     for PluginFile { path, text, .. } in ground.contents.iter().rev() {
         fence.check(path)?;
-        match read_text(&fence, path, LIMIT) {
+        match fence.read_text(path, LIMIT) {
             Ok(Some(before)) if before == *text || was_written(path, &before, &known) => {
                 files.push(removal(path, Some(before), "was part of the plugin"));
             }
@@ -391,6 +396,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
         record_package(&state, package_root, is_temporary(package_root))?;
     }
     let flags = flags(&plan.directory);
+    let excluded = if plan.remove { only_of_plugin(setup, &state) } else { Vec::new() };
     let apart = [ground.runtime.dir.clone(), flags.dir().to_path_buf(), PluginRecord::path(&state)];
     let writes_icon =
         !plan.remove && plan.files.iter().any(|step| step.changes() && step.path == ground.icon.path);
@@ -399,6 +405,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
         .iter()
         .filter(|step| step.changes() && !apart.contains(&step.path))
         .filter(|step| !writes_icon || step.path != ground.icon.path)
+        .filter(|step| excluded.iter().all(|record| record.excluded.file != step.path))
         .collect();
     let missing = if plan.remove { Vec::new() } else { dirs_above(steps.iter().map(|step| &step.path)) };
     let changed = plan.files.iter().any(FileStep::changes);
@@ -427,6 +434,7 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
         clear_out(&ground, created.unwrap_or_default());
         // If no plugin was there, no session waits because of it.
         if changed {
+            remove_lines(&excluded, &plan.files, &state)?;
             stop_waiting(setup, &state);
         }
     }
@@ -437,6 +445,30 @@ pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginRepo
     }
     let PluginPlan { directory, remove, files, warnings, next, .. } = plan;
     Ok(PluginReport { directory, remove, changed, files, warnings, next })
+}
+
+/// Returns the lines in exclude files that only the plugin's hooks need.
+fn only_of_plugin(setup: SetupContext<'_>, state: &StateDir) -> Vec<ExcludedByHooks> {
+    let config_dir = setup.env.claude_config_dir();
+    if config_dir.is_some_and(|dir| find_user(state, &dir).is_some()) {
+        return Vec::new();
+    }
+    ExcludedByHooks::without_setup(state, setup.env)
+}
+
+/// Removes lines from exclude files, which are outside the plugin's directory.
+fn remove_lines(excluded: &[ExcludedByHooks], steps: &[FileStep], state: &StateDir) -> Result<()> {
+    for record in excluded {
+        let (project, lines) = record.lines();
+        let fence = exclude::fence(project, &lines.file);
+        match steps.iter().find(|step| step.path == lines.file).map(|step| &step.after) {
+            Some(Some(text)) => fence.replace(&lines.file, text.as_bytes(), SHARED, PRIVATE_DIRECTORY)?,
+            Some(None) => fence.remove(&lines.file)?,
+            None => {}
+        }
+        record.forget_if_removed(state)?;
+    }
+    Ok(())
 }
 
 /// Records the files before they are written, so that the leftovers of a killed run are recognized.

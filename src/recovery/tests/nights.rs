@@ -209,6 +209,7 @@ impl Night {
             at: start - TimeDelta::days(9),
             settings: std::collections::BTreeMap::new(),
             excluded: None,
+            share: false,
             created: Vec::new(),
             commands: std::collections::BTreeMap::new(),
             instruction: None,

@@ -35,13 +35,24 @@ impl Fence {
         self.parent(path, None).map(|_| ())
     }
 
-    /// Reads a small text file; `None` if it does not exist.
+    /// Reads a small file; `None` if it does not exist.
     ///
     /// # Errors
     /// [`Code::PathRefused`] for a link on the way, and as [`read_small`].
     pub fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         self.check(path)?;
         read_small(path, limit)
+    }
+
+    /// Reads a small text file; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// As [`Fence::read`]; [`Code::PathRefused`] if it is not UTF-8.
+    pub fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>> {
+        let Some(bytes) = self.read(path, limit)? else { return Ok(None) };
+        String::from_utf8(bytes).map(Some).map_err(|_| {
+            Error::new(Code::PathRefused, "is not UTF-8 text").at(path).hint("move it away, or repair it")
+        })
     }
 
     /// Replaces a file, creating missing directories above it with mode `dirs`. An existing file keeps its mode.
