@@ -144,6 +144,26 @@ test('an incident that the supervisor created before the hook ran still records 
   assert.equal(program(), realpathSync(process.execPath));
 });
 
+test('a supervisor works although the file that names it cannot be written, and leaves one of a newer version alone', { skip }, async (t) => {
+  const place = world(t);
+  const scene = await supervised(place, {});
+  const named = join(place.state, 'supervisor.json');
+  rmSync(named, { force: true });
+  mkdirSync(named);
+  const first = scene.stop(idOf(0x700));
+  await later(150);
+  looks(await place.run(['watch', '--once', '--json']));
+  resumedOnce(scene, idOf(0x700), first);
+  rmSync(named, { recursive: true });
+  const newer = '{"version":99,"pid":1}';
+  writeFileSync(named, newer);
+  const second = scene.stop(idOf(0x701));
+  await later(150);
+  looks(await place.run(['watch', '--once', '--json']));
+  resumedOnce(scene, idOf(0x701), second);
+  assert.equal(readFileSync(named, 'utf8'), newer);
+});
+
 test('an incident whose file is damaged is quarantined and made again from the transcript', { skip }, async (t) => {
   const place = world(t);
   const scene = await supervised(place);

@@ -36,6 +36,12 @@ const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
+/// Whether a time was at most this long ago. A time much later than `now` was recorded before the clock was set
+/// back, and would otherwise count until the clock reaches it again.
+fn is_within(at: DateTime<Utc>, length: Duration, now: DateTime<Utc>) -> bool {
+    (now - at).abs() < length
+}
+
 /// Status of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -662,8 +668,9 @@ impl Incident {
     pub fn again(mut self, report: StopReport, now: DateTime<Utc>) -> Self {
         let pending = self.attempts.iter().any(|attempt| attempt.outcome == AttemptOutcome::Pending);
         // Two hooks of one stop (a project's and the user's own) report it within a moment.
-        let by_person =
-            !self.phase.is_active() && !pending && now - self.updated_at > Duration::seconds(REPEATED);
+        let by_person = !self.phase.is_active()
+            && !pending
+            && (now - self.updated_at).abs() > Duration::seconds(REPEATED);
         let fresh = self.phase.is_over() || by_person;
         for attempt in &mut self.attempts {
             if attempt.outcome == AttemptOutcome::Pending {
@@ -672,7 +679,7 @@ impl Incident {
         }
         let mut next = Self::open(report, now);
         next.generation = self.generation + 1;
-        next.cycles = self.cycles.into_iter().filter(|at| now - *at < Duration::hours(24)).collect();
+        next.cycles = self.cycles.into_iter().filter(|at| is_within(*at, Duration::hours(24), now)).collect();
         next.permission_mode = self.permission_mode;
         next.model = self.model;
         next.client_version = self.client_version;
@@ -692,6 +699,12 @@ impl Incident {
             next.evidence = self.evidence;
         }
         next
+    }
+
+    /// Returns the number of continuations in this length of time before `now`.
+    #[must_use]
+    pub fn cycles_within(&self, length: Duration, now: DateTime<Utc>) -> usize {
+        self.cycles.iter().filter(|at| is_within(**at, length, now)).count()
     }
 
     /// Returns whether the plugin's module waits for the planned time. A waiting module reports at least
@@ -816,6 +829,28 @@ mod tests {
         let (worked, now) = tried(Phase::Recovered, AttemptOutcome::Continued);
         let again = worked.again(report(), now + minute);
         assert_eq!((again.attempts.len(), again.cycles.len()), (0, 1), "the day's wakes still count");
+    }
+
+    #[test]
+    fn wakes_and_stops_recorded_before_the_clock_was_set_back_do_not_count_for_weeks() {
+        let (ahead, now) = tried(Phase::GivenUp, AttemptOutcome::StoppedAgain);
+        let day = Duration::hours(24);
+        let month = Duration::days(30);
+        for (at, counted) in [
+            (now, 1),
+            (now + Duration::hours(23), 1),
+            (now + day, 0),
+            (now - Duration::minutes(1), 1),
+            (now - month, 0),
+        ] {
+            assert_eq!(ahead.cycles_within(day, at), counted, "{at}");
+        }
+        let again = ahead.again(report(), now - month);
+        assert_eq!(
+            (again.cycles.len(), again.attempts.len()),
+            (0, 0),
+            "the user tried again after we gave up"
+        );
     }
 
     #[test]

@@ -77,8 +77,7 @@ impl Ledger<'_> {
 
     /// Number of continuations by this tool within the last 24 hours.
     fn cycles_of_day(&self, incident: &Incident) -> usize {
-        let now = self.clock.now();
-        incident.cycles.iter().filter(|at| now - **at < Duration::hours(24)).count()
+        incident.cycles_within(Duration::hours(24), self.clock.now())
     }
 
     /// Asks the policy for the current decision about an incident.

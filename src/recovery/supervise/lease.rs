@@ -9,7 +9,7 @@ use crate::recovery::readiness::{account_fit, started_with};
 use crate::session::Source;
 use crate::session::stop::time;
 use crate::store::lock::Lock;
-use crate::store::stored::{Stored, peek, save};
+use crate::store::stored::{Stored, peek, save_unless_newer};
 use crate::trust::account::{AccountDifference, AccountFit, Provenance};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -57,24 +57,27 @@ impl Supervisor {
             return Ok(false);
         }
         if self.lease.is_none() {
+            self.recorded = false;
             self.lease = Lock::try_take(&self.state.supervisor_lease())?;
             if self.lease.is_none() && by_user && self.leader().is_some_and(|leader| leader.by_hook) {
-                self.lease = self.ask_for_lease()?;
+                self.lease = self.ask_for_lease();
             }
-            if self.lease.is_some() {
-                let known = Supervising {
-                    version: Supervising::VERSION,
-                    pid: self.ground.pid,
-                    since: self.ground.clock.now(),
-                    by_hook: !by_user,
-                };
-                save(&self.state.supervisor(), &known)?;
-            }
+        }
+        if self.lease.is_some() && !self.recorded {
+            let known = Supervising {
+                version: Supervising::VERSION,
+                pid: self.ground.pid,
+                since: self.ground.clock.now(),
+                by_hook: !by_user,
+            };
+            // The lease decides who leads, and the file only describes the leader. So a full disk does not end the
+            // supervisor: the next pass writes the file.
+            self.recorded = save_unless_newer(&self.state.supervisor(), &known).is_ok();
         }
         Ok(self.lease.is_some())
     }
 
-    fn leader(&self) -> Option<Supervising> {
+    pub(super) fn leader(&self) -> Option<Supervising> {
         peek(&self.state.supervisor()).ok().flatten()
     }
 
@@ -86,11 +89,11 @@ impl Supervisor {
     }
 
     /// Requests the lease from a supervisor that a hook started, which notices the request at once or
-    /// in its next pass.
-    fn ask_for_lease(&self) -> Result<Option<Lock>> {
+    /// in its next pass. `None` if it did not release the lease in time, or the request could not be written.
+    fn ask_for_lease(&self) -> Option<Lock> {
         let wanted = LeaseRequest { version: LeaseRequest::VERSION, process: self.this_process() };
-        save(&self.state.supervisor_wanted(), &wanted)?;
-        Ok(Lock::wait(&self.state.supervisor_lease(), HANDED_OVER).ok())
+        save_unless_newer(&self.state.supervisor_wanted(), &wanted).ok()?;
+        Lock::wait(&self.state.supervisor_lease(), HANDED_OVER).ok()
     }
 
     fn this_process(&self) -> StartedProcess {

@@ -86,6 +86,8 @@ pub struct Supervisor {
     state: StateDir,
     scope: WatchOptions,
     lease: Option<Lock>,
+    /// Whether the file that describes the leading supervisor names this one.
+    recorded: bool,
     running: Arc<Mutex<BTreeSet<String>>>,
     waits: Arc<Mutex<BTreeMap<String, String>>>,
     due: BTreeMap<String, DueByBoot>,
@@ -125,6 +127,7 @@ impl Supervisor {
             state,
             scope,
             lease: None,
+            recorded: false,
             running: Arc::default(),
             waits: Arc::default(),
             due: BTreeMap::new(),
@@ -169,8 +172,7 @@ impl Supervisor {
         problems.extend(unreadable);
         // Continuations during the last night, of all sessions.
         let now = self.ground.clock.now();
-        let cycles = incidents.iter().flat_map(|one| &one.cycles);
-        let used = cycles.filter(|at| now - **at < NIGHT).count();
+        let used: usize = incidents.iter().map(|one| one.cycles_within(NIGHT, now)).sum();
         let spent = config.nightly_cap.is_some_and(|cap| used >= cap as usize);
         let mut looked_after = Vec::new();
         let mut notices = Vec::new();

@@ -1,6 +1,5 @@
 //! Reports one pass of the supervisor, and the time of the next one.
 
-use super::lease::Supervising;
 use super::start::under_way;
 use super::{LONGEST, SHORTEST, Supervisor};
 use crate::config::Config;
@@ -12,7 +11,6 @@ use crate::recovery::plan::{Action, RecoveryPlan};
 use crate::session::StopKind;
 use crate::session::stop::{time, time_or_null};
 use crate::store::lock::Lock;
-use crate::store::stored::peek;
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -144,10 +142,7 @@ impl Supervisor {
         WatchReport {
             schema: "cc-session-recover/watch@1",
             generated_at: now,
-            supervisor: peek::<Supervising>(&self.state.supervisor())
-                .ok()
-                .flatten()
-                .map_or(self.ground.pid, |known| known.pid),
+            supervisor: if leads { None } else { self.leader() }.map_or(self.ground.pid, |known| known.pid),
             own: leads,
             sessions,
             looks_again_at: Duration::from_std(step).ok().map(|step| now + step),
