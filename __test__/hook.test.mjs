@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -343,7 +344,7 @@ async function waiting(place, { resetsIn = 5000, config = WAITING, more = {}, en
   const client = livingClient(place, SESSION);
   writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn }));
   const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project, ...more }));
-  const start = () => startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid), ...env }) });
+  const start = (more = {}) => startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid), ...env, ...more }) });
   const hook = start();
   endWith(place, hook);
   const path = join(place.state, 'incidents', `${SESSION}.json`);
@@ -427,6 +428,34 @@ test('a stop inside an unattended run is recorded but not waited for', { skip: l
   const { status } = await startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid), CC_RECOVER_ATTEMPT: 'x' }) }).ended;
   assert.equal(status, 0);
   assert.deepEqual([incidentOf(place, SESSION).stop.kind, incidentOf(place, SESSION).attempts], ['usage-limit-5h', []]);
+});
+
+for (const [transport, waits] of /** @type {[string, boolean][]} */ ([['print', false], ['background', true], ['terminal', true]])) test(`a stop in the client of an ended ${transport} run is ${waits ? '' : 'not '}waited for`, { skip: linux }, async (t) => {
+  const place = world(t);
+  const { hook, start } = await waiting(place);
+  hook.child.kill('SIGKILL');
+  await hook.ended;
+  // The state that the supervisor leaves: the run has ended, and its client is open.
+  const path = join(place.state, 'incidents', `${SESSION}.json`);
+  const { check: _, ...known } = incidentOf(place, SESSION);
+  const at = new Date().toISOString();
+  const result = { endedAt: at, ended: 'its turn ended', answers: 1, calls: 0, denied: 0, files: [], commits: [], tokens: 1, lastWords: null, hollow: null, damage: null };
+  const run = { nonce: 'n1', transport, supervisor: { pid: 1, start: null }, child: null, bytesBefore: 0, sha256Before: '', snapshot: '/s', log: '/l', commitBefore: null, deadlineSeconds: 60, result };
+  const ended = { ...known, phase: 'recovered', attempts: [{ at, action: 'resume', answered: 'usage-limit-5h', outcome: 'continued', run }] };
+  writeFileSync(path, JSON.stringify({ ...ended, check: createHash('sha256').update(JSON.stringify(ended)).digest('hex').slice(0, 16) }));
+  for (const generation of [2, 3]) {
+    const again = start({ CC_RECOVER_ATTEMPT: 'n1' });
+    endWith(place, again);
+    if (!waits) {
+      assert.equal((await again.ended).status, 0);
+      assert.equal(incidentOf(place, SESSION).phase, 'open');
+      return;
+    }
+    await until(() => incidentOf(place, SESSION).generation === generation && incidentOf(place, SESSION).phase === 'waiting', 'it waits');
+    assert.equal(again.child.exitCode, null);
+    again.child.kill('SIGKILL');
+    await again.ended;
+  }
 });
 
 test('a waiting hook wakes up a few times right after the stop, then at most once every 30 s', { skip: linux, timeout: 120_000 }, async (t) => {

@@ -198,7 +198,13 @@ impl Environment {
         self.text("CC_SESSION_RECOVER_MODULE")
     }
 
-    /// Returns whether this tool itself resumed the session; hooks then only record.
+    /// Identifier of the run of this tool that the client was started for.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&str> {
+        self.text("CC_RECOVER_ATTEMPT")
+    }
+
+    /// Returns whether this tool itself started the client, to resume its session.
     #[must_use]
     pub fn in_attempt(&self) -> bool {
         self.var("CC_RECOVER_ATTEMPT").is_some()

@@ -21,7 +21,7 @@ const MOST_COPIES: usize = 3;
 impl Hook<'_> {
     /// Handles `Stop`: acts once each time the context passes a configured limit.
     pub(super) fn watch_context(&self) {
-        if self.world.env.in_attempt() || self.payload.subagent {
+        if self.in_run() || self.payload.subagent {
             return;
         }
         let Ok(transcript) = Transcript::open(&self.payload.transcript) else { return };

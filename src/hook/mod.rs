@@ -20,11 +20,15 @@ pub use payload::{HookEvent, LARGEST as LARGEST_PAYLOAD, Payload, PayloadReading
 pub use start::Registration;
 
 use crate::claude::home::{ClaudeHome, all_homes};
-use crate::config::{Config, in_force};
+use crate::claude::registry::client_pid;
+use crate::claude::role::is_one_shot;
+use crate::config::{Config, Transport, in_force};
 use crate::note::state::SaveMoment;
 use crate::project::hooks::MARKER;
 use crate::project::plugin;
+use crate::recovery::incident::Incident;
 use crate::recovery::ledger::Ledger;
+use crate::store::stored::peek;
 use crate::store::{StateDir, journal};
 use crate::trust::enabled::{Enabled, find};
 use crate::world::World;
@@ -138,6 +142,7 @@ pub fn run(world: World<'_>, caller: HookCaller<'_>, task: Task, input: &[u8]) -
         enabled: &enabled,
         payload: &payload,
         config: OnceCell::new(),
+        in_run: OnceCell::new(),
     };
     match payload.event {
         HookEvent::StopFailure if task == Task::KeepWaiting => hook.keep_waiting(),
@@ -192,6 +197,22 @@ struct Hook<'a> {
     payload: &'a Payload,
     /// The configuration, loaded on first use.
     config: OnceCell<Config>,
+    /// Determined on first use, because the event itself may change the incident that it depends on.
+    in_run: OnceCell<bool>,
+}
+
+/// Whether a run of our own works in a session. The variable that identifies the run is in the environment of its
+/// client for good, but a client that a run opened in the background or in a window stays open for the user. Once
+/// such a run has ended, no supervisor watches the client any more.
+fn is_in_run(world: World<'_>, state: &StateDir, home: &ClaudeHome, session: &str) -> bool {
+    let Some(nonce) = world.env.attempt() else { return world.env.in_attempt() };
+    let Ok(Some(mut incident)) = peek::<Incident>(&state.incident(session)) else { return true };
+    if let Some(run) = incident.run_mut(nonce) {
+        return run.result.is_none() || run.transport == Transport::Print;
+    }
+    // A later stop has started a new series of attempts.
+    let client = client_pid(world.env.claude_pid(), home, session, world.processes);
+    client.is_none_or(|pid| is_one_shot(&world.processes.command_line(pid)))
 }
 
 impl Hook<'_> {
@@ -205,6 +226,11 @@ impl Hook<'_> {
         let outcome = work(self);
         self.save_state(moment);
         outcome
+    }
+
+    /// Whether a run of our own works in the session, so that its hooks only record.
+    fn in_run(&self) -> bool {
+        *self.in_run.get_or_init(|| is_in_run(self.world, self.state, self.home, &self.payload.session))
     }
 
     fn config(&self) -> &Config {

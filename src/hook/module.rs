@@ -4,7 +4,7 @@
 //! The module starts one short process for each question. A question is answered like one check of a waiting
 //! hook, under the same lease, so a hook, a supervisor and the module never act on the same stop at once.
 
-use super::{Hook, HookCaller, HookEvent, Payload};
+use super::{Hook, HookCaller, HookEvent, Payload, is_in_run};
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::registry::client_pid;
 use crate::fs::canonical;
@@ -112,11 +112,14 @@ fn in_force_for(state: &StateDir, world: World<'_>, caller: HookCaller<'_>) -> O
 #[must_use]
 pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> Option<String> {
     let request: ModuleRequest = serde_json::from_slice(input).ok()?;
-    if !is_session_id(&request.session) || world.env.in_attempt() {
+    if !is_session_id(&request.session) {
         return None;
     }
     let state = world.env.state_dir().map(StateDir::new).ok()?;
     let home = world.env.claude_config_dir().map(ClaudeHome::new)?;
+    if is_in_run(world, &state, &home, &request.session) {
+        return None;
+    }
     // The active hook records the stop, and the plugin's module acts for all hooks. If the hooks in settings
     // are active, they record the stop, and the module waits for it, too.
     let enabled = in_force_for(&state, world, caller)?;
@@ -152,6 +155,7 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
         enabled: &enabled,
         payload: &payload,
         config: OnceCell::new(),
+        in_run: OnceCell::new(),
     };
     let answer = match incident {
         None => ModuleAnswer::nothing(world.clock.now()),

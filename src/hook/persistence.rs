@@ -39,7 +39,7 @@ impl Hook<'_> {
     /// Handles `Stop`: searches the transcript for the answer, and returns as soon as it is found.
     pub(super) fn watch_saving(&self) {
         let said = self.payload.last_message.as_deref().filter(|said| !said.trim().is_empty());
-        let Some(said) = said.filter(|_| !self.world.env.in_attempt() && !self.payload.subagent) else {
+        let Some(said) = said.filter(|_| !self.in_run() && !self.payload.subagent) else {
             return;
         };
         let watched = match check_answer_saved(&self.payload.transcript, said, self.world.clock.now()) {
@@ -162,7 +162,7 @@ impl Hook<'_> {
     /// prompt that the user typed, because the answer to any other prompt may go unread.
     pub(super) fn warn(&self) -> HookReply {
         let Hook { world, state, payload, .. } = self;
-        if world.env.in_attempt() || !payload.typed {
+        if self.in_run() || !payload.typed {
             return HookReply::silent();
         }
         if !self.flags().is_some_and(|flags| flags.lower(&payload.session)) {
@@ -181,7 +181,7 @@ impl Hook<'_> {
     pub(super) fn forget_warning(&self) {
         let flags = self.flags().filter(Flags::exist);
         if let Some(flags) = flags
-            && !self.world.env.in_attempt()
+            && !self.in_run()
         {
             let _ = flags.lower(&self.payload.session);
             flags.sweep(self.world.clock.now() - OLD);

@@ -64,7 +64,7 @@ impl Hook<'_> {
             self.forget_warning();
         }
         // The user cleared the conversation on purpose.
-        if self.world.env.in_attempt() || !matches!(source, "startup" | "resume" | "compact" | "fork") {
+        if self.in_run() || !matches!(source, "startup" | "resume" | "compact" | "fork") {
             return HookReply::silent();
         }
         let config = self.config();
@@ -132,7 +132,7 @@ impl Hook<'_> {
     /// the run, because the run has the supervisor's environment.
     pub(super) fn started_with(&self, pid: Option<u32>) -> Option<StartedWith> {
         let World { env, processes, .. } = self.world;
-        if env.in_attempt() {
+        if self.in_run() {
             return peek::<Registration>(&self.state.session(&self.payload.session)).ok()??.started_with;
         }
         let project = self.project_dir();

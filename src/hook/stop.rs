@@ -65,7 +65,7 @@ impl Hook<'_> {
         let Some(stop) = self.payload.stop(self.world.clock.now()) else { return HookReply::silent() };
         // The process that started the run judges a failure of our own run that waiting cannot fix. The
         // incident retains the stop that the run answered.
-        if self.world.env.in_attempt() && user_needed(stop.kind).is_some() {
+        if self.in_run() && user_needed(stop.kind).is_some() {
             self.keep_files();
             return HookReply::silent();
         }
@@ -76,7 +76,7 @@ impl Hook<'_> {
         self.record_project(&ledger);
         self.keep_files();
         // Inside a run of this tool, the supervisor watches, so a hook only records.
-        if self.world.env.in_attempt() {
+        if self.in_run() {
             return HookReply::silent();
         }
         let incident = match entered {
@@ -144,7 +144,7 @@ impl Hook<'_> {
         let mut pause = UNWRITABLE_PAUSE;
         loop {
             match attempt() {
-                Err(error) if error.may_pass() && !self.world.env.in_attempt() && alive() => {
+                Err(error) if error.may_pass() && !self.in_run() && alive() => {
                     if pause == UNWRITABLE_PAUSE {
                         self.failed(&error);
                     }
@@ -194,7 +194,7 @@ impl Hook<'_> {
     /// Handles `UserPromptSubmit`: refuses Claude Code's own continuation of a stop that this tool has
     /// already continued. `None` for every other prompt.
     pub(super) fn second_continuation(&self) -> Option<HookReply> {
-        if !self.payload.continues_by_client || self.world.env.in_attempt() {
+        if !self.payload.continues_by_client || self.in_run() {
             return None;
         }
         let incident: Incident = peek(&self.state.incident(&self.payload.session)).ok()??;
@@ -213,7 +213,7 @@ impl Hook<'_> {
     /// client waits for the planned time. If another client still waits, this one takes over as soon as the
     /// other closes.
     pub(super) fn session_reopened(&self, task: Task) -> HookReply {
-        if self.world.env.in_attempt() || self.payload.source.as_deref() != Some("resume") {
+        if self.in_run() || self.payload.source.as_deref() != Some("resume") {
             return HookReply::silent();
         }
         let session = &self.payload.session;
@@ -326,7 +326,7 @@ impl Hook<'_> {
     pub(super) fn turn_ended(&self) -> HookReply {
         // The process that waits for our own run, or its successor, judges the run. A turn that ended proves
         // nothing yet.
-        if self.world.env.in_attempt() || !self.state.incident(&self.payload.session).exists() {
+        if self.in_run() || !self.state.incident(&self.payload.session).exists() {
             return HookReply::silent();
         }
         let config = self.config();
@@ -360,7 +360,7 @@ impl Hook<'_> {
     /// turn with a timeout of days. So the note tells the user what to type. When the session is closed or
     /// reopened, its stop is handled like any other.
     pub(super) fn note_wrap_up(&self) {
-        if self.world.env.in_attempt() {
+        if self.in_run() {
             return;
         }
         let wrapped = self.read_transcript(Liveness::Live(None)).filter(|summary| summary.stop.wrapped_up);
@@ -436,7 +436,7 @@ impl Hook<'_> {
         // A client that exits or switches away in the middle of a turn leaves unfinished work too. Its end
         // may not be in the transcript yet.
         let cut_off = |kind| matches!(kind, StopKind::Closed | StopKind::Crashed);
-        let ended = !matches!(reason, "clear" | "resume") && !self.world.env.in_attempt();
+        let ended = !matches!(reason, "clear" | "resume") && !self.in_run();
         let summary = self.read_transcript(Liveness::Gone).map(|mut summary| {
             if summary.stop.kind == StopKind::Crashed {
                 summary.stop.kind = StopKind::Closed;
@@ -488,9 +488,8 @@ impl Hook<'_> {
                 // starts inherits the client's.
                 let own = incident.started_with.as_deref();
                 let alone = own.is_some_and(|started| started.account.from_environment().next().is_some());
-                let supervise = pending
-                    && !self.world.env.in_attempt()
-                    && (alone || !Lock::is_held(&self.state.supervisor_lease()));
+                let supervise =
+                    pending && !self.in_run() && (alone || !Lock::is_held(&self.state.supervisor_lease()));
                 return HookReply { supervise, ..HookReply::silent() };
             }
             Ok(None) => {}
@@ -562,7 +561,7 @@ impl Hook<'_> {
         let mut started = if now.account.complete { now } else { registered().unwrap_or(now) };
         // The client sets the level for the events of a turn; it may have changed since the start.
         let told = self.world.env.text("CLAUDE_EFFORT").filter(|level| is_effort(level));
-        if let Some(level) = told.filter(|_| !self.world.env.in_attempt()) {
+        if let Some(level) = told.filter(|_| !self.in_run()) {
             started.effort = Some(level.to_owned());
         }
         Some(Box::new(started))
