@@ -1,12 +1,12 @@
 // `log`: shows the journal, and whether it is unchanged.
 
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sha256, wholeSession } from './lib/belongings.mjs';
 import { world } from './lib/command.mjs';
-import { idOf, inTurns } from './lib/hooks.mjs';
+import { endWith, hooked, idOf, inTurns, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
 
 /** @param {ReturnType<typeof world>} place */
 const journalOf = (place) => join(place.state, 'journal.jsonl');
@@ -89,4 +89,45 @@ test('concurrent commands write one chain, and a torn line is its only break', a
   assert.equal((await place.run(['export', id])).status, 0);
   const torn = await told(place, '--verify');
   assert.deepEqual([torn.status, torn.chain.lines, torn.chain.breaks.length], [5, 14, 1]);
+});
+
+const linux = { skip: process.platform !== 'linux' && 'a client is played with /proc here' };
+
+test('the log names what Claude Code does by itself, in order of time', linux, async (t) => {
+  const place = world(t);
+  const id = idOf(1);
+  const { commandOf, transcriptOf } = await hooked(place, { notify: { desktop: false }, heartbeat: { stepSeconds: 0.2 } });
+  const client = livingClient(place, id);
+  const hook = (/** @type {string} */ event, /** @type {object} */ payload) => {
+    const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: id, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(client.pid) };
+    const started = startHook(commandOf(event), JSON.stringify({ session_id: id, hook_event_name: event, transcript_path: transcriptOf(id), cwd: place.project, ...payload }), { cwd: place.project, env });
+    endWith(place, started);
+    return started;
+  };
+  writeFileSync(transcriptOf(id), transcriptText('quota-5h-interactive', { id, cwd: place.project, resetsIn: 5000 }));
+  const waiting = hook('StopFailure', { error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" });
+  const incident = join(place.state, 'incidents', `${id}.json`);
+  for (let tries = 0; tries < 800 && !(existsSync(incident) && JSON.parse(readFileSync(incident, 'utf8')).phase === 'waiting'); tries += 1) await new Promise((resolve) => setTimeout(resolve, 25));
+  for (const kind of ['quota_auto_resume_stale', 'quota_auto_resume_fired']) await hook('Notification', { notification_type: kind, message: 'x' }).ended;
+  await hook('SessionEnd', { reason: 'prompt_input_exit' }).ended;
+  await client.kill();
+  await waiting.ended;
+  const { entries } = await told(place, '--session', id);
+  const times = entries.map((/** @type {any} */ { at }) => at);
+  assert.deepEqual(times, times.toSorted());
+  const text = entries.map((/** @type {any} */ { sentence }) => sentence).join('\n');
+  const inOrder = [
+    /^Stopped: 5-hour limit\.$/m,
+    /^Claude Code continues the session at .*\d\d:\d\d; if it has not by .*\d\d:\d\d, this tool does\.$/m,
+    /^Claude Code waits for you to press Enter, because the machine slept past the reset\.$/m,
+    /^Claude Code continues the session by itself\.$/m,
+    /^Claude Code ended \(prompt_input_exit\)\.$/m,
+    /^The session needs you: /m,
+  ];
+  let rest = text;
+  for (const sentence of inOrder) {
+    const at = rest.search(sentence);
+    assert.notEqual(at, -1, `${sentence} in\n${text}`);
+    rest = rest.slice(at + 1);
+  }
 });

@@ -99,6 +99,13 @@ pub fn one_line(raw: &str, limit: usize) -> String {
     shortened(&on_one_line(&clean), limit).into_owned()
 }
 
+/// Returns the text with its first letter as a capital.
+#[must_use]
+pub fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Replaces every run of whitespace and line endings with one space.
 #[must_use]
 pub fn on_one_line(text: &str) -> String {

@@ -8,7 +8,7 @@ const NEWEST = 50;
 /** @type {import('../lib/program.js').Verb} */
 module.exports = {
   name: 'log',
-  summary: 'show what this tool decided and did',
+  summary: 'show what this tool decided and did, and what Claude Code did by itself',
   description: 'Each line of the journal contains the hash of the line before it. --verify checks every hash and exits with 5 if a line was changed.',
   options: [
     { flags: '--session <id>', description: 'only this session: its id or the beginning of it' },

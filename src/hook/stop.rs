@@ -476,6 +476,10 @@ impl Hook<'_> {
             return HookReply::silent();
         }
         self.record_project(&ledger);
+        if !self.world.env.in_attempt() {
+            let fields = json!({"session": self.payload.session, "reason": one_line(reason, 60)});
+            journal::append(self.state, self.world.clock, "client-left", fields);
+        }
         let fact = match reason {
             "clear" | "resume" => format!("the client switched to another session ({reason})"),
             _ => format!("the client ended ({reason})"),
@@ -509,7 +513,10 @@ impl Hook<'_> {
             return HookReply::silent();
         }
         let config = self.config();
-        let fact = format!("Claude Code reports {}", one_line(kind, 60));
+        let kind = one_line(kind, 60);
+        let fields = json!({"session": self.payload.session, "notice": kind});
+        journal::append(self.state, self.world.clock, "client-notice", fields);
+        let fact = format!("Claude Code reports {kind}");
         match self
             .ledger(config, None)
             .enter(&self.payload.session, IncidentEvent::Seen { source: Source::Hook, fact })

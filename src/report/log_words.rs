@@ -2,9 +2,11 @@
 
 use super::words::{clock_time, count_words, stop_words};
 use crate::clock::parse_rfc3339;
+use crate::recovery::incident::Phase;
 use crate::session::StopKind;
-use crate::text::one_line;
+use crate::text::{capitalized, one_line};
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// Maximum length of a quoted value, in characters.
@@ -35,6 +37,7 @@ impl LogLine<'_> {
     fn words(&self, event: &str) -> Option<String> {
         Some(match event {
             "incident" => self.incident()?,
+            "client-left" | "client-notice" => self.by_client(event)?,
             "run-begun" => format!("Prepared an unattended run in {}", self.text("cwd")?),
             "run-started" => format!("Started the unattended run as process {}", self.number("pid")?),
             "run-stopped" => format!(
@@ -56,7 +59,7 @@ impl LogLine<'_> {
                 count_words(usize::try_from(self.number("files")?).ok()?, "file")
             ),
             "export-failed" | "page-failed" => format!("An export failed: {}", self.text("message")?),
-            "page" => format!("Wrote a page to {}", self.text("path")?),
+            "page-written" => format!("Wrote a page to {}", self.text("path")?),
             "imported" => format!("Imported the session from {}", self.text("export")?),
             "relocated" => format!("Moved the session to {}", self.text("cwd")?),
             "repaired" => format!("Repaired the transcript; the previous one is {}", self.text("kept")?),
@@ -85,7 +88,7 @@ impl LogLine<'_> {
             "paused" => "Paused everything".to_owned(),
             "unpaused" if self.of_session => "Ended the pause of the session".to_owned(),
             "unpaused" => "Ended the pause of all sessions".to_owned(),
-            "init" => format!("Set up recovery in {}", self.any(&["project", "scope"])?),
+            "init" => format!("Set up recovery in {}{}", self.any(&["project", "scope"])?, self.consent()),
             "uninstall" => format!("Removed the hooks from {}", self.any(&["project", "scope"])?),
             "plugin" if self.fields.get("remove") == Some(&Value::Bool(true)) => {
                 format!("Removed the plugin from {}", self.text("directory")?)
@@ -120,28 +123,90 @@ impl LogLine<'_> {
         })
     }
 
-    fn incident(&self) -> Option<String> {
-        let kind: StopKind = serde_json::from_value(self.fields.get("stop")?.clone()).ok()?;
-        let stop = stop_words(kind);
-        let plan = self.fields.get("plan")?;
-        let why = one_line(plan.get("why")?.as_str()?, QUOTED);
-        let at = plan.get("at").and_then(Value::as_str).and_then(parse_rfc3339);
-        let when = at.map_or_else(String::new, |at| format!(" at {}", clock_time(at, self.now)));
-        Some(match (self.fields.get("phase")?.as_str()?, plan.get("action")?.as_str()?) {
-            ("open", _) => format!("Stopped: {stop}"),
-            ("waiting", "run") => format!("Stopped: {stop}; an unattended run continues it{when}"),
-            ("waiting", _) => format!("Stopped: {stop}; this tool continues it{when}"),
-            ("attempting", _) => format!("Continued the session after: {stop}"),
-            ("recovered", _) => format!("The session continued after: {stop}"),
-            ("moved-on", _) => "You continued the session".to_owned(),
-            ("superseded", _) => "A later session was given the same prompt".to_owned(),
-            ("held", "client") => format!("Stopped: {stop}; Claude Code continues it{when}"),
-            ("held", "none") => format!("Stopped: {stop}; {why}"),
-            ("held", _) => format!("Stopped: {stop}; it needs you: {why}"),
-            ("given-up", _) => format!("Gave up: {why}"),
-            ("cancelled", _) => "Cancelled: nothing continues the session".to_owned(),
-            _ => return None,
+    /// Describes what Claude Code did by itself.
+    fn by_client(&self, event: &str) -> Option<String> {
+        Some(match (event, self.any(&["reason", "notice"])?.as_str()) {
+            ("client-left", "clear" | "resume") => "Claude Code turned to another session".to_owned(),
+            ("client-left", reason) => format!("Claude Code ended ({reason})"),
+            (_, "quota_auto_resume_fired") => "Claude Code continues the session by itself".to_owned(),
+            (_, "quota_auto_resume_stale") => {
+                "Claude Code waits for you to press Enter, because the machine slept past the reset"
+                    .to_owned()
+            }
+            (_, "quota_auto_resume_disabled") => {
+                "Claude Code will not continue the session by itself".to_owned()
+            }
+            (_, notice) => format!("Claude Code reports {notice}"),
         })
+    }
+
+    fn consent(&self) -> &'static str {
+        match self.fields.get("unattended") {
+            Some(Value::Bool(true)) => ", and allowed unattended runs",
+            Some(Value::Bool(false)) => ", and withdrew the consent to unattended runs",
+            _ => "",
+        }
+    }
+
+    fn incident(&self) -> Option<String> {
+        let phase = |name: &str| Phase::deserialize(self.fields.get(name)?).ok();
+        let kind = StopKind::deserialize(self.fields.get("stop")?).ok()?;
+        let stop = stop_words(kind);
+        let now_in = phase("phase")?;
+        let from = phase("from");
+        // The stop itself has a line of its own, and only what is planned about it changed since.
+        let again = self.fields.get("stoppedAgain") == Some(&Value::Bool(true));
+        let is_known = !again && matches!(from, Some(Phase::Open | Phase::Waiting | Phase::Held));
+        let what = match now_in {
+            Phase::Open => return Some(format!("Stopped: {stop}")),
+            Phase::Waiting | Phase::Held => {
+                self.planned(now_in, if is_known { "the session" } else { "it" })?
+            }
+            Phase::Attempting => return Some(format!("Continued the session after: {stop}")),
+            Phase::Recovered => {
+                // A continuation of this tool begins as an attempt; without one, the client continued by itself.
+                let by_tool = matches!(from, None | Some(Phase::Attempting | Phase::Recovered));
+                let who = if by_tool {
+                    "The session continued"
+                } else {
+                    "Claude Code continued the session by itself"
+                };
+                return Some(format!("{who} after: {stop}"));
+            }
+            Phase::MovedOn => return Some("You continued the session".to_owned()),
+            Phase::Superseded => return Some("A later session was given the same prompt".to_owned()),
+            Phase::GivenUp => return Some(format!("Gave up: {}", self.plan_reason()?)),
+            Phase::Cancelled => return Some("Cancelled: nothing continues the session".to_owned()),
+        };
+        Some(if is_known { capitalized(&what) } else { format!("Stopped: {stop}; {what}") })
+    }
+
+    /// Describes who continues the session and when, as `status` does. `it` names the session.
+    fn planned(&self, phase: Phase, it: &str) -> Option<String> {
+        let at = |value: Option<&Value>| value.and_then(Value::as_str).and_then(parse_rfc3339);
+        let plan = self.fields.get("plan")?;
+        let due = at(plan.get("at"));
+        let client = at(self.fields.get("clientContinuesAt"));
+        let when =
+            |at: Option<_>| at.map_or_else(String::new, |at| format!(" at {}", clock_time(at, self.now)));
+        Some(match (phase, plan.get("action")?.as_str()?) {
+            (Phase::Held, "client") => format!("Claude Code continues {it}{}", when(client.or(due))),
+            (Phase::Held, "none") => self.plan_reason()?,
+            (Phase::Held, _) => format!("{it} needs you: {}", self.plan_reason()?),
+            (_, "run") => format!("an unattended run continues {it}{}", when(due)),
+            _ => match (client, due) {
+                (Some(_), Some(due)) => format!(
+                    "Claude Code continues {it}{}; if it has not by {}, this tool does",
+                    when(client),
+                    clock_time(due, self.now)
+                ),
+                _ => format!("this tool continues {it}{}", when(due)),
+            },
+        })
+    }
+
+    fn plan_reason(&self) -> Option<String> {
+        self.fields.get("plan")?.get("why")?.as_str().map(|why| one_line(why, QUOTED))
     }
 
     fn run_ended(&self) -> String {
@@ -194,6 +259,8 @@ mod tests {
     fn every_event_has_a_sentence_and_an_unknown_event_lists_its_fields() {
         let now = parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
         let incident = |phase: &str, action: &str| json!({"phase": phase, "stop": "usage-limit-5h", "plan": {"action": action, "at": null, "why": "log in"}});
+        let local = |at: &str| clock_time(parse_rfc3339(at).unwrap(), now);
+        let later = |from: &str, phase: &str, action: &str, client: Option<&str>, at: Option<&str>| json!({"from": from, "phase": phase, "stop": "usage-limit-5h", "clientContinuesAt": client, "plan": {"action": action, "at": at, "why": "log in"}});
         for (event, fields, sentence) in [
             ("incident", incident("open", "none"), "Stopped: 5-hour limit."),
             ("incident", incident("waiting", "wake"), "Stopped: 5-hour limit; this tool continues it."),
@@ -205,6 +272,71 @@ mod tests {
             ("incident", incident("held", "notify"), "Stopped: 5-hour limit; it needs you: log in."),
             ("incident", incident("recovered", "none"), "The session continued after: 5-hour limit."),
             ("incident", json!({"phase": "new", "n": 1}), "incident: phase new, n 1."),
+            ("init", json!({"project": "/p", "unattended": null}), "Set up recovery in /p."),
+            (
+                "init",
+                json!({"project": "/p", "unattended": true}),
+                "Set up recovery in /p, and allowed unattended runs.",
+            ),
+            (
+                "init",
+                json!({"project": "/p", "unattended": false}),
+                "Set up recovery in /p, and withdrew the consent to unattended runs.",
+            ),
+            ("page-written", json!({"path": "/p.html", "bytes": 9}), "Wrote a page to /p.html."),
+            (
+                "incident",
+                later("open", "waiting", "wake", Some("2026-11-21T08:00:00Z"), Some("2026-11-21T08:02:30Z")),
+                &format!(
+                    "Claude Code continues the session at {}; if it has not by {}, this tool does.",
+                    local("2026-11-21T08:00:00Z"),
+                    local("2026-11-21T08:02:30Z")
+                ),
+            ),
+            (
+                "incident",
+                later("attempting", "waiting", "wake", None, Some("2026-11-21T08:02:30Z")),
+                &format!(
+                    "Stopped: 5-hour limit; this tool continues it at {}.",
+                    local("2026-11-21T08:02:30Z")
+                ),
+            ),
+            (
+                "incident",
+                json!({"from": "waiting", "stoppedAgain": true, "phase": "waiting", "stop": "overloaded", "plan": {"action": "run", "at": null, "why": "x"}}),
+                "Stopped: service overloaded; an unattended run continues it.",
+            ),
+            ("page-written", json!({"path": "/p.html", "bytes": 9}), "Wrote a page to /p.html."),
+            ("incident", later("waiting", "held", "notify", None, None), "The session needs you: log in."),
+            ("incident", later("waiting", "held", "none", None, None), "Log in."),
+            (
+                "incident",
+                later("attempting", "recovered", "none", None, None),
+                "The session continued after: 5-hour limit.",
+            ),
+            (
+                "incident",
+                later("waiting", "recovered", "none", None, None),
+                "Claude Code continued the session by itself after: 5-hour limit.",
+            ),
+            ("client-left", json!({"reason": "clear"}), "Claude Code turned to another session."),
+            ("client-left", json!({"reason": "logout"}), "Claude Code ended (logout)."),
+            (
+                "client-notice",
+                json!({"notice": "quota_auto_resume_fired"}),
+                "Claude Code continues the session by itself.",
+            ),
+            (
+                "client-notice",
+                json!({"notice": "quota_auto_resume_stale"}),
+                "Claude Code waits for you to press Enter, because the machine slept past the reset.",
+            ),
+            (
+                "client-notice",
+                json!({"notice": "quota_auto_resume_disabled"}),
+                "Claude Code will not continue the session by itself.",
+            ),
+            ("client-notice", json!({"notice": "of tomorrow"}), "Claude Code reports of tomorrow."),
             ("exported", json!({"path": "/x", "files": 1}), "Exported the session to /x (1 file)."),
             (
                 "run-ended",

@@ -6,15 +6,16 @@
 mod event;
 mod planning;
 
-use super::incident::Incident;
+use super::incident::{Incident, Phase};
 use crate::claude::home::is_session_id;
-use crate::clock::Clock;
+use crate::clock::{Clock, rfc3339};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::store::lock::Lock;
 use crate::store::spool::{self, SpooledEvent};
 use crate::store::stored::{Loaded, Stored, load, peek, save};
 use crate::store::{StateDir, journal, replace};
+use chrono::{DateTime, Utc};
 pub use event::IncidentEvent;
 use serde_json::json;
 use std::path::Path;
@@ -177,6 +178,12 @@ impl Ledger<'_> {
         Ok(incident)
     }
 
+    /// Returns when Claude Code continues the session, if the plan leaves it the first turn.
+    fn client_turn(&self, incident: &Incident) -> Option<DateTime<Utc>> {
+        let open = matches!(incident.phase, Phase::Waiting | Phase::Held);
+        open.then(|| self.client_continues_at(incident, &incident.plan, self.clock.now())).flatten()
+    }
+
     fn note_change(&self, before: Option<&Incident>, after: &Incident) {
         let same = before.is_some_and(|before| {
             before.phase == after.phase && before.generation == after.generation && before.plan == after.plan
@@ -190,9 +197,11 @@ impl Ledger<'_> {
                     "session": after.session,
                     "generation": after.generation,
                     "from": before.map(|before| before.phase.as_str()),
+                    "stoppedAgain": before.is_some_and(|before| before.generation != after.generation),
                     "phase": after.phase.as_str(),
                     "stop": after.stop.kind.as_str(),
                     "plan": after.plan,
+                    "clientContinuesAt": self.client_turn(after).map(rfc3339),
                     "attempts": after.attempts.len(),
                     "fact": after.evidence.last().map(|evidence| evidence.fact.as_ref()),
                 }),

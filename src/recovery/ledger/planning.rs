@@ -8,12 +8,12 @@ use crate::config::Config;
 use crate::recovery::due::Timing;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::native::{NativeContinuation, NativeFacts, is_switched_off};
-use crate::recovery::plan::{Action, DailyContinues, resume_command};
+use crate::recovery::plan::{Action, DailyContinues, RecoveryPlan, resume_command};
 use crate::recovery::policy::{PolicyDecision, PolicySituation, Terminal, decide};
-use crate::recovery::reason::Reason;
+use crate::recovery::reason::{PlanReason, Reason};
 use crate::session::Source;
 use crate::trust::enabled::unattended;
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 
 impl Ledger<'_> {
     /// Plans the incident again, by the policy.
@@ -78,6 +78,31 @@ impl Ledger<'_> {
     /// Number of continuations by this tool within the last 24 hours.
     fn cycles_of_day(&self, incident: &Incident) -> usize {
         incident.cycles_within(Duration::hours(24), self.clock.now())
+    }
+
+    /// Time after the reset within which Claude Code may still continue the session itself; `None` if it will not.
+    #[must_use]
+    pub fn client_window(&self, incident: &Incident) -> Option<Duration> {
+        self.native(incident).window().filter(|_| incident.limit_menu_at.is_none())
+    }
+
+    /// Returns when Claude Code continues an open session by itself, given this tool's plan for it; `None` if it
+    /// does not. It does so before this tool, even while this tool is paused.
+    #[must_use]
+    pub fn client_continues_at(
+        &self,
+        incident: &Incident,
+        plan: &RecoveryPlan,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let planned =
+            matches!(plan.action, Action::Wake | Action::Client) || plan.reason == PlanReason::Paused;
+        if !planned {
+            return None;
+        }
+        let reset = incident.stop.resets_at?;
+        let until = reset + self.client_window(incident)?;
+        (now < until && plan.at.is_none_or(|at| at >= reset)).then_some(reset)
     }
 
     /// Asks the policy for the current decision about an incident.

@@ -94,7 +94,8 @@ impl Inventory<'_> {
                 known.stop = session.stop.clone();
             }
             session.next = self.next_of(&known, owners);
-            session.client_continues_at = self.client_continues_at(&known, &session.next, live);
+            session.client_continues_at =
+                live.then(|| self.ledger.client_continues_at(&known, &session.next, self.taken_at)).flatten();
             session.daily_continues = self.daily_continues(&known, &session.next);
             session.paused = self.paused.holds(&incident.session);
             session.project.dir.clone_from(&incident.project);
@@ -144,36 +145,12 @@ impl Inventory<'_> {
         }
     }
 
-    /// Returns when Claude Code continues an open session by itself. It does so before this tool does, even
-    /// while this tool is paused.
-    fn client_continues_at(
-        &self,
-        incident: &Incident,
-        next: &RecoveryPlan,
-        live: bool,
-    ) -> Option<DateTime<Utc>> {
-        let planned =
-            matches!(next.action, Action::Wake | Action::Client) || next.reason == PlanReason::Paused;
-        if !live || !planned {
-            return None;
-        }
-        let reset = incident.stop.resets_at?;
-        let until = reset + self.client_window(incident)?;
-        (self.taken_at < until && next.at.is_none_or(|at| at >= reset)).then_some(reset)
-    }
-
     fn daily_continues(&self, incident: &Incident, next: &RecoveryPlan) -> Option<DailyContinues> {
         if next.action != Action::Wake {
             return None;
         }
         let config = in_force(self.ground.world.env, incident.project.as_deref()).config;
         self.ledger.budget_beyond_client_cap(incident, &config)
-    }
-
-    /// Returns the time after the reset within which Claude Code may still continue the session itself;
-    /// `None` if it will not.
-    fn client_window(&self, incident: &Incident) -> Option<Duration> {
-        self.ledger.native(incident).window().filter(|_| incident.limit_menu_at.is_none())
     }
 
     fn next_of_closed(&self, incident: &Incident) -> RecoveryPlan {
@@ -239,7 +216,7 @@ impl Inventory<'_> {
                 }
                 let due = plan.at.filter(|at| *at > self.taken_at);
                 if incident.plan.action == Action::Wake {
-                    let continues = incident.stop.resets_at.zip(self.client_window(incident));
+                    let continues = incident.stop.resets_at.zip(self.ledger.client_window(incident));
                     return without_waiter(place, due, continues, self.taken_at);
                 }
                 RecoveryPlan::new(Action::Notify, due, Reason::OpenedAgain(place))

@@ -23,6 +23,7 @@ use crate::rescue::copy::Progress;
 use crate::session::failure::stop_of;
 use crate::session::search::lines::{Lines, SearchLine};
 use crate::session::search::said::with_valid_characters;
+use crate::text::capitalized;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
@@ -1004,11 +1005,6 @@ fn picture(block: &mut Value) -> Picture {
 fn inside<'t>(text: &'t str, tag: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(&format!("<{tag}>"))?;
     rest.split_once(&format!("</{tag}>")).map(|(inner, _)| inner)
-}
-
-fn capitalized(words: &str) -> String {
-    let mut chars = words.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Formats a time for display.
