@@ -783,6 +783,22 @@ export type HollowReason =
 /** Settings file that receives the hooks. */
 export type HookScope = 'project' | 'local' | 'user'
 
+/** The settings file that applies without an option. */
+export interface HookScopeDecision {
+  /** The scope that is set up in the directory, otherwise `project`. */
+  scope: HookScope
+  /** What to ask on a terminal first; `null` if the answer is known. */
+  question: HookScopeQuestion | null
+}
+
+/** Which directory `hookScope` is about. */
+export interface HookScopeOptions {
+  project: string
+}
+
+/** What `init` asks on a terminal before it plans. */
+export type HookScopeQuestion = 'all-projects' | 'for-whom'
+
 /** Options of `importSession`: the export to restore as a resumable session, and its target. */
 export interface ImportOptions {
   /** Directory or archive made by an export. */
@@ -1484,7 +1500,7 @@ export interface PauseOptions {
   session?: string
   /** Whether to pause every session, including future ones. */
   all?: boolean
-  /** Whether to end the pause. */
+  /** Whether to end the pause; without a session, every pause. */
   unpause?: boolean
 }
 
@@ -2772,7 +2788,7 @@ export interface SessionWorkflow {
 export interface SetupPlace {
   /** Project directory; `null` for the user's own settings. */
   project: string | null
-  /** Scopes of the edited settings files. */
+  /** Scopes of the edited settings files, without a file whose entries go with the hooks of another one. */
   scopes: HookScope[]
   /** Paths of the settings files. */
   settings: string[]
@@ -3296,6 +3312,13 @@ export interface HookOutcome {
    */
   supervisor?: string
 }
+
+/**
+ * The settings file that `init` and `uninstall` apply to without an option, and what `init` asks first. Reads only.
+ *
+ * Rejects with `STATE_DIR_UNKNOWN`.
+ */
+export declare function hookScope(options: HookScopeOptions): Promise<HookScopeDecision>
 
 /**
  * Restores an export as a resumable session. It verifies every file and never overwrites one.

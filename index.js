@@ -849,6 +849,7 @@ module.exports.exportSessions = nativeBinding.exportSessions
 module.exports.forget = nativeBinding.forget
 module.exports.handoff = nativeBinding.handoff
 module.exports.hook = nativeBinding.hook
+module.exports.hookScope = nativeBinding.hookScope
 module.exports.importSession = nativeBinding.importSession
 module.exports.inspect = nativeBinding.inspect
 module.exports.killSession = nativeBinding.killSession

@@ -353,6 +353,38 @@ test('on a terminal Enter sets recovery up only for you; a later init and uninst
   assert.ok(!existsSync(own) || !readFileSync(own, 'utf8').includes('cc-session-recover'));
 });
 
+test('init --user and its uninstall name your own settings and not the directory in which they ran', async (t) => {
+  const place = world(t);
+  const done = await place.run(['init', '--user']);
+  assert.match(done.stdout, /^Recovery is set up for all your projects\.\n/);
+  assert.match(done.stdout, /^create {2}~[\\/]\.claude[\\/]settings\.json /m);
+  assert.match((await place.run(['init', '--user'])).stdout, /^Everything is already set up for all your projects; /);
+  const here = await place.run(['uninstall']);
+  assert.deepEqual([here.status, here.stderr], [6, 'warning: the hooks in your own settings work here too: cc-session-recover uninstall --user removes them\n']);
+  assert.match((await place.run(['uninstall', '--user'])).stdout, /^Removed recovery from your own settings\.\n/);
+  assert.match((await place.run(['uninstall', '--user'])).stdout, /^This tool has nothing installed in your own settings; /);
+});
+
+test('init that only changes the consent does not list files that stay as they are', async (t) => {
+  const place = world(t);
+  assert.equal((await place.run(['init'])).status, 0);
+  const { status, stdout } = await place.run(['init', '--unattended']);
+  assert.equal(status, 0);
+  assert.match(stdout, /^Recovery is set up in .*\.\n\nClosed sessions of this project are resumed unattended/);
+  assert.doesNotMatch(stdout, /^keep|^Next:/m);
+});
+
+test('init without a terminal keeps to the scope that is set up, and only an option adds the other one', async (t) => {
+  const place = world(t);
+  const [own, shared] = ['settings.local.json', 'settings.json'].map((name) => join(place.project, '.claude', name));
+  assert.equal((await place.run(['init', '--local'])).status, 0);
+  const again = await place.run(['init', '--yes']);
+  assert.match(again.stdout, /nothing was changed/);
+  assert.deepEqual([existsSync(own), existsSync(shared)], [true, false]);
+  assert.equal((await place.run(['init', '--everyone'])).status, 0);
+  assert.ok(existsSync(shared));
+});
+
 test('on a terminal init in the home directory explains what that means and offers --user', terminals, async (t) => {
   const place = world(t);
   const home = place.env.HOME;

@@ -155,7 +155,7 @@ fn comment(docs: &str, indent: &str) -> String {
 }
 
 fn contract() -> String {
-    use crate::project::{init, plugin, uninstall};
+    use crate::project::{init, plugin, scope, uninstall};
     use crate::recovery::supervise;
     use crate::report::{
         account, cancel, config, doctor, find, handoff, list, log, pause, preview, recall, resume, run,
@@ -192,6 +192,7 @@ fn contract() -> String {
     all.options::<handoff::HandoffOptions>(&[]);
     all.options::<state::StateOptions>(&[]);
     all.options::<cancel::CancelOptions>(&[]);
+    all.options::<scope::HookScopeOptions>(&["project"]);
     all.options::<init::InitOptions>(&["project", "packageRoot"]);
     all.options::<uninstall::UninstallOptions>(&["project"]);
     all.options::<plugin::PluginOptions>(&["packageRoot"]);
@@ -230,6 +231,7 @@ fn contract() -> String {
     all.value::<handoff::HandoffReport>();
     all.value::<state::StateReport>();
     all.value::<cancel::CancelReport>();
+    all.value::<scope::HookScopeDecision>();
     all.value::<init::InitPlan>();
     all.value::<init::ProjectReport>();
     all.value::<uninstall::UninstallPlan>();

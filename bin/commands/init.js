@@ -42,7 +42,7 @@ module.exports = {
   async run(args, io) {
     const { exitOf } = require('../lib/exit.js');
     const { PACKAGE_ROOT, addonFile, loadAddon } = require('../lib/addon.js');
-    const { isChange, printDiff, printSteps, printWarnings, scopeOf } = require('../lib/changes.js');
+    const { isChange, printDiff, printSteps, printWarnings, scopeOf, targetOf } = require('../lib/changes.js');
 
     if (args.all) {
       const { UsageError } = require('../lib/errors.js');
@@ -51,10 +51,18 @@ module.exports = {
     }
     const addon = loadAddon();
     const asks = !args.json && !args.yes && !args.dryRun && io.isTerminal;
-    if (asks && args.hooks !== false && !(await chooseScope(args, addon, io))) return exitOf.declined();
+    const project = resolve(args.dir ?? '.');
+    let scope = scopeOf(args);
+    if (scope === undefined) {
+      const decided = await addon.hookScope({ project });
+      const question = asks && args.hooks !== false ? decided.question : null;
+      const chosen = question === null ? decided.scope : await askScope(question, io);
+      if (chosen === null) return exitOf.declined();
+      scope = chosen;
+    }
     const plan = await addon.planInit({
-      project: resolve(args.dir ?? '.'),
-      scope: scopeOf(args),
+      project,
+      scope,
       hooks: args.hooks,
       commands: args.commands,
       statusLine: args.statusline === true,
@@ -67,18 +75,19 @@ module.exports = {
       node: process.execPath,
     });
     const { files: steps, warnings } = plan;
+    const { inWords, base } = targetOf(plan);
 
     if (args.dryRun) {
       if (args.json) io.json({ dryRun: true, project: plan.project, scope: plan.scope, changed: isChange(steps), files: steps, warnings });
-      else printDiff(steps, plan.project, io);
+      else printDiff(steps, base, io);
       if (!args.json && !isChange(steps)) io.error('nothing would be changed');
       if (!args.json) printWarnings(warnings, io);
       return;
     }
 
     if (isChange(steps) && asks) {
-      io.line(`This would set up recovery in ${io.clean(plan.project)}:\n`);
-      printSteps(steps, plan.project, io);
+      io.line(`This would set up recovery ${inWords}:\n`);
+      printSteps(steps, base, io);
       printWarnings(warnings, io);
       if (!(await io.confirm('\nWrite this?'))) {
         io.line('Nothing was written.');
@@ -93,40 +102,33 @@ module.exports = {
   },
 };
 
+/** @typedef {import('../../src/ffi/types.js').HookScope} HookScope */
+
 /**
- * Asks where the hooks go, unless an option or an earlier `init` says so.
+ * Asks the question of the core.
  *
- * @param {Record<string, any>} args Gets the scope.
- * @param {typeof import('../../index.js')} addon
+ * @param {import('../../src/ffi/types.js').HookScopeQuestion} question
  * @param {import('../lib/output.js').Output} io
- * @returns {Promise<boolean>} Whether to continue.
+ * @returns {Promise<HookScope | null>} `null` if the user declined.
  */
-async function chooseScope(args, addon, io) {
-  const { homedir } = require('node:os');
-  const { realpathOf, scopesHere } = require('../lib/changes.js');
-  if (args.user || args.local || args.everyone) return true;
-  const dir = resolve(args.dir ?? '.');
-  if (realpathOf(dir) === realpathOf(homedir())) {
-    io.line('This is your home directory: its settings apply to all your projects.');
-    args.user = await io.confirm('Set up recovery for all your projects (--user)?');
-    if (!args.user) io.line('Nothing was written. In the directory of a project, init sets up that project.');
-    return args.user;
+async function askScope(question, io) {
+  switch (question) {
+    case 'all-projects':
+      io.line('This is your home directory: its settings apply to all your projects.');
+      if (await io.confirm('Set up recovery for all your projects (--user)?')) return 'user';
+      io.line('Nothing was written. In the directory of a project, init sets up that project.');
+      return null;
+    case 'for-whom': {
+      io.line('Who should the hooks apply to?\n');
+      io.line('  1  only for you: .claude/settings.local.json');
+      io.line('  2  for everyone in this repository: .claude/settings.json, to be committed\n');
+      const answer = await io.ask('1 or 2 [1]: ');
+      if (answer === '' || answer === '1') return 'local';
+      if (answer === '2') return 'project';
+      io.line('Nothing was written.');
+      return null;
+    }
   }
-  const [scope] = await scopesHere(dir, addon);
-  if (scope !== undefined) {
-    args.local = scope === 'local';
-    return true;
-  }
-  io.line('Who should the hooks apply to?\n');
-  io.line('  1  only for you: .claude/settings.local.json');
-  io.line('  2  for everyone in this repository: .claude/settings.json, to be committed\n');
-  const answer = await io.ask('1 or 2 [1]: ');
-  if (answer === null || !['', '1', '2'].includes(answer)) {
-    io.line('Nothing was written.');
-    return false;
-  }
-  args.local = answer !== '2';
-  return true;
 }
 
 /**
@@ -136,21 +138,23 @@ async function chooseScope(args, addon, io) {
  * @param {boolean} asked The user has seen the changes and agreed to them.
  */
 function printDone(report, args, io, asked) {
-  const { printSteps } = require('../lib/changes.js');
+  const { isChange, printSteps, targetOf } = require('../lib/changes.js');
   const { wrapped } = require('../lib/text.js');
   const { commandToType } = require('../lib/wording.js');
   const self = commandToType(process.env);
-  const project = io.clean(report.project);
+  const { inWords, base } = targetOf(report);
   if (!report.changed) {
-    io.line(`Everything is already set up in ${project}; nothing was changed.`);
+    io.line(`Everything is already set up ${inWords}; nothing was changed.`);
     return;
   }
   /** Prints a paragraph after an empty line. @param {string} text */
   const paragraph = (text) => io.lines(['', ...wrapped(text, io.width ?? 120)]);
-  io.line(`Recovery is set up in ${io.colours.bold(project)}.`);
-  if (!asked) {
+  io.line(`Recovery is set up ${io.colours.bold(inWords)}.`);
+  // Only a setting or the kept sessions changed: nothing of the installation is new.
+  const isNew = isChange(report.files);
+  if (!asked && isNew) {
     io.line();
-    printSteps(report.files, report.project, io);
+    printSteps(report.files, base, io);
   }
   if (args.statusline) paragraph('The status line shows the quota after the next answer of Claude Code. With an API key there is no quota to show.');
   if (report.kept > 0) {
@@ -167,7 +171,7 @@ function printDone(report, args, io, asked) {
       `This Claude Code can also load the plugin (\`${self} plugin\`): it shows the plan of a stopped session above the prompt, and continues after the third limit in a row. With both, each stop is still handled once.`,
     );
   }
-  if (args.hooks === false) return;
+  if (args.hooks === false || !isNew) return;
   paragraph('Next: use `claude` as usual. Open sessions load the hooks within seconds. In a folder that Claude Code does not trust yet, it asks once and lists the hooks.');
   io.line();
   io.table(
@@ -175,7 +179,7 @@ function printDone(report, args, io, asked) {
     [
       [`${self} drill`, 'rehearses a stop and its recovery on this machine, without using quota'],
       [`${self} status`, 'shows what is stopped, until when, and what happens next'],
-      [`${self} uninstall${args.user ? ' --user' : args.local ? ' --local' : ''}`, 'removes everything that init added'],
+      [`${self} uninstall${report.scope === 'user' ? ' --user' : report.scope === 'local' ? ' --local' : ''}`, 'removes everything that init added'],
     ],
   );
 }

@@ -29,7 +29,7 @@ module.exports = {
 
   async run(args, io) {
     const { loadAddon } = require('../lib/addon.js');
-    const { isChange, printDiff, printSteps, printWarnings, scopeOf, scopesHere } = require('../lib/changes.js');
+    const { isChange, printDiff, printSteps, printWarnings, scopeOf, targetOf } = require('../lib/changes.js');
     const { UsageError } = require('../lib/errors.js');
     const { exitOf } = require('../lib/exit.js');
 
@@ -40,16 +40,15 @@ module.exports = {
     if (args.state || args.keepState) throw new UsageError('--state and --keep-state require --all', 'add --all');
     const addon = loadAddon();
     const project = resolve(args.dir ?? '.');
-    // `init` may have asked for the scope, so without an option the scope that is set up here applies.
-    const [only, ...others] = args.local || args.user ? [] : await scopesHere(project, addon);
-    const scope = only !== undefined && others.length === 0 ? only : scopeOf(args);
+    const scope = scopeOf(args) ?? (await addon.hookScope({ project })).scope;
     const plan = await addon.planUninstall({ project, scope });
     const steps = plan.files;
+    const { fromWords, base } = targetOf(plan);
     const nothing = !isChange(steps);
 
     if (args.dryRun) {
       if (args.json) io.json({ dryRun: true, project: plan.project, scope: plan.scope, changed: !nothing, files: steps, warnings: plan.warnings });
-      else printDiff(steps, plan.project, io);
+      else printDiff(steps, base, io);
       if (!args.json && nothing) io.error('nothing would be changed');
       if (!args.json) printWarnings(plan.warnings, io);
       return exitOf.change({ changed: !nothing });
@@ -57,8 +56,8 @@ module.exports = {
 
     const asks = !nothing && !args.json && !args.yes && io.isTerminal;
     if (asks) {
-      io.line(`This would remove recovery from ${io.clean(plan.project)}:\n`);
-      printSteps(steps, plan.project, io);
+      io.line(`This would remove recovery from ${fromWords}:\n`);
+      printSteps(steps, base, io);
       printWarnings(plan.warnings, io);
       if (!(await io.confirm('\nRemove this?'))) {
         io.line('Nothing was changed.');
@@ -69,13 +68,13 @@ module.exports = {
     if (args.json) {
       io.json(report);
     } else if (report.changed) {
-      io.line(`Removed recovery from ${io.colours.bold(io.clean(report.project))}.`);
+      io.line(`Removed recovery from ${io.colours.bold(fromWords)}.`);
       if (!asks) {
         io.line();
-        printSteps(report.files, report.project, io);
+        printSteps(report.files, base, io);
       }
     } else {
-      io.line(`This tool has nothing installed in ${io.clean(report.project)}; nothing was changed.`);
+      io.line(`This tool has nothing installed in ${fromWords}; nothing was changed.`);
     }
     if (!args.json && !asks) printWarnings(report.warnings, io);
     return exitOf.change(report);

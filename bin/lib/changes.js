@@ -3,7 +3,6 @@
 // The changes that `init` and `uninstall` are about to make or have made: printed as a list, as a unified diff and as the report of a dry
 // run. Both verbs print them in the same way.
 
-const { realpathSync } = require('node:fs');
 const { relative, isAbsolute, sep } = require('node:path');
 const { createTwoFilesPatch } = require('diff');
 const { clean, widthOf, wrapped } = require('./text.js');
@@ -28,7 +27,7 @@ function isChange(steps) {
  * Prints one line per file: the action, the path and the reason.
  *
  * @param {FileStep[]} steps
- * @param {string} project Paths inside it are printed relative to it, other paths in the home directory from `~`.
+ * @param {string | null} project Paths inside it are printed relative to it, other paths in the home directory from `~`.
  * @param {Output} io
  */
 function printSteps(steps, project, io) {
@@ -55,7 +54,7 @@ function printSteps(steps, project, io) {
  * directory; files elsewhere keep their absolute path.
  *
  * @param {FileStep[]} steps
- * @param {string} project
+ * @param {string | null} project
  * @param {Output} io
  */
 function printDiff(steps, project, io) {
@@ -80,35 +79,32 @@ function printWarnings(warnings, io) {
   for (const warning of warnings) io.remark(`${io.colours.yellow('warning')}: ${clean(warning)}`);
 }
 
-/** @param {string} path @param {string} project */
+/**
+ * Returns the words for what a plan or a report is about, and the directory that paths are printed relative to.
+ *
+ * @param {{scope: string, project: string}} of
+ * @returns {{inWords: string, fromWords: string, base: string | null}}
+ */
+function targetOf({ scope, project }) {
+  if (scope === 'user') return { inWords: 'for all your projects', fromWords: 'your own settings', base: null };
+  return { inWords: `in ${clean(project)}`, fromWords: clean(project), base: project };
+}
+
+/** @param {string} path @param {string | null} project */
 function shownPath(path, project) {
+  if (project === null) return path;
   const inside = relative(project, path);
   return inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside) ? path : inside;
 }
 
-/** @param {{local?: boolean, user?: boolean}} args @returns {'project' | 'local' | 'user'} */
-function scopeOf({ local, user }) {
-  return user ? 'user' : local ? 'local' : 'project';
-}
-
 /**
- * Returns the scopes whose settings contain the hooks of a project.
+ * Returns the scope that an option names; `undefined` without such an option.
  *
- * @param {string} dir
- * @param {typeof import('../../index.js')} addon
+ * @param {{local?: boolean, user?: boolean, everyone?: boolean}} args
+ * @returns {'project' | 'local' | 'user' | undefined}
  */
-async function scopesHere(dir, addon) {
-  const { places } = await addon.setups();
-  return places.find(({ project }) => project !== null && project === realpathOf(dir))?.scopes ?? [];
+function scopeOf({ local, user, everyone }) {
+  return user ? 'user' : local ? 'local' : everyone ? 'project' : undefined;
 }
 
-/** @param {string} path The path itself where it does not exist. */
-function realpathOf(path) {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
-module.exports = { isChange, printDiff, printSteps, printWarnings, realpathOf, scopeOf, scopesHere };
+module.exports = { isChange, printDiff, printSteps, printWarnings, scopeOf, targetOf };

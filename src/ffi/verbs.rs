@@ -6,7 +6,7 @@ use crate::clock::SystemClock;
 use crate::env::Environment;
 use crate::error::Error;
 use crate::options::read_options;
-use crate::project::{init, plugin, uninstall, user_config};
+use crate::project::{init, plugin, scope, uninstall, user_config};
 use crate::report::find::SessionOptions;
 use crate::report::session::{InspectOptions, ProcessLiveness, inspect as inspect_transcript};
 use crate::report::{
@@ -269,6 +269,22 @@ pub fn cancel_sessions(options: Value) -> AsyncTask<CoreTask> {
 pub fn search_sessions(options: Value) -> AsyncTask<CoreTask> {
     task(Some(options), |options: search::SearchOptions| {
         search::search(&Environment::of_process(), &SystemClock, &options)
+    })
+}
+
+/// The settings file that `init` and `uninstall` apply to without an option, and what `init` asks first. Reads only.
+///
+/// Rejects with `STATE_DIR_UNKNOWN`.
+#[napi(
+    catch_unwind,
+    js_name = "hookScope",
+    ts_args_type = "options: HookScopeOptions",
+    ts_return_type = "Promise<HookScopeDecision>"
+)]
+#[must_use]
+pub fn hook_scope_of(options: Value) -> AsyncTask<CoreTask> {
+    task(Some(options), |options: scope::HookScopeOptions| {
+        scope::hook_scope(&Environment::of_process(), &options)
     })
 }
 

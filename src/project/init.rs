@@ -313,7 +313,8 @@ pub fn plan(setup: SetupContext<'_>, options: InitOptions) -> Result<InitPlan> {
 
 /// Returns whether `.claude` of this directory is the user's own configuration directory and not that of a
 /// project.
-fn is_directory_of_user(env: &Environment, project: &Path) -> bool {
+#[must_use]
+pub fn is_directory_of_user(env: &Environment, project: &Path) -> bool {
     let own = project.join(".claude");
     let of_user = [env.claude_config_dir(), env.home().map(|home| home.join(".claude"))];
     of_user.into_iter().flatten().any(|dir| {

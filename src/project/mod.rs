@@ -7,6 +7,7 @@ pub mod hooks;
 pub mod init;
 pub mod plugin;
 pub mod runtime;
+pub mod scope;
 pub mod settings;
 mod settings_text;
 pub mod statusline;

@@ -169,6 +169,11 @@ pub fn plan(setup: SetupContext<'_>, options: UninstallOptions) -> Result<Uninst
         let rest = "the plugin is enabled in Claude Code and works here without them";
         warnings.push(format!("{rest}: cc-session-recover plugin --remove removes it"));
     }
+    let by_user = || setup.env.claude_config_dir().and_then(|dir| find_user(&places.state, &dir)).is_some();
+    if scope != HookScope::User && files.is_empty() && by_user() {
+        let rest = "the hooks in your own settings work here too";
+        warnings.push(format!("{rest}: cc-session-recover uninstall --user removes them"));
+    }
     Ok(UninstallPlan { project: places.project, scope, edits, files, warnings, options })
 }
 
