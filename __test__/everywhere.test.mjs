@@ -1,6 +1,7 @@
 // `init --all` and `uninstall --all`: every place with hooks on the machine, and the home directory, which is not a project.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -44,6 +45,34 @@ test('uninstall --all restores the home directory to its state before init', asy
   assert.equal(status, 0, stdout + stderr);
   assert.deepEqual(tree(place.home), before);
   assert.equal((await run(['uninstall', '--all', '--yes'])).status, 6, 'then there is nothing to do');
+});
+
+test('uninstall --all lists each file once, also where the hooks of a repository are in two settings files', async (t) => {
+  const place = world(t);
+  spawnSync('git', ['init', '-q'], { cwd: place.project, env: place.env });
+  assert.equal((await place.run(['init', '--everyone', '--yes'])).status, 0);
+  assert.equal((await place.run(['init', '--all', '--yes'])).status, 6, 'everything is current');
+  const { stdout } = await place.run(['uninstall', '--all', '--dry-run', '--json']);
+  const { places } = JSON.parse(stdout);
+  const paths = places.flatMap((/** @type {any} */ { files }) => files.map((/** @type {any} */ { path }) => path));
+  assert.ok(paths.some((/** @type {string} */ path) => path.endsWith('settings.local.json')), stdout);
+  assert.deepEqual(paths, [...new Set(paths)]);
+  assert.equal((await place.run(['uninstall', '--all', '--yes'])).status, 0);
+  assert.equal(existsSync(join(place.project, '.claude')), false);
+});
+
+test('init --all adds nothing that the user left out: no hooks, no commands', async (t) => {
+  const place = world(t);
+  assert.equal((await place.run(['init', '--no-hooks', '--no-commands', '--statusline', '--yes'])).status, 0);
+  assert.equal((await place.run(['init', '--all', '--yes'])).status, 6);
+  assert.doesNotMatch(readFileSync(join(place.project, '.claude', 'settings.local.json'), 'utf8'), /StopFailure/);
+  const other = join(place.home, 'other');
+  mkdirSync(other);
+  assert.equal((await place.run(['init', other, '--no-commands', '--statusline', '--yes'])).status, 0);
+  assert.equal((await place.run(['init', '--all', '--yes'])).status, 6);
+  assert.equal(existsSync(join(other, '.claude', 'commands')), false);
+  assert.equal((await place.run(['uninstall', '--all', '--yes'])).status, 0);
+  assert.equal(existsSync(join(place.project, '.claude', 'settings.local.json')), false);
 });
 
 test('uninstall --all retains exports in the state directory unless --state is given', async (t) => {

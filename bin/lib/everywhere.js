@@ -22,7 +22,7 @@ async function refreshAll(args, io) {
   const running = { packageRoot: PACKAGE_ROOT, addon: addonFile(), node: process.execPath };
   const { places, plugins } = await addon.setups();
   const found = await planned([
-    ...inScopes(places).map(({ project, scope, what }) => ({ what, plan: () => addon.planInit({ project, scope, ...running }), apply: addon.applyInit })),
+    ...inScopes(places).map(({ project, scope, what, parts }) => ({ what, plan: () => addon.planInit({ project, scope, ...parts, ...running }), apply: addon.applyInit })),
     ...plugins.map((to) => ({ what: `the plugin in ${to}`, plan: () => addon.planPlugin({ to, ...running }), apply: addon.applyPlugin })),
   ]);
   return finished(found, args, io, { question: 'Refresh these?', nothing: 'Everything that is set up is current; nothing was changed.', done: 'Refreshed' });
@@ -57,7 +57,9 @@ function serviceSteps(plan) {
 function inScopes(places) {
   return places
     .filter(({ exists }) => exists)
-    .flatMap(({ project, scopes }) => scopes.map((scope) => ({ project: project ?? process.cwd(), scope, what: project ?? 'your own settings' })));
+    .flatMap(({ project, scopes, hooks, statusLine, commands }) =>
+      scopes.map((scope) => ({ project: project ?? process.cwd(), scope, what: project ?? 'your own settings', parts: { hooks, statusLine, commands } })),
+    );
 }
 
 /**
@@ -107,7 +109,8 @@ async function finished({ parts, failures }, args, io, { question, nothing, done
     throw new UsageError('cannot ask for confirmation without a terminal', 'add --yes to continue without a question, or --dry-run to see what would be done');
   }
   if (!args.json) {
-    for (const { what, files, warnings } of changing) {
+    for (const [index, { what, files, warnings }] of changing.entries()) {
+      if (index > 0) io.line();
       io.line(io.colours.bold(`${clean(what)}:`));
       printSteps(files.filter(({ action }) => action !== 'keep'), what, io);
       printWarnings(warnings, io);
@@ -117,7 +120,7 @@ async function finished({ parts, failures }, args, io, { question, nothing, done
   const wantsState = removeState?.state.exists === true && args.keepState !== true;
   if (args.dryRun) {
     if (args.json) io.json({ dryRun: true, places: changing.map(({ what, files, warnings }) => ({ what, files, warnings })), state: wantsState ? removeState?.state : null, failures });
-    else if (wantsState) io.line(`and the state directory ${clean(removeState?.state.dir ?? '')}${stockWords(removeState?.state)}`);
+    else if (wantsState) io.line(`${changing.length > 0 ? '\n' : ''}and the state directory ${clean(removeState?.state.dir ?? '')}${stockWords(removeState?.state)}`);
     printFailures(failures, args, io);
     return exitOf.changeOfAll({ changed: changing.length > 0 || wantsState, failures });
   }

@@ -6,24 +6,31 @@ use crate::report::inventory::{Inventory, ReportContext};
 use crate::store::StateDir;
 use crate::store::layout::is_own_name;
 use crate::store::lock::Lock;
-use crate::trust::enabled::{Enabled, HookScope, all_records};
+use crate::trust::enabled::{Enabled, HookScope, SettingsImage, all_records};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A project, or the user's own settings, with hooks of this tool.
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate part of an installation")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SetupPlace {
     /// Project directory; `null` for the user's own settings.
     pub project: Option<PathBuf>,
-    /// Scopes of the edited settings files.
+    /// Scopes of the edited settings files, without a file whose entries go with the hooks of another one.
     pub scopes: Vec<HookScope>,
     /// Paths of the settings files.
     pub settings: Vec<PathBuf>,
     /// Whether the project directory still exists.
     pub exists: bool,
+    /// The settings contain hooks, and not only a status line.
+    pub hooks: bool,
+    pub status_line: bool,
+    /// The slash commands were written.
+    pub commands: bool,
 }
 
 /// Result of `setups`: what is set up on this machine.
@@ -89,10 +96,20 @@ fn place_of(enabled: Enabled) -> SetupPlace {
     let settings = enabled.settings.values().map(|image| image.path.clone()).collect();
     SetupPlace {
         exists: enabled.project.as_deref().is_none_or(Path::is_dir),
-        scopes: enabled.settings.into_keys().collect(),
+        scopes: own_scopes(&enabled.settings),
+        hooks: enabled.settings.values().any(|image| image.hooks),
+        status_line: enabled.settings.values().any(|image| image.status_line),
+        commands: !enabled.commands.is_empty(),
         project: enabled.project,
         settings,
     }
+}
+
+/// Scopes that contain hooks. The status line and the covering hooks in another file are planned with them, so
+/// that file is a scope of its own only where no file contains hooks.
+fn own_scopes(settings: &BTreeMap<HookScope, SettingsImage>) -> Vec<HookScope> {
+    let any = settings.values().any(|image| image.hooks);
+    settings.iter().filter(|(_, image)| image.hooks || !any).map(|(scope, _)| *scope).collect()
 }
 
 fn stock(ground: &ReportContext<'_>) -> StateStock {
