@@ -62,11 +62,45 @@ test('doctor passes in a project that was just set up, and changes nothing', pos
   assert.equal(report.project, place.project);
   const ids = report.checks.map((/** @type {any} */ { id }) => id);
   assert.deepEqual(ids, ['node', 'client', 'hooks', 'runtime', 'launcher', 'coverage', 'ran', 'hooks-allowed', 'config', 'saving', 'retention', 'note', 'state', 'privacy', 'journal', 'incidents', 'spool', 'quarantine', 'supervisor', 'credential']);
-  const { stdout, status: shown } = await place.run(['doctor']);
+  const { stdout, status: shown } = await place.run(['doctor', '--all']);
   assert.equal(shown, 0);
   assert.match(stdout, /^Everything is in order for recovery in ~?.*project: 20 checks\.\n\nok {4}node {10} *Node\.js v/);
+  const short = await place.run(['doctor']);
+  assert.match(short.stdout, /^Everything is in order for recovery in ~?.*project: 20 checks\.\n\nok {4}20 checks passed \(--all prints each\)\n$/);
   assert.deepEqual(await place.run(['doctor', '--quiet']), { status: 0, signal: null, stdout: '', stderr: '' });
   assert.deepEqual(everything(place.root), before);
+});
+
+test('in the home directory doctor suggests init --user, because init refuses to set up that directory', posix, async (t) => {
+  const { place } = await scene(t, { setUp: false });
+  const { stdout } = await place.run(['doctor', '--json'], { cwd: place.home });
+  const setup = JSON.parse(stdout).checks.find((/** @type {any} */ { id }) => id === 'setup');
+  assert.equal(setup.next, 'run cc-session-recover init --user');
+  assert.equal((await place.run(['init', '--user', '--yes'], { cwd: place.home })).status, 0);
+});
+
+test('the fact of each passed check is a whole sentence', posix, async (t) => {
+  const { doctor } = await scene(t);
+  const { of } = await doctor();
+  assert.deepEqual([of('incidents')[0].fact, of('journal')[0].fact], ['0 unfinished stops recorded', 'the journal is intact (1 line)']);
+});
+
+/** Returns the names of the checks that a screen lists. @param {string} text */
+const idsOf = (text) => [...text.matchAll(/^(?:FAIL|warn|ok {2}) {2}([a-z-]+)/gm)].map(([, id]) => id);
+
+test('doctor prints what fails first, then what warns, and then how many checks passed', posix, async (t) => {
+  const { place, doctor } = await scene(t);
+  rmSync(join(place.project, '.claude', 'cc-session-recover'), { recursive: true });
+  chmodSync(place.state, 0o755);
+  const { report } = await doctor();
+  const inOrder = ['fail', 'warn', 'ok'].flatMap((status) => report.checks.filter((/** @type {any} */ check) => check.status === status));
+  assert.notDeepEqual(inOrder, report.checks, 'the JSON keeps the order of the checks');
+  const all = await place.run(['doctor', '--all']);
+  assert.deepEqual(idsOf(all.stdout), inOrder.map(({ id }) => id));
+  const short = await place.run(['doctor']);
+  const wrong = inOrder.filter(({ status }) => status !== 'ok');
+  assert.deepEqual(idsOf(short.stdout), wrong.map(({ id }) => id));
+  assert.ok(short.stdout.endsWith(`\n\nok    ${report.checks.length - wrong.length} checks passed (--all prints each)\n`), short.stdout);
 });
 
 test('doctor finds the project from a subdirectory and accepts another directory as argument', posix, async (t) => {
@@ -75,7 +109,7 @@ test('doctor finds the project from a subdirectory and accepts another directory
   const { stdout } = await place.run(['doctor', '--json'], { cwd: join(place.project, 'deeper') });
   assert.equal(JSON.parse(stdout).project, place.project);
   const { status, of } = await doctor({}, [place.home]);
-  assert.deepEqual([status, of('setup')[0].status, of('setup')[0].next], [1, 'fail', 'run cc-session-recover init']);
+  assert.deepEqual([status, of('setup')[0].status, of('setup')[0].next], [1, 'fail', 'run cc-session-recover init --user']);
 });
 
 test('doctor reports only that recovery is not set up where no hooks are installed', posix, async (t) => {
@@ -105,8 +139,8 @@ const ILLS = [
   ['transcripts that are deleted after two days', ({ place }) => writeFileSync(join(place.claude, 'settings.json'), '{"cleanupPeriodDays": 2}'), { id: 'retention', status: 'warn', fact: /for 2 days/ }],
   ['a note with an unresolved merge', ({ place }) => appendFileSync(join(place.project, 'HANDOFF.md'), '<<<<<<< HEAD\na\n=======\nb\n>>>>>>> x\n'), { id: 'note', status: 'warn', fact: /unresolved merge/ }],
   ['a note that is gone', ({ place }) => unlinkSync(join(place.project, 'HANDOFF.md')), { id: 'note', status: 'warn', fact: /HANDOFF\.md does not exist/ }],
-  ['files that others may read', ({ place }) => chmodSync(join(place.state, 'journal.jsonl'), 0o644), { id: 'privacy', status: 'warn', fact: /other users .* 1 files/, path: /journal\.jsonl$/ }],
-  ['a journal that was edited', ({ place }) => appendFileSync(join(place.state, 'journal.jsonl'), '{"event":"forged"}\n'), { id: 'journal', status: 'warn', fact: /1 places/ }],
+  ['files that others may read', ({ place }) => chmodSync(join(place.state, 'journal.jsonl'), 0o644), { id: 'privacy', status: 'warn', fact: /other users .* 1 path /, path: /journal\.jsonl$/ }],
+  ['a journal that was edited', ({ place }) => appendFileSync(join(place.state, 'journal.jsonl'), '{"event":"forged"}\n'), { id: 'journal', status: 'warn', fact: /broken in 1 place$/ }],
   ['a damaged incident', ({ place }) => { mkdirSync(join(place.state, 'incidents'), { recursive: true, mode: 0o700 }); writeFileSync(join(place.state, 'incidents', `${idOf(9)}.json`), '{', { mode: 0o600 }); }, { id: 'incidents', status: 'warn', fact: /damaged/ }],
   ['an event that was never processed', ({ place }) => { const dir = join(place.state, 'spool'); mkdirSync(dir, { recursive: true, mode: 0o700 }); const file = join(dir, `${idOf(9)}.1-1-1.json`); writeFileSync(file, '{}', { mode: 0o600 }); utimesSync(file, 1, 1); }, { id: 'spool', status: 'warn', fact: /^hook events that were never processed: 1$/ }],
   ['a file in quarantine', ({ place }) => { mkdirSync(join(place.state, 'quarantine'), { mode: 0o700 }); writeFileSync(join(place.state, 'quarantine', 'x.json'), '{', { mode: 0o600 }); }, { id: 'quarantine', status: 'warn', fact: /^1 damaged file was set aside/ }],

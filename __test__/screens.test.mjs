@@ -119,6 +119,7 @@ const SCREENS = [
   ['log-sound', (io) => printLog(saved.logReport({ entries: [], total: 0, chain: saved.CHAIN }), io)],
   ['log-broken', (io) => printLog(saved.logReport({ chain: saved.BROKEN }), io)],
   ['doctor', (io) => printDoctor(doctored.HEALTHY, io)],
+  ['doctor-all', (io) => printDoctor(doctored.ILL, io, { all: true })],
   ['doctor-ill', (io) => printDoctor(doctored.ILL, io)],
   ['doctor-quiet', (io) => [doctored.HEALTHY, doctored.ILL].forEach((report) => printDoctor(report, io, { quiet: true }))],
   ['doctor-hostile', (io) => printDoctor(doctored.HOSTILE_REPORT, io)],

@@ -12,12 +12,14 @@ module.exports = {
     'Checks Claude Code, the hooks and their runtime, the configuration, whether sessions are saved, HANDOFF.md, the state directory and\nthe requirements of unattended runs. Changes nothing and reads no credential. Exits with 1 if a check fails.',
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
+    { flags: '-a, --all', description: 'also print each check that passed' },
     { flags: '-q, --quiet', description: 'print only the checks that warn or fail, and nothing when there are none' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
     { command: 'cc-session-recover doctor', does: 'check the project in this directory' },
     { command: 'cc-session-recover doctor ~/work/api --quiet', does: 'print only the problems of that project' },
+    { command: 'cc-session-recover doctor --all', does: 'also print what each passed check found' },
     { command: 'cc-session-recover doctor --json', does: 'for a program: `ok`, and each check with its path' },
   ],
 
@@ -30,7 +32,7 @@ module.exports = {
     const options = { project: resolve(args.dir ?? '.'), packageRoot: PACKAGE_ROOT, addon: addonFile(), node: process.execPath, nodeVersion: process.version };
     const report = await io.during('looking', addon.doctor(options));
     if (args.json) io.json(report);
-    else printDoctor(report, io, { quiet: args.quiet === true });
+    else printDoctor(report, io, { quiet: args.quiet === true, all: args.all === true });
     return exitOf.doctor(report);
   },
 };

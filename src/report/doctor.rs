@@ -5,6 +5,7 @@
 use super::arms::{ServedSession, ServingArm, served_sessions};
 use super::inventory::{Inventory, ReportContext};
 use super::session::{ConflictCopy, TranscriptLoss};
+use super::words::count_words;
 use crate::claude::home::{ClaudeHome, all_homes};
 use crate::claude::program::locate;
 use crate::claude::retention::RetentionLimit;
@@ -463,7 +464,10 @@ impl DoctorContext<'_> {
         if scopes.is_empty() && checks.is_empty() {
             let check =
                 DoctorCheck::fail(DoctorCheckId::Setup, "recovery is not set up here").at(&self.project);
-            return vec![check.next("run cc-session-recover init")];
+            let of_user = init::is_directory_of_user(self.world.env, &self.project);
+            let next =
+                if of_user { "run cc-session-recover init --user" } else { "run cc-session-recover init" };
+            return vec![check.next(next)];
         }
         for (enabled, scope, _) in &scopes {
             let status_line = enabled.settings.values().any(|image| image.status_line);
@@ -1023,8 +1027,8 @@ impl DoctorContext<'_> {
             None => DoctorCheck::ok(DoctorCheckId::Privacy, "only you can read the state directory").at(root),
             Some((first, _)) => {
                 let fact = format!(
-                    "other users may read or change {} files and directories of this tool",
-                    open.len()
+                    "other users may read or change {} of this tool",
+                    count_words(open.len(), "path")
                 );
                 DoctorCheck::warn(DoctorCheckId::Privacy, fact)
                     .at(first)
@@ -1038,12 +1042,15 @@ impl DoctorContext<'_> {
         match journal::verify(&self.state) {
             Ok(chain) if chain.sound => DoctorCheck::ok(
                 DoctorCheckId::Journal,
-                format!("the journal is intact ({} lines)", chain.lines),
+                format!("the journal is intact ({})", count_words(chain.lines, "line")),
             )
             .at(path),
             Ok(chain) => DoctorCheck::warn(
                 DoctorCheckId::Journal,
-                format!("the hash chain of the journal is broken in {} places", chain.breaks.len()),
+                format!(
+                    "the hash chain of the journal is broken in {}",
+                    count_words(chain.breaks.len(), "place")
+                ),
             )
             .at(path)
             .next("run cc-session-recover log --verify"),
@@ -1053,7 +1060,7 @@ impl DoctorContext<'_> {
 
     fn incidents(&self) -> DoctorCheck {
         let dir = self.state.incidents();
-        let (mut active, mut broken) = (0, None);
+        let (mut active, mut broken) = (0_usize, None);
         for path in files_of(&dir, "json") {
             match peek::<Incident>(&path) {
                 Ok(Some(incident)) if !incident.phase.is_over() => active += 1,
@@ -1072,7 +1079,7 @@ impl DoctorContext<'_> {
             }
             None => DoctorCheck::ok(
                 DoctorCheckId::Incidents,
-                format!("{active} active stop{}", if active == 1 { " is" } else { "s are" }),
+                format!("{} recorded", count_words(active, "unfinished stop")),
             )
             .at(dir),
         }

@@ -12,10 +12,17 @@ const GUTTER = '  ';
 /** Minimum width of the facts beside the names; with less room they are printed below them. */
 const NARROWEST = 30;
 
+/** The checks in the order in which they are printed, and the word for each. */
+const STATUSES = /** @type {const} */ ([
+  { status: 'fail', word: 'FAIL', colour: 'red' },
+  { status: 'warn', word: 'warn', colour: 'yellow' },
+  { status: 'ok', word: 'ok', colour: 'green' },
+]);
+
 /**
  * @param {DoctorReport} report
  * @param {import('../output.js').Output} io
- * @param {{quiet?: boolean}} [options]
+ * @param {{quiet?: boolean, all?: boolean}} [options]
  */
 function printDoctor(report, io, options) {
   io.lines(doctorLines(report, { width: io.width, colours: io.colours }, options));
@@ -24,24 +31,22 @@ function printDoctor(report, io, options) {
 /**
  * @param {DoctorReport} report
  * @param {import('../output.js').View} view
- * @param {{quiet?: boolean}} [options] `quiet`: only what is not in order, and no line when everything is.
+ * @param {{quiet?: boolean, all?: boolean}} [options] `quiet`: only what is not in order, and no line when everything is. `all`: each
+ *   passed check too, which otherwise are one line.
  * @returns {string[]}
  */
-function doctorLines(report, { width, colours }, { quiet = false } = {}) {
+function doctorLines(report, { width, colours }, { quiet = false, all = false } = {}) {
   const { checks, project } = cleaned(report);
   const room = width ?? Infinity;
-  const shown = quiet ? checks.filter(({ status }) => status !== 'ok') : checks;
+  const shown = STATUSES.flatMap(({ status, word, colour }) => (status === 'ok' && !all ? [] : checks.filter((check) => check.status === status).map((check) => ({ check, word, colour }))));
   if (quiet && shown.length === 0) return [];
   const lines = wrapped(verdict(checks, homely(project)), room).map(colours.bold);
-  if (shown.length === 0) return lines;
-  /** @type {Record<DoctorCheck['status'], {word: string, style: (text: string) => string}>} */
-  const standings = { ok: { word: 'ok', style: colours.green }, warn: { word: 'warn', style: colours.yellow }, fail: { word: 'FAIL', style: colours.red } };
-  const names = Math.max(...shown.map(({ id }) => widthOf(id)));
+  const names = Math.max(0, ...shown.map(({ check }) => widthOf(check.id)));
   const margin = 'FAIL'.length + names + 2 * GUTTER.length;
   const beside = room - margin >= NARROWEST;
-  lines.push('');
-  for (const { id, status, fact, path, next } of shown) {
-    const { word, style } = standings[status];
+  if (shown.length > 0) lines.push('');
+  for (const { check, word, colour } of shown) {
+    const { id, fact, path, next } = check;
     const indent = ' '.repeat(beside ? margin : 2 * GUTTER.length);
     const columns = room - indent.length;
     const told = [
@@ -49,9 +54,14 @@ function doctorLines(report, { width, colours }, { quiet = false } = {}) {
       ...(path === null ? [] : wrapped(homely(path), columns).map(colours.dim)),
       ...(next === null ? [] : wrapped(`next: ${next}`, columns).map(colours.cyan)),
     ];
-    const head = style(word.padEnd('FAIL'.length)) + GUTTER + (beside ? id.padEnd(names) + GUTTER : id);
+    const head = colours[colour](word.padEnd('FAIL'.length)) + GUTTER + (beside ? id.padEnd(names) + GUTTER : id);
     if (beside) lines.push(head + told[0], ...told.slice(1).map((line) => indent + line));
     else lines.push(head, ...told.map((line) => indent + line));
+  }
+  const passed = checks.filter(({ status }) => status === 'ok').length;
+  if (!quiet && !all && passed > 0) {
+    const [first, ...more] = wrapped(`${count(passed, 'check')} passed (--all prints each)`, room - 'FAIL'.length - GUTTER.length);
+    lines.push('', colours.green('ok'.padEnd('FAIL'.length)) + GUTTER + first, ...more.map((line) => ' '.repeat('FAIL'.length) + GUTTER + line));
   }
   return lines;
 }
