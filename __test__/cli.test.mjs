@@ -41,9 +41,15 @@ for (const verb of VERBS) {
 }
 
 for (const [what, argv, message] of /** @type {const} */ ([
-  ['an unknown verb', ['statsu'], /unknown command 'statsu'\n\(Did you mean status\?\)/],
-  ['an unknown option', ['init', '--dry-rum'], /unknown option '--dry-rum'\n\(Did you mean --dry-run\?\)/],
+  ['an unknown verb', ['statsu'], /unknown command 'statsu'\n {2}next: did you mean status\? `.*cc-session-recover --help` shows its options\n$/],
+  ['an unknown option', ['init', '--dry-rum'], /unknown option '--dry-rum'\n {2}next: did you mean --dry-run\? `.*cc-session-recover init --help` shows its options\n$/],
   ['an option without a verb', ['--jsom'], /unknown option '--jsom'/],
+  ['the beginning of an option', ['resume', '--print'], /unknown option '--print'\n {2}next: did you mean --print-command\?/],
+  ['the word version', ['version'], /unknown command 'version'\n {2}next: .*--version prints it\n$/],
+  ['an unknown action with a value', ['config', 'get', 'x'], /: config takes path, edit or check, not 'get'\n {2}next: /],
+  ['an unknown action', ['config', 'get'], /: config takes path, edit or check, not 'get'\n {2}next: /],
+  ['an unknown value of an option', ['export', '--format', 'pdf'], /: --format takes lossless, html or markdown, not 'pdf'\n {2}next: /],
+  ['no shell for the completion', ['completion'], /missing required argument 'shell'\n {2}next: give bash, zsh or fish\n$/],
   ['an argument too many', ['status', 'a', 'b'], /too many arguments/],
   ['--local with --user', ['init', '--local', '--user'], /'--local' cannot be used with option '--user'/],
   ['--user with --local on uninstall', ['uninstall', '--user', '--local'], /cannot be used with/],
@@ -81,6 +87,7 @@ test('with --json an error is also printed to standard output as JSON, with the 
     const { schema, error } = JSON.parse(stdout);
     assert.deepEqual([schema, error.code, error.exitCode], ['cc-session-recover/error@1', code, exitCode]);
     assert.ok(stderr.includes(error.message), stderr);
+    assert.ok(stderr.includes(`next: ${error.hint}`), 'the JSON has the same next step');
     assert.equal(stdout.trimEnd().split('\n').length, 1);
   }
   const { stdout } = await place.run(['list', '--help', '--json']);

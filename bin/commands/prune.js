@@ -10,7 +10,7 @@ function number(name, whole) {
     const { UsageError } = require('../lib/errors.js');
     const value = Number(text);
     if (text.trim() === '' || !Number.isFinite(value) || value < 0 || (whole && !Number.isInteger(value))) {
-      throw new UsageError(`${name} takes a ${whole ? 'whole number' : 'number'} from 0, not '${text}'`, 'run it with --help to see its options');
+      throw new UsageError(`${name} takes a ${whole ? 'whole number' : 'number'} from 0, not '${text}'`, '`cc-session-recover prune --help` shows its options');
     }
     return value;
   };
@@ -23,7 +23,7 @@ function size(text) {
   const { UsageError } = require('../lib/errors.js');
   const [, digits, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
   const factor = digits === undefined ? undefined : UNITS[unit.toLowerCase()];
-  if (factor === undefined) throw new UsageError(`--max-total takes a size such as 500MB or 5GB, not '${text}'`, 'run it with --help to see its options');
+  if (factor === undefined) throw new UsageError(`--max-total takes a size such as 500MB or 5GB, not '${text}'`, '`cc-session-recover prune --help` shows its options');
   return Math.floor(Number(digits) * factor);
 }
 

@@ -4,7 +4,7 @@
 // arguments; this module does not know what a verb does.
 
 const { version } = require('../../package.json');
-const { RecoverError, explain, reportOf } = require('./errors.js');
+const { RecoverError, explain } = require('./errors.js');
 const { EXIT, EXIT_CODES, exitOf } = require('./exit.js');
 const { GLOBAL_OPTIONS, readGlobalOptions } = require('./global-options.js');
 const { createOutput } = require('./output.js');
@@ -125,13 +125,10 @@ async function run(argv, io) {
   } catch (error) {
     const { code } = /** @type {any} */ (error);
     if (typeof code !== 'string' || !code.startsWith('commander.')) throw error;
-    // commander has already printed the help, the version or an error.
+    // commander has already printed the help or the version.
     exitCode = exitOf.commander(code);
-    if (exitCode !== EXIT.done && asksForJson(argv)) {
-      const message = String(/** @type {any} */ (error).message).replace(/^error: /, '');
-      io.line(JSON.stringify(reportOf({ code: 'USAGE', message, path: null, hint: null, exitCode })));
-    }
-    return exitCode;
+    if (exitCode === EXIT.done) return exitCode;
+    throw require('./usage.js').usageError(/** @type {any} */ (error), line[0], VERBS.includes(line[0]) ? verbNamed(line[0]) : null, line.slice(1));
   }
   return exitCode;
 }
@@ -156,10 +153,10 @@ function programOf(first, io, finished) {
     .configureOutput({
       writeOut: (text) => io.write(text),
       writeErr: (text) => io.error(text.trimEnd()),
-      outputError: (text, write) => write(text.replace(/^error: /, 'cc-session-recover: ')),
+      // `usage.js` reports errors.
+      outputError: () => {},
       getOutHelpWidth: () => io.width ?? 100,
-    })
-    .showHelpAfterError('  next: run it with --help to see its options');
+    });
   for (const { flags, description } of GLOBAL_OPTIONS) program.option(flags, description);
   for (const [group, names] of Object.entries({ ...GROUPS, Earlier: EARLIER })) {
     for (const name of names.filter((one) => !VERBS.includes(first) || one === first)) {
