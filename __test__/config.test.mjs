@@ -102,8 +102,24 @@ test('only config edit creates the configuration file, and the new file is valid
   assert.match(readFileSync(file, 'utf8'), /^\/\/ Options and their defaults: cc-session-recover config\n\{\n\}\n$/);
 });
 
+test('config edit without a terminal starts no editor that the user did not choose', async (t) => {
+  const place = world(t);
+  const { status, stdout, stderr } = await place.run(['config', 'edit'], { env: { VISUAL: '', EDITOR: '' } });
+  assert.deepEqual([status, stdout], [1, '']);
+  assert.match(stderr, /config\.json: no editor can be opened without a terminal\n {2}next: set VISUAL or EDITOR, or edit the file yourself\n$/);
+});
+
+test('a misspelled key is printed as it is in the file, and its consequence once', async (t) => {
+  const place = world(t);
+  writeFileSync(join(place.root, 'config.json'), '{"hartbeat": {}}');
+  const { status, stdout } = await place.run(['config', 'check']);
+  assert.equal(status, 1);
+  assert.match(stdout, /^ {2}hartbeat: unknown key: did you mean "heartbeat"\?/m);
+  assert.equal(stdout.match(/recovery is off/gi)?.length, 1, stdout);
+});
+
 test('an unknown config action is rejected with the allowed actions', async (t) => {
   const { status, stderr } = await world(t).run(['config', 'chek']);
   assert.equal(status, 2);
-  assert.match(stderr, /Allowed choices are path, edit, check/);
+  assert.match(stderr, /config takes path, edit or check, not 'chek'/);
 });

@@ -51,7 +51,7 @@ module.exports = {
       return exitOf.shown();
     }
     for (;;) {
-      openEditor(own.path);
+      openEditor(own.path, io);
       report = await read();
       printFiles(report, io);
       const failed = report.files.some(({ origin, problem }) => origin === 'user' && problem !== null);
@@ -60,10 +60,14 @@ module.exports = {
   },
 };
 
-/** Runs the editor that the user chose, in this terminal, until it ends. @param {string} path */
-function openEditor(path) {
+/** Runs the editor that the user chose, in this terminal, until it ends. @param {string} path @param {import('../lib/output.js').Output} io */
+function openEditor(path, io) {
   const { spawnSync } = require('node:child_process');
   const { RecoverError } = require('../lib/errors.js');
+  // An editor that the user chose may need no terminal, as in a script.
+  if (!io.isTerminal && !process.env.VISUAL && !process.env.EDITOR) {
+    throw new RecoverError('EDITOR_FAILED', 'no editor can be opened without a terminal', { path, hint: 'set VISUAL or EDITOR, or edit the file yourself' });
+  }
   const editor = process.env.VISUAL || process.env.EDITOR || (process.platform === 'win32' ? 'notepad' : 'vi');
   // Like git and crontab: the variable may contain arguments, so a shell interprets it. The path is passed as a separate argument.
   const { status, error } =

@@ -3,7 +3,7 @@
 // The screens of `config`: the files with their errors, and every value with the file that sets it.
 
 const { cleaned, widthOf, wrapped } = require('../text.js');
-const { homely, sentence } = require('../wording.js');
+const { homely } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').ConfigurationReport} ConfigurationReport */
 /** @typedef {import('../output.js').Output} Output */
@@ -32,14 +32,12 @@ function printConfiguration(report, io) {
 
 /** @param {ConfigurationReport} report @param {Output} io */
 function printFiles(report, io) {
-  const { files, valid } = cleaned(report);
+  const { files } = cleaned(report);
   for (const { origin, path, exists, problem } of files) {
     const standing = problem === null ? (exists ? 'valid' : 'not found') : io.colours.red('invalid');
     io.line(`${origin === 'user' ? 'Your file   ' : 'Project file'}  ${homely(path)}: ${standing}`);
-    if (problem !== null) io.lines(wrapped(sentence(problem.message), (io.width ?? Infinity) - 2).map((line) => `  ${line}`));
+    if (problem !== null) io.lines(wrapped(problem.message, (io.width ?? Infinity) - 2).map((line) => `  ${line}`));
   }
-  if (valid) return;
-  io.line(io.colours.bold('Automatic recovery is off until this is fixed.'));
 }
 
 module.exports = { printConfiguration, printFiles };
