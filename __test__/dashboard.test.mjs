@@ -417,7 +417,7 @@ suite('dashboard', { skip }, () => {
     await shell.run(dashboard());
     await shell.shows(/Paused: nothing continues it/);
     await shell.press('p');
-    await shell.shows(/pause --end --all[^]*Press Enter/);
+    await shell.shows(/pause --end[^]*Press Enter/);
     await shell.press('Enter');
     await shell.shows(/1\)/);
     await shell.press('q');

@@ -106,8 +106,13 @@ test('unpause of one session during a global pause prints the command that ends 
   assert.equal((await place.run(['pause', '3f2a'])).stdout, 'Session 3f2a9c1d is paused.\n');
   assert.equal((await place.run(['pause', '--all'])).stdout, 'Everything is paused.\n');
   const still = await place.run(['pause', '--end', '3f2a']);
-  assert.deepEqual([still.status, still.stdout], [0, 'Session 3f2a9c1d is still paused, because all sessions are. End that pause with:\n  cc-session-recover pause --end --all\n']);
+  assert.deepEqual([still.status, still.stdout], [0, 'Session 3f2a9c1d is still paused, because all sessions are. End that pause with:\n  cc-session-recover pause --end\n']);
   assert.deepEqual((await place.run(['unpause', '3f2a'])).status, 6);
   assert.equal((await place.run(['pause', '--end', '--all'])).stdout, 'Everything is no longer paused.\n');
   assert.equal((await place.run(['pause', '--end', '3f2a'])).stdout, 'Session 3f2a9c1d was not paused.\n');
+  assert.equal((await place.run(['pause'])).status, 2, 'what to pause has to be named');
+  for (const paused of ['3f2a', '--all']) {
+    assert.equal((await place.run(['pause', paused])).status, 0);
+    assert.equal((await place.run(['pause', '--end'])).stdout, 'Everything is no longer paused.\n');
+  }
 });

@@ -61,6 +61,11 @@ test('status without stopped sessions prints one line that suggests where else t
   assert.match(shown(statusReport([], { project: null })).text, /^Recovery .*\nNo stopped or waiting sessions on this machine\.\n\n.*\n {2}cc-session-recover list\n$/);
 });
 
+test('a pause is named where recovery is not set up, above the command that ends it', () => {
+  const { text } = shown(statusReport([], { project: { dir: '/home/me/work', enabled: false }, recovery: made.recovery({ setup: 'not-set-up', projects: 0, unattended: 0, pausedAll: true }) }));
+  assert.match(text, /^Recovery is not set up here: stops are not detected\. All sessions are paused\.\n {2}cc-session-recover pause --end\n/);
+});
+
 test('a project without hooks gets the command that installs them', () => {
   const { text } = shown(statusReport([], { project: { dir: '/home/me/my work', enabled: false }, recovery: made.recovery({ setup: 'not-set-up', projects: 0, unattended: 0 }) }));
   assert.match(text, /^Recovery is not set up here: stops are not detected\.\n[^]*^Set up recovery here with:\n {2}cc-session-recover init '\/home\/me\/my work'$/m);
@@ -195,7 +200,7 @@ test('the first line of status shows setup, unattended and paused state as in th
   assert.equal(await first(), 'Recovery is on here, unattended runs are off, all sessions are paused.');
   assert.equal((await overview()).pausedAll, true);
   writeFileSync(place.env.CC_RECOVER_CONFIG, JSON.stringify({ version: 1, heartbeat: { enabled: false } }));
-  assert.equal(await first(), 'Recovery is switched off here (heartbeat.enabled is false): stops are detected, but not continued.');
+  assert.equal(await first(), 'Recovery is switched off here (heartbeat.enabled is false): stops are detected, but not continued. All sessions are paused.');
 });
 
 test('the command without a verb runs status', async (t) => {

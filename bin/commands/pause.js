@@ -10,13 +10,13 @@ module.exports = {
   arguments: [{ flags: '[session]', description: 'session id, at least 3 characters of it, or a name' }],
   options: [
     { flags: '-a, --all', description: 'pause every session' },
-    { flags: '--end', description: 'end the pause; with --all also for sessions that were paused individually' },
+    { flags: '--end', description: 'end the pause of the session; without one, every pause' },
     { flags: '--json', description: 'print the report as JSON' },
   ],
   examples: [
-    { command: 'cc-session-recover pause --all', does: 'pause every session until `pause --end --all`' },
+    { command: 'cc-session-recover pause --all', does: 'pause every session until `pause --end`' },
     { command: 'cc-session-recover pause 3f2a9c1d', does: 'pause one session' },
-    { command: 'cc-session-recover pause --end --all', does: 'end every pause' },
+    { command: 'cc-session-recover pause --end', does: 'end every pause' },
   ],
   run: (args, io) => require('../lib/pausing.js').change(args, io, args.end === true),
 };

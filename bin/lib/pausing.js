@@ -16,7 +16,7 @@ async function change(args, io, unpause) {
   else {
     const what = report.session === null ? 'Everything' : `Session ${report.session.slice(0, 8)}`;
     if (report.heldByAll) {
-      io.lines([`${what} is still paused, because all sessions are. End that pause with:`, `  ${io.colours.cyan(`${ownName()} pause --end --all`)}`]);
+      io.lines([`${what} is still paused, because all sessions are. End that pause with:`, `  ${io.colours.cyan(`${ownName()} pause --end`)}`]);
     } else if (report.paused) io.line(report.changed ? `${what} is paused.` : `${what} was already paused.`);
     else io.line(report.changed ? `${what} is no longer paused.` : `${what} was not paused.`);
   }

@@ -20,7 +20,7 @@ pub struct PauseOptions {
     pub session: Option<String>,
     /// Whether to pause every session, including future ones.
     pub all: bool,
-    /// Whether to end the pause.
+    /// Whether to end the pause; without a session, every pause.
     pub unpause: bool,
 }
 
@@ -53,6 +53,8 @@ pub fn pause(world: World<'_>, options: &PauseOptions) -> Result<PauseReport> {
             Some(found[0].session.clone())
         }
         (None, true) => None,
+        // Whatever is paused.
+        (None, false) if options.unpause => None,
         (None, false) => {
             return Err(Error::new(Code::Usage, "neither a session nor --all is given")
                 .hint("name a session, or use --all"));

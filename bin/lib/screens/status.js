@@ -82,7 +82,7 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
     const words = recoveryWords(recovery, project === null);
     const style = recovery.setup !== 'on' || recovery.pausedAll ? colours.yellow : String;
     const [only] = quota.length === 1 ? quotaLines(accounts, null, now) : [];
-    const help = recovery.pausedAll ? [copy(`${ownName()} pause --end --all`)] : [];
+    const help = recovery.pausedAll ? [copy(`${ownName()} pause --end`)] : [];
     if (only !== undefined && widthOf(words) + 2 + widthOf(only) <= (width ?? Infinity)) return [[`${style(words)}  ${dim(only)}`], help];
     return [wrap(words).map(style), help, quota.map(dim)];
   }
@@ -252,8 +252,9 @@ function statusLines(report, { width, colours }, now = new Date(report.generated
  */
 function recoveryWords({ setup, everywhere, projects, unattended, pausedAll, paused }, everyProject) {
   const where = !everyProject ? 'here' : everywhere ? 'in every project' : setup === 'not-set-up' ? 'in any project' : `in ${count(projects, 'project')}`;
-  if (setup === 'not-set-up') return `Recovery is not set up ${where}: stops are not detected.`;
-  if (setup === 'switched-off') return `Recovery is switched off ${where} (heartbeat.enabled is false): stops are detected, but not continued.`;
+  const also = pausedAll ? ' All sessions are paused.' : '';
+  if (setup === 'not-set-up') return `Recovery is not set up ${where}: stops are not detected.${also}`;
+  if (setup === 'switched-off') return `Recovery is switched off ${where} (heartbeat.enabled is false): stops are detected, but not continued.${also}`;
   const runs = unattended === 0 ? 'unattended runs are off' : everyProject && !(projects === 1 && !everywhere) ? `unattended runs are on in ${unattended === projects && !everywhere ? 'all of them' : count(unattended, 'project')}` : 'unattended runs are on';
   const held = pausedAll ? 'all sessions are paused' : paused > 0 ? `${count(paused, 'session')} ${paused === 1 ? 'is' : 'are'} paused` : 'no session is paused';
   return `Recovery is on ${where}, ${runs}, ${held}.`;
