@@ -387,6 +387,16 @@ const fn gone_group(left: GoneLeft) -> Option<RowGroup> {
     }
 }
 
+/// How the selected session came to be selected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum SelectionOrigin {
+    /// It was the first one.
+    #[default]
+    First,
+    /// The user has given a command since, or an earlier view had it selected.
+    Chosen,
+}
+
 #[derive(Debug, Default)]
 pub struct Dashboard {
     pub mode: DashboardMode,
@@ -431,6 +441,7 @@ pub struct Dashboard {
     gone: Option<Vec<Arc<GoneSession>>>,
     /// Position of the selected session, used if it disappears.
     cursor: usize,
+    origin: SelectionOrigin,
 }
 
 impl Dashboard {
@@ -440,6 +451,7 @@ impl Dashboard {
         Self {
             scope: view.scope,
             filter: view.filter,
+            origin: view.selected.as_ref().map_or(SelectionOrigin::First, |_| SelectionOrigin::Chosen),
             selected: view.selected,
             picker: options.picker,
             purpose: options.purpose,
@@ -456,8 +468,13 @@ impl Dashboard {
         self.recovery = Some(page.status.recovery);
         self.problems = page.status.problems;
         self.project = page.status.project.map(|project| project.dir);
+        let was_complete = self.progress == ReadingProgress::Everything;
         self.progress = if page.complete { ReadingProgress::Everything } else { ReadingProgress::Newest };
         self.arrange();
+        if !was_complete && self.origin == SelectionOrigin::First {
+            // The complete page may put more urgent sessions above those that were read first.
+            self.select_first();
+        }
     }
 
     pub fn take_gone(&mut self, gone: Vec<GoneSession>) {
@@ -818,6 +835,7 @@ impl Dashboard {
     pub fn apply(&mut self, command: DashboardCommand) -> DashboardEffect {
         if !matches!(command, DashboardCommand::Ignore | DashboardCommand::Redraw) {
             self.notice = None;
+            self.origin = SelectionOrigin::Chosen;
         }
         match command {
             DashboardCommand::Ignore | DashboardCommand::Redraw => {}
@@ -963,11 +981,15 @@ impl Dashboard {
         if self.mode == DashboardMode::Filter {
             self.lay_out();
             // The best match is selected while the user types the filter.
-            let best = self.selectable().first().and_then(|at| self.key_of(*at));
-            if best != self.selected {
-                (self.selected, self.cursor, self.top) = (best, 0, 0);
-                self.selection_changed();
-            }
+            self.select_first();
+        }
+    }
+
+    fn select_first(&mut self) {
+        let first = self.selectable().first().and_then(|at| self.key_of(*at));
+        if first != self.selected {
+            (self.selected, self.cursor, self.top) = (first, 0, 0);
+            self.selection_changed();
         }
     }
 

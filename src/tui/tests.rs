@@ -289,6 +289,33 @@ fn the_selection_stays_on_its_session_when_a_report_arrives() {
 }
 
 #[test]
+fn the_first_session_is_selected_until_everything_is_read_or_the_user_chooses() {
+    let first_page = |dashboard: &mut Dashboard| {
+        let newest = page(Vec::new(), vec![session(3, "finished", SessionGroup::Settled)]);
+        dashboard.take_page(SessionPage { complete: false, ..newest });
+        assert_eq!(dashboard.selected, Some(PathBuf::from("/t/3")));
+    };
+    let everything = || {
+        let urgent = session(1, "stopped", SessionGroup::NeedsYou);
+        page(vec![urgent], vec![session(3, "finished", SessionGroup::Settled)])
+    };
+    let mut dashboard = Dashboard::new(&DashboardOptions::default());
+    first_page(&mut dashboard);
+    dashboard.take_page(everything());
+    assert_eq!(dashboard.selected, Some(PathBuf::from("/t/1")));
+    let later = session(2, "stopped later", SessionGroup::NeedsYou);
+    let again = everything().status.sessions;
+    dashboard.take_page(page([vec![later], again].concat(), Vec::new()));
+    assert_eq!(dashboard.selected, Some(PathBuf::from("/t/1")), "a refresh moves nothing");
+
+    let mut chosen = Dashboard::new(&DashboardOptions::default());
+    first_page(&mut chosen);
+    press(&mut chosen, KeyCode::Char('t'));
+    chosen.take_page(everything());
+    assert_eq!(chosen.selected, Some(PathBuf::from("/t/3")));
+}
+
+#[test]
 fn sessions_omitted_by_status_are_listed_as_recent() {
     let mut dashboard = Dashboard::new(&DashboardOptions::default());
     dashboard.take_page(page(Vec::new(), vec![session(1, "long ago", SessionGroup::NeedsYou)]));
