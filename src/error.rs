@@ -163,8 +163,25 @@ impl Error {
 
     /// Creates the error of a failed file operation. `doing` is a verb phrase such as "read".
     pub fn io(doing: &str, path: impl AsRef<Path>, source: &io::Error) -> Self {
-        Self::new(Code::Io, format!("could not {doing}: {source}")).at(path)
+        let error = Self::new(Code::Io, format!("could not {doing}: {}", reason(source))).at(path);
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => {
+                error.hint("check its owner and permissions, and those of its directory")
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                error.hint("free space on this disk")
+            }
+            _ => error,
+        }
     }
+}
+
+/// Returns the system's words as a fragment, without the number of the error.
+fn reason(source: &io::Error) -> String {
+    let text = source.to_string();
+    let words = text.split_once(" (os error ").map_or(text.as_str(), |(words, _)| words);
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 impl fmt::Display for Error {
@@ -216,6 +233,16 @@ pub fn without_panic<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
 mod tests {
     use super::*;
     use std::process::Command;
+
+    #[test]
+    fn a_failed_file_operation_is_a_fragment_with_a_next_step() {
+        let error = |number| Error::io("open", "/x", &io::Error::from_raw_os_error(number));
+        let denied = error(if cfg!(windows) { 5 } else { 13 });
+        assert!(!denied.message.contains("os error"), "{}", denied.message);
+        assert!(denied.hint.is_some_and(|hint| hint.contains("permissions")));
+        let other = Error::io("read", "/x", &io::Error::other("Broken"));
+        assert_eq!((other.message.as_str(), other.hint), ("could not read: broken", None));
+    }
 
     /// The command line reads its exit codes from this file.
     /// `UPDATE_SNAPSHOTS=1 cargo test exit_codes` regenerates it.
