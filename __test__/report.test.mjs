@@ -161,7 +161,7 @@ test('one project is reported alone, and everything with --all', async (t) => {
   const other = join(place.home, 'other');
   mkdirSync(other);
   assert.deepEqual((await reported(place, [other])).incidents, []);
-  assert.match((await place.run(['report', other])).stdout, /^No session stopped since .* in ~\/other\.\n$/);
+  assert.match((await place.run(['report', other])).stdout, /^No stop was recorded since .* in ~\/other\.\n\nInterrupted sessions, also without a recorded stop:\n {2}.*cc-session-recover status\n$/);
   assert.equal((await reported(place, ['--all'], { cwd: other })).incidents.length, 1);
   assert.equal((await reported(place, [join(place.project)], { cwd: other })).incidents.length, 1);
 });
@@ -226,5 +226,5 @@ test('report --format html without stops writes a page that says so', async (t) 
   const to = join(place.root, 'quiet.html');
   const { status, stdout } = await place.run(['report', '--all', '--format', 'html', '--to', to]);
   assert.deepEqual([status, stdout.includes('Wrote 0 stops of 0 sessions.')], [0, true]);
-  assert.ok(readFileSync(to, 'utf8').includes('No session stopped in this time.'));
+  assert.ok(readFileSync(to, 'utf8').includes('No stop was recorded in this time.'));
 });

@@ -14,7 +14,7 @@ function printPreview(report, io) {
   const { sessions, generatedAt, problems } = cleaned(report);
   const now = new Date(generatedAt);
   const { bold, dim, green, yellow } = io.colours;
-  if (sessions.length === 0) io.line('No session is stopped, so nothing would be started.');
+  if (sessions.length === 0) io.line('No recorded stop is waiting, so nothing would be started.');
   for (const [index, one] of sessions.entries()) {
     if (index > 0) io.line('');
     io.line(`${bold(one.session)}  ${kindWords(one.stop)}`);

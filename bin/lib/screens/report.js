@@ -52,14 +52,16 @@ function reportLines(report, { width, colours }) {
 
   const lines = summary();
   for (const table of tableLines(columns(), groups.map(tableGroup), width, dim)) lines.push('', ...table);
+  // A stop is recorded only where the hooks ran; `status` finds the others in the transcripts.
+  if (incidents.length === 0 && older === 0) lines.push('', ...wrap('Interrupted sessions, also without a recorded stop:'), copy(`${ownName()} status${project === null ? ' --all' : ''}`));
   if (older > 0) lines.push('', ...wrap(`${count(older, 'older stop')} still ${older === 1 ? 'needs' : 'need'} you:`), copy(`${ownName()} status${project === null ? ' --all' : ''}`));
   return lines;
 
   function summary() {
     const since = `since ${clock(new Date(report.since), now)}`;
     const counts = groups.map(({ kind, members }) => `${members.length} ${members.length === 1 ? kind.one : kind.many}`).join(', ');
-    const words = incidents.length === 0 ? `No session stopped ${since}` : `${count(incidents.length, 'stop')} ${since}: ${counts}`;
-    if (project === null) return wrap(`On this machine: ${incidents.length === 0 ? `no session stopped ${since}` : words}.`).map(colours.bold);
+    const words = incidents.length === 0 ? `No stop was recorded ${since}` : `${count(incidents.length, 'stop')} ${since}: ${counts}`;
+    if (project === null) return wrap(`On this machine: ${incidents.length === 0 ? `no stop was recorded ${since}` : words}.`).map(colours.bold);
     const room = width === null ? Infinity : Math.max(width - widthOf(words) - 5, 12);
     return wrap(`${words} in ${truncatedPath(homely(project.dir), room)}.`).map(colours.bold);
   }

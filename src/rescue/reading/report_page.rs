@@ -267,7 +267,7 @@ fn page_of(report: &AccountReport, rows: &[ReportRow<'_>]) -> String {
     );
     page.push_str("</p></section>");
     if rows.is_empty() {
-        page.push_str("<p>No session stopped in this time.</p>");
+        page.push_str("<p>No stop was recorded in this time.</p>");
     } else {
         page.push_str(
             "<ul class=\"legend\"><li class=\"stop\">stopped</li><li class=\"wait\">waited</li><li class=\"reset\">limit resets</li>\
