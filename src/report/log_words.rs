@@ -306,7 +306,6 @@ mod tests {
                 json!({"from": "waiting", "stoppedAgain": true, "phase": "waiting", "stop": "overloaded", "plan": {"action": "run", "at": null, "why": "x"}}),
                 "Stopped: service overloaded; an unattended run continues it.",
             ),
-            ("page-written", json!({"path": "/p.html", "bytes": 9}), "Wrote a page to /p.html."),
             ("incident", later("waiting", "held", "notify", None, None), "The session needs you: log in."),
             ("incident", later("waiting", "held", "none", None, None), "Log in."),
             (
