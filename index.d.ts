@@ -2794,6 +2794,11 @@ export interface SetupPlace {
   settings: string[]
   /** Whether the project directory still exists. */
   exists: boolean
+  /** The settings contain hooks, and not only a status line. */
+  hooks: boolean
+  statusLine: boolean
+  /** The slash commands were written. */
+  commands: boolean
 }
 
 /** Result of `setups`: what is set up on this machine. */
