@@ -344,7 +344,7 @@ async function waiting(place, { resetsIn = 5000, config = WAITING, more = {}, en
   const client = livingClient(place, SESSION);
   writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn }));
   const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project, ...more }));
-  const start = (more = {}) => startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid), ...env, ...more }) });
+  const start = (variables = {}) => startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid), ...env, ...variables }) });
   const hook = start();
   endWith(place, hook);
   const path = join(place.state, 'incidents', `${SESSION}.json`);
