@@ -967,7 +967,7 @@ export interface InitOptions {
    * or the user's own `settings.json`.
    */
   scope?: HookScope
-  /** Whether to write the hooks and their launcher. */
+  /** Whether to write the hooks and their launcher. Defaults to `true`. */
   hooks?: boolean
   /**
    * Whether to install a status line too, which wraps an existing one. In a project it is written to
@@ -979,7 +979,7 @@ export interface InitOptions {
    * permission.
    */
   unattended?: boolean
-  /** Whether to write the slash commands. */
+  /** Whether to write the slash commands. Defaults to `true`. */
   commands?: boolean
   /**
    * `false` stops asking the model to keep its part of HANDOFF.md current; `true` asks again. If absent,
@@ -2046,7 +2046,7 @@ export interface Remains {
 
 /** Options of `removeState`: what it may remove. */
 export interface RemoveStateOptions {
-  /** Whether to remove copies that exist nowhere else. */
+  /** Whether to also remove copies that exist nowhere else. */
   copies?: boolean
 }
 

@@ -58,7 +58,7 @@ pub struct InitOptions {
     /// or the user's own `settings.json`.
     #[serde(default)]
     pub scope: HookScope,
-    /// Whether to write the hooks and their launcher.
+    /// Whether to write the hooks and their launcher. Defaults to `true`.
     #[serde(default = "yes")]
     pub hooks: bool,
     /// Whether to install a status line too, which wraps an existing one. In a project it is written to
@@ -69,7 +69,7 @@ pub struct InitOptions {
     /// permission.
     #[serde(default)]
     pub unattended: Option<bool>,
-    /// Whether to write the slash commands.
+    /// Whether to write the slash commands. Defaults to `true`.
     #[serde(default = "yes")]
     pub commands: bool,
     /// `false` stops asking the model to keep its part of HANDOFF.md current; `true` asks again. If absent,

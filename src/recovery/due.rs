@@ -1,5 +1,5 @@
 //! Measures a due time with two clocks. The wall clock defines what a planned time means. The boot clock,
-//! which no correction moves, shows whether that much time has really passed since the plan. Nothing is due
+//! which no correction moves, shows whether that much time has really passed since the first plan for the stop. Nothing is due
 //! before both agree.
 
 use crate::clock::Clock;
@@ -61,8 +61,8 @@ pub(super) struct DueByBoot {
 }
 
 impl DueByBoot {
-    /// Returns the time until `due` by the boot clock. It counts from the time of the plan if that was in
-    /// this boot, and otherwise from the first check in this process.
+    /// Returns the time until `due` by the boot clock. It counts from the first plan for the stop if that
+    /// was in this boot, and otherwise from the first check in this process.
     pub(super) fn left(
         &mut self,
         due: Option<DateTime<Utc>>,

@@ -81,7 +81,7 @@ pub enum PlanReason {
     DailyCapReached,
     /// Every attempt of the schedule has been made.
     AttemptsUsedUp,
-    /// The API has refused requests for `giveUpHours`.
+    /// Every attempt failed for `giveUpHours`.
     GaveUpWaiting,
     /// The answer was too long again.
     OutputTooLongAgain,
@@ -338,7 +338,7 @@ impl Reason<'_> {
                 (Code::AttemptsUsedUp, format!("{attempts} attempts failed"))
             }
             Self::GaveUpWaiting { hours } => {
-                (Code::GaveUpWaiting, format!("the API has refused requests for {hours} hours"))
+                (Code::GaveUpWaiting, format!("every attempt of the last {hours} hours failed"))
             }
             Self::OutputTooLongAgain => {
                 fixed(Code::OutputTooLongAgain, "continued once, but the answer was too long again")

@@ -191,7 +191,7 @@ impl Manifest {
     /// # Errors
     ///
     /// Returns [`Code::VerificationFailed`] for the first file that is missing, changed or a link; or
-    /// [`Code::Io`] if a file cannot be read or written.
+    /// [`Code::Io`] if a file cannot be read.
     pub fn verify(&self, export: &Path, progress: &Progress) -> Result<()> {
         for entry in &self.files {
             let path = inside(export, &entry.path)?;

@@ -73,7 +73,7 @@ pub struct NoOptions {}
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct RemoveStateOptions {
-    /// Whether to remove copies that exist nowhere else.
+    /// Whether to also remove copies that exist nowhere else.
     pub copies: bool,
 }
 
@@ -135,7 +135,7 @@ fn is_busy(state: &StateDir) -> bool {
 ///
 /// Returns [`Code::SessionLive`] while a process of this tool uses it, [`Code::Usage`] if it has copies that
 /// exist nowhere else and `copies` is not set, [`Code::PathRefused`] if it is not a directory of this tool or
-/// has other files, which are left, or [`Code::Io`] if a file cannot be read or written.
+/// has other files, which are left, or [`Code::Io`] if a file cannot be removed.
 pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bool> {
     let ground = ReportContext::read(world, None)?;
     let StateStock { dir, exists, only_copies, exports, busy } = stock(&ground);

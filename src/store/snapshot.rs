@@ -60,7 +60,7 @@ pub fn take(state: &StateDir, session: &str, transcript: &Path, name: &str) -> R
 ///
 /// # Errors
 ///
-/// Returns [`Code::Io`] if a file cannot be read or written.
+/// Returns [`Code::Io`] if the directory cannot be read or a copy cannot be removed.
 pub fn bound(state: &StateDir, session: &str, why: &str, most: usize) -> Result<()> {
     let dir = state.snapshots(session);
     let ending = format!("-{why}.jsonl");

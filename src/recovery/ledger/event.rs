@@ -25,7 +25,7 @@ pub enum IncidentEvent {
     },
     /// The client closed the session or switched to another one.
     Left {
-        /// Evidence for the continuation, in words.
+        /// Evidence for that, in words.
         fact: String,
     },
 }

@@ -200,7 +200,7 @@ impl<'r, P: Page> Conversation<'r, P> {
     /// # Errors
     ///
     /// Returns [`Code::VerificationFailed`] if the transcript is truncated meanwhile, [`Code::PathRefused`],
-    /// or [`Code::Io`] if a file cannot be read or written.
+    /// or [`Code::Io`] if a file cannot be read.
     pub fn read(&mut self, path: &Path) -> Result<u64> {
         let bytes = self.transcript(path, 0)?;
         while let Some((_, agent)) = self.agents.pop_first() {
