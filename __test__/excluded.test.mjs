@@ -107,6 +107,19 @@ test('uninstall removes the lines of two projects of one repository', posix, asy
   assert.deepEqual(treeOf(info), before);
 });
 
+test('uninstall --all restores the exclude file and removes the state with its record', posix, async (t) => {
+  const place = world(t);
+  const { cwd, info } = REPOSITORIES['a working tree'](place);
+  const before = treeOf(info);
+  assert.equal((await place.run(['init', '--user', '--yes'])).status, 0);
+  await stop(place, cwd, hooksIn(join(place.claude, 'settings.json')));
+  assert.notDeepEqual(treeOf(info), before);
+  const { status, stderr } = await place.run(['uninstall', '--all', '--yes', '--state']);
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(treeOf(info), before);
+  assert.equal(existsSync(place.state), false);
+});
+
 test('plugin hooks keep the note out of git, and plugin --remove restores the exclude file', posix, async (t) => {
   const place = world(t);
   const { cwd, info } = REPOSITORIES['a working tree'](place);

@@ -342,7 +342,8 @@ impl StateDir {
 }
 
 /// Names directly in the state directory, including those of older versions.
-const OWN_NAMES: [&str; 27] = [
+const OWN_NAMES: [&str; 28] = [
+    "excluded",
     "exports",
     "incidents",
     "journal.1.jsonl",
@@ -400,6 +401,7 @@ mod tests {
         let state = StateDir::new("/s");
         for path in [
             state.projects(),
+            state.excluded(),
             state.incident("x"),
             state.spool(),
             state.journal_lock(),
