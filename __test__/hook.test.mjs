@@ -419,36 +419,25 @@ test('uninstall ends the wait of a hook and cancels its incident', { skip: linux
   assert.equal(incidentOf(place, SESSION).phase, 'cancelled');
 });
 
-test('a stop inside an unattended run is recorded but not waited for', { skip: linux }, async (t) => {
-  const place = world(t);
-  const { commandOf, transcriptOf } = await hooked(place, WAITING);
-  const client = livingClient(place, SESSION);
-  writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project }));
-  const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION) }));
-  const { status } = await startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid), CC_RECOVER_ATTEMPT: 'x' }) }).ended;
-  assert.equal(status, 0);
-  assert.deepEqual([incidentOf(place, SESSION).stop.kind, incidentOf(place, SESSION).attempts], ['usage-limit-5h', []]);
-});
-
-for (const [transport, waits] of /** @type {[string, boolean][]} */ ([['print', false], ['background', true], ['terminal', true]])) test(`a stop in the client of an ended ${transport} run is ${waits ? '' : 'not '}waited for`, { skip: linux }, async (t) => {
+for (const [transport, isOver, waits] of /** @type {[string, boolean, boolean][]} */ ([['print', false, false], ['background', false, false], ['print', true, false], ['background', true, true], ['terminal', true, true]])) test(`a stop in the client of ${isOver ? 'an ended' : 'a running'} ${transport} run is ${waits ? 'waited for' : 'recorded but not waited for'}`, { skip: linux }, async (t) => {
   const place = world(t);
   const { hook, start } = await waiting(place);
   hook.child.kill('SIGKILL');
   await hook.ended;
-  // The state that the supervisor leaves: the run has ended, and its client is open.
+  // The state that the supervisor leaves: during the run, or after it, when its client is still open.
   const path = join(place.state, 'incidents', `${SESSION}.json`);
   const { check: _, ...known } = incidentOf(place, SESSION);
   const at = new Date().toISOString();
   const result = { endedAt: at, ended: 'its turn ended', answers: 1, calls: 0, denied: 0, files: [], commits: [], tokens: 1, lastWords: null, hollow: null, damage: null };
-  const run = { nonce: 'n1', transport, supervisor: { pid: 1, start: null }, child: null, bytesBefore: 0, sha256Before: '', snapshot: '/s', log: '/l', commitBefore: null, deadlineSeconds: 60, result };
-  const ended = { ...known, phase: 'recovered', attempts: [{ at, action: 'resume', answered: 'usage-limit-5h', outcome: 'continued', run }] };
-  writeFileSync(path, JSON.stringify({ ...ended, check: createHash('sha256').update(JSON.stringify(ended)).digest('hex').slice(0, 16) }));
+  const run = { nonce: 'n1', transport, supervisor: { pid: 1, start: null }, child: null, bytesBefore: 0, sha256Before: '', snapshot: '/s', log: '/l', commitBefore: null, deadlineSeconds: 60, result: isOver ? result : null };
+  const left = { ...known, phase: isOver ? 'recovered' : 'attempting', attempts: [{ at, action: 'resume', answered: 'usage-limit-5h', outcome: isOver ? 'continued' : 'pending', run }] };
+  writeFileSync(path, JSON.stringify({ ...left, check: createHash('sha256').update(JSON.stringify(left)).digest('hex').slice(0, 16) }));
   for (const generation of [2, 3]) {
     const again = start({ CC_RECOVER_ATTEMPT: 'n1' });
     endWith(place, again);
     if (!waits) {
       assert.equal((await again.ended).status, 0);
-      assert.equal(incidentOf(place, SESSION).phase, 'open');
+      assert.deepEqual([incidentOf(place, SESSION).stop.kind, incidentOf(place, SESSION).generation, incidentOf(place, SESSION).phase], ['usage-limit-5h', 2, 'open']);
       return;
     }
     await until(() => incidentOf(place, SESSION).generation === generation && incidentOf(place, SESSION).phase === 'waiting', 'it waits');

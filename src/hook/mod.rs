@@ -206,11 +206,12 @@ struct Hook<'a> {
 /// such a run has ended, no supervisor watches the client any more.
 fn is_in_run(world: World<'_>, state: &StateDir, home: &ClaudeHome, session: &str) -> bool {
     let Some(nonce) = world.env.attempt() else { return world.env.in_attempt() };
-    let Ok(Some(mut incident)) = peek::<Incident>(&state.incident(session)) else { return true };
-    if let Some(run) = incident.run_mut(nonce) {
+    let Ok(mut incident) = peek::<Incident>(&state.incident(session)) else { return true };
+    if let Some(run) = incident.as_mut().and_then(|incident| incident.run_mut(nonce)) {
         return run.result.is_none() || run.transport == Transport::Print;
     }
-    // A later stop has started a new series of attempts.
+    // A run is recorded before its client is started. So a later stop has started a new series of attempts, or
+    // the user has switched to another session in the client.
     let client = client_pid(world.env.claude_pid(), home, session, world.processes);
     client.is_none_or(|pid| is_one_shot(&world.processes.command_line(pid)))
 }

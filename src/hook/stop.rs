@@ -476,7 +476,7 @@ impl Hook<'_> {
             return HookReply::silent();
         }
         self.record_project(&ledger);
-        if !self.world.env.in_attempt() {
+        if !self.in_run() {
             let fields = json!({"session": self.payload.session, "reason": one_line(reason, 60)});
             journal::append(self.state, self.world.clock, "client-left", fields);
         }
@@ -526,8 +526,8 @@ impl Hook<'_> {
         }
     }
 
-    /// Records what determines the programs and settings that run in the project, if the project allows
-    /// unattended resumes.
+    /// Records what determines the programs and settings that run in the project, if the user
+    /// allowed unattended resumes for it.
     fn record_project(&self, ledger: &Ledger<'_>) {
         let agreed = |project: &PathBuf| match self.enabled.project {
             Some(_) => self.enabled.unattended.is_some(),
