@@ -205,8 +205,8 @@ test('a stop reported while another process holds the lock is waited for', { ski
   assert.equal(incidentOf(place, idOf(1)).generation, 1, 'the stop counts once');
 });
 
-for (const [what, disturb] of /** @type {[string, (place: ReturnType<typeof world>) => unknown][]} */ ([
-  ['another process holds its lock at the planned time', (place) => holdLock(place, idOf(1), 8)],
+for (const [what, disturb] of /** @type {[string, (place: ReturnType<typeof world>, due: number) => unknown][]} */ ([
+  ['another process holds its lock at the planned time', (place, due) => holdLock(place, idOf(1), Math.ceil((due - Date.now()) / 1000) + 3)],
   [
     'its incident is damaged during the wait',
     (place) => {
@@ -219,10 +219,12 @@ for (const [what, disturb] of /** @type {[string, (place: ReturnType<typeof worl
     const place = world(t);
     const { open, stop } = await scene(place);
     const client = await open(idOf(1));
-    const waiting = stop(idOf(1), client.pid, 6);
-    await until(() => existsSync(join(place.state, 'leases', `${idOf(1)}.waiter`)), 'it waits');
+    const waiting = stop(idOf(1), client.pid, 20);
+    await until(() => existsSync(join(place.state, 'leases', `${idOf(1)}.waiter`)) && incidentOf(place, idOf(1)).phase === 'waiting', 'it waits');
     await new Promise((resolve) => setTimeout(resolve, 1500));
-    await disturb(place);
+    const due = Date.parse(incidentOf(place, idOf(1)).plan.at);
+    await disturb(place, due);
+    assert.ok(Date.now() < due, 'it was disturbed before the planned time');
     assert.equal((await waiting.ended).status, 2);
     assert.deepEqual([incidentOf(place, idOf(1)).phase, incidentOf(place, idOf(1)).attempts.length], ['attempting', 1]);
   });
@@ -246,12 +248,14 @@ test('a damaged list of paused sessions continues none of them', { skip }, async
   const place = world(t);
   const { open, stop } = await scene(place);
   const client = await open(idOf(1));
-  const waiting = stop(idOf(1), client.pid, 4);
+  const waiting = stop(idOf(1), client.pid, 20);
   await until(() => existsSync(join(place.state, 'incidents', `${idOf(1)}.json`)) && incidentOf(place, idOf(1)).phase === 'waiting', 'it waits');
   assert.equal((await place.run(['pause', '--all'])).status, 0);
   const paused = join(place.state, 'paused.json');
   writeFileSync(paused, readFileSync(paused, 'utf8').slice(0, 30));
-  await new Promise((resolve) => setTimeout(resolve, 6000));
+  const due = Date.parse(incidentOf(place, idOf(1)).plan.at);
+  assert.ok(Date.now() < due, 'it is paused before the planned time');
+  await until(() => Date.now() > due + 3000, 'the planned time');
   assert.equal(waiting.child.exitCode, null);
   assert.equal((await place.run(['pause', '--all', '--end'])).status, 0);
   assert.equal((await waiting.ended).status, 2);

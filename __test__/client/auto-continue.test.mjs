@@ -24,7 +24,7 @@ async function stopped(t, config, seconds, { settings, shows = /continuing autom
   return { stage, terminal, id: sessionId, incident, refusedAt: stage.api.conversation().at(-1).at };
 }
 
-suite('continuation by the client itself', { concurrency: 2, timeout: 300_000 }, () => {
+suite('continuation by the client itself', { concurrency: 2, timeout: 480_000 }, () => {
   test('a session that the client continues is left alone and continues once', async (t) => {
     // The default grace period: longer than the client's own random delay of 30 to 90 s, which it checks every 30 s.
     const { heartbeat, ...rest } = QUICK;

@@ -35,7 +35,7 @@ async function waits(t, options, seconds) {
   const here = stage && (await limited(t, stage, seconds));
   if (!here) return null;
   await noHookWaits(stage);
-  await here.terminal.shows(/Claude Code continues it/);
+  await here.terminal.shows(/Claude Code continues this session itself/);
   return { stage, ...here };
 }
 

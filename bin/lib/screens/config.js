@@ -36,7 +36,10 @@ function printFiles(report, io) {
   for (const { origin, path, exists, problem } of files) {
     const standing = problem === null ? (exists ? 'valid' : 'not found') : io.colours.red('invalid');
     io.line(`${origin === 'user' ? 'Your file   ' : 'Project file'}  ${homely(path)}: ${standing}`);
-    if (problem !== null) io.lines(wrapped(problem.message, (io.width ?? Infinity) - 2).map((line) => `  ${line}`));
+    if (problem === null) continue;
+    io.lines(wrapped(problem.message, (io.width ?? Infinity) - 2).map((line) => `  ${line}`));
+    // The message of an invalid value says so itself.
+    if (problem.code !== 'CONFIG_INVALID') io.line('  automatic recovery is off until the file can be read');
   }
 }
 
