@@ -25,7 +25,7 @@ use crate::store::lock::Lock;
 use crate::store::replace::remove;
 use crate::store::stored::{load, save};
 use crate::store::{StateDir, journal};
-use crate::trust::enabled::{Enabled, ExcludedLines, SettingsImage, find, find_user};
+use crate::trust::enabled::{Enabled, ExcludedLines, SettingsImage, find_user, is_set_up};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -371,9 +371,7 @@ pub(super) fn stop_waiting(setup: SetupContext<'_>, state: &StateDir) {
         let config_dir = incident.config_dir.clone().or_else(|| setup.env.claude_config_dir());
         let config_dir = config_dir.as_deref();
         let project = incident.project.as_deref();
-        let by_user = config_dir.is_some_and(|dir| find_user(state, dir).is_some());
-        let by_project = project.is_some_and(|project| find(state, setup.env, Some(project)).is_some());
-        if !by_user && !by_project && !plugin::is_on(state, config_dir, project) {
+        if !is_set_up(state, config_dir, project) && !plugin::is_on(state, config_dir, project) {
             // Best effort: a session that cannot be changed now still appears in `status`, where it can be
             // cancelled.
             let _ = ledger.change(&incident.session, |incident| {

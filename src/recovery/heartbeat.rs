@@ -503,7 +503,8 @@ impl Heartbeat<'_> {
         let mut ended = None;
         let mut told = None;
         let mut account = None;
-        self.ledger.change_then(
+        let mut saved = false;
+        let changed = self.ledger.change_then(
             session,
             |slot| {
                 let move_ = self.assess(slot.as_ref(), watch, true);
@@ -518,11 +519,7 @@ impl Heartbeat<'_> {
                         watch.stopped(self.clock());
                     }
                     (WaitMove::HoldBack(obstacle), Some(incident)) => {
-                        let places = self.owners(incident, true).places();
-                        incident.held_back =
-                            obstacle.map(|reason| HeldBack { reason, why: reason.words(places.as_deref()) });
-                        let fact = incident.held_back.as_ref().map(|held| held.why.clone());
-                        incident.saw(Source::Process, fact.unwrap_or_else(|| "no obstacle remains".into()));
+                        self.hold_back(incident, obstacle);
                         told = Some(incident.clone());
                     }
                     (WaitMove::Postpone(until), Some(incident)) => {
@@ -586,16 +583,29 @@ impl Heartbeat<'_> {
                 ended.is_some()
             },
             |ended| {
+                saved = true;
                 if ended {
                     *lease = None;
                 }
             },
-        )?;
+        );
+        // What was saved has been decided, even if a spooled event could not be removed afterwards.
+        if !saved {
+            changed?;
+        }
         drop(account);
         if let Some(incident) = told {
             (self.on_hold)(&incident);
         }
         Ok(ended)
+    }
+
+    /// Records the obstacle that now prevents the session from continuing, or that none remains.
+    fn hold_back(&self, incident: &mut Incident, obstacle: Option<Obstacle>) {
+        let places = self.owners(incident, true).places();
+        incident.held_back = obstacle.map(|reason| HeldBack { reason, why: reason.words(places.as_deref()) });
+        let fact = incident.held_back.as_ref().map(|held| held.why.clone());
+        incident.saw(Source::Process, fact.unwrap_or_else(|| "no obstacle remains".into()));
     }
 
     /// Wakes the session unless another session of its account goes first. The account's lock is kept until

@@ -1,6 +1,6 @@
 //! Defines the plan for a session: what happens next, when, why, and the command for the user.
 
-use super::incident::Phase;
+use super::incident::{Obstacle, Phase};
 use super::reason::{PlanReason, Reason};
 use crate::session::stop::time_or_null;
 use chrono::{DateTime, Utc};
@@ -121,6 +121,25 @@ impl RecoveryPlan {
     }
 }
 
+/// Returns what happens to a closed session instead of its planned run while the session is paused or recovery is
+/// disabled; `None` if nothing blocks the run.
+#[must_use]
+pub fn blocked_run(
+    plan: &RecoveryPlan,
+    paused: bool,
+    enabled: bool,
+    command: impl FnOnce() -> Vec<String>,
+) -> Option<RecoveryPlan> {
+    if plan.action != Action::Run {
+        return None;
+    }
+    if paused {
+        return Some(RecoveryPlan::nothing(Reason::HeldBack(Obstacle::Paused, None)));
+    }
+    (!enabled)
+        .then(|| RecoveryPlan::new(Action::Resume, plan.at, Reason::RecoveryDisabled).with_command(command()))
+}
+
 /// Returns the command with which the user continues a session, in the session's own directory.
 #[must_use]
 pub fn resume_command(session: &str, config_dir: Option<&Path>) -> Vec<String> {
@@ -130,4 +149,28 @@ pub fn resume_command(session: &str, config_dir: Option<&Path>) -> Vec<String> {
     }
     argv.extend(["claude".to_owned(), format!("--resume={session}")]);
     argv
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_or_disabled_recovery_replaces_only_the_run_of_a_closed_session() {
+        let plan = |action| RecoveryPlan::new(action, None, Reason::AttemptsUsedUp { attempts: 1 });
+        let of = |action, paused, enabled| {
+            blocked_run(&plan(action), paused, enabled, || vec!["claude".into()]).map(|plan| plan.reason)
+        };
+        for (action, paused, enabled, expected) in [
+            (Action::Run, false, true, None),
+            (Action::Run, true, true, Some(PlanReason::Paused)),
+            (Action::Run, true, false, Some(PlanReason::Paused)),
+            (Action::Run, false, false, Some(PlanReason::RecoveryDisabled)),
+            (Action::Resume, true, false, None),
+            (Action::Notify, true, true, None),
+            (Action::None, true, true, None),
+        ] {
+            assert_eq!(of(action, paused, enabled), expected, "{action:?} {paused} {enabled}");
+        }
+    }
 }

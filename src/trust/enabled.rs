@@ -205,6 +205,14 @@ pub fn find_user(state: &StateDir, config_dir: &Path) -> Option<Enabled> {
     peek::<Enabled>(&user_record_path(state, config_dir)).ok()?
 }
 
+/// Returns whether hooks are set up for a session: in its project, or for the user in its configuration
+/// directory.
+#[must_use]
+pub fn is_set_up(state: &StateDir, config_dir: Option<&Path>, project: Option<&Path>) -> bool {
+    project.is_some_and(|project| of_project(state, project).is_some())
+        || config_dir.is_some_and(|dir| find_user(state, dir).is_some())
+}
+
 /// Returns whether the user allowed closed sessions of this project to be resumed unattended.
 #[must_use]
 pub fn unattended(state: &StateDir, project: &Path) -> bool {

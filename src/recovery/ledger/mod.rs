@@ -94,7 +94,7 @@ impl Ledger<'_> {
     /// [`Code::Io`] when neither could be written; [`Code::StateLocked`] when it is only in the spool so far.
     pub fn enter(&self, session: &str, event: IncidentEvent) -> Result<Option<Incident>> {
         if let Some(lock) = Lock::try_take(&self.state.session_lock(session))? {
-            return self.change_locked(&lock, session, |incident| self.fold(incident, event));
+            return self.change_locked(&lock, session, |incident| self.fold(incident, event), |()| ());
         }
         let payload = serde_json::to_value(&event)
             .map_err(|error| Error::new(Code::Internal, format!("could not encode an event: {error}")))?;
@@ -131,19 +131,15 @@ impl Ledger<'_> {
         after: impl FnOnce(R),
     ) -> Result<Option<Incident>> {
         let lock = Lock::wait(&self.state.session_lock(session), PATIENCE)?;
-        let mut returned = None;
-        let incident = self.change_locked(&lock, session, |incident| returned = Some(with(incident)))?;
-        if let Some(returned) = returned {
-            after(returned);
-        }
-        Ok(incident)
+        self.change_locked(&lock, session, with, after)
     }
 
-    fn change_locked(
+    fn change_locked<R>(
         &self,
         _lock: &Lock,
         session: &str,
-        with: impl FnOnce(&mut Option<Incident>),
+        with: impl FnOnce(&mut Option<Incident>) -> R,
+        after: impl FnOnce(R),
     ) -> Result<Option<Incident>> {
         let path = self.state.incident(session);
         let before = match load::<Incident>(self.state, &path)? {
@@ -164,7 +160,7 @@ impl Ledger<'_> {
         for (_, entry) in &spooled {
             self.fold_spooled(&mut incident, entry.clone());
         }
-        with(&mut incident);
+        let returned = with(&mut incident);
         if incident != before
             && let Some(changed) = &mut incident
         {
@@ -172,6 +168,7 @@ impl Ledger<'_> {
             save(&path, changed)?;
             self.note_change(before.as_ref(), changed);
         }
+        after(returned);
         for (path, _) in &spooled {
             replace::remove(path)?;
         }

@@ -7,7 +7,7 @@ use crate::claude::version::ClientVersion;
 use crate::config::Config;
 use crate::recovery::due::Timing;
 use crate::recovery::incident::{Incident, Phase};
-use crate::recovery::native::{NativeContinuation, NativeFacts, is_switched_off};
+use crate::recovery::native::{MOST_CONTINUATIONS, NativeContinuation, NativeFacts, is_switched_off};
 use crate::recovery::plan::{Action, DailyContinues, RecoveryPlan, resume_command};
 use crate::recovery::policy::{PolicyDecision, PolicySituation, Terminal, decide};
 use crate::recovery::reason::{PlanReason, Reason};
@@ -62,7 +62,17 @@ impl Ledger<'_> {
     /// concerned, because Claude Code never continues it by itself.
     #[must_use]
     pub fn leaves_to_user_at_client_cap(&self, incident: &Incident, config: &Config) -> bool {
-        !config.heartbeat.beyond_client_cap && self.native(incident) == NativeContinuation::Capped
+        if config.heartbeat.beyond_client_cap {
+            return false;
+        }
+        match self.native(incident) {
+            NativeContinuation::Capped => true,
+            // Esc at the menu of a client that has reached its maximum changes nothing about that.
+            NativeContinuation::Cancelled => incident.continuations >= MOST_CONTINUATIONS,
+            NativeContinuation::Expected { .. }
+            | NativeContinuation::NotOffered
+            | NativeContinuation::SwitchedOff => false,
+        }
     }
 
     /// The budget of an open session that only this tool continues, because Claude Code has reached its own

@@ -1,8 +1,8 @@
 //! Supervises closed sessions until none of them has pending work.
 //!
 //! Only one supervisor per user is active at a time. A kernel lock, which is released when the process ends,
-//! ensures this. A pass reads the incidents and the transcripts of projects that allow unattended resumes,
-//! plans with the policy, and resumes the sessions that are due, one session per account at a time.
+//! ensures this. A pass reads the incidents, and the transcripts of projects for which the user allowed
+//! unattended resumes, plans with the policy, and resumes the sessions that are due, one session per account at a time.
 //! Everything that a later supervisor needs is on disk.
 
 mod discover;
@@ -192,7 +192,12 @@ impl Supervisor {
                         looked_after.push(seen.incident);
                     }
                 }
-                Err(error) => problems.push(error.at(self.state.incident(&incident.session))),
+                Err(error) => {
+                    problems.push(error.at(self.state.incident(&incident.session)));
+                    if !incident.phase.is_over() {
+                        looked_after.push(incident);
+                    }
+                }
             }
         }
         self.send_notices(notices, &config);
@@ -203,7 +208,7 @@ impl Supervisor {
         if !off {
             self.start_due(&served, spent);
         }
-        self.write_notes(&changed, &config);
+        problems.extend(self.write_notes(&changed));
         if leads && !off {
             self.tend_kept(&config);
         }

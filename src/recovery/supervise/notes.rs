@@ -5,11 +5,16 @@
 
 use super::Supervisor;
 use super::notices::NEWS;
-use crate::config::Config;
+use crate::config::in_force;
+use crate::error::{Error, without_panic};
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::note::NoteWriter;
+use crate::recovery::paused::Paused;
+use crate::recovery::plan::{blocked_run, resume_command};
 use crate::recovery::reason::PlanReason;
 use crate::session::owners::Owners;
+use crate::store::stored::peek;
+use crate::trust::enabled::is_set_up;
 use chrono::{DateTime, Utc};
 
 /// What a note says of an incident. The note is out of date once any of it differs.
@@ -32,7 +37,7 @@ impl NotedStep {
     }
 }
 
-/// Whether the supervisor writes the note of an incident: a closed session's, after a recent change. An older
+/// Returns whether the supervisor writes the note of an incident: a closed session's, after a recent change. An older
 /// note may have been removed on purpose. The hook of an open client writes its own note, and so does a run.
 fn is_noted_here(incident: &Incident, alive: bool, now: DateTime<Utc>) -> bool {
     if alive || now - incident.updated_at > NEWS {
@@ -51,36 +56,58 @@ fn is_noted_here(incident: &Incident, alive: bool, now: DateTime<Utc>) -> bool {
 }
 
 impl Supervisor {
-    /// Whether the note of a session must be written, at most once for each step.
+    /// Returns whether the note of a session must be written, at most once for each step. After `uninstall` no note
+    /// may come back.
     pub(super) fn needs_note(&mut self, incident: &Incident) -> bool {
         let alive = incident.client_is_alive(self.ground.processes.as_ref());
-        if !is_noted_here(incident, alive, self.ground.clock.now()) {
+        let default = self.default_home();
+        let config_dir = incident.config_dir.as_deref().or(default.as_deref());
+        if !is_noted_here(incident, alive, self.ground.clock.now())
+            || !is_set_up(&self.state, config_dir, incident.project.as_deref())
+        {
             return false;
         }
         let step = NotedStep::of(incident);
         self.noted.insert(incident.session.clone(), step) != Some(step)
     }
 
-    /// Writes the notes of these sessions.
-    pub(super) fn write_notes(&self, incidents: &[Incident], config: &Config) {
-        for incident in incidents {
-            let Some(project) = incident.project.as_deref().filter(|dir| dir.is_dir()) else { continue };
-            let processes = self.ground.processes.as_ref();
-            let writer = NoteWriter {
-                state: &self.state,
-                env: &self.ground.env,
-                project,
-                blocks: config.note.blocks,
-                open_in: Owners::places_of(
-                    incident.config_dir.as_deref(),
-                    processes,
-                    &incident.session,
-                    None,
-                ),
-                plan: None,
-            };
-            writer.update(incident, self.ground.clock.as_ref());
+    /// Writes the notes of these sessions and returns the errors.
+    pub(super) fn write_notes(&self, incidents: &[Incident]) -> Vec<Error> {
+        let write = |incident: &Incident| {
+            without_panic(|| {
+                self.write_note(incident);
+                Ok(())
+            })
+        };
+        let failed = |incident: &Incident| {
+            write(incident).err().map(|error| error.at(self.state.incident(&incident.session)))
+        };
+        incidents.iter().filter_map(failed).collect()
+    }
+
+    fn write_note(&self, incident: &Incident) {
+        let Some(project) = incident.project.as_deref().filter(|dir| dir.is_dir()) else { return };
+        // A run that was started meanwhile writes its own note.
+        let now = peek::<Incident>(&self.state.incident(&incident.session)).ok().flatten();
+        if now.map(|now| NotedStep::of(&now)) != Some(NotedStep::of(incident)) {
+            return;
         }
+        let config = in_force(&self.ground.env, Some(project)).config;
+        let config_dir = incident.config_dir.as_deref();
+        let elsewhere = config_dir.filter(|dir| Some(*dir) != self.default_home().as_deref());
+        let paused = Paused::read(&self.state).holds(&incident.session);
+        let blocked = blocked_run(&incident.plan, paused, config.heartbeat.enabled, || {
+            resume_command(&incident.session, elsewhere)
+        });
+        let writer = NoteWriter {
+            state: &self.state,
+            env: &self.ground.env,
+            project,
+            blocks: config.note.blocks,
+            open_in: Owners::places_of(config_dir, self.ground.processes.as_ref(), &incident.session, None),
+            plan: blocked.filter(|_| incident.phase.is_active()),
+        };
+        writer.update(incident, self.ground.clock.as_ref());
     }
 }
 
@@ -97,8 +124,9 @@ mod tests {
     use crate::recovery::reason::Reason;
     use crate::session::{Source, Stop, StopKind};
     use crate::store::StateDir;
-    use crate::store::stored::{peek, save};
+    use crate::store::stored::save;
     use crate::trust::account::Provenance;
+    use crate::trust::enabled::{Enabled, record_path};
     use chrono::Duration;
     use std::path::Path;
 
@@ -154,6 +182,10 @@ mod tests {
         Incident { phase: Phase::Held, plan, ..Incident::open(report, Still.now()) }
     }
 
+    fn set_up(record: &Path, project: &Path) {
+        save(record, &Enabled::new(Some(project.into()), Still.now())).unwrap();
+    }
+
     #[test]
     fn the_note_of_a_closed_session_is_written_after_a_recent_change() {
         let dir = tempfile::tempdir().unwrap();
@@ -184,6 +216,8 @@ mod tests {
         std::fs::create_dir(&project).unwrap();
         let state = StateDir::new(dir.path().join("state"));
         save(&state.incident(SESSION), &held(&project)).unwrap();
+        let record = record_path(&state, &project);
+        set_up(&record, &project);
         let ground = SupervisorContext {
             provenance: Provenance::User,
             env: Environment::from_pairs(
@@ -215,5 +249,14 @@ mod tests {
         change(&|incident| incident.settle(Phase::MovedOn, Source::Transcript, "continued"));
         supervisor.run_pass().unwrap();
         assert!(!noted());
+        // After `uninstall` no note comes back, and otherwise it would.
+        let again = |incident: &mut Incident| incident.phase = Phase::Held;
+        std::fs::remove_file(&record).unwrap();
+        change(&again);
+        supervisor.run_pass().unwrap();
+        assert!(!noted());
+        set_up(&record, &project);
+        supervisor.run_pass().unwrap();
+        assert!(noted());
     }
 }

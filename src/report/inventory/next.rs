@@ -5,7 +5,7 @@ use crate::config::in_force;
 use crate::project::plugin::lets_module_wait;
 use crate::recovery::heartbeat::{WaitSwitches, is_offline, obstacle};
 use crate::recovery::incident::{Attempt, Incident, Obstacle, Phase, StopReport};
-use crate::recovery::plan::{Action, DailyContinues, RecoveryPlan, resume_command};
+use crate::recovery::plan::{Action, DailyContinues, RecoveryPlan, blocked_run, resume_command};
 use crate::recovery::policy::{Terminal, user_needed};
 use crate::recovery::reason::{PlanReason, Reason};
 use crate::recovery::siblings::repeated_by;
@@ -165,15 +165,12 @@ impl Inventory<'_> {
         if plan.action != Action::Run {
             return plan;
         }
-        if self.paused.holds(&incident.session) {
-            return RecoveryPlan::nothing(Reason::HeldBack(Obstacle::Paused, None));
-        }
         let elsewhere = incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home());
         let command = || resume_command(&incident.session, elsewhere);
         let config = in_force(self.ground.world.env, incident.project.as_deref()).config;
-        if !config.heartbeat.enabled {
-            return RecoveryPlan::new(Action::Resume, plan.at, Reason::RecoveryDisabled)
-                .with_command(command());
+        let paused = self.paused.holds(&incident.session);
+        if let Some(blocked) = blocked_run(&plan, paused, config.heartbeat.enabled, command) {
+            return blocked;
         }
         // The supervisor owns its lease while it is alive.
         if incident.plan.action == Action::Run
