@@ -88,5 +88,5 @@ test('completion requires a shell name and prints its script', async (t) => {
   for (const shell of SHELLS) assert.equal((await run(['completion', shell])).stdout, scriptOf(shell));
   const { status, stderr } = await run(['completion', 'tcsh']);
   assert.equal(status, 2);
-  assert.match(stderr, /Allowed choices are bash, zsh, fish/);
+  assert.match(stderr, /completion takes bash, zsh or fish/);
 });

@@ -343,7 +343,7 @@ suite('a failing export leaves no incomplete export and does not change the sess
     for (const more of [[], ['--archive']]) {
       const { status, stdout, stderr } = bounded(64, ...more);
       assert.deepEqual([status, stdout], [1, ''], stderr);
-      assert.match(stderr, /could not write the (copy|archive): File too large/);
+      assert.match(stderr, /could not write the (copy|archive): file too large/);
       assert.deepEqual(readdirSync(join(place.state, 'exports')), []);
     }
     assertWhole(place, session, join(place.state, 'exports'));

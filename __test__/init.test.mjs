@@ -470,7 +470,7 @@ test('init and uninstall leave foreign or edited slash commands of the same name
   assert.match(first.stderr, /warning: .*handoff\.md was not written by this tool and is left unchanged/);
   writeFileSync(join(dir, 'session-rescue.md'), `${readFileSync(join(dir, 'session-rescue.md'), 'utf8')}\nAnd be brief.\n`);
   const edited = treeOf(dir);
-  assert.match((await place.run(['init'])).stderr, /session-rescue\.md is not ours/);
+  assert.match((await place.run(['init'])).stderr, /session-rescue\.md was not written by this tool/);
   const undone = await place.run(['uninstall']);
   assert.equal(undone.status, 0);
   assert.match(undone.stderr, /session-rescue\.md was edited, so it was not removed/);

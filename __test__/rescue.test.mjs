@@ -160,7 +160,7 @@ suite('rescue', { skip }, () => {
     await menu.press('x', 'Enter');
     await menu.shows(/That is not one of the choices\./);
     await menu.press('1', 'Enter');
-    await menu.shows(/What do you want to do with it\? e for Export, k for Kill, s for Show, b for Skip:/);
+    await menu.shows(/What do you want to do\? e for Export, k for Kill, s for Show, b for Skip:/);
     await menu.press('k', 'Enter');
     await menu.shows(/End it\? It is saved first\. n for No, leave it, y for Yes, end it:/);
     await menu.press('y', 'Enter');

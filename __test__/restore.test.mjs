@@ -158,7 +158,7 @@ test('restore leaves the transcript unchanged and no file behind when the file s
   assert.ok(after.length > 16 * 1024);
   const { status, stderr } = bounded(8);
   assert.equal(status, 1, stderr);
-  assert.match(stderr, /could not copy: File too large/);
+  assert.match(stderr, /could not copy: file too large/);
   assert.equal(readFileSync(transcript, 'utf8'), after);
   assert.deepEqual(namesIn(snapshots), ['one-1.jsonl', 'one-1.jsonl.sha256']);
   assert.deepEqual(readdirSync(join(transcript, '..')), [`${ID}.jsonl`]);

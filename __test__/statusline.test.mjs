@@ -603,7 +603,7 @@ test('hooks first and the status line later, in one file: uninstall restores the
   const path = join(place.project, '.claude', 'settings.local.json');
   mkdirSync(join(place.project, '.claude'));
   writeFileSync(path, '{"model":"opus"}');
-  for (const argv of [['init', '--local'], ['init', '--local', '--statusline'], ['init', '--statusline']]) assert.equal((await place.run(argv)).status, 0);
+  for (const argv of [['init', '--local'], ['init', '--local', '--statusline'], ['init', '--everyone', '--statusline']]) assert.equal((await place.run(argv)).status, 0);
   // Only the hooks of the project are removed: the local settings are a separate choice of the user.
   assert.equal((await place.run(['uninstall'])).status, 0);
   assert.ok(valueOf(readFileSync(path, 'utf8')).statusLine.command.includes(MARKER));

@@ -255,7 +255,7 @@ test('a damaged list of paused sessions continues none of them', { skip }, async
   writeFileSync(paused, readFileSync(paused, 'utf8').slice(0, 30));
   const due = Date.parse(incidentOf(place, idOf(1)).plan.at);
   assert.ok(Date.now() < due, 'it is paused before the planned time');
-  await until(() => Date.now() > due + 3000, 'the planned time');
+  await until(() => Date.now() > due + 3000, 'the planned time', 60);
   assert.equal(waiting.child.exitCode, null);
   assert.equal((await place.run(['pause', '--all', '--end'])).status, 0);
   assert.equal((await waiting.ended).status, 2);

@@ -163,7 +163,7 @@ async function act(session, asked, io) {
     { value: 'show', label: 'Show', hint: 'everything about it', key: 's' },
     { value: 'skip', label: 'Skip', hint: 'back to the list', key: 'b' },
   ];
-  const deed = await asked.choose('What do you want to do with it?', choices);
+  const deed = await asked.choose('What do you want to do?', choices);
   if (deed === null) return null;
   switch (deed) {
     case 'export':
