@@ -99,7 +99,7 @@ test('the context watch uses the configured limits and the window reported by th
 test('the context watch ignores subagents and unattended runs', posix, async (t) => {
   const { hook, turn, snapshots } = await scene(t);
   turn(190_000);
-  await hook('Stop', { CC_RECOVER_ATTEMPT: 'x' });
+  await hook('Stop', { CC_RECOVER_ATTEMPT: 'x', CLAUDE_PID: '' });
   assert.deepEqual(snapshots(), []);
 });
 
@@ -108,7 +108,7 @@ test('every compaction is preceded by a copy, whatever the context size, also in
   turn(5_000);
   await hook('PreCompact');
   turn(6_000);
-  await hook('PreCompact', { CC_RECOVER_ATTEMPT: 'x' });
+  await hook('PreCompact', { CC_RECOVER_ATTEMPT: 'x', CLAUDE_PID: '' });
   assert.deepEqual(kinds(snapshots()), ['compact', 'compact']);
   assert.deepEqual(readFileSync(snapshots()[1]), readFileSync(transcript));
 });

@@ -196,7 +196,7 @@ test('the saving watch can be disabled, and skips unattended runs, subagents and
   silent(await off.stop('One.'));
   assert.equal(off.stored('saving.json'), null);
   const on = await scene(t, { ...QUICK, saving: { waitSeconds: 0, shadowLog: false } });
-  silent(await on.stop('One.', { CC_RECOVER_ATTEMPT: 'x' }));
+  silent(await on.stop('One.', { CC_RECOVER_ATTEMPT: 'x', CLAUDE_PID: '' }));
   silent(await on.stop('One.', {}, { agent_id: 'a' }));
   silent(await on.stop(' \n'));
   assert.equal(on.stored('saving.json'), null);
@@ -295,7 +295,7 @@ test('automated prompts and unattended runs do not consume the report of an unsa
   silent(await stop('One.'));
   silent(await prompt('Your claude.ai usage limit has reset. Continue the task you were working on when the limit was reached; do not repeat work that is already complete.'));
   silent(await prompt('<task-notification>\n<summary>Quota reset</summary>\n</task-notification>'));
-  silent(await prompt('Go on.', { CC_RECOVER_ATTEMPT: 'x' }));
+  silent(await prompt('Go on.', { CC_RECOVER_ATTEMPT: 'x', CLAUDE_PID: '' }));
   assert.ok(existsSync(flag));
   assert.match(toldBy(await prompt()), /there is no transcript/);
 });
@@ -317,7 +317,7 @@ test('a flag is removed when the session is saved again, ends or restarts, and s
     ['ended', async ({ hook }) => silent(await hook('SessionEnd', { reason: 'prompt_input_exit' })), true],
     ['resumed', ({ hook }) => hook('SessionStart', { source: 'resume' }), true],
     ['compacted', ({ hook }) => hook('SessionStart', { source: 'compact' }), false],
-    ['resumed by a run of ours', ({ hook }) => hook('SessionStart', { source: 'resume' }, { CC_RECOVER_ATTEMPT: 'x' }), false],
+    ['resumed by a run of ours', ({ hook }) => hook('SessionStart', { source: 'resume' }, { CC_RECOVER_ATTEMPT: 'x', CLAUDE_PID: '' }), false],
     ['nothing', async () => {}, false],
   ];
   for (const [what, happens, gone] of cases) {

@@ -243,9 +243,9 @@ test('a project can only opt out of states, and each source and saving can be di
 test('an unattended run saves states and receives none', { skip: posix }, async (t) => {
   const scene = await set(t);
   scene.play('todos', ONE);
-  await scene.hook('Stop', ONE, {}, { CC_RECOVER_ATTEMPT: 'x' });
+  await scene.hook('Stop', ONE, {}, { CC_RECOVER_ATTEMPT: 'x', CLAUDE_PID: '' });
   assert.ok(existsSync(scene.last));
-  assert.equal(await scene.hook('SessionStart', ONE, { source: 'resume' }, { CC_RECOVER_ATTEMPT: 'x' }), '');
+  assert.equal(await scene.hook('SessionStart', ONE, { source: 'resume' }, { CC_RECOVER_ATTEMPT: 'x', CLAUDE_PID: '' }), '');
 });
 
 test('a link that leads out, something in the way or a directory that cannot be written is reported once and stops no hook', { skip: posix }, async (t) => {
