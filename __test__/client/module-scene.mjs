@@ -30,7 +30,7 @@ export async function withModule(t, { broken = false, slow = 0, ...options } = {
 }
 
 /** Opens a client in a terminal that meets a limit of some seconds and waits. @param options Of the terminal. */
-export async function limited(t, stage, seconds = 12, options = {}) {
+export async function limited(t, stage, seconds = 25, options = {}) {
   stage.api.play(step.limitFor('5h', seconds), finished());
   const terminal = await openTerminal(t, stage, { args: stage.args, ...options });
   if (terminal === null) return null;

@@ -39,9 +39,9 @@ async function waits(t, options, seconds) {
   return { stage, ...here };
 }
 
-suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
+suite('the user and the module', { concurrency: 2, timeout: 3_600_000 }, () => {
   test('Esc on the countdown of the client cancels the continue of the module too', async (t) => {
-    const here = await waits(t, {}, 15);
+    const here = await waits(t, {}, 35);
     if (!here) return;
     const { stage, terminal, id, resetsAt, refusedAt } = here;
     await terminal.press('Escape');
@@ -56,7 +56,7 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
 
   for (const [command, dialog] of [['/model', /Select model|Switch between/i], ['/rate-limit-options', /What do you want to do/]]) {
     test(`nothing is submitted while ${command} is open at the due time, and the session continues once after it is closed`, async (t) => {
-      const here = await waits(t, {}, 15);
+      const here = await waits(t, {}, 35);
       if (!here) return;
       const { stage, terminal, id, resetsAt, refusedAt } = here;
       // The module attributes a menu in the first seconds after the stop to the client.
@@ -92,7 +92,7 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
     await before.type('Do the other task.');
     await before.shows(/The other task is finished/);
     await before.end();
-    const here = await limited(t, stage, 20);
+    const here = await limited(t, stage, 40);
     if (!here) return;
     const { terminal, id, resetsAt, refusedAt } = here;
     await noHookWaits(stage);
@@ -119,7 +119,7 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
       await until(`turn ${number}`, () => stage.home.records(id).filter(({ type }) => type === 'assistant').length === number, 20);
       await until('the end of the turn', () => stage.home.registered(id)?.status === 'idle', 10);
     }
-    stage.api.play(step.limitFor('5h', 25), finished());
+    stage.api.play(step.limitFor('5h', 45), finished());
     await terminal.type('Do the task.');
     const { stop } = await stage.incident(id, ({ phase, plan }) => phase === 'waiting' && plan.action === 'wake', 20);
     await noHookWaits(stage);
@@ -146,7 +146,7 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
     const { next } = JSON.parse((await stage.cli('plugin', '--json')).stdout);
     for (const [, ...words] of next) await claude(...words);
     stage.args = ['--permission-mode', 'manual'];
-    const here = await limited(t, stage, 20);
+    const here = await limited(t, stage, 40);
     if (!here) return;
     const { terminal, id, resetsAt, refusedAt } = here;
     await terminal.shows(/Continue now/);
@@ -163,7 +163,7 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
   });
 
   test('after the plugin is deleted while its module waits, status leaves the session to the client, which continues it once', async (t) => {
-    const here = await waits(t, {}, 15);
+    const here = await waits(t, {}, 35);
     if (!here) return;
     const { stage, terminal, id, resetsAt, refusedAt } = here;
     rmSync(path.dirname(stage.plugin), { recursive: true });
@@ -189,7 +189,7 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
       symlinkSync(stdout.trim(), path.join(bin, name));
     }
     const env = hideNode(place);
-    stage.api.play(step.limitFor('5h', 12), finished());
+    stage.api.play(step.limitFor('5h', 25), finished());
     const terminal = await openTerminal(t, stage, { env });
     if (terminal === null) return;
     const { sessionId: id } = await terminal.session();
@@ -212,7 +212,7 @@ suite('the user and the module', { concurrency: 2, timeout: 600_000 }, () => {
 
   test('a prompt that the user types at the due time and the continue of the module follow one another, without a fork', async (t) => {
     for (const offset of [200, 1200]) {
-      const here = await waits(t, {}, 15);
+      const here = await waits(t, {}, 35);
       if (!here) return;
       const { stage, terminal, id, refusedAt } = here;
       const due = Date.parse(stage.home.incident(id).plan.at);

@@ -2,7 +2,7 @@
 // load, the hooks do so.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { GRACE, byPlugin, finished, limited, noHookWaits, past, withModule } from './module-scene.mjs';
@@ -30,14 +30,14 @@ suite('the module', { concurrency: 2 }, () => {
 
   test('the module pauses and cancels with its keys and then submits nothing', async (t) => {
     const stage = await withModule(t);
-    const here = stage && (await limited(t, stage, 20));
+    const here = stage && (await limited(t, stage, 35));
     if (!here) return;
     const { terminal, id, resetsAt, refusedAt } = here;
     await terminal.shows(/2: Pause/);
     await pause(1);
     await terminal.press('2');
     await terminal.shows(/Continue as planned/);
-    assert.equal((await stage.status(id)).next.action, 'none', 'paused in status');
+    await until('the pause in status', async () => (await stage.status(id)).next.action === 'none');
     await terminal.press('3');
     await stage.incident(id, ({ phase }) => phase === 'cancelled', 15);
     await past(resetsAt + (GRACE + 6) * 1000);
@@ -46,7 +46,7 @@ suite('the module', { concurrency: 2 }, () => {
 
   test('the module submits nothing into the conversation started by /clear', async (t) => {
     const stage = await withModule(t);
-    const here = stage && (await limited(t, stage, 15));
+    const here = stage && (await limited(t, stage, 30));
     if (!here) return;
     const { terminal, id, resetsAt, refusedAt } = here;
     await terminal.type('/clear');
@@ -94,7 +94,7 @@ suite('the module', { concurrency: 2 }, () => {
       const stage = await withModule(t, { slow: 3 });
       if (stage === null) return;
       if (withMenu) writeFileSync(path.join(stage.home.configDir, 'settings.json'), JSON.stringify({ autoContinueAtUsageLimit: false }));
-      const here = await limited(t, stage, 15);
+      const here = await limited(t, stage, 30);
       if (!here) return;
       const { terminal, id, refusedAt } = here;
       if (!withMenu) await terminal.shows(/Claude Code continues this session itself/);
@@ -109,12 +109,18 @@ suite('the module', { concurrency: 2 }, () => {
     if (stage === null) return;
     // tmux continues a stopped process of its own pane at once, so the client runs below a shell.
     stage.client = stage.program('client.sh', `#!/bin/sh\n'${stage.client}' "$@"\n`);
-    stage.api.play(step.limitFor('5h', 20), finished());
+    stage.api.play(step.limitFor('5h', 30), finished());
     const terminal = await openTerminal(t, stage, { args: stage.args });
     if (terminal === null) return;
     const sessions = path.join(stage.home.configDir, 'sessions');
-    const record = await until('the registered session', () => existsSync(sessions) && readdirSync(sessions).find((name) => /^\d+\.json$/.test(name)), 10);
-    const { pid, sessionId: id } = JSON.parse(readFileSync(path.join(sessions, record), 'utf8'));
+    const { pid, sessionId: id } = await until('the registered session', () => {
+      try {
+        return JSON.parse(readFileSync(path.join(sessions, readdirSync(sessions).find((name) => /^\d+\.json$/.test(name)) ?? ''), 'utf8'));
+      } catch {
+        // The record does not exist yet, or is being written.
+        return null;
+      }
+    }, 10);
     await terminal.type('Do the task.');
     const { stop } = await stage.incident(id, ({ phase, plan }) => phase === 'waiting' && plan.action === 'wake', 20);
     await noHookWaits(stage);

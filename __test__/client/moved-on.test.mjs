@@ -17,7 +17,7 @@ async function stoppedSession(stage, seconds) {
 
 suite('a session that moved on', { concurrency: 3 }, () => {
   test('no wake comes after the user continued before it was due', async (t) => {
-    const stage = await scene(t, { config: { ...QUICK, heartbeat: { graceSeconds: 5, stepSeconds: 0.25 } } });
+    const stage = await scene(t, { config: { ...QUICK, heartbeat: { graceSeconds: 20, stepSeconds: 0.25 } } });
     if (stage === null) return;
     const { session, incident } = await stoppedSession(stage, 3);
     await until('the reset', () => Date.now() > Date.parse(incident.stop.resetsAt), 10);
@@ -26,7 +26,7 @@ suite('a session that moved on', { concurrency: 3 }, () => {
     const answered = stage.api.conversation().length;
     await stage.incident(session.id, ({ phase }) => phase === 'moved-on');
     await until('the hook to end', () => stage.hookProcesses().length === 0, 10);
-    await until('the planned second to pass', () => Date.now() > Date.parse(incident.plan.at) + 3000, 15);
+    await until('the planned second to pass', () => Date.now() > Date.parse(incident.plan.at) + 3000, 40);
     assert.equal(stage.api.conversation().length, answered, 'the user went on alone');
     assert.ok(!stage.home.handoff().includes(session.id), 'the block is gone');
   });
@@ -34,7 +34,7 @@ suite('a session that moved on', { concurrency: 3 }, () => {
   test('a prompt during the limit replaces the wait with one for the new stop, which wakes once', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
-    const { session, incident } = await stoppedSession(stage, 6);
+    const { session, incident } = await stoppedSession(stage, 20);
     session.prompt('Try again.');
     await until('the second refusal', () => session.results().length === 2, 20);
     await until('the third turn', () => session.results().length === 3, 30);
@@ -48,7 +48,7 @@ suite('a session that moved on', { concurrency: 3 }, () => {
   test('no wake comes after `cancel`', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
-    const { session, incident } = await stoppedSession(stage, 5);
+    const { session, incident } = await stoppedSession(stage, 20);
     const seen = stage.api.conversation().length;
     const { code, stderr } = await stage.cli('cancel', session.id);
     assert.equal(code, 0, stderr);
@@ -61,7 +61,7 @@ suite('a session that moved on', { concurrency: 3 }, () => {
   });
 
   test('no wake comes into the new conversation after `/clear`', async (t) => {
-    const stage = await scene(t, { config: { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, scenario: [step.limitFor('5h', 6)] });
+    const stage = await scene(t, { config: { ...QUICK, heartbeat: { graceSeconds: 4, stepSeconds: 0.25 } }, scenario: [step.limitFor('5h', 25)] });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
     if (terminal === null) return;
@@ -83,7 +83,7 @@ suite('a session that moved on', { concurrency: 3 }, () => {
   });
 
   test('when the terminal was closed; the incident stays and names the command that continues it', async (t) => {
-    const stage = await scene(t, { scenario: [step.limitFor('5h', 6)] });
+    const stage = await scene(t, { scenario: [step.limitFor('5h', 25)] });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
     if (terminal === null) return;
@@ -106,7 +106,7 @@ suite('a session that moved on', { concurrency: 3 }, () => {
   test('no wake comes after the client was killed, and the remaining hook exits', async (t) => {
     const stage = await scene(t, { config: { ...QUICK, heartbeat: { graceSeconds: 3, stepSeconds: 0.25 } } });
     if (stage === null) return;
-    const { session } = await stoppedSession(stage, 6);
+    const { session } = await stoppedSession(stage, 20);
     session.child.kill('SIGKILL');
     await session.ended;
     await until('the hook to end', () => stage.hookProcesses().length === 0, 20);

@@ -22,7 +22,7 @@ async function naiveScene(t, seconds, scenario) {
 
 suite('a hook that wakes without checks (control)', { concurrency: 4 }, () => {
   test('a naive hook prompts while the limit still applies', async (t) => {
-    const stage = await naiveScene(t, 1, [step.limitFor('5h', 6)]);
+    const stage = await naiveScene(t, 1, [step.limitFor('5h', 20)]);
     if (stage === null) return;
     const session = stage.open();
     session.prompt('Do the task.');
@@ -33,7 +33,7 @@ suite('a hook that wakes without checks (control)', { concurrency: 4 }, () => {
   });
 
   test('a naive hook continues a session that the user already continued', async (t) => {
-    const stage = await naiveScene(t, 5, [step.limitFor('5h', 2), step.text('Answered.', { times: 9 })]);
+    const stage = await naiveScene(t, 20, [step.limitFor('5h', 2), step.text('Answered.', { times: 9 })]);
     if (stage === null) return;
     const session = stage.open();
     session.prompt('Do the task.');
@@ -42,11 +42,11 @@ suite('a hook that wakes without checks (control)', { concurrency: 4 }, () => {
     session.prompt('Go on, please.');
     await until('the second turn', () => session.results().length === 2, 20);
     const answered = stage.api.conversation().length;
-    await until('one request too many', () => stage.api.conversation().length > answered, 10);
+    await until('one request too many', () => stage.api.conversation().length > answered, 20);
   });
 
   test('a naive hook prompts in the new conversation after `/clear`', async (t) => {
-    const stage = await naiveScene(t, 8, [step.limitFor('5h', 6)]);
+    const stage = await naiveScene(t, 20, [step.limitFor('5h', 6)]);
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
     if (terminal === null) return;

@@ -21,7 +21,7 @@ const CASES = [
 suite('a usage limit in an older client', { concurrency: 4 }, () => {
   for (const { version, source, knows } of CASES) {
     test(`a limit in a client that ${knows} (${version}) is recorded and continued as planned`, async (t) => {
-      const resetsAt = fullMinute(10);
+      const resetsAt = fullMinute(30);
       const stage = await scene(t, { version, scenario: [step.limit('5h', resetsAt), step.text('The task is finished.', { times: 9 })] });
       if (stage === null) return;
       const session = stage.open();
@@ -43,10 +43,12 @@ suite('a usage limit in an older client', { concurrency: 4 }, () => {
       // A guess is rounded down to the minute, so the wake may come a minute later.
       const settled = Math.max(resetsAt * 1000, Date.parse(incident.plan.at ?? incident.stop.resetsAt)) + 8000;
       await until('the announced time to pass', () => Date.now() > settled, 200);
+      await until('the announced wake', () => stage.api.conversation(refusedAt).length > 0, 20);
+      await pause(5);
       const after = stage.api.conversation(refusedAt);
-      assert.equal(after.length, 1, 'announced: a wake');
+      assert.equal(after.length, 1, 'exactly one continue');
       const drift = (after[0].at - Date.parse(incident.plan.at)) / 1000;
-      assert.ok(drift >= 0 && drift <= 5, `woken ${drift} s from the planned second`);
+      assert.ok(drift >= 0 && drift <= 60, `woken ${drift} s from the planned second`);
       await stage.incident(session.id, ({ phase }) => phase === 'recovered');
       await pause(2);
       assert.ok(!stage.home.handoff().includes(session.id), 'the block is gone once the work went on');
@@ -55,7 +57,7 @@ suite('a usage limit in an older client', { concurrency: 4 }, () => {
   }
 
   test(`a client with a limit menu (${VERSIONS.beforeQuotaLimits}) is woken once after the menu was closed`, async (t) => {
-    const resetsAt = fullMinute(10);
+    const resetsAt = fullMinute(30);
     const stage = await scene(t, { version: VERSIONS.beforeQuotaLimits, scenario: [step.limit('5h', resetsAt), step.text('The task is finished.', { times: 9 })] });
     if (stage === null) return;
     const terminal = await openTerminal(t, stage);
@@ -75,7 +77,7 @@ suite('a usage limit in an older client', { concurrency: 4 }, () => {
   });
 
   test(`status reports a limit in a one-shot run of an older client (${VERSIONS.beforeQuotaLimits})`, async (t) => {
-    const stage = await scene(t, { version: VERSIONS.beforeQuotaLimits, scenario: [step.limit('5h', fullMinute(10))] });
+    const stage = await scene(t, { version: VERSIONS.beforeQuotaLimits, scenario: [step.limit('5h', fullMinute(30))] });
     if (stage === null) return;
     const { code, stdout } = await stage.once('Do the task.');
     assert.equal(code, 1, stdout);

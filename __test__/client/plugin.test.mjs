@@ -32,7 +32,7 @@ async function withPlugin(t, { init = false, to = undefined, ...options } = {}) 
 
 /** Runs a session through a limit of some seconds and returns what it left. */
 async function overALimit(stage, options = {}) {
-  stage.api.play(step.limitFor('5h', 5), step.text('The task is finished.', { times: 9 }));
+  stage.api.play(step.limitFor('5h', 15), step.text('The task is finished.', { times: 9 }));
   const session = stage.open(options);
   session.prompt('Do the task.');
   await until('the session', () => session.id, 30);
@@ -43,7 +43,7 @@ async function overALimit(stage, options = {}) {
   await until('the second turn', () => session.results().length === 2, 30);
   await stage.incident(session.id, ({ phase }) => phase === 'recovered');
   await pause(3);
-  const journal = readFileSync(path.join(stage.home.stateDir, 'journal.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+  const journal = readFileSync(path.join(stage.home.stateDir, 'journal.jsonl'), 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line));
   return { session, incident: stage.home.incident(session.id), continues: stage.api.conversation(refusedAt).length, journal: journal.filter((line) => line.session === session.id) };
 }
 

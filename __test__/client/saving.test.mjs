@@ -30,9 +30,9 @@ async function listener(t) {
   return { posted, webhook: `http://127.0.0.1:${server.address().port}/notices` };
 }
 
-async function watched(t, version) {
+async function watched(t, { version = VERSIONS.current, waitSeconds = CONFIG.saving.waitSeconds } = {}) {
   const { posted, webhook } = await listener(t);
-  const stage = await scene(t, { version, config: { ...CONFIG, notify: { desktop: false, webhook } }, scenario: ANSWERS.map((text) => step.text(text)) });
+  const stage = await scene(t, { version, config: { ...CONFIG, saving: { waitSeconds }, notify: { desktop: false, webhook } }, scenario: ANSWERS.map((text) => step.text(text)) });
   if (stage === null) return null;
   const stored = (name) => {
     const dir = path.join(stage.home.stateDir, 'sessions');
@@ -41,7 +41,7 @@ async function watched(t, version) {
   };
   const journal = () => {
     const file = path.join(stage.home.stateDir, 'journal.jsonl');
-    return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line)) : [];
+    return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line)) : [];
   };
   const told = () => journal().filter(({ event }) => event === 'not-saved');
   const saving = async () => JSON.parse((await stage.cli('doctor', stage.home.project, '--json')).stdout).checks.filter(({ id }) => id === 'saving');
@@ -73,7 +73,9 @@ const SECONDS = 30;
 
 suite('saving of a real client', { concurrency: 2 }, () => {
   test('a saved session is not reported in a stream or a terminal', async (t) => {
-    const stage = await watched(t);
+    // A client under load may take seconds to write an answer.
+    const waitSeconds = 8;
+    const stage = await watched(t, { waitSeconds });
     if (stage === null) return;
     const session = stage.open();
     for (const prompt of ['One, please.', 'Two, please.']) await turn(session, prompt);
@@ -82,7 +84,7 @@ suite('saving of a real client', { concurrency: 2 }, () => {
       await terminal.type('Three, please.');
       await terminal.shows(/A third one/);
       // Wait longer than a hook waits for an answer.
-      await pause(4);
+      await pause(waitSeconds + 2);
       // The prompt is longer than a pipe buffer, and the hook reads none of it.
       const paste = path.join(stage.home.root, 'paste');
       writeFileSync(paste, `Four, please. ${'x y '.repeat(25_000)}`);
@@ -94,7 +96,7 @@ suite('saving of a real client', { concurrency: 2 }, () => {
       assert.equal(await warnings(terminal), 0);
       assert.doesNotMatch(await terminal.screen(), /hook (failed|error)/i);
     }
-    await pause(4);
+    await pause(waitSeconds + 2);
     assert.deepEqual([stage.flags(), session.lines.filter(({ subtype }) => subtype === 'informational')], [[], []]);
     assert.deepEqual([stage.stored('saving.json'), stage.stored('shadow.json'), stage.told(), stage.posted], [[], [], [], []]);
     assert.deepEqual((await stage.saving()).map(({ status }) => status), ['ok']);
@@ -174,7 +176,7 @@ suite('saving of a real client', { concurrency: 2 }, () => {
 
   for (const version of [VERSIONS.beforeApiError, VERSIONS.beforeQuotaLimits, VERSIONS.oldestWoken]) {
     test(`an unsaved session in ${version} is reported once before the next prompt`, async (t) => {
-      const stage = await watched(t, version);
+      const stage = await watched(t, { version });
       if (stage === null) return;
       const terminal = await openTerminal(t, stage);
       if (terminal === null) return;

@@ -205,7 +205,7 @@ export function pause(seconds) {
 /** Runs a program to its end and returns its exit code and output. */
 export function run(file, args, options) {
   return new Promise((resolve) => {
-    const child = execFile(file, args, { timeout: 120_000, ...options }, (error, stdout, stderr) => {
+    const child = execFile(file, args, { timeout: 400_000, ...options }, (error, stdout, stderr) => {
       resolve({ code: child.exitCode ?? error?.code ?? null, signal: error?.signal ?? null, stdout, stderr });
     });
     child.stdin?.end();
@@ -230,6 +230,15 @@ function processes() {
     }
   }
   return found;
+}
+
+/** Returns the words of a process's command line; none if it has ended. Linux only. */
+export function wordsOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  } catch {
+    return [];
+  }
 }
 
 export function alive(pid) {

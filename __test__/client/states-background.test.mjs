@@ -2,10 +2,9 @@
 // workers are not mistaken for sessions.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import { openBackground } from './background.mjs';
-import { scene, step, until } from './scene.mjs';
+import { scene, step, until, wordsOf } from './scene.mjs';
 import { ASKS, SHORT, WORK, becomesHung, neverHung, tells, work } from './states.mjs';
 
 const worker = ({ job }, status, more = {}) => ({ kind: 'background', proof: 'registry', job, status, ...more });
@@ -17,7 +16,7 @@ function asked(stage, prompt) {
 
 suite('a background session', { concurrency: 2 }, () => {
   test('a background session is reported with its worker as idle, thinking and never hung, and waiting', async (t) => {
-    const stage = await scene(t, { init: false, config: SHORT, scenario: [step.text('Answered.'), step.think(60, 'Answered.', { every: 1 }), work()] });
+    const stage = await scene(t, { init: false, config: SHORT, scenario: [step.text('Answered.'), step.think(240, 'Answered.', { every: 1 }), work()] });
     if (stage === null) return;
     stage.program('work.sh', WORK);
     const background = openBackground(stage);
@@ -36,8 +35,8 @@ suite('a background session', { concurrency: 2 }, () => {
     const rows = await stage.rows();
     const pids = rows.map(({ live }) => live?.pid).toSorted((one, other) => one - other);
     assert.deepEqual(pids, [first.pid, second.pid, third.pid].toSorted((one, other) => one - other), 'a row for each session and no other');
-    const words = stage.inhabitants().map(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
-    for (const helper of ['daemon\0run', 'bg-pty-host']) assert.ok(words.some((line) => line.includes(helper)), `${helper} runs`);
+    const lines = stage.inhabitants().map(({ pid }) => wordsOf(pid).join(' '));
+    for (const helper of ['daemon run', 'bg-pty-host']) assert.ok(lines.some((line) => line.includes(helper)), `${helper} runs`);
     for (const { commands, live } of rows) assert.deepEqual(commands.resume, ['claude', 'attach', live.job]);
 
     const { code, stderr } = await background.claude('stop', first.job);

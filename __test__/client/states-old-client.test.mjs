@@ -12,7 +12,7 @@ import { SHORT, inTable, inTerminal, tells } from './states.mjs';
 import { openTerminal } from './terminal.mjs';
 
 /** Work that lasts longer than any test and is not a hang. */
-const THINKS = step.think(60, 'Answered.', { every: 1 });
+const THINKS = step.think(240, 'Answered.', { every: 1 });
 
 /** Returns the id of the session that began with a prompt: without a registry, only the transcript has it. */
 function begunWith(stage, prompt) {

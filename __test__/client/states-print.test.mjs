@@ -55,7 +55,7 @@ const gone = (state, stop, crashed) => ({ state, activity: null, stop, pid: null
 
 suite('a client without a terminal', { concurrency: 5 }, () => {
   test('a one-shot client is active and busy while it runs, and then completed', async (t) => {
-    const stage = await scene(t, { init: false, config: SHORT, scenario: [step.text('Answered.', { delay: 6 })] });
+    const stage = await scene(t, { init: false, config: SHORT, scenario: [step.text('Answered.', { delay: 15 })] });
     if (stage === null) return;
     const id = randomUUID();
     const child = spawn(stage.client, ['-p', '--session-id', id, 'Do the task.'], {
@@ -104,7 +104,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
 
   for (const sign of ['delta', 'ping']) {
     test(`a client that thinks for long is active and busy, never hung (only a ${sign} arrives)`, async (t) => {
-      const play = await atWork(t, { scenario: [step.think(60, 'Answered.', { every: 1, sign })] });
+      const play = await atWork(t, { scenario: [step.think(240, 'Answered.', { every: 1, sign })] });
       if (play === null) return;
       const { stage, id, pid } = play;
       await tells(stage, id, busy(pid));
@@ -132,7 +132,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
   });
 
   test('a client whose subagent thinks for long is active and busy, never hung', async (t) => {
-    const play = await atWork(t, { scenario: [delegate()], subagents: [step.think(60, 'Looked.', { every: 1 })] });
+    const play = await atWork(t, { scenario: [delegate()], subagents: [step.think(240, 'Looked.', { every: 1 })] });
     if (play === null) return;
     const { stage, id, pid } = play;
     await asked(stage, 2);
@@ -141,7 +141,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
   });
 
   test('a client suspended during a turn is hung until it is continued with SIGCONT', async (t) => {
-    const play = await atWork(t, { scenario: [step.think(60, 'Answered.', { every: 1 })] });
+    const play = await atWork(t, { scenario: [step.think(240, 'Answered.', { every: 1 })] });
     if (play === null) return;
     const { stage, id, pid } = play;
     await tells(stage, id, busy(pid));
@@ -165,7 +165,7 @@ suite('a client without a terminal', { concurrency: 5 }, () => {
   });
 
   test('a client killed during a request is orphaned, and active once resumed under the same id', async (t) => {
-    const play = await atWork(t, { scenario: [step.hang(), step.think(60, 'Answered.', { every: 1 })] });
+    const play = await atWork(t, { scenario: [step.hang(), step.think(240, 'Answered.', { every: 1 })] });
     if (play === null) return;
     const { stage, id, pid } = play;
     await until('the prompt in the transcript', () => stage.home.records(id).some(({ type }) => type === 'user'));

@@ -61,7 +61,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
   });
 
   test('a terminal client that thinks for long is active and busy, never hung', async (t) => {
-    const play = await atWork(t, { scenario: [step.think(60, 'Answered.', { every: 1 })] });
+    const play = await atWork(t, { scenario: [step.think(240, 'Answered.', { every: 1 })] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
     await asked(stage);
@@ -166,7 +166,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
   });
 
   test('a terminal client whose subagent thinks for long is active and busy, never hung', async (t) => {
-    const play = await atWork(t, { scenario: [delegate(), step.text('Sent.')], subagents: [step.think(60, 'Looked.', { every: 1 })] });
+    const play = await atWork(t, { scenario: [delegate(), step.text('Sent.')], subagents: [step.think(240, 'Looked.', { every: 1 })] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
     // The client moves the subagent to the background and ends its own turn.
@@ -234,7 +234,7 @@ suite('a client in a terminal', { concurrency: 5 }, () => {
   });
 
   test('a terminal client whose window was closed before any answer is orphaned and reported as interrupted', async (t) => {
-    const play = await atWork(t, { scenario: [step.think(60, 'Answered.', { every: 1 })] });
+    const play = await atWork(t, { scenario: [step.think(240, 'Answered.', { every: 1 })] });
     if (play === null) return;
     const { stage, terminal, id, pid } = play;
     await tells(stage, id, { state: 'active', activity: 'busy', stop: 'running', pid, live: inTerminal(terminal) });

