@@ -22,7 +22,7 @@ async function scene(t, config = QUIET) {
   /** @param {'Stop' | 'PreCompact'} event @param {Record<string, string>} [more] */
   const hook = async (event, more = {}) => {
     const payload = { session_id: SESSION, transcript_path: transcript, cwd: place.project, hook_event_name: event, last_assistant_message: 'Done.' };
-    const { status, stdout, stderr } = await startHook(project.commandOf(event), JSON.stringify(payload), { cwd: place.project, env: { ...env, ...more }, limit: 30 }).ended;
+    const { status, stdout, stderr } = await startHook(project.commandOf(event), JSON.stringify(payload), { cwd: place.project, env: { ...env, ...more }, limit: 120 }).ended;
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
   };
   /** Writes a turn that read this many tokens. @param {number} tokens @param {string} [model] */

@@ -35,13 +35,20 @@ async function terminal(place, [columns, rows] = [100, 30], env = {}) {
   await tmux('set-option', '-g', 'default-terminal', 'xterm-256color');
   let last = '';
   const screen = async () => (last = await tmux('capture-pane', '-p', '-t', 'shown'));
-  /** @param {RegExp} pattern */
-  const shows = async (pattern, seconds = 30) => {
-    for (const until = Date.now() + seconds * 1000; Date.now() < until; ) {
-      if (pattern.test(await screen())) return last;
+  /**
+   * Waits until one screen has all of `patterns` and none of `without`: parts of a screen are read and drawn one after the other.
+   *
+   * @param {RegExp | RegExp[]} patterns
+   * @param {RegExp[]} [without]
+   */
+  const shows = async (patterns, without = []) => {
+    const all = [patterns].flat();
+    for (const deadline = Date.now() + 120_000; Date.now() < deadline; ) {
+      await screen();
+      if (all.every((pattern) => pattern.test(last)) && !without.some((pattern) => pattern.test(last))) return last;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    return assert.fail(`${pattern} was not seen:\n${last}`);
+    return assert.fail(`${all.join(' and ')}${without.map((pattern) => `, without ${pattern},`).join('')} was not seen:\n${last}`);
   };
   const type = (/** @type {string} */ text) => tmux('send-keys', '-t', 'shown', '-l', text);
   const press = (/** @type {string[]} */ ...keys) => tmux('send-keys', '-t', 'shown', ...keys);
@@ -156,17 +163,12 @@ suite('dashboard', { skip }, () => {
     const modes = await shell.modes();
 
     await shell.run(dashboard());
-    const first = await shell.shows(/Recent \(1\)/);
-    assert.match(first, /Needs you \(1\)/);
-    assert.match(first, /What happens next/);
-    assert.match(first, /5-hour limit/);
+    await shell.shows([/Recent \(1\)/, /Needs you \(1\)/, /What happens next/, /5-hour limit/]);
     assert.match(await shell.modes(), /^1 1/);
 
     await shell.press('f');
     await shell.type('billing');
-    const filtered = await shell.shows(/filter: billing/);
-    assert.match(filtered, /rewrite the billing module/);
-    assert.doesNotMatch(filtered, /Needs you/);
+    await shell.shows([/filter: billing/, /rewrite the billing module/], [/Needs you/]);
     await shell.shows(/All done: rewrite the billing module/);
     await shell.press('Escape');
     await shell.shows(/Needs you \(1\)/);
@@ -190,8 +192,7 @@ suite('dashboard', { skip }, () => {
     await shell.press('/');
     await shell.type('all done');
     await shell.press('Enter');
-    const hits = await shell.shows(/1 hits? for “all done”/);
-    assert.match(hits, /All done: rewrite/);
+    await shell.shows([/1 hits? for “all done”/, /All done: rewrite/]);
     await shell.press('Escape');
     await shell.shows(/Needs you \(1\)/);
     await shell.press('q');
@@ -207,8 +208,7 @@ suite('dashboard', { skip }, () => {
     await shell.type('billing');
     await shell.press('Enter');
     await shell.press('s');
-    const shown = await shell.shows(/Press Enter to return to the dashboard/);
-    assert.match(shown, new RegExp(FINISHED));
+    await shell.shows([/Press Enter to return to the dashboard/, new RegExp(FINISHED)]);
     assert.match(await shell.modes(), /^0 0 1/);
     await shell.press('Enter');
     await shell.shows(/filter “billing”/);
@@ -228,8 +228,7 @@ suite('dashboard', { skip }, () => {
     await shell.run(dashboard());
     await shell.shows(/Recent \(1\)/);
     finishedSession(place, idOf(3), 'a session that came later');
-    const both = await shell.shows(/Recent \(2\)/);
-    assert.match(both, /a session that came later/);
+    await shell.shows([/Recent \(2\)/, /a session that came later/]);
     await shell.press('q');
     await shell.shows(/exit 0/);
   });
@@ -328,8 +327,7 @@ suite('dashboard', { skip }, () => {
     const { place, transcript, text } = await withDeleted(t);
     const shell = await terminal(place, [120, 40]);
     await shell.run(dashboard());
-    const list = await shell.shows(/Deleted, kept \(1\)[^]*Deleted, prompts only \(1\)/);
-    assert.match(list, /Recent \(1\)[^]*Deleted, kept/);
+    await shell.shows([/Deleted, kept \(1\)[^]*Deleted, prompts only \(1\)/, /Recent \(1\)[^]*Deleted, kept/]);
     await shell.press('d');
     await shell.shows(/Claude Code deleted the transcript; all of it is kept[^]*All done: paint the shed/);
     await shell.press('e');
@@ -346,9 +344,7 @@ suite('dashboard', { skip }, () => {
     await shell.shows(/Restored 00000003-[^]*from snapshot kept[^]*Press Enter to return/);
     assert.equal(readFileSync(transcript, 'utf8'), text);
     await shell.press('Enter');
-    const restored = await shell.shows(/Recent \(2\)[^]*Deleted, prompts only \(1\)/);
-    assert.doesNotMatch(restored, /Deleted, kept/);
-    assert.match(restored, /^> .*paint the shed/m);
+    await shell.shows([/Recent \(2\)[^]*Deleted, prompts only \(1\)/, /^> .*paint the shed/m], [/Deleted, kept/]);
     await shell.press('q');
     await shell.shows(/exit 0/);
   });
@@ -386,12 +382,11 @@ suite('dashboard', { skip }, () => {
   test('the mouse selects a session and scrolls the conversation in the dashboard', async () => {
     const shell = await terminal(shared, [100, 12]);
     await shell.run(dashboard());
-    const lines = (await shell.shows(/Recent \(1\)/)).split('\n');
+    const lines = (await shell.shows([/Recent \(1\)/, /Needs you \(1\)/, /rewrite the billing/])).split('\n');
     const line = lines.findIndex((text) => text.includes('rewrite the billing'));
     await shell.type(`\u001B[<0;5;${line + 1}M\u001B[<0;5;${line + 1}m`);
     await shell.shows(/> rewrite the billing module/);
-    const top = await shell.shows(/1 to \d+ of/);
-    assert.match(top, /Why/);
+    await shell.shows([/1 to \d+ of/, /Why/]);
     await shell.type('\u001B[<65;80;5M');
     await shell.shows(/4 to \d+ of/);
     await shell.press('q');
@@ -478,25 +473,21 @@ suite('dashboard', { skip }, () => {
 
     const plain = await terminal(place, [100, 30], { NO_COLOR: '1' });
     await plain.run(dashboard());
-    const screen = await plain.shows(/Recent \(1\)/);
+    await plain.shows([/Recent \(1\)/, /^> /m]);
     assert.doesNotMatch(await plain.styled(), COLOUR);
-    assert.match(screen, /^> /m);
   });
 
   test('Space toggles between list and preview in the dashboard at 40 columns', async () => {
     const place = shared;
     const shell = await terminal(place, [40, 15]);
     await shell.run(dashboard());
-    const list = await shell.shows(/Recent \(1\)/);
-    assert.doesNotMatch(list, /Overview/);
+    await shell.shows(/Recent \(1\)/, [/Overview/]);
     await shell.press('Space');
-    const preview = await shell.shows(/Overview/);
-    assert.doesNotMatch(preview, /Recent/);
+    await shell.shows(/Overview/, [/Recent/]);
     await shell.press('Space');
     await shell.shows(/Recent \(1\)/);
     await shell.tmux('resize-window', '-t', 'shown', '-x', '120', '-y', '40');
-    const wide = await shell.shows(/Overview/);
-    assert.match(wide, /Recent \(1\)/);
+    await shell.shows([/Overview/, /Recent \(1\)/]);
     await shell.press('q');
   });
 
@@ -504,8 +495,7 @@ suite('dashboard', { skip }, () => {
     test(`${verb} without a session opens a picker, and leaving the picker does nothing`, async () => {
       const shell = await terminal(shared);
       await shell.run(dashboard(verb));
-      const choices = await shell.shows(/Recent \(1\)/);
-      assert.match(choices, new RegExp(`Choose a session: ${verb}`));
+      await shell.shows([/Recent \(1\)/, new RegExp(`Choose a session: ${verb}`)]);
       await shell.press('k');
       await shell.shows(/Enter chooses the selected session/);
       await shell.press('Escape');
@@ -524,8 +514,7 @@ suite('dashboard', { skip }, () => {
     await shell.press('Enter');
     await shell.shows(/filter “billing”/);
     await shell.press('Enter');
-    const printed = await shell.shows(/exit 0/);
-    assert.match(printed, new RegExp(FINISHED));
+    await shell.shows([/exit 0/, new RegExp(FINISHED)]);
   });
 
   for (const [words, scope] of /** @type {const} */ ([['status --watch --every 0.2', /^project/m], ['status --all --watch', /^All projects/m]])) {
@@ -535,10 +524,7 @@ suite('dashboard', { skip }, () => {
       const shell = await terminal(place);
       const modes = await shell.modes();
       await shell.run(dashboard(words));
-      const screen = await shell.shows(/Needs you \(1\)[^]*What happens next/);
-      assert.match(screen, scope);
-      assert.match(screen, /^read-only {2}\? help/m);
-      assert.doesNotMatch(screen, /Enter resumes|Press p/);
+      assert.doesNotMatch(await shell.shows([/Needs you \(1\)[^]*What happens next/, scope, /^read-only {2}\? help/m]), /Enter resumes|Press p/);
       for (const key of ['p', 'c', 'e', 'k', 'r', 'b', 'o', 'w', 'Enter']) {
         await shell.press(key);
         await shell.shows(/This view is read-only: /);

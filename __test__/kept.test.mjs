@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
 import { endWith, hooked, idOf, startHook, transcriptText } from './lib/hooks.mjs';
+import { until } from './lib/until.mjs';
 
 const posix = process.platform === 'win32' ? 'hooks run in a POSIX shell here' : false;
 const ID = idOf(1);
@@ -27,7 +28,7 @@ const keptIn = (place) => (existsSync(join(place.state, 'kept')) ? readdirSync(j
 /** Starts a hook of the session and returns it. @param {ReturnType<typeof world>} place @param {string} command @param {object} payload */
 async function runHook(place, command, payload) {
   const env = { ...place.env, CLAUDECODE: '1', CLAUDE_PROJECT_DIR: place.project, CLAUDE_CODE_SESSION_ID: 'session_id' in payload ? String(payload.session_id) : ID, CLAUDE_CODE_ENTRYPOINT: 'cli', CLAUDE_PID: String(process.pid) };
-  const hook = startHook(command, JSON.stringify({ session_id: ID, cwd: place.project, ...payload }), { cwd: place.project, env, limit: 30 });
+  const hook = startHook(command, JSON.stringify({ session_id: ID, cwd: place.project, ...payload }), { cwd: place.project, env, limit: 120 });
   endWith(place, hook);
   return hook;
 }
@@ -64,9 +65,9 @@ test('the hook of a stop keeps the session before it waits', { skip: posix }, as
   const payload = { hook_event_name: 'StopFailure', error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit · resets 3:15am (UTC)", transcript_path: transcriptOf(ID) };
   const hook = await runHook(place, commandOf('StopFailure'), payload);
   const description = join(place.state, 'kept', ID, 'kept.json');
-  for (let tries = 0; tries < 400 && !existsSync(description); tries++) await new Promise((resolve) => setTimeout(resolve, 25));
-  assert.ok(existsSync(description));
+  await until(() => existsSync(description), 'the session is kept');
   hook.child.kill('SIGKILL');
+  await hook.ended;
   rmSync(transcriptOf(ID));
   const { status, stderr } = await place.run(['restore', ID, '--json']);
   assert.equal(status, 0, stderr);

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { sha256, wholeSession } from './lib/belongings.mjs';
 import { world } from './lib/command.mjs';
 import { endWith, hooked, idOf, inTurns, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
+import { until } from './lib/until.mjs';
 
 /** @param {ReturnType<typeof world>} place */
 const journalOf = (place) => join(place.state, 'journal.jsonl');
@@ -107,7 +108,7 @@ test('the log names what Claude Code does by itself, in order of time', linux, a
   writeFileSync(transcriptOf(id), transcriptText('quota-5h-interactive', { id, cwd: place.project, resetsIn: 5000 }));
   const waiting = hook('StopFailure', { error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit" });
   const incident = join(place.state, 'incidents', `${id}.json`);
-  for (let tries = 0; tries < 800 && !(existsSync(incident) && JSON.parse(readFileSync(incident, 'utf8')).phase === 'waiting'); tries += 1) await new Promise((resolve) => setTimeout(resolve, 25));
+  await until(() => existsSync(incident) && JSON.parse(readFileSync(incident, 'utf8')).phase === 'waiting', 'it waits');
   for (const kind of ['quota_auto_resume_stale', 'quota_auto_resume_fired']) await hook('Notification', { notification_type: kind, message: 'x' }).ended;
   await hook('SessionEnd', { reason: 'prompt_input_exit' }).ended;
   await client.kill();

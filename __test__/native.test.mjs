@@ -10,19 +10,9 @@ import { ROOT, world } from './lib/command.mjs';
 import { built, emptyPath, hideNode, programOf } from './lib/native.mjs';
 import { supervised } from './lib/supervised.mjs';
 import { endWith, hooked, idOf, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
+import { until } from './lib/until.mjs';
 
 const skip = process.platform !== 'linux' ? 'a client is played with /proc here' : built ? false : 'the native program is not built: npm run build';
-
-/** @param {() => any} check @param {string} what @param {number} [seconds] */
-async function until(check, what, seconds = 20) {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = check();
-    if (found) return found;
-    if (Date.now() > deadline) assert.fail(`not seen within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
 
 /**
  * A session that stopped at a limit and waits.
@@ -30,7 +20,7 @@ async function until(check, what, seconds = 20) {
  * @param {ReturnType<typeof world>} place
  * @param {{resetsIn?: number, before?: (program: string) => void, more?: Record<string, string>}} [options]
  */
-async function waiting(place, { resetsIn = 4, before = () => {}, more = {} } = {}) {
+async function waiting(place, { resetsIn = 20, before = () => {}, more = {} } = {}) {
   const { commandOf, transcriptOf } = await hooked(place, { heartbeat: { graceSeconds: 0, stepSeconds: 0.2 }, notify: { desktop: false } });
   const program = programOf(place);
   before(program);
@@ -78,7 +68,7 @@ test('the process of the stop hook becomes the native program, with the same pro
   const inherited = await until(() => wordsOf(Number(plain.child.pid))[0] === 'sleep' && filesOf(Number(plain.child.pid)), 'sleep runs');
   // The program opens files for a moment while it waits. What it inherited stays open.
   const leaked = () => filesOf(pid).filter((file) => !inherited.includes(file) && !file.startsWith(place.root));
-  await until(() => leaked().length === 0, 'no inherited file is open', 2);
+  await until(() => leaked().length === 0, 'no inherited file is open', 10);
   const { status: code, stdout, stderr } = await hook.ended;
   assert.equal(code, 2);
   assert.equal(stdout, '');
@@ -156,7 +146,7 @@ async function startedByHook(place, before = () => {}, more = {}) {
   const supervisors = () => readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isOurs(name));
   const [found] = await until(() => supervisors().length > 0 && supervisors(), 'a supervisor runs');
   const pid = Number(found);
-  place.endings.push(() => process.kill(pid, 'SIGKILL'));
+  place.endings.push(() => tryLink(`/proc/${pid}/exe`) !== null && process.kill(pid, 'SIGKILL'));
   return pid;
 }
 
@@ -185,8 +175,7 @@ test('what a service starts becomes the native program, which supervises until i
   await until(() => wordsOf(pid)[1] === 'serve', 'the program supervises');
   assert.match(readlinkSync(`/proc/${pid}/exe`), /\/cc-session-recover\.[\w-]+$/);
   const isSupervised = async () => JSON.parse((await place.run(['watch', '--status', '--json'])).stdout).supervised;
-  for (let tries = 0; tries < 50 && !(await isSupervised()); tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
-  assert.equal(await isSupervised(), true);
+  await until(isSupervised, 'it supervises');
   process.kill(pid, 'SIGTERM');
   assert.deepEqual(await service.ended.then(({ signal, stdout, stderr }) => ({ signal, stdout, stderr })), { signal: 'SIGTERM', stdout: '', stderr: '' });
   assert.equal(await isSupervised(), false);

@@ -5,10 +5,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { contents } from './lib/belongings.mjs';
 import { browser, noChromium } from './lib/chromium.mjs';
 import { world } from './lib/command.mjs';
 import { idOf, transcriptText } from './lib/hooks.mjs';
+import { until } from './lib/until.mjs';
 
 const ID = idOf(1);
 /** Texts that act if a browser takes them for more than text; each one reports when it does. */
@@ -327,16 +329,14 @@ test('a page shows local times, copies texts, and opens the target of a link', {
   const open = await browser(t).open(page.path);
   await open.send('Emulation.setTimezoneOverride', { timezoneId: 'Europe/Berlin' });
   await open.send('Page.reload', {});
-  await settled(open);
+  await becomes(open, "document.getElementById('zone').textContent", 'Times are in Europe/Berlin.');
   await settled(open);
   assert.deepEqual(await open.value("[document.querySelector('.turn time').textContent, document.getElementById('zone').textContent, document.querySelector('#timeline .day').textContent]"), ['2026-03-03 00:30:00', 'Times are in Europe/Berlin.', '3 March 2026']);
   assert.deepEqual(await open.value("[document.querySelectorAll('.call[open]').length, document.querySelector('.call .more > summary').textContent]"), [0, 'Show all: 140 lines more']);
   await open.value("(location.hash = '#c' + document.querySelector('.call').id.slice(1))");
-  await settled(open);
-  assert.equal(await open.value("document.querySelectorAll('.call[open]').length"), 1);
+  await becomes(open, "document.querySelectorAll('.call[open]').length", 1);
   await open.value("document.querySelector('.call pre').scrollIntoView()");
-  await settled(open);
-  assert.deepEqual(await open.value("[document.querySelector('.call pre .copy').ariaLabel, document.querySelector('.call pre').textContent.trim()]"), ['Copy', 'seq']);
+  await becomes(open, "[document.querySelector('.call pre .copy').ariaLabel, document.querySelector('.call pre').textContent.trim()]", ['Copy', 'seq']);
   assert.deepEqual(open.deeds, []);
 });
 
@@ -351,6 +351,11 @@ test('the index of pages filters its rows', { skip: noChromium }, async (t) => {
   assert.deepEqual(await shown('<i>'), ['1 of 3', 1]);
   assert.deepEqual(open.deeds, []);
 });
+
+/** Waits until an expression has a value. It has none while the page is loaded again. @param {any} page @param {string} expression @param {unknown} expected */
+async function becomes(page, expression, expected) {
+  await until(async () => isDeepStrictEqual(await page.value(expression).catch(() => null), expected), `${expression} is ${JSON.stringify(expected)}`);
+}
 
 /** @param {any} page */
 async function settled(page) {
@@ -387,9 +392,9 @@ test('the same hostile texts run in a page that does not escape them (control)',
   const path = join(place.root, 'naive.html');
   writeFileSync(path, `<!doctype html><meta charset="utf-8"><title>naive</title>${HOSTILE.map((text) => `<p>${text.replace('content="0;', 'content="99;')}</p>`).join('')}<pre>${LONG}</pre>`);
   const open = await browser(t).open(path, { width: 800 });
-  await settled(open);
-  for (const deed of ['dialog script', 'console acted script', 'console acted onerror', 'console acted svg']) assert.ok(open.deeds.includes(deed), `${deed}: ${open.deeds.join(' | ')}`);
-  assert.ok(open.deeds.some((deed) => deed.startsWith('request http://127.0.0.1')), open.deeds.join(' | '));
+  for (const expected of ['dialog script', 'console acted script', 'console acted onerror', 'console acted svg', 'request http://127.0.0.1']) {
+    await until(() => open.deeds.some((deed) => deed.startsWith(expected)), `${expected}: ${open.deeds.join(' | ')}`);
+  }
   assert.ok((await open.value('document.documentElement.scrollWidth')) > 800);
 });
 
@@ -399,7 +404,7 @@ test('searching a page hides turns without a match, steps through the matches, a
   session(place, transcript(turns.flat()));
   const { page } = await published(place);
   const open = await browser(t).open(page.path);
-  const find = (/** @type {string} */ words) => open.value(`(async () => { const box = document.getElementById('find'); box.value = ${JSON.stringify(words)}; box.dispatchEvent(new Event('input')); delete document.documentElement.dataset.found; for (let tries = 0; tries < 200 && document.documentElement.dataset.found === undefined; tries += 1) await new Promise((done) => setTimeout(done, 25)); return [document.getElementById('found').value, [...document.querySelectorAll('main > .turn')].filter((turn) => !turn.hidden).map((turn) => turn.id)]; })()`);
+  const find = (/** @type {string} */ words) => open.value(`(async () => { const box = document.getElementById('find'); box.value = ${JSON.stringify(words)}; box.dispatchEvent(new Event('input')); delete document.documentElement.dataset.found; for (let tries = 0; tries < 2400 && document.documentElement.dataset.found === undefined; tries += 1) await new Promise((done) => setTimeout(done, 25)); return [document.getElementById('found').value, [...document.querySelectorAll('main > .turn')].filter((turn) => !turn.hidden).map((turn) => turn.id)]; })()`);
   assert.deepEqual(await find('needle'), ['3 of 30 turns', ['t4', 't14', 't24']]);
   const next = () => open.value("document.getElementById('on').click(), [document.getElementById('found').value, document.querySelectorAll('.call[open]').length, CSS.highlights.get('found').size]");
   assert.deepEqual(await next(), ['1 of 2, turn 1 of 3', 1, 2]);

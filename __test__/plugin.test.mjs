@@ -12,6 +12,7 @@ import { ROOT, world } from './lib/command.mjs';
 import { NATIVE_FILES } from './lib/native.mjs';
 import { endWith, idOf, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
 import { treeOf } from './lib/settings-files.mjs';
+import { until } from './lib/until.mjs';
 
 const { version } = createRequire(import.meta.url)('../package.json');
 const posix = { skip: process.platform === 'win32' && 'modes, links and shells are written otherwise there' };
@@ -386,11 +387,6 @@ function phaseOf(place, id) {
   } catch {
     return null;
   }
-}
-
-/** @param {() => boolean} is */
-async function until(is) {
-  for (const end = Date.now() + 20_000; !is() && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 test('plugin hooks record a stop in any project, also when the path contains shell characters', posix, async (t) => {

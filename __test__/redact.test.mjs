@@ -207,7 +207,7 @@ test('no secret of a session appears in any file of this tool, in a notification
     const file = event === 'StopFailure' ? 'stopfailure-usage-limit-5h' : 'sessionend-exit';
     const payload = JSON.parse(readFileSync(join(ROOT, 'fixtures', 'hook-payloads', `${file}.json`), 'utf8'));
     const input = JSON.stringify({ ...payload, session_id: id, transcript_path: transcript, cwd: place.project, ...fields });
-    const { ended } = startHook(settings.hooks[event][0].hooks[0].command, input, { cwd: place.project, env: { ...place.env, CLAUDE_PROJECT_DIR: place.project }, limit: 60 });
+    const { ended } = startHook(settings.hooks[event][0].hooks[0].command, input, { cwd: place.project, env: { ...place.env, CLAUDE_PROJECT_DIR: place.project }, limit: 120 });
     const { status, stdout, stderr } = await ended;
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
   };

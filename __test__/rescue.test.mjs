@@ -42,8 +42,8 @@ async function opened(t, place, argv, [columns, rows]) {
     /** Returns everything that was printed, including what has scrolled off the screen. */
     everything: async () => String(await tmux('capture-pane', '-p', '-S', '-2000', '-t', 'menu')),
     /** @param {RegExp} pattern */
-    async shows(pattern, seconds = 30) {
-      for (const until = Date.now() + seconds * 1000; Date.now() < until; ) {
+    async shows(pattern, seconds = 120) {
+      for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline; ) {
         if (pattern.test(await screen())) return last;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
@@ -52,7 +52,7 @@ async function opened(t, place, argv, [columns, rows]) {
   };
 }
 
-const events = (/** @type {any} */ place) => (existsSync(join(place.state, 'journal.jsonl')) ? readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line).event) : []);
+const events = (/** @type {any} */ place) => (existsSync(join(place.state, 'journal.jsonl')) ? readFileSync(join(place.state, 'journal.jsonl'), 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line).event) : []);
 
 /** Asserts that no incomplete export is left. @param {any} place */
 function assertWhole(place) {
@@ -139,7 +139,7 @@ suite('rescue', { skip }, () => {
       await menu.press('k');
       await menu.shows(/End it\? \[y\/N\]/);
       await menu.press('y', 'Enter');
-      await menu.shows(/saving and ending it \.\.\. [1-5] s/);
+      await menu.shows(/saving and ending it \.\.\. [1-7] s/);
       await menu.press('C-c');
       await menu.shows(/is still running after 10 s[\s\S]*exit 130/);
       assert.deepEqual(events(place), ['exported', 'kill-signal', 'kill']);

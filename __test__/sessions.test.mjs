@@ -8,6 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
 import { idOf, livingClient, transcriptText } from './lib/hooks.mjs';
+import { until } from './lib/until.mjs';
 
 const linux = process.platform !== 'linux';
 
@@ -115,7 +116,7 @@ test('a program that is only named claude does not have a session open', { skip:
   const place = world(t);
   const child = spawn('bash', ['-c', 'exec -a claude sleep 60'], { cwd: place.project, stdio: 'ignore' });
   place.endings.push(() => child.kill('SIGKILL'));
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await until(() => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith('claude\0'), 'it has the name');
   session(place, 'finished-interactive', idOf(1));
   const [{ state, live }] = (await rows(place)).sessions;
   assert.deepEqual([state, live], ['completed', null]);

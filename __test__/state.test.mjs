@@ -378,14 +378,14 @@ test('options that cannot be used together are refused with what to do next', { 
 
 // ---- Concurrent hooks ------------------------------------------------------------------------------------------------------
 
-test('ten concurrent hooks, three killed per round, leave every state intact and lose no session', { skip: posix, timeout: 120_000 }, async (t) => {
+test('ten concurrent hooks, three killed per round, leave every state intact and lose no session', { skip: posix, timeout: 400_000 }, async (t) => {
   const { faults, kills, saves } = await statesAtOnce(world(t), { sessions: 10, rounds: 4, killed: 3 });
   assert.deepEqual(faults, []);
   assert.equal(kills, 12);
   assert.ok(saves >= 28, String(saves));
 });
 
-test('ten concurrent hooks without locks damage the states (control)', { skip: posix, timeout: 120_000 }, async (t) => {
+test('ten concurrent hooks without locks damage the states (control)', { skip: posix, timeout: 400_000 }, async (t) => {
   const { faults } = await statesAtOnce(world(t), { sessions: 10, rounds: 4, killed: 3, how: 'naive' });
   assert.notDeepEqual(faults, []);
 });

@@ -128,7 +128,7 @@ for (const [what, command] of SHAPES) {
     const escapes = alone.stdout.includes('\x1b]8;') ? '\x1b]8;;\x07\x1b[0m' : alone.stdout.includes('\x1b') ? '\x1b[0m' : '';
     const end = alone.stdout.at(-1) === 10 ? '' : '\n';
     assert.ok(rest.startsWith(`${end}${escapes}5h 42% · resets `), JSON.stringify(rest));
-    assert.match(rest, /\((?:4 h|3 h 5\d min)\)\n$/);
+    assert.match(rest, /\((?:4 h|3 h \d+ min)\)\n$/);
   });
 
   test(`the wrapped status line shows ${what} as if alone when the runtime or launcher is missing`, { skip: posix }, async (t) => {
@@ -180,7 +180,7 @@ test('an input of eight megabytes reaches the wrapped status line completely', {
   assert.equal(stdout.toString().split('\n')[0], String(Buffer.byteLength(input)));
 });
 
-test('a full pipe that does not block gets the whole status line once its reader continues', { skip: posix, timeout: 60_000 }, async (t) => {
+test('a full pipe that does not block gets the whole status line once its reader continues', { skip: posix, timeout: 300_000 }, async (t) => {
   const place = world(t);
   const other = "head -c 1000000 /dev/zero | tr '\\0' x; echo";
   const ours = await lined(place, other);
@@ -206,14 +206,14 @@ test('a full pipe that does not block gets the whole status line once its reader
   assert.match(text.slice(1_000_001), new RegExp(`^${OURS.source}\n$`));
 });
 
-test('a wrapped status line that never stops printing is ended, and our line is shown', { skip: posix, timeout: 60_000 }, async (t) => {
+test('a wrapped status line that never stops printing is ended, and our line is shown', { skip: posix, timeout: 300_000 }, async (t) => {
   const place = world(t);
   const { status, stdout } = await draw(place, await lined(place, 'yes'));
   assert.equal(status, 0);
   assert.match(stdout.toString(), new RegExp(`^${OURS.source}\\n$`));
 });
 
-test('ending the process group also ends the wrapped status line', { skip: posix, timeout: 60_000 }, async (t) => {
+test('ending the process group also ends the wrapped status line', { skip: posix, timeout: 300_000 }, async (t) => {
   const place = world(t);
   const mark = join(place.root, 'pid');
   const ours = await lined(place, `echo $$ > ${mark}; exec sleep 300`);
@@ -329,7 +329,7 @@ test('an idle session shows the usage that a working session reported for the ne
   assert.equal(seen(place)[0].fiveHour.usedPercent, 12);
 });
 
-test('waiting sessions of the project are counted, with the time of the first', { skip: posix, timeout: 60_000 }, async (t) => {
+test('waiting sessions of the project are counted, with the time of the first', { skip: posix, timeout: 300_000 }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place, { heartbeat: { enabled: true } });
   const ours = await lined(place, null);
@@ -384,7 +384,7 @@ test('usage is stored privately per configuration directory and rewritten only w
   assert.notDeepEqual(inodes(), before);
 });
 
-test('forty concurrent status lines leave one valid file and no other', { skip: posix, timeout: 120_000 }, async (t) => {
+test('forty concurrent status lines leave one valid file and no other', { skip: posix, timeout: 400_000 }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other');
   const now = Math.floor(Date.now() / 1000) + HOUR;
@@ -400,7 +400,7 @@ test('forty concurrent status lines leave one valid file and no other', { skip: 
   assert.equal(existsSync(join(place.state, 'quarantine')), false);
 });
 
-test('for any input and environment the status line exits with 0 and shows the wrapped status line', { skip: posix, timeout: 180_000 }, async (t) => {
+test('for any input and environment the status line exits with 0 and shows the wrapped status line', { skip: posix, timeout: 600_000 }, async (t) => {
   const place = world(t);
   const ours = await lined(place, 'echo other');
   const taken = join(place.root, 'taken');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
@@ -11,6 +11,7 @@ import { hooked, idOf, transcriptText } from './lib/hooks.mjs';
 import { built, hideNode, programOf } from './lib/native.mjs';
 import { supervised } from './lib/supervised.mjs';
 import { recorded, untraceable } from './lib/traced.mjs';
+import { until } from './lib/until.mjs';
 
 /** @typedef {ReturnType<typeof world>} World */
 /** @typedef {import('./lib/traced.mjs').Call} Call */
@@ -18,7 +19,7 @@ import { recorded, untraceable } from './lib/traced.mjs';
 const COMMAND = join(ROOT, 'bin', 'cc-session-recover.js');
 const ID = idOf(1);
 const ARMS = /** @type {const} */ (['node', 'native']);
-const options = (/** @type {string} */ arm) => ({ skip: untraceable || (arm === 'native' && !built && 'the native program is not built'), timeout: 180_000 });
+const options = (/** @type {string} */ arm) => ({ skip: untraceable || (arm === 'native' && !built && 'the native program is not built'), timeout: 600_000 });
 
 /** @param {string[]} argv */
 const command = (...argv) => [process.execPath, COMMAND, ...argv];
@@ -189,18 +190,20 @@ function replacements(calls, target) {
   });
 }
 
-/** @param {World} place @param {string} path */
+/** Locks a file and returns a function that releases it. @param {World} place @param {string} path */
 async function locked(place, path) {
-  const child = spawn('flock', ['--exclusive', path, 'sleep', '5'], { stdio: 'ignore', detached: true });
+  const child = spawn('flock', ['--exclusive', path, 'sleep', '600'], { stdio: 'ignore', detached: true });
   const ended = new Promise((resolve) => child.once('close', resolve));
-  place.endings.push(() => {
-    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  const release = () => {
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
     return ended;
-  });
+  };
+  place.endings.push(release);
   for (let tries = 0; spawnSync('flock', ['--nonblock', path, 'true']).status === 0; tries += 1) {
-    assert.ok(tries < 200, 'the lock is held');
+    assert.ok(tries < 2400, 'the lock is held');
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
+  return release;
 }
 
 for (const arm of ARMS) {
@@ -210,8 +213,13 @@ for (const arm of ARMS) {
     const incidents = replacements(await tracedStop(place, scene, arm, SYNCS), new RegExp(`/incidents/${ID}\\.json$`));
     assert.ok(incidents.length > 0);
     assert.deepEqual(incidents.filter(({ file, directory }) => !file || !directory), []);
-    await locked(place, join(place.state, 'leases', `${ID}.lock`));
-    const spooled = replacements(await tracedStop(place, scene, arm, SYNCS), /\/spool\/[^/]+\.json$/);
+    const release = await locked(place, join(place.state, 'leases', `${ID}.lock`));
+    const tracing = tracedStop(place, scene, arm, SYNCS);
+    // The hook waits for the lock, because its client runs.
+    const spool = join(place.state, 'spool');
+    await until(() => existsSync(spool) && readdirSync(spool).some((name) => name.endsWith('.json')), 'the stop is in the spool');
+    await release();
+    const spooled = replacements(await tracing, /\/spool\/[^/]+\.json$/);
     assert.equal(spooled.length, 1);
     assert.deepEqual(spooled, [{ file: true, directory: true }]);
   });

@@ -6,9 +6,10 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { world } from './lib/command.mjs';
+import { replaceFile, world } from './lib/command.mjs';
 import { endWith, hooked, idOf, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
 import { supervised } from './lib/supervised.mjs';
+import { until } from './lib/until.mjs';
 
 const skip = process.platform !== 'linux';
 
@@ -86,17 +87,6 @@ async function told(place, id, what, { note = true, env = {} } = {}) {
 /** Returns what happens next according to a note. @param {string} text */
 const nextOf = (text) => bare(/What happens next: (.*)/.exec(text)?.[1] ?? '');
 
-/** @param {() => any} look @param {string} what @param {number} [seconds] */
-async function until(look, what, seconds = 20) {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > deadline) assert.fail(`not seen within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 /** @param {World} place @param {string} id */
 const incidentOf = (place, id) => {
   const path = join(place.state, 'incidents', `${id}.json`);
@@ -121,18 +111,17 @@ async function openSession(place, { config = {}, resetsIn = 5000 } = {}) {
   const hook = fire('StopFailure', { error: 'rate_limit', last_assistant_message: "You've hit your 5-hour limit · resets 3:15am (UTC)" });
   endWith(place, hook);
   await until(() => incidentOf(place, ID)?.phase === 'waiting' && existsSync(join(place.project, 'HANDOFF.md')), 'the hook waits');
-  await new Promise((resolve) => setTimeout(resolve, 400));
-  const configure = (/** @type {object} */ more) => writeFileSync(join(place.root, 'config.json'), JSON.stringify({ ...quick, ...more, heartbeat: { ...quick.heartbeat, .../** @type {any} */ (more).heartbeat } }));
+  const configure = (/** @type {object} */ more) => replaceFile(join(place.root, 'config.json'), JSON.stringify({ ...quick, ...more, heartbeat: { ...quick.heartbeat, .../** @type {any} */ (more).heartbeat } }));
   return { client, hook, fire, transcript, configure };
 }
 
 /** Changes the registry record of a client. @param {World} place @param {number} pid @param {Record<string, any>} fields */
 function registered(place, pid, fields) {
   const path = join(place.claude, 'sessions', `${pid}.json`);
-  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...fields }));
+  replaceFile(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...fields }));
 }
 
-test('open session: all views agree when it waits, is paused, disabled, closed or cancelled, or has a menu open', { skip, timeout: 180_000 }, async (t) => {
+test('open session: all views agree when it waits, is paused, disabled, closed or cancelled, or has a menu open', { skip, timeout: 600_000 }, async (t) => {
   const place = world(t);
   const { client, configure } = await openSession(place);
   const settled = (/** @type {string} */ reason) =>
@@ -142,6 +131,8 @@ test('open session: all views agree when it waits, is paused, disabled, closed o
       return session.next.reason === reason && nextOf(block) === nextOf(text);
     }, `HANDOFF.md follows ${reason}`);
 
+  // The hook takes its lease a moment after its incident is on disk.
+  await settled('awaiting-reset');
   assert.deepEqual(row(await told(place, ID, 'waiting')), ['waiting', 'active', 'wake', 'awaiting-reset']);
 
   registered(place, client.pid, { status: 'waiting', waitingFor: 'dialog open' });
@@ -187,7 +178,7 @@ const edit = (/** @type {string} */ name) => (/** @type {any} */ record) => {
   return record.type === 'user' && typeof record.message.content === 'string' ? { ...record, ...at, message: { ...record.message, content: `${record.message.content} ${name}` } } : { ...record, ...at };
 };
 
-test('closed sessions under a supervisor: all views agree on waiting, paused, failed, continued and cancelled', { skip, timeout: 180_000 }, async (t) => {
+test('closed sessions under a supervisor: all views agree on waiting, paused, failed, continued and cancelled', { skip, timeout: 600_000 }, async (t) => {
   const place = world(t);
   const ids = { waiting: idOf(0x801), paused: idOf(0x802), cancelled: idOf(0x803), denied: idOf(0x804), failed: idOf(0x805), again: idOf(0x806), continued: idOf(0x807) };
   const scene = await supervised(place, {
@@ -203,9 +194,9 @@ test('closed sessions under a supervisor: all views agree on waiting, paused, fa
   const ended = new Promise((resolve) => watch.once('exit', resolve));
   place.endings.push(() => watch.kill('SIGKILL') && ended);
   const phase = (/** @type {string} */ id) => incidentOf(place, id)?.phase;
-  await until(() => phase(ids.denied) === 'held' && phase(ids.failed) === 'held' && phase(ids.continued) === 'recovered', 'the runs have ended', 60);
+  await until(() => phase(ids.denied) === 'held' && phase(ids.failed) === 'held' && phase(ids.continued) === 'recovered', 'the runs have ended', 120);
   stop([['again', ids.again]]);
-  await until(() => phase(ids.again) === 'waiting' && incidentOf(place, ids.again).attempts.length > 0, 'it met a limit again', 30);
+  await until(() => phase(ids.again) === 'waiting' && incidentOf(place, ids.again).attempts.length > 0, 'it met a limit again');
   stop(Object.entries(ids).filter(([name]) => last.has(name) && name !== 'again'));
   await until(() => phase(ids.waiting) === 'waiting' && phase(ids.cancelled) === 'waiting' && phase(ids.paused) === 'waiting', 'they wait');
   await place.run(['cancel', ids.cancelled]);
@@ -246,7 +237,7 @@ function escaped(transcript, cwd) {
   appendFileSync(transcript, `${JSON.stringify(record)}\n`);
 }
 
-test('open session: all views agree when it is open twice, cancelled with Esc, or continued by the user', { skip, timeout: 180_000 }, async (t) => {
+test('open session: all views agree when it is open twice, cancelled with Esc, or continued by the user', { skip, timeout: 600_000 }, async (t) => {
   const place = world(t);
   const { client, hook, fire, transcript } = await openSession(place);
   const noted = (/** @type {string} */ reason) =>
@@ -282,7 +273,7 @@ test('open session: all views agree when it is open twice, cancelled with Esc, o
   await client.kill();
 });
 
-test('closed sessions that waiting cannot fix or that wait for days each have their own reason and action', { skip, timeout: 180_000 }, async (t) => {
+test('closed sessions that waiting cannot fix or that wait for days each have their own reason and action', { skip, timeout: 600_000 }, async (t) => {
   const place = world(t);
   const kinds = { billing: 'billing-print', login: 'auth-print', full: 'prompt-too-long-print', far: 'quota-weekly-print' };
   const ids = Object.fromEntries(Object.keys(kinds).map((name, at) => [name, idOf(0x901 + at)]));

@@ -8,23 +8,13 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
 import { endWith, hooked, idOf, livingClient, startHook, transcriptText } from './lib/hooks.mjs';
+import { until } from './lib/until.mjs';
 
 const skip = process.platform === 'linux' ? false : 'a client is played with /proc here';
 const QUICK = { heartbeat: { graceSeconds: 0, stepSeconds: 0.2 }, notify: { desktop: false } };
 
 /** @param {ReturnType<typeof world>} place @param {string} id */
 const incidentOf = (place, id) => JSON.parse(readFileSync(join(place.state, 'incidents', `${id}.json`), 'utf8'));
-
-/** @param {() => any} check @param {string} what @param {number} [seconds] */
-async function until(check, what, seconds = 20) {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = check();
-    if (found) return found;
-    if (Date.now() > deadline) assert.fail(`not seen within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
 
 /** Creates a project whose sessions have clients. @param {ReturnType<typeof world>} place @param {object} [config] */
 async function scene(place, config = QUICK) {
@@ -101,9 +91,10 @@ test('after three continuations by the client, status shows the budget of this t
     }
     const report = async () => JSON.parse((await place.run(['status', '--json'])).stdout).sessions.find((/** @type {any} */ one) => one.id === id);
     // The incident is on disk a moment before its waiting process is.
-    let shown = await report();
-    for (let tries = 0; tries < 20 && shown.next.reason === 'waiter-gone'; tries += 1) shown = await report();
-    const { next, dailyContinues } = shown;
+    const { next, dailyContinues } = await until(async () => {
+      const shown = await report();
+      return shown.next.reason !== 'waiter-gone' && shown;
+    }, 'status sees the waiting hook');
     const expected = beyondClientCap ? ['wake', 'awaiting-reset', { used: 0, limit: 12 }] : ['notify', 'client-cap-reached', null];
     assert.deepEqual([next.action, next.reason, dailyContinues], expected);
     const { stdout } = await place.run(['status']);
@@ -140,7 +131,7 @@ test('of two due sessions of one account one is woken first, and the other secon
   const { open, stop, transcriptOf } = await scene(place);
   const ids = [idOf(1), idOf(2)];
   const clients = await Promise.all(ids.map((id) => open(id)));
-  const hooks = ids.map((id, index) => stop(id, clients[index].pid, 8));
+  const hooks = ids.map((id, index) => stop(id, clients[index].pid, 20));
   const first = await Promise.race(hooks.map(async ({ ended }, index) => ({ index, ...(await ended) })));
   assert.equal(first.status, 2);
   const [early, late] = [ids[first.index], ids[1 - first.index]];
@@ -171,6 +162,9 @@ test('a stop that cannot be written is written once there is space again, while 
   for (const dir of [incidents, spool]) rmSync(dir);
   await until(() => existsSync(join(incidents, `${idOf(1)}.json`)) && incidentOf(place, idOf(1)).phase === 'waiting', 'it waits');
   assert.equal(waiting.child.exitCode, null);
+  // The waiting hook would write to the directories that are taken away next.
+  waiting.child.kill('SIGKILL');
+  await waiting.ended;
   // Negative control: without a client the hook waits for nothing.
   for (const dir of [incidents, spool]) {
     if (existsSync(dir)) renameSync(dir, `${dir}.kept`);
@@ -180,7 +174,7 @@ test('a stop that cannot be written is written once there is space again, while 
   await other.kill();
   const { status, seconds } = await stop(idOf(2), other.pid, 5000).ended;
   assert.equal(status, 0);
-  assert.ok(seconds < 10, `${seconds} s`);
+  assert.ok(seconds < 60, `${seconds} s`);
 });
 
 /** Holds the lock of a session's incident, as a suspended process would. @param {ReturnType<typeof world>} place @param {string} id @param {number} seconds */
@@ -219,7 +213,7 @@ for (const [what, disturb] of /** @type {[string, (place: ReturnType<typeof worl
     const place = world(t);
     const { open, stop } = await scene(place);
     const client = await open(idOf(1));
-    const waiting = stop(idOf(1), client.pid, 20);
+    const waiting = stop(idOf(1), client.pid, 30);
     await until(() => existsSync(join(place.state, 'leases', `${idOf(1)}.waiter`)) && incidentOf(place, idOf(1)).phase === 'waiting', 'it waits');
     await new Promise((resolve) => setTimeout(resolve, 1500));
     const due = Date.parse(incidentOf(place, idOf(1)).plan.at);
@@ -236,7 +230,7 @@ test('a session is waited for once its lease can be taken again', { skip }, asyn
   const client = await open(idOf(1));
   const lease = join(place.state, 'leases', `${idOf(1)}.waiter`);
   mkdirSync(lease, { recursive: true });
-  const waiting = stop(idOf(1), client.pid, 8);
+  const waiting = stop(idOf(1), client.pid, 20);
   await until(() => existsSync(join(place.state, 'incidents', `${idOf(1)}.json`)) && incidentOf(place, idOf(1)).phase === 'waiting', 'it is planned');
   await new Promise((resolve) => setTimeout(resolve, 1500));
   assert.equal(waiting.child.exitCode, null, 'the hook does not give up');
@@ -281,7 +275,7 @@ test('the user is notified again when a distant limit has reset, and status repo
     return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).sent.map((/** @type {any} */ { kind }) => kind) : [];
   };
   const next = async () => JSON.parse((await place.run(['status', '--all', '--json'])).stdout).sessions.find((/** @type {any} */ one) => one.id === id).next;
-  const reset = Date.now() + 12_000;
+  const reset = Date.now() + 25_000;
   write(reset);
   await hook(id, 4_194_304, 'SessionEnd', { reason: 'other' }).ended;
   assert.equal((await next()).reason, 'reset-far-away');

@@ -4,12 +4,16 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from './command.mjs';
+import { until } from './until.mjs';
 
 /** What a simulated client does: `argv` of a shell line that it starts as its tool, and whether it reacts to SIGTERM. */
 const CLIENT = `
 const { spawn } = require('node:child_process');
 const { existsSync } = require('node:fs');
 const told = JSON.parse(process.env.PLAYED);
+// A real client is registered before it starts a tool.
+while (told.record && !existsSync(told.record.replace('PID', process.pid))) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
 if (told.deaf) process.on('SIGTERM', () => {});
 if (told.tool) {
   const env = { ...process.env, CLAUDECODE: '1', CLAUDE_PID: String(process.pid), CLAUDE_CODE_SESSION_ID: told.session };
@@ -23,8 +27,12 @@ process.stdout.write('ready\\n');
 
 /** @param {number} pid Process id. The result is field 22 of its stat, as in the registry; `null` if the process is gone. */
 export function startOf(pid) {
-  if (!existsSync(`/proc/${pid}/stat`)) return null;
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  let stat;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return null;
+  }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return ['Z', 'X'].includes(fields[0]) ? null : fields[19];
 }
@@ -39,8 +47,8 @@ export function lives({ pid, start }) {
  *
  * @param {{pid: number, start: string}} one
  */
-export async function ended(one, seconds = 5) {
-  for (const until = Date.now() + seconds * 1000; Date.now() < until; ) {
+export async function ended(one, seconds = 60) {
+  for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline; ) {
     if (!lives(one)) return true;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -81,7 +89,7 @@ export function nativeOf(root, name = 'claude') {
 export function register(config, { pid, start }, session, fields = {}) {
   mkdirSync(join(config, 'sessions'), { recursive: true });
   const record = { pid, sessionId: session, cwd: '/', startedAt: Date.now(), procStart: start, version: '2.1.329', kind: 'interactive', entrypoint: 'cli', status: 'idle', ...fields };
-  writeFileSync(join(config, 'sessions', `${pid}.json`), JSON.stringify(record));
+  replaceFile(join(config, 'sessions', `${pid}.json`), JSON.stringify(record));
 }
 
 /**
@@ -93,7 +101,8 @@ export function register(config, { pid, start }, session, fields = {}) {
  */
 export async function playClient(place, session, { deaf = false, tool, without, detached, output, as = [], argv = [], fields = {}, registered = true, env = {} } = {}) {
   const [file, ...words] = [...as, process.execPath, programOf(place.root), ...argv];
-  const child = spawn(file, words, { env: { ...place.env, ...env, PLAYED: JSON.stringify({ deaf, tool, without, detached, output, session }) }, cwd: place.project, stdio: ['ignore', 'pipe', 'pipe'] });
+  const record = registered && as.length === 0 ? join(place.claude, 'sessions', 'PID.json') : null;
+  const child = spawn(file, words, { env: { ...place.env, ...env, PLAYED: JSON.stringify({ deaf, tool, without, detached, output, session, record }) }, cwd: place.project, stdio: ['ignore', 'pipe', 'pipe'] });
   const pid = /** @type {number} */ (child.pid);
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (said += text));
@@ -103,7 +112,7 @@ export async function playClient(place, session, { deaf = false, tool, without, 
   place.endings.push(() => (child.exitCode === null && child.signalCode === null ? child.kill('SIGKILL') && gone : undefined));
   const start = /** @type {string} */ (startOf(pid));
   if (registered) register(place.claude, { pid, start }, session, { cwd: place.project, ...fields });
-  for (const until = Date.now() + 20_000; !said.includes('ready') && Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(() => said.includes('ready') || child.exitCode !== null || child.signalCode !== null, 'the client is ready');
   return {
     pid,
     start,

@@ -2,7 +2,7 @@
 // a surrounding Claude Code session may have set.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,6 +55,17 @@ export function world(t) {
     run: (argv, options = {}) =>
       run([...(options.node ?? []), options.bin ?? COMMAND, ...argv], { cwd: options.cwd ?? project, env: { ...env, ...options.env } }),
   };
+}
+
+/**
+ * Writes a file that another process may be reading: it sees the old or the new content, never a part.
+ *
+ * @param {string} path
+ * @param {string} text
+ */
+export function replaceFile(path, text) {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
 }
 
 /**

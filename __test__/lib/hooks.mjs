@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './command.mjs';
+import { ROOT, replaceFile } from './command.mjs';
 
 /**
  * Installs the hooks in a project.
@@ -68,7 +68,7 @@ export function livingClient(place, session, [program, ...words] = ['sleep', '60
     const procStart = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
     mkdirSync(join(place.claude, 'sessions'), { recursive: true });
     const record = { pid, sessionId: holds, cwd: place.project, startedAt: Date.now(), procStart, version: '2.1.329', kind: 'interactive', entrypoint: 'cli', status: 'idle' };
-    writeFileSync(join(place.claude, 'sessions', `${pid}.json`), JSON.stringify(record));
+    replaceFile(join(place.claude, 'sessions', `${pid}.json`), JSON.stringify(record));
   };
   register(session);
   return { pid, register, kill };
@@ -94,7 +94,7 @@ export function startHook(command, input, { as = [], limit = 0, ...options }) {
   child.stdin.on('error', () => {});
   if (input !== null) child.stdin.end(input);
   const ended = new Promise((resolve, reject) => {
-    const overdue = limit > 0 ? setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), limit * 1000) : undefined;
+    const overdue = limit > 0 ? setTimeout(() => endGroup(child.pid), limit * 1000) : undefined;
     child.on('error', reject);
     child.on('close', (status, signal) => {
       clearTimeout(overdue);
@@ -103,6 +103,15 @@ export function startHook(command, input, { as = [], limit = 0, ...options }) {
     });
   });
   return { child, ended };
+}
+
+/** Ends a process group that may have ended already. @param {number | undefined} pid */
+function endGroup(pid) {
+  try {
+    process.kill(-(pid ?? 0), 'SIGKILL');
+  } catch (error) {
+    if (/** @type {any} */ (error).code !== 'ESRCH') throw error;
+  }
 }
 
 /**

@@ -15,6 +15,8 @@ async function write() {
   const { text } = await handoff({ session });
   const file = join(project, 'HANDOFF.md');
   const before = readFileSync(file, 'utf8');
+  // Lets writers of the same round meet, however loaded the machine is.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   const [begin, end] = ['begin', 'end'].map((word) => `<!-- cc-session-recover:${word} ${session} -->\n`);
   const [from, to] = [before.indexOf(begin), before.indexOf(end)];
   const block = begin + text + end;

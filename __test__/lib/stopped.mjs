@@ -36,7 +36,7 @@ export async function stoppedSession(place, { id, resetsIn = 5000 }) {
     env: { ...place.env, CLAUDE_PROJECT_DIR: place.project },
     input: JSON.stringify({ ...payload, last_assistant_message: first(/"text":"(You've hit your [^"]+)"/), session_id: id, transcript_path: transcript, cwd: place.project }),
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
   });
   assert.deepEqual({ status: hook.status, stdout: hook.stdout, stderr: hook.stderr }, { status: 0, stdout: '', stderr: '' });
   return { transcript, resetsAt };

@@ -31,8 +31,8 @@ export async function supervised(place, { runs = [{ behavior: 'works' }], delay 
   assert.equal(ready.status, 0, ready.stderr);
   const transcripts = join(place.claude, 'projects', place.project.replace(/[^A-Za-z0-9]/g, '-'));
   mkdirSync(transcripts, { recursive: true });
-  /** @returns {any[]} */
-  const clientLog = () => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)) : []);
+  /** Lines that are complete: a client may be writing one. @returns {any[]} */
+  const clientLog = () => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line)) : []);
   // Clients outlive the supervisor, but nothing may outlive its test.
   place.endings.push(async () => {
     const ended = new Set(clientLog().filter(({ event }) => event === 'end').map(({ pid }) => pid));
