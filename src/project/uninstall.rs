@@ -1,5 +1,6 @@
 //! Removes the hooks from a project. Restores the earlier bytes of a settings file that is unchanged since
-//! our edit; removes only our own entries from any other. Notes and records of sessions remain.
+//! our edit; removes only our own entries from any other. Removes saved states that the user did not edit and
+//! a note without content. Other notes, edited states and records of sessions remain.
 
 use super::commands::removals;
 use super::hooks::MARKER;
