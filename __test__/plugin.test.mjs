@@ -55,6 +55,16 @@ async function written(place, ...argv) {
   return { report, directory: report.directory, plugin: join(report.directory, NAME) };
 }
 
+test('the module shows the times of a reason in the local time zone', async () => {
+  // Claude Code loads the file as an ES module.
+  const { details, lines } = await import(`data:text/javascript,${encodeURIComponent(readFileSync(join(ROOT, 'plugin', 'module.js'), 'utf8'))}`);
+  const at = new Date(2026, 2, 2, 4, 30);
+  const why = `it reset at ${at.toISOString()}: type "continue"`;
+  const shown = 'it reset at Mar 2 04:30: type "continue"';
+  assert.equal(lines({ kind: '5-hour usage limit reached', resetsAt: null, next: 'none', why }, Date.now())[1], shown);
+  assert.ok(details({ id: ID, name: null, title: null, project: { dir: '/p', cwd: null }, next: { why, at: null, argv: null } }).includes(shown));
+});
+
 test('plugin writes a marketplace with one plugin of this version and prints the next commands', async (t) => {
   const place = world(t);
   const { status, stdout, stderr } = await place.run(['plugin']);

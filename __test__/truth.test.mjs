@@ -65,13 +65,15 @@ async function told(place, id, what, { note = true, env = {} } = {}) {
   }
   // The words must agree too: the same sentence on every screen and in the note.
   const sentences = bare(show.next.why);
+  // Times are RFC 3339 in JSON and local on screens.
+  const timeless = sentences.split(/\d{4}-\d\d-\d\dT/)[0].slice(0, 60);
   const screens = await Promise.all([['show', id], ['status', '--all'], ['report', '--all'], ['preview', id]].map((argv) => place.run(argv, { cwd: place.root, env })));
   const [shown, , reported, previewScreen] = screens.map(({ stdout }) => bare(stdout).toLowerCase());
-  const short = sentences.toLowerCase().slice(0, 60);
+  const short = timeless.toLowerCase();
   assert.ok(shown.includes(short), `${what}: show says ${shown}`);
   if (['needs-you', 'hung'].includes(show.group) && accounted !== undefined) assert.ok(reported.includes(short), `${what}: report says ${reported}`);
   if (previewed !== undefined) assert.ok(previewScreen.includes(short), `${what}: preview says ${previewScreen}`);
-  assert.ok(bare(handoff.text).includes(sentences.slice(0, 60)) || handoff.session.stop.kind === 'finished', `${what}: handoff says ${nextOf(handoff.text)}, not ${sentences}`);
+  assert.ok(bare(handoff.text).includes(timeless) || handoff.session.stop.kind === 'finished', `${what}: handoff says ${nextOf(handoff.text)}, not ${sentences}`);
   const file = join(place.project, 'HANDOFF.md');
   const block = existsSync(file) ? (new RegExp(`begin ${id} -->\n([\\s\\S]*?)<!-- cc-session-recover:end`).exec(readFileSync(file, 'utf8'))?.[1] ?? null) : null;
   if (note === true) assert.ok(block !== null, `${what}: no block in HANDOFF.md`);

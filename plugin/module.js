@@ -203,12 +203,19 @@ async function startTicking($) {
 
 const words = (kind) => (kind ? `the ${kind.replace(/ reached$/, '')}` : 'a stop');
 
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
 const two = (number) => String(number).padStart(2, '0');
 
 function clock(at) {
   const date = new Date(at);
   const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
-  return date.toDateString() === new Date().toDateString() ? time : `${date.getMonth() + 1}/${date.getDate()} ${time}`;
+  return date.toDateString() === new Date().toDateString() ? time : `${MONTHS[date.getMonth()]} ${date.getDate()} ${time}`;
+}
+
+// Returns a reason with local times instead of those of RFC 3339, as on the other screens.
+function localTimes(why) {
+  return why.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, (time) => clock(Date.parse(time)));
 }
 
 function left(from, at) {
@@ -230,7 +237,7 @@ export function lines(answer, now) {
     return [head, `cc-session-recover continues this session at ${clock(answer.at)} (in ${left(now, answer.at)})${budget}`];
   }
   if (answer.next === 'hook') return [head, 'Another cc-session-recover process is waiting for this session'];
-  return [head, answer.why];
+  return [head, localTimes(answer.why)];
 }
 
 const GROUPS = [
@@ -265,7 +272,7 @@ export function details(session) {
     nameOf(session),
     `Session ${session.id}`,
     `Directory ${project.dir ?? project.cwd ?? 'unknown'}`,
-    next.why,
+    localTimes(next.why),
     ...(next.at ? [`At ${clock(Date.parse(next.at))}`] : []),
     ...(next.argv ? [`Command: ${next.argv.join(' ')}`] : []),
   ];
@@ -275,7 +282,7 @@ function row(session, columns) {
   const name = nameOf(session);
   const project = String(session.project.dir ?? session.project.cwd ?? '').split('/').pop();
   const width = Math.max(10, Math.floor((columns - 4) / 4));
-  return `  ${fit(name, width)} ${fit(project, width)} ${fit(session.next.why, width * 2)}`;
+  return `  ${fit(name, width)} ${fit(project, width)} ${fit(localTimes(session.next.why), width * 2)}`;
 }
 
 export function register(on) {

@@ -159,7 +159,7 @@ export const WAITING = session('3f2a9c1d', {
   deletedAfter: null,
   retention: null,
   turns: 14,
-  next: { action: 'wake', at: '2026-03-02T05:02:30Z', why: '5-hour usage limit reached; it resets at 05:00; Claude Code may continue it first, within 150 s' },
+  next: { action: 'wake', at: '2026-03-02T05:02:30Z', why: '5-hour usage limit reached; it resets at 2026-03-02T05:00:00.000Z (known exactly); Claude Code may continue it first, within 150 s' },
   context: { tokens: 142_000, window: 200_000, percent: 71, advice: 'large', next: 'run /compact in the session soon' },
   commands: HELD,
   incident: {
@@ -202,7 +202,7 @@ export const BEYOND = session('3f2a9c1e', {
   dailyContinues: { used: 2, limit: 12 },
   deletedAfter: null,
   retention: null,
-  next: { action: 'wake', at: '2026-03-02T05:00:05Z', why: '5-hour usage limit reached; it resets at 05:00; answer the limit menu if it is open, because it blocks the session' },
+  next: { action: 'wake', at: '2026-03-02T05:00:05Z', why: '5-hour usage limit reached; it resets at 2026-03-02T05:00:00.000Z (known exactly); answer the limit menu if it is open, because it blocks the session' },
   commands: { ...HELD, kill: ['cc-session-recover', 'kill', '3f2a9c1e'] },
 });
 

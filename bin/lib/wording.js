@@ -6,7 +6,7 @@
 const { homedir } = require('node:os');
 const { existsSync } = require('node:fs');
 const { delimiter, join, sep } = require('node:path');
-const { UNSEEN } = require('./text.js');
+const { UNSEEN, clean } = require('./text.js');
 const WORDS = require('./words.json');
 
 /** @typedef {import('../../src/ffi/types.js').StopKind} StopKind */
@@ -86,6 +86,30 @@ function clock(time, now) {
   if (time.toDateString() === now.toDateString()) return hour;
   if (time.getFullYear() === now.getFullYear()) return `${MONTHS[time.getMonth()]} ${time.getDate()} ${hour}`;
   return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${hour}`;
+}
+
+/** Fields that contain reasons and evidence. The times in them are RFC 3339, as in the JSON output. */
+const REASONS = new Set(['why', 'fact']);
+
+/** Returns a reason or a piece of evidence with its times in the form of {@link clock}. `local_times` in `src/report/words.rs` does the same. @param {string} text @param {Date} now */
+function localTimes(text, now) {
+  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, (time) => clock(new Date(time), now));
+}
+
+/**
+ * Returns a report for display: cleaned as by `cleaned`, and with local times in its reasons and evidence.
+ *
+ * @template T
+ * @param {T} report
+ * @param {Date} now
+ * @param {string} [field] Name of the field that contains the value.
+ * @returns {T}
+ */
+function readable(report, now, field = '') {
+  if (typeof report === 'string') return /** @type {any} */ (REASONS.has(field) ? localTimes(clean(report), now) : clean(report));
+  if (Array.isArray(report)) return /** @type {any} */ (report.map((item) => readable(item, now)));
+  if (report === null || typeof report !== 'object') return report;
+  return /** @type {any} */ (Object.fromEntries(Object.entries(report).map(([key, item]) => [key, readable(item, now, key)])));
 }
 
 /** @param {number} number */
@@ -350,6 +374,7 @@ module.exports = {
   homely,
   kindWords,
   nextWords,
+  readable,
   dailyWords,
   commandToType,
   ownName,

@@ -2,8 +2,8 @@
 
 // The screen of `doctor`: a line for each check, with its path and the next step.
 
-const { cleaned, widthOf, wrapped } = require('../text.js');
-const { count, homely } = require('../wording.js');
+const { widthOf, wrapped } = require('../text.js');
+const { count, homely, readable } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').DoctorReport} DoctorReport */
 /** @typedef {import('../../../src/ffi/types.js').DoctorCheck} DoctorCheck */
@@ -36,7 +36,7 @@ function printDoctor(report, io, options) {
  * @returns {string[]}
  */
 function doctorLines(report, { width, colours }, { quiet = false, all = false } = {}) {
-  const { checks, project } = cleaned(report);
+  const { checks, project } = readable(report, new Date(report.generatedAt));
   const room = width ?? Infinity;
   const shown = STATUSES.flatMap(({ status, word, colour }) => (status === 'ok' && !all ? [] : checks.filter((check) => check.status === status).map((check) => ({ check, word, colour }))));
   if (quiet && shown.length === 0) return [];

@@ -5,8 +5,8 @@
 
 const { NAME_COLUMNS, PATH_COLUMNS, printProblems, resumeCommand } = require('../sessions.js');
 const { tableLines } = require('../table.js');
-const { cleaned, truncatedPath, widthOf, wrapped } = require('../text.js');
-const { clock, count, homely, kindWords, nextWords, ownName, sentence, shortIds, tokenWords } = require('../wording.js');
+const { truncatedPath, widthOf, wrapped } = require('../text.js');
+const { clock, count, homely, kindWords, nextWords, ownName, readable, sentence, shortIds, tokenWords } = require('../wording.js');
 
 const WORDS = require('../words.json');
 
@@ -42,8 +42,8 @@ function printReport(report, io) {
  * @returns {string[]}
  */
 function reportLines(report, { width, colours }) {
-  const { project, incidents, older } = cleaned(report);
   const now = new Date(report.generatedAt);
+  const { project, incidents, older } = readable(report, now);
   // Commands use the report as returned by the addon: cleaning would change a path.
   const commands = new Map(incidents.map((account, index) => [account, resumeCommand(/** @type {any} */ (report.incidents[index]))]));
   const short = shortIds(incidents.map(({ session }) => session));

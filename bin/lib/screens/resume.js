@@ -5,8 +5,8 @@
 
 const { exitOf } = require('../exit.js');
 const { nameOf, printProblems } = require('../sessions.js');
-const { cleaned, truncated } = require('../text.js');
-const { commandWords, ownName, shortIds } = require('../wording.js');
+const { truncated } = require('../text.js');
+const { commandWords, ownName, readable, shortIds } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').ResumeReport} ResumeReport */
 /** @typedef {import('../../../src/ffi/types.js').ResumePlan} ResumePlan */
@@ -39,7 +39,7 @@ function printCommands(report, io) {
 
 /** Returns which of several transcripts of one session is opened. @param {ResumePlan} plan */
 function copiesText(plan) {
-  const { session, why } = cleaned(plan);
+  const { session, why } = readable(plan, new Date());
   return `note: session ${session.id} has ${session.copies.length + 1} transcripts: ${why}`;
 }
 
@@ -60,7 +60,7 @@ function resumeLine({ argv, cwd, env, unset }, platform = process.platform) {
  * @param {string[]} [ids] All ids in the output, so that the short form is unique.
  */
 function refusalText(plan, ids = [plan.session.id]) {
-  const { session, why, hint } = cleaned(plan);
+  const { session, why, hint } = readable(plan, new Date());
   const name = truncated(nameOf(session), NAME_COLUMNS);
   const id = shortIds(ids).get(session.id) ?? session.id;
   return `${id}${name === '' ? '' : ` “${name}”`} is not resumed: ${why}${hint === null ? '' : `\n  next: ${hint}`}`;

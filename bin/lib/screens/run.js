@@ -2,8 +2,7 @@
 
 // The screen of a run that resumed a closed session: what it did, and the evidence for that.
 
-const { cleaned } = require('../text.js');
-const { count, sentence } = require('../wording.js');
+const { count, readable, sentence } = require('../wording.js');
 
 /** @type {Record<string, string>} */
 const OUTCOMES = { continued: 'continued', 'stopped-again': 'stopped again', 'no-effect': 'did nothing', pending: 'is still running' };
@@ -11,9 +10,10 @@ const OUTCOMES = { continued: 'continued', 'stopped-again': 'stopped again', 'no
 /**
  * @param {import('../../../src/ffi/types.js').RunReport} report
  * @param {import('../output.js').View['colours']} colours
+ * @param {Date} [now]
  */
-function runLines(report, colours) {
-  const { session, insteadOf, attempt, why, phase } = cleaned(report);
+function runLines(report, colours, now = new Date()) {
+  const { session, insteadOf, attempt, why, phase } = readable(report, now);
   const result = attempt?.run?.result ?? null;
   const lines = [`${colours.bold(session)} ${OUTCOMES[attempt?.outcome ?? 'pending']}${phase === 'recovered' ? ': its task is finished or waits for you' : ''}.`];
   if (insteadOf !== null) lines.push(`  a new session that continues the work of ${insteadOf}`);

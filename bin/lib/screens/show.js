@@ -5,8 +5,8 @@
 
 const WORDS = require('../words.json');
 const { sizeWarnings, stateCell } = require('../sessions.js');
-const { cleaned, truncated, widthOf, wrapped } = require('../text.js');
-const { clock, commandWords, count, dailyWords, doingWords, duration, homely, kindWords, nextWords, ownName, remainingWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
+const { truncated, widthOf, wrapped } = require('../text.js');
+const { clock, commandWords, count, dailyWords, doingWords, duration, homely, kindWords, nextWords, ownName, readable, remainingWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../../src/ffi/types.js').Evidence} Evidence */
@@ -38,7 +38,7 @@ function printShow(report, io, now = new Date()) {
  * @returns {string[]}
  */
 function showLines(report, { width, colours }, now) {
-  const session = cleaned(report);
+  const session = readable(report, now);
   const { stop, live, context, incident, next, subagents, openAtCrash } = session;
   const room = width ?? Infinity;
   const beside = room - LABEL - 1 >= BESIDE;
@@ -196,7 +196,7 @@ function showLines(report, { width, colours }, now) {
     if (next.action === 'none' && session.group !== 'needs-you' && session.clientContinuesAt === null) return [next.why === '' ? null : sentence(next.why)];
     const words = nextWords(next, now, session.clientContinuesAt);
     const left = next.at === null ? 0 : Date.parse(next.at) - now.getTime();
-    // A reason may end with the step itself: "its client is closed: resume it by hand".
+    // A reason may end with the step itself: "its client is closed; resume it by hand".
     const isSaid = left <= 0 && next.why.endsWith(words);
     return [words === '' || isSaid ? null : `${words}${left > 0 ? ` (in ${duration(left)})` : ''}`, session.dailyContinues === null ? null : sentence(dailyWords(session.dailyContinues)), next.why === '' ? null : sentence(next.why)];
   }

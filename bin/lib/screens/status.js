@@ -6,8 +6,8 @@
 const { NAME_COLUMNS, PATH_COLUMNS, directoryOf, nameOf, printProblems, resumeCommand, sizeWarnings, stateCell, styleOf } = require('../sessions.js');
 const { quotaLines } = require('../quota.js');
 const { tableLines } = require('../table.js');
-const { cleaned, truncated, truncatedPath, widthOf, wrapped } = require('../text.js');
-const { clock, commandWords, count, dailyWords, doingWords, duration, homely, kindWords, nextWords, ownName, sentence, shortIds, sinceWords, stateName, terminalWords } = require('../wording.js');
+const { truncated, truncatedPath, widthOf, wrapped } = require('../text.js');
+const { clock, commandWords, count, dailyWords, doingWords, duration, homely, kindWords, nextWords, ownName, readable, sentence, shortIds, sinceWords, stateName, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../../src/ffi/types.js').StatusReport} StatusReport */
@@ -45,7 +45,7 @@ function printStatus(report, io) {
  * @returns {string[]}
  */
 function statusLines(report, { width, colours }, now = new Date(report.generatedAt)) {
-  const { project, sessions, accounts, recovery } = cleaned(report);
+  const { project, sessions, accounts, recovery } = readable(report, now);
   // Commands use the report as returned by the addon: cleaning would change a path.
   const commands = new Map(sessions.map((session, index) => [session, resumeCommand(report.sessions[index])]));
   const short = shortIds(sessions.map((session) => session.id));

@@ -3,8 +3,8 @@
 // The screen of `watch`: which sessions are supervised, when they continue, and how the last run ended.
 
 const { tableLines } = require('../table.js');
-const { cleaned, truncatedPath } = require('../text.js');
-const { clock, count, duration, homely, kindWords, sentence, shortIds } = require('../wording.js');
+const { truncatedPath } = require('../text.js');
+const { clock, count, duration, homely, kindWords, readable, sentence, shortIds } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').WatchReport} WatchReport */
 /** @typedef {import('../../../src/ffi/types.js').WatchedSession} WatchedSession */
@@ -20,7 +20,7 @@ const PATH_COLUMNS = 32;
  * @returns {string[]}
  */
 function watchLines(report, { width, colours }, now = new Date(report.generatedAt)) {
-  const { sessions, own, supervisor } = cleaned(report);
+  const { sessions, own, supervisor } = readable(report, now);
   const short = shortIds(sessions.map(({ id }) => id));
   const head = own ? `Supervising ${count(sessions.length, 'closed session')}.` : `Process ${supervisor} already supervises closed sessions. These are its sessions.`;
   if (sessions.length === 0) return [head, colours.dim(own ? 'No work is pending. Sessions of projects set up with `init --unattended` appear here when they stop.' : 'No work is pending.')];
