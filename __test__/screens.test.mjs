@@ -24,6 +24,7 @@ const { printList } = require('../bin/lib/screens/list.js');
 const { printShow } = require('../bin/lib/screens/show.js');
 const { printRecall } = require('../bin/lib/screens/recall.js');
 const { printCommands, refusalText, resumeLine } = require('../bin/lib/screens/resume.js');
+const { printPreview } = require('../bin/lib/screens/preview.js');
 const { printReport } = require('../bin/lib/screens/report.js');
 const { printRepair } = require('../bin/lib/screens/repair.js');
 const { printRestored } = require('../bin/lib/screens/restore.js');
@@ -118,6 +119,9 @@ const SCREENS = [
   ['log', (io) => printLog(saved.logReport(), io)],
   ['log-sound', (io) => printLog(saved.logReport({ entries: [], total: 0, chain: saved.CHAIN }), io)],
   ['log-broken', (io) => printLog(saved.logReport({ chain: saved.BROKEN }), io)],
+  ['preview', (io) => printPreview(made.previewReport([made.CRASHED, made.WAITING]), io)],
+  ['preview-empty', (io) => printPreview(made.previewReport([]), io)],
+  ['preview-hostile', (io) => printPreview(made.previewReport(HOSTILE), io)],
   ['doctor', (io) => printDoctor(doctored.HEALTHY, io)],
   ['doctor-all', (io) => printDoctor(doctored.ILL, io, { all: true })],
   ['doctor-ill', (io) => printDoctor(doctored.ILL, io)],
@@ -157,6 +161,7 @@ const HOSTILE_SCREENS = new Map([
   ['kill-hostile', killed.HOSTILE.flatMap(({ expected, session }) => [`process ${expected.pid}`, session.id])],
   ['rescue-hostile', IDS],
   ['rescue-choices-hostile', IDS],
+  ['preview-hostile', HOSTILE.map(({ id }) => id)],
   ['doctor-hostile', ['config', 'unknown key']],
   ['state-list-hostile', IDS],
   ['handoff-hostile', ['HANDOFF.md']],

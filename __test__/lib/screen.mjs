@@ -10,7 +10,7 @@ const COLOUR = /\u001B\[(?:[0-9]|[1-9][0-9])m/g;
 const FORBIDDEN = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u00AD\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\u{E0000}-\u{E007F}]/u;
 
 /** Lines that the user copies, with an optional label before them. */
-const COPIED = /^ *(?:(?:resume|attach|export|kill) +)?(?:cd |env |claude |CLAUDE_CONFIG_DIR=|cc-session-recover |file:\/\/)/;
+const COPIED = /^ *(?:(?:resume|attach|export|kill|runs) +)?(?:cd |env |(?:\/[\w/]+\/)?claude |CLAUDE_CONFIG_DIR=|cc-session-recover |file:\/\/)/;
 
 /** @param {string} text */
 export function plain(text) {

@@ -384,3 +384,29 @@ export function resumeReport(sessions) {
   });
   return { schema: 'cc-session-recover/resume@1', generatedAt: NOW, plans, problems: [] };
 }
+
+/** @param {any[]} sessions */
+export function previewReport(sessions) {
+  const previews = sessions.map((one, index) => ({
+    session: one.id,
+    project: one.project.dir,
+    stop: one.stop.kind,
+    group: one.group,
+    plan: { ...one.next, why: `5-hour usage limit reached; it resets at 2026-03-02T05:00:00.000Z` },
+    verdict: index === 0 ? 'ready' : 'not-yet',
+    why: index === 0 ? null : `the limit resets at 2026-03-02T05:00:00.000Z`,
+    openIn: one.live?.tty ?? null,
+    launch: {
+      argv: ['/usr/local/bin/claude', '-p', `--resume=${one.id}`, '--permission-mode', 'auto', '--', 'Status report: the session was stopped.'],
+      cwd: one.project.cwd,
+      env: { CLAUDE_CODE_RETRY: '1' },
+      unset: ['CLAUDECODE', 'CLAUDE_CODE_SESSION_ID'],
+      transport: 'print',
+      permissionMode: 'auto',
+      may: 'it may edit files and run commands that the client itself allows',
+      loweredFrom: index === 0 ? null : 'bypassPermissions',
+      deadlineSeconds: 7200,
+    },
+  }));
+  return { schema: 'cc-session-recover/preview@1', generatedAt: NOW, sessions: previews, problems: [] };
+}
