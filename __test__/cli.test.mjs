@@ -48,7 +48,7 @@ for (const [what, argv, message] of /** @type {const} */ ([
   ['the word version', ['version'], /unknown command 'version'\n {2}next: .*--version prints it\n$/],
   ['an unknown action with a value', ['config', 'get', 'x'], /: config takes path, edit or check, not 'get'\n {2}next: /],
   ['an unknown action', ['config', 'get'], /: config takes path, edit or check, not 'get'\n {2}next: /],
-  ['an unknown value of an option', ['export', '--format', 'pdf'], /: --format takes lossless, html or markdown, not 'pdf'\n {2}next: /],
+  ['an unknown value of an option', ['export', '--format', 'pdf'], /: --format takes lossless, html, markdown or md, not 'pdf'\n {2}next: /],
   ['no shell for the completion', ['completion'], /missing required argument 'shell'\n {2}next: give bash, zsh or fish\n$/],
   ['an argument too many', ['status', 'a', 'b'], /too many arguments/],
   ['--local with --user', ['init', '--local', '--user'], /'--local' cannot be used with option '--user'/],

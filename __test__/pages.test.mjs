@@ -148,6 +148,8 @@ test('Markdown export keeps conversation text inside its fence and contains no c
   const place = world(t);
   session(place, transcript([...HOSTILE.flatMap((text, index) => everywhere(text, String(index))), user('```\n# not a heading\n````\n`````'), model(said('~~~\n<script>'))]));
   const { text } = await published(place, '--format', 'markdown', '--to', join(place.root, 'page.md'));
+  const short = await published(place, '-f', 'md', '--to', join(place.root, 'short.md'));
+  assert.equal(short.text, text);
   const outside = [];
   let fence = '';
   for (const line of text.split('\n')) {

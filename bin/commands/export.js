@@ -16,7 +16,7 @@ module.exports = {
     { flags: '--active', description: 'every open session' },
     { flags: '-a, --all', description: 'every session on this machine' },
     { flags: '-p, --project <dir>', description: 'only sessions of this project: its directory, or a part of its name' },
-    { flags: '-f, --format <kind>', description: 'lossless: every file, byte for byte; html, markdown: a readable page', choices: ['lossless', 'html', 'markdown'], default: 'lossless' },
+    { flags: '-f, --format <kind>', description: 'lossless: every file, byte for byte; html, markdown (md): a readable page', choices: ['lossless', 'html', 'markdown', 'md'], default: 'lossless' },
     { flags: '-t, --to <path>', description: 'directory for exports; for a page also a file (default: in the state directory)' },
     { flags: '--force', description: 'replace an existing page' },
     { flags: '--redact', description: 'replace recognized secrets on a page and omit its pictures' },
@@ -55,6 +55,7 @@ module.exports = {
       ...(args.all ? { all: true } : {}),
       ...(args.project === undefined ? {} : { project: resolve(args.project) }),
     };
+    if (args.format === 'md') args.format = 'markdown';
     if (args.format !== 'lossless') return writePages(args, chooses, io);
     if (args.force) throw new UsageError('--force requires --format html or markdown', 'omit it: a lossless export never overwrites anything');
     if (args.redact) throw new UsageError('--redact requires --format html or markdown', 'a lossless export keeps every byte');
