@@ -42,6 +42,7 @@ for (const verb of VERBS) {
 
 for (const [what, argv, message] of /** @type {const} */ ([
   ['an unknown verb', ['statsu'], /unknown command 'statsu'\n {2}next: did you mean status\? `.*cc-session-recover --help` shows its options\n$/],
+  ['help for an unknown verb', ['help', 'statsu'], /unknown command 'statsu'\n {2}next: did you mean status\?/],
   ['an unknown option', ['init', '--dry-rum'], /unknown option '--dry-rum'\n {2}next: did you mean --dry-run\? `.*cc-session-recover init --help` shows its options\n$/],
   ['an option without a verb', ['--jsom'], /unknown option '--jsom'/],
   ['the beginning of an option', ['resume', '--print'], /unknown option '--print'\n {2}next: did you mean --print-command\?/],

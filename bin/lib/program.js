@@ -85,6 +85,15 @@ function isOfVerb(flag, argv) {
   return name !== undefined && (verbNamed(name).options ?? []).some(({ flags }) => flags.split(/[ ,]+/).includes(flag));
 }
 
+/** Returns the command line with the verb under its own name. @param {string[]} argv */
+function lineOf([word, ...rest]) {
+  const named = (/** @type {string} */ name) => ALIASES[name] ?? name;
+  if (word !== 'help' || rest.length === 0 || rest[0].startsWith('-')) return [named(word), ...rest];
+  // commander's own `help` prints the help of the program for a word that is no verb, as if the word were known.
+  const verb = named(rest[0]);
+  return VERBS.includes(verb) ? [verb, '--help'] : [verb];
+}
+
 /** Whether `--json` is among the options; words after `--` are not options. @param {string[]} argv */
 function asksForJson(argv) {
   const end = argv.indexOf('--');
@@ -107,7 +116,7 @@ async function run(argv, io) {
     if (canOpen(io)) return openDashboard(io);
   }
   // Without a verb and without a terminal the verb is `status`.
-  const line = argv.length === 0 ? ['status'] : [ALIASES[argv[0]] ?? argv[0], ...argv.slice(1)];
+  const line = argv.length === 0 ? ['status'] : lineOf(argv);
   if (line[0] === '__complete') {
     await require('./completion.js').complete(line.slice(1), io);
     return EXIT.done;
@@ -141,7 +150,7 @@ async function run(argv, io) {
 function programOf(first, io, finished) {
   const { Command } = require('commander');
   const program = new Command('cc-session-recover')
-    .description('Keeps long Claude Code sessions alive: records why a session stopped, waits until the limit\nhas reset, and continues the same session exactly once.')
+    .description('Keeps long Claude Code sessions alive: records why a session stopped, waits until the limit has reset, and continues the same session exactly once.')
     .version(version, '-v, --version', 'print the version')
     // Options of the program must come before the verb, because each verb may have options of the same names.
     .enablePositionalOptions()
