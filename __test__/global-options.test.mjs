@@ -115,4 +115,6 @@ test('unpause of one session during a global pause prints the command that ends 
     assert.equal((await place.run(['pause', paused])).status, 0);
     assert.equal((await place.run(['pause', '--end'])).stdout, 'Everything is no longer paused.\n');
   }
+  const again = await place.run(['pause', '--end']);
+  assert.deepEqual([again.status, again.stdout], [6, 'Nothing was paused.\n']);
 });

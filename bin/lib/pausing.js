@@ -18,7 +18,8 @@ async function change(args, io, unpause) {
     if (report.heldByAll) {
       io.lines([`${what} is still paused, because all sessions are. End that pause with:`, `  ${io.colours.cyan(`${ownName()} pause --end`)}`]);
     } else if (report.paused) io.line(report.changed ? `${what} is paused.` : `${what} was already paused.`);
-    else io.line(report.changed ? `${what} is no longer paused.` : `${what} was not paused.`);
+    else if (report.changed) io.line(`${what} is no longer paused.`);
+    else io.line(report.session === null ? 'Nothing was paused.' : `${what} was not paused.`);
   }
   return exitOf.pause(report);
 }
