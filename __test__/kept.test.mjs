@@ -179,6 +179,7 @@ test('forget removes a session from every file of this tool and reports what Cla
     assert.ok(holding(place.state, ID).some((name) => name.startsWith(part)), `nothing of it is in ${part}, so nothing is proved`);
   }
   assert.notDeepEqual(holding(join(place.project, '.claude', 'session-state'), ID), []);
+  assert.match((await place.run(['forget', ID, '--dry-run'])).stdout, /\n {2}~\/\.claude\/projects\//, 'as every other screen names it');
   const plan = JSON.parse((await place.run(['forget', ID, '--dry-run', '--json'])).stdout);
   assert.ok(holding(place.state, ID).length > 10, 'a dry run removes nothing');
   const { status, stdout, stderr } = await place.run(['forget', ID.slice(0, 8), '--yes', '--json']);

@@ -4,7 +4,7 @@
 
 const { printProblems } = require('../sessions.js');
 const { cleaned, wrapped } = require('../text.js');
-const { count, sizeWords } = require('../wording.js');
+const { count, homely, sizeWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').ForgetReport} ForgetReport */
 
@@ -27,9 +27,9 @@ function forgetLines(report, { width, colours }) {
   const room = width ?? Infinity;
   const list = (/** @type {string[]} */ items) => items.flatMap((item) => wrapped(item, room - 2).map((line, at) => `${at === 0 ? '  ' : '    '}${line}`));
   const lines = wrapped(`${dryRun ? 'Would remove' : 'Removed'} ${count(removed.length, 'item')} of session ${session}.`, room).map(colours.bold);
-  lines.push(...list(removed.map(({ kind, path, bytes }) => `${KINDS[kind] ?? kind}${bytes > 0 ? `, ${sizeWords(bytes)}` : ''}: ${path}`)));
-  if (withClaudeCode.length > 0) lines.push('', ...wrapped('Claude Code still has:', room).map(colours.bold), ...list(withClaudeCode));
-  if (elsewhere.length > 0) lines.push('', ...wrapped('These exports and pages are left:', room).map(colours.bold), ...list(elsewhere));
+  lines.push(...list(removed.map(({ kind, path, bytes }) => `${KINDS[kind] ?? kind}${bytes > 0 ? `, ${sizeWords(bytes)}` : ''}: ${homely(path)}`)));
+  if (withClaudeCode.length > 0) lines.push('', ...wrapped('Claude Code still has:', room).map(colours.bold), ...list(withClaudeCode.map(homely)));
+  if (elsewhere.length > 0) lines.push('', ...wrapped('These exports and pages are left:', room).map(colours.bold), ...list(elsewhere.map(homely)));
   return lines;
 }
 
