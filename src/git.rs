@@ -669,16 +669,16 @@ mod tests {
         script(&home.path().join("bin/git"), &text);
         let path = environment(&[&home.path().join("bin")], home.path());
         let started = Instant::now();
-        let reading = read_within(&path, &project, Duration::from_millis(500));
+        let reading = read_within(&path, &project, Duration::from_secs(2));
         assert!(
             matches!(&reading, GitReading::Unknown(why) if why.contains("did not answer")),
             "{reading:?}"
         );
-        assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(50), "{:?}", started.elapsed());
         // The sleeping grandchild is gone, or a zombie that has not been reaped.
         let stat = format!("/proc/{}/stat", std::fs::read_to_string(&pid).unwrap().trim());
         let gone = || std::fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "));
-        while !gone() && started.elapsed() < Duration::from_secs(5) {
+        while !gone() && started.elapsed() < Duration::from_secs(50) {
             std::thread::sleep(Duration::from_millis(10));
         }
         assert!(gone());

@@ -116,21 +116,34 @@ mod tests {
     use super::*;
     use crate::claude::process::{Processes, Reception, SystemProcesses};
     use std::io::{Read, Write};
+    use std::os::unix::fs::MetadataExt;
 
     #[test]
     fn a_received_byte_resets_the_silence_of_a_connection() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut far, _) = listener.accept().unwrap();
+        // Other tests of this process have connections too.
+        let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&near));
+        let inode = std::fs::metadata(link).unwrap().ino();
+        let silence = || {
+            let found = established().unwrap();
+            found.iter().find(|one| u64::from(one.inode) == inode).unwrap().since_received
+        };
         std::thread::sleep(Duration::from_millis(400));
-        let Reception::Last(silent) = SystemProcesses.reception(std::process::id()) else {
+        let silent = silence();
+        assert!(silent >= Duration::from_millis(300), "{silent:?}");
+        let Reception::Last(of_process) = SystemProcesses.reception(std::process::id()) else {
             panic!("the connection is not seen")
         };
-        assert!(silent >= Duration::from_millis(300), "{silent:?}");
-        far.write_all(b"x").unwrap();
-        near.read_exact(&mut [0]).unwrap();
-        let Reception::Last(heard) = SystemProcesses.reception(std::process::id()) else { panic!() };
-        assert!(heard < silent, "{heard:?}");
+        assert!(of_process <= silence(), "{of_process:?}");
+        // On a machine under load the thread may pause between a byte and the question.
+        let heard = |_| {
+            far.write_all(b"x").unwrap();
+            near.read_exact(&mut [0]).unwrap();
+            silence()
+        };
+        assert!((0..20).map(heard).any(|heard| heard < silent));
     }
 
     #[test]

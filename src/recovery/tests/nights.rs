@@ -591,7 +591,7 @@ fn a_panic_in_a_worker_leaves_its_session_to_a_later_pass() {
             supervisor.run_pass().unwrap();
             let began = std::time::Instant::now();
             while supervisor.busy() {
-                assert!(began.elapsed() < Duration::from_secs(5), "query {query}: its sessions stay busy");
+                assert!(began.elapsed() < Duration::from_mins(1), "query {query}: its sessions stay busy");
                 std::thread::sleep(Duration::from_micros(200));
             }
             if night.incident().is_some_and(|incident| incident.phase.is_over()) {
