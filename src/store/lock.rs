@@ -32,11 +32,11 @@ impl Lock {
         }
     }
 
-    /// Returns whether another process owns the lock. Creates nothing; the check itself owns the
-    /// lock for an instant.
+    /// Returns whether another process owns the lock. Creates nothing. The check shares the lock for an instant,
+    /// so that two checks at the same time do not report each other.
     #[must_use]
     pub fn is_held(path: &Path) -> bool {
-        File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+        File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Acquires the lock, waiting for at most `limit`.
@@ -87,6 +87,10 @@ mod tests {
         assert_eq!(waited.unwrap_err().code, Code::StateLocked);
         drop(held);
         assert!(!Lock::is_held(&path) && !Lock::is_held(&dir.path().join("nothing")));
+        let checked = File::open(&path).unwrap();
+        checked.try_lock_shared().unwrap();
+        assert!(!Lock::is_held(&path), "another process only checks it");
+        drop(checked);
         assert!(Lock::try_take(&path).unwrap().is_some());
     }
 }
