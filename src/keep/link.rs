@@ -109,8 +109,12 @@ fn keep_durably(
     kept.transcript = source.transcript.to_path_buf();
     let plan = plan_of(&kept, source.transcript);
     let (files, _) = belongings::with_plan(source.home, &named, None, plan.as_deref())?;
+    // Released after the description names the dictionary of new frames.
+    let mut dictionaries = None;
     for file in files {
-        if let Err(error) = keep_file(state, clock, &mut kept, &file, durability, &mut outcome) {
+        let kept_file =
+            keep_file(state, clock, &mut kept, &file, durability, &mut dictionaries, &mut outcome);
+        if let Err(error) = kept_file {
             outcome.failures.push(error);
         }
     }
@@ -242,6 +246,7 @@ fn keep_file(
     kept: &mut KeptSession,
     file: &Belonging,
     durability: Durability,
+    dictionaries: &mut Option<Lock>,
     outcome: &mut KeepOutcome,
 ) -> Result<()> {
     let Some(meta) = source_metadata(&file.from)? else { return Ok(()) };
@@ -289,7 +294,7 @@ fn keep_file(
             if let Some(grown) = grown.filter(|grown| continues(&file.from, grown)) {
                 entry = grown;
             }
-            append(state, &session, &file.from, &meta, &mut entry)?;
+            append(state, &session, &file.from, &meta, &mut entry, dictionaries)?;
         }
     }
     kept.files.retain(|known| (&known.path, known.generation) != (&entry.path, entry.generation));
@@ -337,8 +342,16 @@ fn continues(from: &Path, kept: &KeptFile) -> bool {
 }
 
 /// Appends the part of a file that its frames do not cover, as frames that are on disk when it returns. The
-/// next call appends bytes that arrive in the meantime.
-fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: &mut KeptFile) -> Result<()> {
+/// next call appends bytes that arrive in the meantime. A dictionary that no description names yet is used only
+/// under the lock `dictionaries`, without which it could be removed before one does.
+fn append(
+    state: &StateDir,
+    session: &str,
+    from: &Path,
+    meta: &Metadata,
+    entry: &mut KeptFile,
+    dictionaries: &mut Option<Lock>,
+) -> Result<()> {
     let place = entry.place(state, session);
     let dir = place.parent().unwrap_or(Path::new("/"));
     ensure_room(dir, meta.len() - entry.covered())?;
@@ -349,8 +362,11 @@ fn append(state: &StateDir, session: &str, from: &Path, meta: &Metadata, entry: 
     let dictionary = if let Some(name) = &entry.dictionary {
         Dictionary::named(state, name)?
     } else {
+        if dictionaries.is_none() {
+            *dictionaries = Lock::try_share(&state.dictionaries_lock())?;
+        }
         let head = head_of(&mut file, from)?;
-        Dictionary::for_version(state, version_in(&head).as_deref())
+        Dictionary::for_version(state, version_in(&head).as_deref().filter(|_| dictionaries.is_some()))
     };
     let (covered, stored) = (entry.covered(), entry.frames.iter().map(|frame| frame.stored).sum());
     let most = meta.len().min(covered + MOST_APPENDED) - covered;
@@ -580,7 +596,7 @@ mod tests {
             repacked: 0,
         };
         ensure_dir(&scene.state.kept(SESSION).join("1")).unwrap();
-        append(&scene.state, SESSION, &scene.transcript, &meta(), &mut entry).unwrap();
+        append(&scene.state, SESSION, &scene.transcript, &meta(), &mut entry, &mut None).unwrap();
         let read = |entry: &KeptFile| {
             let mut bytes = Vec::new();
             entry.open(&scene.state, SESSION).unwrap().read_to_end(&mut bytes).unwrap();
@@ -592,7 +608,7 @@ mod tests {
         Scene::append(&place, "half a frame");
         Scene::append(&scene.transcript, &turn(Some("a"), "b"));
         assert!(continues(&scene.transcript, &entry));
-        append(&scene.state, SESSION, &scene.transcript, &meta(), &mut entry).unwrap();
+        append(&scene.state, SESSION, &scene.transcript, &meta(), &mut entry, &mut None).unwrap();
         assert_eq!((read(&entry), entry.frames.len()), (std::fs::read(&scene.transcript).unwrap(), 2));
         let text = std::fs::read_to_string(&scene.transcript).unwrap().replace("\"b\"", "\"c\"");
         std::fs::write(&scene.transcript, text).unwrap();
@@ -603,10 +619,18 @@ mod tests {
         for (records, made) in [(7000, false), (8000, true)] {
             std::fs::write(&scene.transcript, record.repeat(records)).unwrap();
             let mut entry = KeptFile { frames: Vec::new(), dictionary: None, bytes: 0, ..entry.clone() };
-            append(&scene.state, SESSION, &scene.transcript, &meta(), &mut entry).unwrap();
+            append(&scene.state, SESSION, &scene.transcript, &meta(), &mut entry, &mut None).unwrap();
             assert_eq!(dictionary().name.ends_with(SESSION), made, "{records} records");
             assert_ne!(entry.dictionary.clone(), made.then(dictionary), "its own frames need the one before");
             assert_eq!(read(&entry), std::fs::read(&scene.transcript).unwrap());
+        }
+        for removing in [true, false] {
+            let alone = removing.then(|| Lock::try_take(&scene.state.dictionaries_lock()).unwrap().unwrap());
+            let mut entry = KeptFile { frames: Vec::new(), dictionary: None, bytes: 0, ..entry.clone() };
+            let mut held = None;
+            append(&scene.state, SESSION, &scene.transcript, &meta(), &mut entry, &mut held).unwrap();
+            assert_eq!((held.is_none(), entry.dictionary != Some(dictionary())), (removing, removing));
+            drop(alone);
         }
     }
 

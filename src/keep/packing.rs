@@ -20,6 +20,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Maximum wait until no file is being compressed with a dictionary that is about to be removed.
+const DICTIONARY_WAIT: Duration = Duration::from_secs(2);
 
 /// Idle time after which a file is packed although the client still has it. A link does not protect the
 /// contents if the client truncates its file in place.
@@ -109,6 +113,11 @@ fn pack_session(
             Error::new(Code::StateLocked, "a hook is working on the kept session").at(state.kept(session))
         );
     };
+    // A dictionary is removed once no description names it. Without this lock, it could be removed after it
+    // was loaded here and before the description names it.
+    let Some(_dictionaries) = Lock::try_share(&state.dictionaries_lock())? else {
+        return Err(Error::new(Code::StateLocked, "a dictionary is being removed").at(state.kept(session)));
+    };
     let Some(mut kept) = kept_of(state, session)? else { return Ok(()) };
     for at in 0..kept.files.len() {
         let file = kept.files[at].clone();
@@ -135,6 +144,13 @@ fn pack_session(
                 packed.stored += stored;
                 kept.files[at] = framed;
                 save(&state.kept_description(session), &kept)?;
+                // The frames were verified with the dictionary in memory. The original stays until the same
+                // one is found on disk.
+                if let Err(error) = Dictionary::named(state, &dictionary.name) {
+                    kept.files[at] = file;
+                    save(&state.kept_description(session), &kept)?;
+                    return Err(error);
+                }
                 learn(state, session, &file)?;
                 crate::store::replace::remove(&file.place(state, session))?;
             }
@@ -246,9 +262,13 @@ pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
             .at(state.kept(session))
             .hint("run the command again"));
     };
-    for name in Dictionary::made_of(state, session).collect::<Vec<_>>() {
-        release(state, session, &name)?;
-        Dictionary::remove(state, &name)?;
+    let made: Vec<String> = Dictionary::made_of(state, session).collect();
+    if !made.is_empty() {
+        let _dictionaries = Lock::wait(&state.dictionaries_lock(), DICTIONARY_WAIT)?;
+        for name in made {
+            release(state, session, &name)?;
+            Dictionary::remove(state, &name)?;
+        }
     }
     let dir = state.kept(session);
     let gone = state.all_kept().join(format!(".{session}.{}{TEMPORARY}", std::process::id()));
@@ -490,6 +510,53 @@ mod tests {
         assert!(scene.bytes(second) == text(2) && scene.bytes(third) == text(3));
         std::fs::write(scene.state.kept_description(second), "{ torn").unwrap();
         assert!(kept_of(&scene.state, second).unwrap().is_none(), "nothing says where it was");
+    }
+
+    #[test]
+    fn a_session_removed_while_another_is_packed_with_its_dictionary_leaves_that_one_readable() {
+        let scene = Scene::new();
+        let (first, transcript) = scene.session(1, &text(1));
+        std::fs::remove_file(transcript).unwrap();
+        scene.pack();
+        assert_eq!(Dictionary::made_of(&scene.state, &first).count(), 1);
+        let long: Vec<u8> = (2..80).flat_map(text).collect();
+        let (second, transcript) = scene.session(2, &long);
+        std::fs::remove_file(transcript).unwrap();
+        let link = kept_of(&scene.state, &second).unwrap().unwrap().files[0].clone();
+        let mut unfinished =
+            KeptFile { kept_as: KeptAs::Frames, ..link }.place(&scene.state, &second).into_os_string();
+        unfinished.push(TEMPORARY);
+        let removed = std::thread::scope(|threads| {
+            let packing = threads.spawn(|| scene.pack());
+            while !Path::new(&unfinished).exists() && !packing.is_finished() {
+                std::thread::yield_now();
+            }
+            assert!(!packing.is_finished(), "the text is too short to be packed slowly");
+            remove_kept(&scene.state, &first)
+        });
+        assert!(scene.bytes(&second) == long);
+        if let Err(error) = removed {
+            assert_eq!(error.code, Code::StateLocked);
+            remove_kept(&scene.state, &first).unwrap();
+            assert!(scene.bytes(&second) == long);
+        }
+    }
+
+    #[test]
+    fn nothing_is_packed_while_a_dictionary_is_removed_and_removal_waits_for_packing() {
+        let scene = Scene::new();
+        let (session, transcript) = scene.session(1, &text(1));
+        std::fs::remove_file(transcript).unwrap();
+        let alone = Lock::try_take(&scene.state.dictionaries_lock()).unwrap().unwrap();
+        let packed = scene.pack();
+        assert_eq!((packed.files, packed.more), (0, true));
+        drop(alone);
+        assert_eq!(scene.pack().files, 1);
+        let shared = Lock::try_share(&scene.state.dictionaries_lock()).unwrap().unwrap();
+        assert_eq!(remove_kept(&scene.state, &session).unwrap_err().code, Code::StateLocked);
+        assert!(scene.bytes(&session) == text(1));
+        drop(shared);
+        remove_kept(&scene.state, &session).unwrap();
     }
 
     /// `PACK_CORPUS=<directory of transcripts>`: prints their packed sizes. Not part of the suite, because

@@ -248,6 +248,13 @@ impl StateDir {
         self.leases().join(format!("{session}.kept"))
     }
 
+    /// Lock that is shared while a file is compressed and described, and owned alone while a dictionary is
+    /// removed.
+    #[must_use]
+    pub fn dictionaries_lock(&self) -> PathBuf {
+        self.leases().join("dictionaries.lock")
+    }
+
     /// Default directory of exports.
     #[must_use]
     pub fn exports(&self) -> PathBuf {

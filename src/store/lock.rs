@@ -24,8 +24,24 @@ impl Lock {
     ///
     /// Returns [`Code::Io`] when the lock file cannot be opened.
     pub fn try_take(path: &Path) -> Result<Option<Self>> {
+        Self::try_with(path, File::try_lock)
+    }
+
+    /// Acquires the lock together with others that share it, unless someone owns it alone.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Code::Io`] when the lock file cannot be opened.
+    pub fn try_share(path: &Path) -> Result<Option<Self>> {
+        Self::try_with(path, File::try_lock_shared)
+    }
+
+    fn try_with(
+        path: &Path,
+        lock: impl FnOnce(&File) -> std::result::Result<(), TryLockError>,
+    ) -> Result<Option<Self>> {
         let file = open(path)?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(Error::io("lock", path, &error)),
@@ -92,5 +108,10 @@ mod tests {
         assert!(!Lock::is_held(&path), "another process only checks it");
         drop(checked);
         assert!(Lock::try_take(&path).unwrap().is_some());
+        let shared = [Lock::try_share(&path).unwrap().unwrap(), Lock::try_share(&path).unwrap().unwrap()];
+        assert!(Lock::try_take(&path).unwrap().is_none(), "others share it");
+        drop(shared);
+        let alone = Lock::try_take(&path).unwrap();
+        assert!(alone.is_some() && Lock::try_share(&path).unwrap().is_none());
     }
 }
