@@ -285,9 +285,10 @@ fn mentions(path: &Path, session: &str) -> bool {
 /// Returns the files that contain entries about several sessions.
 fn shared(state: &StateDir) -> impl Iterator<Item = PathBuf> + use<> {
     let within = |dir: PathBuf| entries(&dir, &mut Vec::new()).map(|entry| entry.path());
-    let single = [state.moves(), state.notices(), state.paused(), state.kept_register()].into_iter();
+    let single = [state.moves(), state.notices(), state.paused(), state.kept_register(), state.kept_due()];
     let journals = [state.older_journal(), state.journal()];
     single
+        .into_iter()
         .chain(within(state.quota()))
         .chain(within(state.root().join("states")))
         .chain(session_log::all(state.root()))
@@ -309,6 +310,10 @@ fn locks(state: &StateDir, session: &str) -> impl Iterator<Item = PathBuf> + use
 fn remove_entries(state: &StateDir, session: &str, path: &Path) -> Result<()> {
     if path == state.kept_register() {
         // The register is a cache that the next reader rebuilds.
+        return crate::store::replace::remove(path);
+    }
+    if path == state.kept_due() {
+        // Without it, the supervisor only waits longer before it removes old sessions.
         return crate::store::replace::remove(path);
     }
     if path == state.moves() {

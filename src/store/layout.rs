@@ -236,6 +236,12 @@ impl StateDir {
         self.all_kept().join("register.json")
     }
 
+    /// Kept sessions that the supervisor has found too old and has not removed yet.
+    #[must_use]
+    pub fn kept_due(&self) -> PathBuf {
+        self.all_kept().join("due.json")
+    }
+
     /// Dictionaries for the compressed frames of kept sessions.
     #[must_use]
     pub fn kept_dictionaries(&self) -> PathBuf {

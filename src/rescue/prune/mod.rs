@@ -9,6 +9,7 @@
 //! are retained.
 
 mod delete;
+mod expiry;
 mod find;
 mod rules;
 mod wanted;
@@ -26,7 +27,7 @@ use chrono::{DateTime, Utc};
 use delete::delete;
 use find::{exports, gone_sessions, outputs, pages, records, snapshots};
 pub use rules::PruneRules;
-use rules::{kept_sessions_out, rules, sorted_out};
+use rules::{kept_sessions_out, kept_too_old, rules, sorted_out};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::PathBuf;
@@ -187,8 +188,9 @@ pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
     found.extend(records.into_iter().map(|record| record.thing));
     let (mut removed, mut kept) = sorted_out(found, &rules, now, &wanted);
     let mut unread = Vec::new();
-    let (expired, stay) =
-        kept_sessions_out(gone_sessions(&ground.state, &mut unread), &rules, now, &wanted.sessions);
+    let gone = gone_sessions(&ground.state, &mut unread);
+    let too_old = kept_too_old(&gone, &rules, now, &wanted.sessions);
+    let (expired, stay) = kept_sessions_out(gone, &rules, &too_old, &wanted.sessions);
     problems.extend(unread.into_iter().map(Problem::from));
     removed.extend(expired);
     kept.extend(stay);
@@ -235,7 +237,9 @@ struct PruneCandidate {
 }
 
 /// Compresses about `most` bytes of sessions that Claude Code deleted, and removes deleted sessions by age
-/// and size. Returns the failures. Part of a supervisor pass.
+/// and size. A session is removed for its age only if earlier passes found it too old as well (see
+/// [`expiry`]), because nobody watches and the clock may be wrong. Returns the failures. Part of a supervisor
+/// pass.
 #[must_use]
 pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig, most: u64) -> Vec<Error> {
     let clock = world.clock;
@@ -252,7 +256,12 @@ pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig
     let found = gone_sessions(state, &mut packed.failures);
     // Partly compressed sessions still take more space than they will, so the size limit must wait.
     let rules = if packed.more { PruneRules { kept_max_total: u64::MAX, ..rules } } else { rules };
-    for one in kept_sessions_out(found, &rules, clock.now(), &wanted).0 {
+    let mut too_old = kept_too_old(&found, &rules, clock.now(), &wanted);
+    if let Err(error) = expiry::retain_confirmed(state, clock, &mut too_old) {
+        too_old.clear();
+        packed.failures.push(error);
+    }
+    for one in kept_sessions_out(found, &rules, &too_old, &wanted).0 {
         match delete(state, &one) {
             Ok(()) => {
                 let fields = json!({"session": one.session, "bytes": one.bytes, "why": one.why});

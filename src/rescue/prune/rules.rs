@@ -143,20 +143,31 @@ fn older(at: DateTime<Utc>, now: DateTime<Utc>, days: f64) -> bool {
     length.and_then(|length| now.checked_sub_signed(length)).is_some_and(|limit| at < limit)
 }
 
-/// Selects the kept sessions to remove: first those that are too old, then the oldest until the others fit
-/// into the size limit. A session that is open or has unfinished work is retained.
+/// Returns the kept sessions that are too old, unless they are open or have unfinished work.
+pub(super) fn kept_too_old(
+    found: &[PruneCandidate],
+    rules: &PruneRules,
+    now: DateTime<Utc>,
+    wanted: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let old = |thing: &&PruneCandidate| thing.made_at.is_some_and(|at| older(at, now, rules.kept_days));
+    let sessions = found.iter().filter(old).map(|thing| &thing.session);
+    sessions.filter(|session| !wanted.contains(*session)).cloned().collect()
+}
+
+/// Selects the kept sessions to remove: first those in `too_old`, then the oldest until the others fit into
+/// the size limit. A session that is open or has unfinished work is retained.
 pub(super) fn kept_sessions_out(
     mut found: Vec<PruneCandidate>,
     rules: &PruneRules,
-    now: DateTime<Utc>,
+    too_old: &BTreeSet<String>,
     wanted: &BTreeSet<String>,
 ) -> (Vec<PrunedCopy>, Vec<PruneCandidate>) {
     found.sort_by(|one, other| (one.made_at, &one.session).cmp(&(other.made_at, &other.session)));
     let mut total: u64 = found.iter().map(|thing| thing.bytes).sum();
     let (mut removed, mut stay) = (Vec::new(), Vec::new());
     for thing in found {
-        let old = thing.made_at.is_some_and(|at| older(at, now, rules.kept_days));
-        let why = match (old, total > rules.kept_max_total) {
+        let why = match (too_old.contains(&thing.session), total > rules.kept_max_total) {
             _ if wanted.contains(&thing.session) => None,
             (true, _) => Some(format!("is older than {} days", rules.kept_days)),
             (false, true) => Some("retained sessions exceed retention.keptMaxTotal".to_owned()),
@@ -303,7 +314,8 @@ mod tests {
         let kept = |found: Vec<PruneCandidate>, rules: &PruneRules| {
             let now = DateTime::from_timestamp(NOW, 0).unwrap();
             let wanted = BTreeSet::from(["open".to_owned()]);
-            let (removed, stay) = kept_sessions_out(found, rules, now, &wanted);
+            let too_old = kept_too_old(&found, rules, now, &wanted);
+            let (removed, stay) = kept_sessions_out(found, rules, &too_old, &wanted);
             let names = removed.iter().map(|one| one.path.to_string_lossy().into_owned()).collect::<Vec<_>>();
             (names, stay.len())
         };
