@@ -109,6 +109,30 @@ test('prune removes kept deleted sessions by age and total size, and reports the
   assert.deepEqual(keptIn(place), []);
 });
 
+test('forget and prune remove what a killed forget or import left under a temporary name', { skip: posix }, async (t) => {
+  const place = world(t);
+  session(place, 2);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  // No process has this id.
+  const left = (/** @type {string} */ id) => join(place.state, 'kept', `.${id}.${2 ** 30}.cc-recover-tmp`);
+  const unpacked = join(place.state, `importing-${2 ** 30}`);
+  for (const directory of [left(ID), left(idOf(2)), unpacked]) {
+    mkdirSync(directory);
+    writeFileSync(join(directory, 'session.jsonl'), 'conversation');
+  }
+  const plan = JSON.parse((await place.run(['forget', ID, '--dry-run', '--json'])).stdout);
+  assert.deepEqual(plan.removed.map((/** @type {any} */ one) => [one.kind, one.path]), [['kept', left(ID)]]);
+  assert.ok(existsSync(left(ID)) && existsSync(unpacked));
+  const { status, stdout } = await place.run(['forget', ID, '--yes', '--json']);
+  assert.equal(status, 0, stdout);
+  assert.deepEqual(holding(place.state, ID), []);
+  for (const directory of [left(idOf(2)), unpacked]) mkdirSync(directory, { recursive: true });
+  const pruned = JSON.parse((await place.run(['prune', '--yes', '--json'])).stdout);
+  assert.deepEqual(pruned.removed.map((/** @type {any} */ one) => [one.kind, one.path]), [['leftover', left(idOf(2))]]);
+  assert.deepEqual([left(ID), left(idOf(2)), unpacked].filter((path) => existsSync(path)), []);
+  assert.deepEqual(keptIn(place), [idOf(2)]);
+});
+
 test('a deleted session is listed, explained, found by its conversation and prompts, and recalled', async (t) => {
   const place = world(t);
   await deleted(place);

@@ -271,6 +271,10 @@ pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
         }
     }
     let dir = state.kept(session);
+    // Whoever was removing them no longer owns the lock.
+    for left in removals(state).filter(|left| left.session == session) {
+        std::fs::remove_dir_all(&left.path).doing("remove", &left.path)?;
+    }
     let gone = state.all_kept().join(format!(".{session}.{}{TEMPORARY}", std::process::id()));
     match std::fs::rename(&dir, &gone) {
         Ok(()) => {}
@@ -280,6 +284,44 @@ pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
     // Does not follow symbolic links.
     std::fs::remove_dir_all(&gone).doing("remove", &gone)?;
     sync_dir(&state.all_kept()).doing("remove", &dir)
+}
+
+/// Kept files whose removal has begun.
+#[derive(Debug, Clone)]
+pub struct KeptRemoval {
+    pub session: String,
+    /// Process that began the removal.
+    pub pid: u32,
+    pub path: PathBuf,
+}
+
+impl KeptRemoval {
+    /// Returns whether its process was killed.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        !crate::program::process_exists(self.pid)
+    }
+}
+
+/// Lists the removals that have begun and not ended.
+pub fn removals(state: &StateDir) -> impl Iterator<Item = KeptRemoval> + use<> {
+    crate::session::files::entries(&state.all_kept(), &mut Vec::new()).filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let (session, pid) = name.strip_prefix('.')?.strip_suffix(TEMPORARY)?.split_once('.')?;
+        let pid = pid.parse().ok().filter(|_| crate::claude::home::is_session_id(session))?;
+        Some(KeptRemoval { session: session.to_owned(), pid, path: entry.path() })
+    })
+}
+
+/// Completes the removals of processes that were killed.
+///
+/// # Errors
+///
+/// Returns [`Code::Io`] for the first file that cannot be removed.
+pub fn complete_removals(state: &StateDir) -> Result<()> {
+    let dead = removals(state).filter(KeptRemoval::is_abandoned);
+    let removed = dead.map(|left| std::fs::remove_dir_all(&left.path).doing("remove", &left.path));
+    removed.fold(Ok(()), Result::and)
 }
 
 /// Repacks files of other sessions that need a dictionary that is about to be removed.
@@ -540,6 +582,27 @@ mod tests {
             remove_kept(&scene.state, &first).unwrap();
             assert!(scene.bytes(&second) == long);
         }
+    }
+
+    #[test]
+    fn a_killed_removal_is_completed_by_the_next_one_or_once_its_process_is_gone() {
+        let scene = Scene::new();
+        let (session, _) = scene.session(1, &text(1));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let dead = child.id();
+        child.wait().unwrap();
+        let left = |pid: u32| scene.state.all_kept().join(format!(".{session}.{pid}{TEMPORARY}"));
+        for pid in [dead, std::process::id()] {
+            std::fs::create_dir_all(left(pid).join("1")).unwrap();
+        }
+        assert_eq!(removals(&scene.state).count(), 2);
+        complete_removals(&scene.state).unwrap();
+        assert!(!left(dead).exists() && left(std::process::id()).exists(), "its process may be removing it");
+        remove_kept(&scene.state, &session).unwrap();
+        assert_eq!(removals(&scene.state).count(), 0);
+        std::fs::create_dir_all(left(dead)).unwrap();
+        remove_kept(&scene.state, &session).unwrap();
+        assert_eq!(removals(&scene.state).count(), 0, "although nothing else is kept");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //! in place and listed.
 
 use super::export::session_of as session_of_export;
+use super::import;
 use super::reading::publish;
 use super::restore::refuse_while_held;
 use super::session_log;
 use crate::claude::home::{begins, is_session_id};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{lossy, read_small};
-use crate::keep::{kept_of, remove_kept};
+use crate::keep::{KeptRemoval, complete_removals, kept_of, removals, remove_kept};
 use crate::note::file::{path as note_path, remove_block};
 use crate::note::handoff::blocks;
 use crate::note::state::{SavedStateIndex, forget_states, states_of};
@@ -153,6 +154,8 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
             )
             .hint("wait until the run has ended"));
         };
+        problems.extend(complete_removals(state).err().map(Problem::from));
+        import::sweep(state.root());
         removed.retain(|one| match remove(state, &session, one) {
             Ok(()) => true,
             Err(error) => {
@@ -197,6 +200,7 @@ fn target(
     };
     let mut ids: BTreeSet<String> = gone_sessions(inventory, None).into_iter().map(|gone| gone.id).collect();
     ids.extend(exported(state).map(|(id, ..)| id));
+    ids.extend(removals(state).map(|left| left.session));
     let mut matching = ids.into_iter().filter(|id| begins(id, name));
     match (matching.next(), matching.next()) {
         (Some(id), None) => Ok((id, None)),
@@ -244,6 +248,8 @@ fn places(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> Vec<For
         (ForgottenKind::Record, record),
         (ForgottenKind::Incident, state.incident(session)),
     ];
+    let left = |left: KeptRemoval| (left.session == session).then_some((ForgottenKind::Kept, left.path));
+    found.extend(removals(state).filter_map(left));
     found.extend(exported(state).filter(|(id, ..)| id == session).map(|(_, path, kind)| (kind, path)));
     found.extend(spool::pending(state, session).into_iter().map(|(path, _)| (ForgottenKind::Event, path)));
     let quarantined = entries(&state.quarantine(), &mut Vec::new());

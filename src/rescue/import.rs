@@ -18,7 +18,7 @@ use crate::session::belongings::{SessionFileKind, Skipped};
 use crate::session::moves::Moves;
 use crate::session::stop::time;
 use crate::store::journal;
-use crate::store::layout::ensure_dir;
+use crate::store::layout::{UNPACKED, ensure_dir};
 use crate::store::replace::{TEMPORARY, sync_dir};
 use crate::store::snapshot::ensure_room;
 use crate::world::World;
@@ -29,8 +29,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const SCHEMA: &str = "cc-session-recover/import@1";
-/// Name prefix of the directories into which archives are unpacked.
-const UNPACKED: &str = "importing-";
 
 /// Options of `importSession`: the export to restore as a resumable session, and its target.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -188,8 +186,8 @@ impl Drop for ExportSource {
     }
 }
 
-/// Removes the files that killed imports have unpacked.
-fn sweep(root: &Path) {
+/// Removes the files that killed imports have unpacked in the state directory.
+pub(super) fn sweep(root: &Path) {
     let Ok(entries) = std::fs::read_dir(root) else { return };
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name();

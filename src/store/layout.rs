@@ -354,6 +354,9 @@ impl StateDir {
     }
 }
 
+/// Name prefix of the directories into which imports unpack archives; the process id follows.
+pub const UNPACKED: &str = "importing-";
+
 /// Names directly in the state directory, including those of older versions.
 const OWN_NAMES: [&str; 28] = [
     "excluded",
@@ -391,7 +394,8 @@ const OWN_NAMES: [&str; 28] = [
 pub fn is_own_name(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };
     let log = name.starts_with("SESSION-LOG-") && Path::new(name).extension().is_some_and(|end| end == "md");
-    OWN_NAMES.contains(&name) || log || name.ends_with(TEMPORARY)
+    let unpacked = name.strip_prefix(UNPACKED).is_some_and(|pid| pid.parse::<u32>().is_ok());
+    OWN_NAMES.contains(&name) || log || unpacked || name.ends_with(TEMPORARY)
 }
 
 /// Creates a private directory and its missing parents.
@@ -446,7 +450,10 @@ mod tests {
             let name = path.strip_prefix("/s").unwrap().iter().next().unwrap();
             assert!(is_own_name(name), "{}", path.display());
         }
-        for name in ["notes", "projects2", ".git", "SESSION-LOG-", "journal.txt"] {
+        assert!(is_own_name(OsStr::new("importing-4711")));
+        for name in
+            ["notes", "importing-", "importing-photos", "projects2", ".git", "SESSION-LOG-", "journal.txt"]
+        {
             assert!(!is_own_name(OsStr::new(name)), "{name}");
         }
     }

@@ -3,7 +3,7 @@
 use super::{PruneCandidate, PruneKind};
 use crate::claude::home::is_session_id;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::keep::{KeptEntry, kept_register};
+use crate::keep::{KeptEntry, KeptRemoval, kept_register, removals};
 use crate::problem::Problem;
 use crate::rescue::export::{is_left_over, session_of};
 use crate::rescue::reading::publish;
@@ -98,6 +98,22 @@ pub(super) fn gone_sessions(state: &StateDir, problems: &mut Vec<Error>) -> Vec<
         session: kept.session,
     })
     .collect()
+}
+
+/// Returns kept files whose removal was killed.
+pub(super) fn abandoned_removals(state: &StateDir, problems: &mut Vec<Problem>) -> Vec<PruneCandidate> {
+    let mut found = Vec::new();
+    for left in removals(state).filter(KeptRemoval::is_abandoned) {
+        let Ok(meta) = std::fs::symlink_metadata(&left.path) else { continue };
+        found.push(PruneCandidate {
+            kind: PruneKind::Leftover,
+            session: left.session,
+            bytes: size(&left.path, &meta, problems),
+            made_at: meta.modified().ok().map(DateTime::from),
+            path: left.path,
+        });
+    }
+    found
 }
 
 pub(super) fn outputs(state: &StateDir, problems: &mut Vec<Problem>) -> Result<Vec<PruneCandidate>> {

@@ -17,7 +17,7 @@ mod wanted;
 use crate::config::RetentionConfig;
 use crate::error::{Error, Result};
 use crate::fs::lossy;
-use crate::keep::pack;
+use crate::keep::{complete_removals, pack};
 use crate::problem::Problem;
 use crate::report::inventory::{Inventory, ReportContext};
 use crate::session::stop::{time, time_or_null};
@@ -25,7 +25,7 @@ use crate::store::{StateDir, journal};
 use crate::world::World;
 use chrono::{DateTime, Utc};
 use delete::delete;
-use find::{exports, gone_sessions, outputs, pages, records, snapshots};
+use find::{abandoned_removals, exports, gone_sessions, outputs, pages, records, snapshots};
 pub use rules::PruneRules;
 use rules::{kept_sessions_out, kept_too_old, rules, sorted_out};
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,7 @@ pub enum PruneKind {
     Record,
     /// Kept files of a session that Claude Code deleted.
     Kept,
-    /// Leftover of an export, snapshot or page whose process was killed.
+    /// Leftover of an operation whose process was killed.
     Leftover,
 }
 
@@ -177,11 +177,13 @@ pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
         let done = pack(&ground.state, world.clock, u64::MAX);
         packed = PackedBytes { files: done.files, before: done.bytes, after: done.stored };
         problems.extend(done.failures.into_iter().map(Problem::from));
+        super::import::sweep(ground.state.root());
     }
     let mut found = exports(&ground.state, &mut problems)?;
     found.extend(snapshots(&ground.state, &mut problems)?);
     found.extend(outputs(&ground.state, &mut problems)?);
     found.extend(pages(&ground.state)?);
+    found.extend(abandoned_removals(&ground.state, &mut problems));
     let records = records(&ground.state, &mut inventory.problems)?;
     let wanted = RetainedFiles::of(&mut inventory, &ground.state, &records, world.processes);
     problems.extend(inventory.problems.into_iter().map(Problem::from));
@@ -253,6 +255,8 @@ pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig
             return packed.failures;
         }
     };
+    packed.failures.extend(complete_removals(state).err());
+    super::import::sweep(state.root());
     let found = gone_sessions(state, &mut packed.failures);
     // Partly compressed sessions still take more space than they will, so the size limit must wait.
     let rules = if packed.more { PruneRules { kept_max_total: u64::MAX, ..rules } } else { rules };
