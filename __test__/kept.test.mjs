@@ -227,6 +227,22 @@ test('forget removes a session from every file of this tool and reports what Cla
   assert.equal((await place.run(['forget', idOf(9), '--yes'])).status, 3);
 });
 
+test('forget reports a file of a newer version without changing it, and removes the rest', async (t) => {
+  const place = world(t);
+  session(place, 1);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  const index = join(place.state, 'states', `${'0'.repeat(16)}.json`);
+  const newer = `{\n  "version": 99,\n  "states": [\n    { "session": "${ID}" }\n  ]\n}\n`;
+  mkdirSync(dirname(index), { recursive: true });
+  writeFileSync(index, newer);
+  const { stdout } = await place.run(['forget', ID, '--yes', '--json']);
+  const report = JSON.parse(stdout);
+  assert.deepEqual(report.problems.map((/** @type {any} */ one) => one.code), ['STATE_NEWER']);
+  assert.equal(readFileSync(index, 'utf8'), newer);
+  assert.ok(!report.removed.some((/** @type {any} */ one) => one.path === index));
+  assert.deepEqual(holding(place.state, ID), [join('states', `${'0'.repeat(16)}.json`)]);
+});
+
 test('a transcript deleted while its session is open is reported by the hook, status, show and doctor', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);

@@ -337,13 +337,14 @@ fn remove_entries(state: &StateDir, session: &str, path: &Path) -> Result<()> {
     if path.parent() == Some(&state.quota()) {
         return seen::forget(state, path, session);
     }
-    if let Some(book) = SavedStateIndex::all(state)
-        .into_iter()
-        .find(|book| SavedStateIndex::path(state, &book.project) == path)
-    {
-        return forget_states(state, &book.project, session);
+    if session_log::all(state.root()).any(|log| log == path) {
+        return session_log::forget(path, session);
     }
-    session_log::forget(path, session)
+    // Fails for an index of a newer version, which is left as it is.
+    match peek::<SavedStateIndex>(path)? {
+        Some(book) => forget_states(state, &book.project, session),
+        None => Ok(()),
+    }
 }
 
 /// Returns the exports and pages of a session that the journal lists outside the state directory, and the
