@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { world } from './lib/command.mjs';
 import { endWith, hooked, idOf, startHook, transcriptText } from './lib/hooks.mjs';
 import { until } from './lib/until.mjs';
+import { held, noFlock } from './lib/lease.mjs';
 
 const posix = process.platform === 'win32' ? 'hooks run in a POSIX shell here' : false;
 const ID = idOf(1);
@@ -241,6 +242,19 @@ test('forget reports a file of a newer version without changing it, and removes 
   assert.equal(readFileSync(index, 'utf8'), newer);
   assert.ok(!report.removed.some((/** @type {any} */ one) => one.path === index));
   assert.deepEqual(holding(place.state, ID), [join('states', `${'0'.repeat(16)}.json`)]);
+});
+
+test('forget leaves a lock file whose lock another process owns, and reports it', { skip: posix || noFlock }, async (t) => {
+  const place = world(t);
+  session(place, 1);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  const lock = join(place.state, 'leases', `${ID}.watch`);
+  await held(place, `${ID}.watch`);
+  const { ino } = statSync(lock);
+  const report = JSON.parse((await place.run(['forget', ID, '--yes', '--json'])).stdout);
+  assert.deepEqual(report.problems.map((/** @type {any} */ one) => one.code), ['STATE_LOCKED']);
+  assert.equal(statSync(lock).ino, ino);
+  assert.deepEqual(holding(place.state, ID), [join('leases', `${ID}.watch`)]);
 });
 
 test('a transcript deleted while its session is open is reported by the hook, status, show and doctor', { skip: posix }, async (t) => {

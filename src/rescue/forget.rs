@@ -36,8 +36,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const SCHEMA: &str = "cc-session-recover/forget@1";
+/// Maximum wait for the lock of the session's incident.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// Largest shared file that is searched for the session id, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
@@ -165,7 +168,10 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
         });
         drop(lease);
         for lock in locks(state, &session).filter(|path| path.exists()) {
-            problems.extend(crate::store::replace::remove(&lock).err().map(Problem::from));
+            if let Err(error) = Lock::remove(&lock) {
+                removed.retain(|one| one.path != lock);
+                problems.push(error.into());
+            }
         }
         // Without the session id, which would otherwise be the only trace left.
         journal::append(state, world.clock, "forgotten", json!({"count": removed.len()}));
@@ -434,6 +440,11 @@ fn remove(state: &StateDir, session: &str, one: &Forgotten) -> Result<()> {
             if !one.path.starts_with(state.root()) || !is_session_id(session) {
                 return Err(Error::new(Code::PathRefused, "is not in the state directory").at(&one.path));
             }
+            // Whoever owns this lock writes the incident again.
+            let _lock = match one.kind {
+                ForgottenKind::Incident => Some(Lock::wait(&state.session_lock(session), LOCK_WAIT)?),
+                _ => None,
+            };
             let meta = std::fs::symlink_metadata(&one.path).doing("remove", &one.path)?;
             if meta.is_dir() {
                 // Does not follow symbolic links.

@@ -3,7 +3,7 @@
 
 use super::layout::ensure_dir;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::private_file;
+use crate::fs::{identity, private_file};
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -38,14 +38,32 @@ impl Lock {
 
     fn try_with(
         path: &Path,
-        lock: impl FnOnce(&File) -> std::result::Result<(), TryLockError>,
+        lock: impl Fn(&File) -> std::result::Result<(), TryLockError>,
     ) -> Result<Option<Self>> {
-        let file = open(path)?;
-        match lock(&file) {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", path, &error)),
+        loop {
+            let file = open(path)?;
+            match lock(&file) {
+                Ok(()) if is_named(&file, path) => return Ok(Some(Self { _file: file })),
+                // The owner removed the file after it was opened here. Another process may own the lock of a
+                // new file with this name.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(Error::io("lock", path, &error)),
+            }
         }
+    }
+
+    /// Removes the lock file while owning the lock.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Code::StateLocked`] if another process owns the lock, [`Code::Io`] if the file cannot be
+    /// removed.
+    pub fn remove(path: &Path) -> Result<()> {
+        let Some(_held) = Self::try_take(path)? else {
+            return Err(held_elsewhere(path));
+        };
+        super::replace::remove(path)
     }
 
     /// Returns whether another process owns the lock. Creates nothing. The check shares the lock for an instant,
@@ -68,13 +86,21 @@ impl Lock {
                 return Ok(lock);
             }
             if started.elapsed() >= limit {
-                return Err(Error::new(Code::StateLocked, "is locked by another process")
-                    .at(path)
-                    .hint("try again in a moment"));
+                return Err(held_elsewhere(path));
             }
             std::thread::sleep(BETWEEN_TRIES);
         }
     }
+}
+
+fn held_elsewhere(path: &Path) -> Error {
+    Error::new(Code::StateLocked, "is locked by another process").at(path).hint("try again in a moment")
+}
+
+/// Returns whether the open file is still the one with this name.
+fn is_named(file: &File, path: &Path) -> bool {
+    let (Ok(opened), Ok(named)) = (file.metadata(), std::fs::metadata(path)) else { return false };
+    identity(&opened) == identity(&named)
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -92,6 +118,44 @@ fn open(path: &Path) -> Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_lock_is_removed_only_by_its_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        let held = Lock::try_take(&path).unwrap().unwrap();
+        assert_eq!(Lock::remove(&path).unwrap_err().code, Code::StateLocked);
+        assert!(path.exists());
+        drop(held);
+        Lock::remove(&path).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_lock_file_that_was_removed_after_it_was_opened_is_not_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        let tries = Cell::new(0);
+        let taken = Lock::try_with(&path, |file| {
+            tries.set(tries.get() + 1);
+            if tries.get() == 1 {
+                std::fs::remove_file(&path).unwrap();
+            }
+            file.try_lock()
+        });
+        assert!(taken.unwrap().is_some() && tries.get() == 2);
+        let owner = Cell::new(None);
+        let taken = Lock::try_with(&path, |file| {
+            if owner.take().is_none() {
+                std::fs::remove_file(&path).unwrap();
+                owner.set(Lock::try_take(&path).unwrap());
+            }
+            file.try_lock()
+        });
+        assert!(taken.unwrap().is_some(), "the owner was dropped");
+    }
 
     #[test]
     fn only_one_caller_gets_the_lock_and_the_next_one_after_it_is_released() {
