@@ -257,6 +257,22 @@ test('forget leaves a lock file whose lock another process owns, and reports it'
   assert.deepEqual(holding(place.state, ID), [join('leases', `${ID}.watch`)]);
 });
 
+test('forget removes damaged hook events, and its dry run only lists them', async (t) => {
+  const place = world(t);
+  session(place, 1);
+  assert.equal((await place.run(['init', '--yes'])).status, 0);
+  const event = join(place.state, 'spool', `${ID}.1780000000000-1-0.json`);
+  mkdirSync(dirname(event), { recursive: true });
+  writeFileSync(event, '{ torn');
+  const plan = JSON.parse((await place.run(['forget', ID, '--dry-run', '--json'])).stdout);
+  assert.ok(plan.removed.some((/** @type {any} */ one) => one.path === event && one.kind === 'event'));
+  assert.equal(readFileSync(event, 'utf8'), '{ torn');
+  assert.ok(!existsSync(join(place.state, 'quarantine')));
+  const report = JSON.parse((await place.run(['forget', ID, '--yes', '--json'])).stdout);
+  assert.deepEqual([report.removed, report.problems], [plan.removed, []]);
+  assert.deepEqual(holding(place.state, ID), []);
+});
+
 test('a transcript deleted while its session is open is reported by the hook, status, show and doctor', { skip: posix }, async (t) => {
   const place = world(t);
   const { commandOf, transcriptOf } = await hooked(place);

@@ -257,7 +257,7 @@ fn places(inventory: &Inventory<'_>, state: &StateDir, session: &str) -> Vec<For
     let left = |left: KeptRemoval| (left.session == session).then_some((ForgottenKind::Kept, left.path));
     found.extend(removals(state).filter_map(left));
     found.extend(exported(state).filter(|(id, ..)| id == session).map(|(_, path, kind)| (kind, path)));
-    found.extend(spool::pending(state, session).into_iter().map(|(path, _)| (ForgottenKind::Event, path)));
+    found.extend(spool::files(state, session).map(|path| (ForgottenKind::Event, path)));
     let quarantined = entries(&state.quarantine(), &mut Vec::new());
     let about =
         quarantined.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.contains(session)));

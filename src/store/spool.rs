@@ -56,21 +56,26 @@ pub fn peek_pending(state: &StateDir, session: &str) -> Vec<SpooledEvent> {
     events.into_iter().map(|(_, event)| event).collect()
 }
 
+/// Lists the files of one session's events without reading them, so damaged ones too.
+pub fn files(state: &StateDir, session: &str) -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(state.spool())
+        .into_iter()
+        .flatten()
+        .filter_map(std::result::Result::ok)
+        .filter(move |entry| {
+            entry.file_name().to_str().is_some_and(|name| name.starts_with(session))
+                && entry.path().extension().is_some_and(|ending| ending == "json")
+        })
+        .map(|entry| entry.path())
+}
+
 fn events(
     state: &StateDir,
     session: &str,
     read: impl Fn(&Path) -> Option<SpooledEvent>,
 ) -> Vec<(PathBuf, SpooledEvent)> {
-    let mut found: Vec<(PathBuf, SpooledEvent)> = std::fs::read_dir(state.spool())
-        .into_iter()
-        .flatten()
-        .filter_map(std::result::Result::ok)
-        .filter(|entry| {
-            entry.file_name().to_str().is_some_and(|name| name.starts_with(session))
-                && entry.path().extension().is_some_and(|ending| ending == "json")
-        })
-        .filter_map(|entry| {
-            let path = entry.path();
+    let mut found: Vec<(PathBuf, SpooledEvent)> = files(state, session)
+        .filter_map(|path| {
             let event = read(&path)?;
             (event.session == session).then_some((path, event))
         })
