@@ -3179,6 +3179,32 @@ export interface RecoverError extends Error {
   exitCode: number
 }
 
+// What follows is only for calls from JavaScript: no JSON contains it.
+
+/** Control of a call that may take long, in addition to its other options. */
+export interface CallControl {
+  /**
+   * Aborts the call: it stops at the next safe point, leaves nothing unfinished behind, and then rejects with the reason of the
+   * signal (an `AbortError` unless the caller gives another one). If the signal is already aborted, the call does nothing. A call
+   * that can no longer stop completes and resolves.
+   */
+  signal?: AbortSignal
+}
+
+/** Supervisor that runs in this process, from `openSupervisor`. */
+export interface SupervisorHandle {
+  /** Returns the report of the last pass, or throws its error. A failed pass is repeated. */
+  report(): WatchReport
+  /**
+   * Stops the supervisor: it starts nothing more, ends its threads and releases its lease. Resolves when that is done, which takes
+   * under a second unless a notification is being delivered. Clients that it started continue; the next supervisor verifies what
+   * they did. May be called several times.
+   */
+  close(): Promise<void>
+  /** Same as `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
  * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
@@ -3255,7 +3281,7 @@ export declare function dashboard(options?: DashboardOptions): Promise<Dashboard
  *
  * Rejects with `STATE_DIR_UNKNOWN`.
  */
-export declare function doctor(options: DoctorOptions): Promise<DoctorReport>
+export declare function doctor(options: DoctorOptions & CallControl): Promise<DoctorReport>
 
 /**
  * Draws the status line for the payload on standard input. `launcher` is the real path of the launcher that was started,
@@ -3271,9 +3297,10 @@ export declare function drawStatusLine(launcher: string, scope: string, wrapped?
  *
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` or
  * `PATH_REFUSED`. The export of a single session also rejects with `VERIFICATION_FAILED` or `IO`,
- * and then leaves no partial export behind.
+ * and then leaves no partial export behind. If several sessions are exported and `signal` aborts, those that are
+ * already exported stay.
  */
-export declare function exportSessions(options: ExportOptions): Promise<ExportReport>
+export declare function exportSessions(options: ExportOptions & CallControl): Promise<ExportReport>
 
 /**
  * Removes every trace of a session from this tool: kept files, snapshots, outputs, exports, pages,
@@ -3283,7 +3310,7 @@ export declare function exportSessions(options: ExportOptions): Promise<ExportRe
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`,
  * `STATE_LOCKED`, `NOTHING_TO_DO` or `IO`.
  */
-export declare function forget(options: ForgetOptions): Promise<ForgetReport>
+export declare function forget(options: ForgetOptions & CallControl): Promise<ForgetReport>
 
 /**
  * The handoff note of a session as text. With `write`, also writes it to the project's HANDOFF.md.
@@ -3291,7 +3318,7 @@ export declare function forget(options: ForgetOptions): Promise<ForgetReport>
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `PROJECT_NOT_FOUND`, `NOTHING_TO_DO`,
  * `PATH_REFUSED`, `CHANGED_MEANWHILE`, `STATE_LOCKED` or `IO`.
  */
-export declare function handoff(options?: HandoffOptions): Promise<HandoffReport>
+export declare function handoff(options?: HandoffOptions & CallControl): Promise<HandoffReport>
 
 /**
  * Handles the hook event on standard input. `launcher` is the real path of the launcher that was started,
@@ -3331,14 +3358,14 @@ export declare function hookScope(options: HookScopeOptions): Promise<HookScopeD
  * Rejects with `VERIFICATION_FAILED`, `PATH_REFUSED`, `NOTHING_TO_DO`, `SESSION_LIVE`, `PROJECT_NOT_FOUND`,
  * `STATE_NEWER` or `IO`, and then leaves nothing behind.
  */
-export declare function importSession(options: ImportOptions): Promise<ImportReport>
+export declare function importSession(options: ImportOptions & CallControl): Promise<ImportReport>
 
 /**
  * Reads one transcript at any path.
  *
  * Rejects with `TRANSCRIPT_UNREADABLE`, `PATH_REFUSED` or `IO`.
  */
-export declare function inspect(options: InspectOptions): Promise<Session>
+export declare function inspect(options: InspectOptions & CallControl): Promise<Session>
 
 /**
  * Exports a session, then ends the client that has it open, and no other process. With `dryRun`, only
@@ -3346,23 +3373,23 @@ export declare function inspect(options: InspectOptions): Promise<Session>
  *
  * Rejects before it sends a signal, with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`
  * (no client has the session open), `KILL_REFUSED`, `CHANGED_MEANWHILE` (not the process that the user
- * agreed to end), `CLIENT_NOT_FOUND`, or like {@link exportSessions}.
+ * agreed to end), `CLIENT_NOT_FOUND`, or like {@link exportSessions}. Once a signal was sent, `signal` has no effect.
  */
-export declare function killSession(options: KillOptions): Promise<KillReport>
+export declare function killSession(options: KillOptions & CallControl): Promise<KillReport>
 
 /**
  * Every session that matches the filters, sorted. Reads only.
  *
  * Rejects with `PROJECT_NOT_FOUND`, `USAGE` (an invalid time or size) or `STATE_DIR_UNKNOWN`.
  */
-export declare function list(options?: ListOptions): Promise<ListReport>
+export declare function list(options?: ListOptions & CallControl): Promise<ListReport>
 
 /**
  * The decisions and actions recorded in the journal, and whether its hash chain is intact. Reads only.
  *
  * Rejects with `USAGE` (an invalid time), `STATE_DIR_UNKNOWN` or `IO`.
  */
-export declare function log(options?: LogOptions): Promise<LogReport>
+export declare function log(options?: LogOptions & CallControl): Promise<LogReport>
 
 /** The native program that a launcher was written for. */
 export interface NativeProgramFile {
@@ -3370,6 +3397,16 @@ export interface NativeProgramFile {
   /** SHA-256 of the program's contents, in hex. A program with other contents is not started. */
   sha256: string
 }
+
+/**
+ * Supervises closed sessions in this process until the handle is closed: runs the passes of `watch` in a thread of its
+ * own, when a file has changed or a session is due. Resolves after the first pass. The open handle keeps the process
+ * alive. Several handles may follow each other; while another supervisor of the user is active, a handle only observes it
+ * (`own` in its report is false), and it becomes the supervisor when the other one ends.
+ *
+ * Rejects with `STATE_DIR_UNKNOWN` or `IO`, or with the reason of `signal`, and then supervises nothing.
+ */
+export declare function openSupervisor(options?: WatchOptions & CallControl): Promise<SupervisorHandle>
 
 /**
  * Pauses one session or all, or ends a pause.
@@ -3399,7 +3436,7 @@ export declare function planPlugin(options: PluginOptions): Promise<PluginPlan>
  *
  * Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names the candidates).
  */
-export declare function planResume(options: ResumeOptions): Promise<ResumeReport>
+export declare function planResume(options: ResumeOptions & CallControl): Promise<ResumeReport>
 
 /**
  * Plans the installation or removal of the service that starts the supervisor at login. Reads only.
@@ -3420,15 +3457,15 @@ export declare function planUninstall(options: UninstallOptions): Promise<Uninst
  *
  * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS` or `STATE_DIR_UNKNOWN`.
  */
-export declare function preview(options?: PreviewOptions): Promise<PreviewReport>
+export declare function preview(options?: PreviewOptions & CallControl): Promise<PreviewReport>
 
 /**
  * Deletes old or surplus exports, snapshots, pages and run outputs of this tool, and records of sessions
  * that are old or have lost their transcript. Never deletes files of Claude Code.
  *
- * Rejects with `USAGE`, `CONFIG_INVALID`, `PATH_REFUSED` or `IO`.
+ * Rejects with `USAGE`, `CONFIG_INVALID`, `PATH_REFUSED` or `IO`. An aborted call stops between two copies.
  */
-export declare function prune(options?: PruneOptions): Promise<PruneReport>
+export declare function prune(options?: PruneOptions & CallControl): Promise<PruneReport>
 
 /** Parses a hook payload without reading any file. Returns `null` if the text is not a valid payload. */
 export declare function readPayload(payload: string): PayloadReading | null
@@ -3438,7 +3475,7 @@ export declare function readPayload(payload: string): PayloadReading | null
  *
  * Rejects with `PROJECT_NOT_FOUND` or `USAGE` (an invalid time).
  */
-export declare function recall(options?: RecallOptions): Promise<RecallReport>
+export declare function recall(options?: RecallOptions & CallControl): Promise<RecallReport>
 
 /** Redraws the dashboard when the process continues after {@link releaseTerminal}. */
 export declare function reclaimTerminal(): void
@@ -3453,7 +3490,7 @@ export declare function releaseTerminal(): void
  * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `PATH_REFUSED`, `NOTHING_TO_DO`,
  * `VERIFICATION_FAILED` or `IO`, and then leaves nothing behind.
  */
-export declare function relocate(options: RelocateOptions): Promise<RelocateReport>
+export declare function relocate(options: RelocateOptions & CallControl): Promise<RelocateReport>
 
 /**
  * Removes the state directory and everything in it. Resolves to whether it existed.
@@ -3469,9 +3506,9 @@ export declare function removeState(options?: RemoveStateOptions): Promise<boole
  *
  * Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`,
  * `SESSION_LIVE`, `NOTHING_TO_DO`, `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`, and then
- * leaves the transcript unchanged.
+ * leaves the transcript unchanged. Once the snapshot is stored, `signal` has no effect.
  */
-export declare function repair(options: RepairOptions): Promise<RepairReport>
+export declare function repair(options: RepairOptions & CallControl): Promise<RepairReport>
 
 /**
  * The stops since a given time: what was attempted after each, what that changed, and how
@@ -3479,7 +3516,7 @@ export declare function repair(options: RepairOptions): Promise<RepairReport>
  *
  * Rejects with `PROJECT_NOT_FOUND`, `USAGE` (an invalid time) or `STATE_DIR_UNKNOWN`.
  */
-export declare function report(options?: AccountOptions): Promise<AccountReport>
+export declare function report(options?: AccountOptions & CallControl): Promise<AccountReport>
 
 /**
  * Progress of the export or import that runs in this process. For display only: it does not show when
@@ -3494,21 +3531,22 @@ export declare function rescueProgress(): RescueProgress
  * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`, `SESSION_LIVE`,
  * `NOTHING_TO_DO`, `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`.
  */
-export declare function restore(options: RestoreOptions): Promise<RestoreReport>
+export declare function restore(options: RestoreOptions & CallControl): Promise<RestoreReport>
 
 /**
  * Resumes a closed session now, without a terminal, and returns when the run has ended.
  *
- * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `RUN_REFUSED` or `VERIFICATION_FAILED`.
+ * Rejects with `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SESSION_LIVE`, `RUN_REFUSED` or `VERIFICATION_FAILED`. An
+ * aborted call no longer waits; a client that it started continues, and the next supervisor verifies what it did.
  */
-export declare function resumeNow(options: RunOptions): Promise<RunReport>
+export declare function resumeNow(options: RunOptions & CallControl): Promise<RunReport>
 
 /**
  * Searches the conversations of all sessions for a text. Reads only.
  *
  * Rejects with `USAGE` or `PROJECT_NOT_FOUND`.
  */
-export declare function search(options: SearchOptions): Promise<SearchReport>
+export declare function search(options: SearchOptions & CallControl): Promise<SearchReport>
 
 /**
  * Replaces this process with the native program beside the addon, which supervises all projects until it is
@@ -3537,7 +3575,7 @@ export declare function setups(): Promise<SetupsReport>
  *
  * Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names the candidates).
  */
-export declare function show(options: SessionOptions): Promise<Session>
+export declare function show(options: SessionOptions & CallControl): Promise<Session>
 
 /**
  * Lists the saved states of a project, shows the text of one, or restores one as the last state.
@@ -3552,7 +3590,7 @@ export declare function state(options?: StateOptions): Promise<StateReport>
  *
  * Rejects with `PROJECT_NOT_FOUND` or `STATE_DIR_UNKNOWN`.
  */
-export declare function status(options?: StatusOptions): Promise<StatusReport>
+export declare function status(options?: StatusOptions & CallControl): Promise<StatusReport>
 
 /** Output and exit code of the process of a status line. */
 export interface StatusLineOutcome {
@@ -3573,12 +3611,18 @@ export declare function version(): string
 
 /**
  * Runs one pass over all closed sessions: plans their runs, and resumes due sessions in the background of
- * this process. The first call makes this process the supervisor. If another process is the supervisor, it
- * only reports what that process does.
+ * this process. The first call makes this process the supervisor, until {@link watchEnd}. If another process is
+ * the supervisor, it only reports what that process does. {@link openSupervisor} runs the passes itself.
  *
  * Rejects with `STATE_DIR_UNKNOWN` or `IO`.
  */
-export declare function watch(options?: WatchOptions): Promise<WatchReport>
+export declare function watch(options?: WatchOptions & CallControl): Promise<WatchReport>
+
+/**
+ * Ends what `watch` began: this process is no longer the supervisor, and its threads end. Clients that it started
+ * continue; the next supervisor verifies what they did. Does nothing without an earlier `watch`.
+ */
+export declare function watchEnd(): Promise<void>
 
 /**
  * Waits until a file that `watch` reads has changed, or for the given time. Resolves to true if a file has
@@ -3597,7 +3641,7 @@ export declare function watchWake(): void
  * `PATH_REFUSED`. The page of a single session also rejects with `VERIFICATION_FAILED` or `IO`, and
  * then leaves no partial page behind.
  */
-export declare function writePages(options: ReadingOptions): Promise<ReadingReport>
+export declare function writePages(options: ReadingOptions & CallControl): Promise<ReadingReport>
 
 /**
  * Writes the result of {@link report} as an HTML page with stops, waits and runs over time. It
@@ -3605,4 +3649,4 @@ export declare function writePages(options: ReadingOptions): Promise<ReadingRepo
  *
  * Rejects like {@link report}, and with `PATH_REFUSED` or `IO`; it then leaves no partial page behind.
  */
-export declare function writeReportPage(options: ReportPageOptions): Promise<ReportPage>
+export declare function writeReportPage(options: ReportPageOptions & CallControl): Promise<ReportPage>

@@ -132,11 +132,14 @@ test('the configuration examples in the docs are valid', async (t) => {
   }
 });
 
-test('the program in README runs', (t) => {
+test('the programs in README run', (t) => {
   const place = world(t);
-  const [program] = blocks('README.md', 'js');
-  const main = `(async () => {\n${program.replace("require('cc-session-recover')", `require(${JSON.stringify(ROOT)})`)}\n})();`;
-  execFileSync(process.execPath, ['-e', main], { env: place.env, cwd: place.project });
+  const programs = blocks('README.md', 'js');
+  assert.ok(programs.length > 2);
+  for (const program of programs) {
+    const main = `(async () => {\n${program.replace("require('cc-session-recover')", `require(${JSON.stringify(ROOT)})`)}\n})();`;
+    execFileSync(process.execPath, ['-e', main], { env: place.env, cwd: place.project });
+  }
 });
 
 test('docs/commands.md lists every exit code, and every error with its exit code', () => {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, world } from './lib/command.mjs';
-import { REPORTS, declarations, definitions, fieldsOf, reference, schemaOf } from './lib/contract.mjs';
+import { contractText, REPORTS, declarations, definitions, fieldsOf, reference, schemaOf } from './lib/contract.mjs';
 import * as made from './lib/sessions.mjs';
 import { stoppedSession } from './lib/stopped.mjs';
 
@@ -112,7 +112,7 @@ test('docs/json.md names every schema, and the package contains every schema', (
 
 test('a type declaration that cannot be parsed is an error', () => {
   const all = declarations();
-  assert.equal(all.size, [...readFileSync(join(ROOT, 'src', 'ffi', 'types.d.ts'), 'utf8').matchAll(/^export (?:interface|type) /gm)].length);
+  assert.equal(all.size, [...contractText().matchAll(/^export (?:interface|type) /gm)].length);
   assert.ok(fieldsOf(all, 'ListReport').some(({ name }) => name === 'sessions'), 'what an interface extends belongs to it');
   assert.throws(() => schemaOf({ name: 'x', type: 'StopKind', title: '' }), /is no object/);
 });

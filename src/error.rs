@@ -119,6 +119,8 @@ codes! {
     /// A file changed between reading and writing it.
     ChangedMeanwhile = "CHANGED_MEANWHILE", Refused;
     NothingToDo = "NOTHING_TO_DO", NothingToDo;
+    /// The caller stopped the operation.
+    Aborted = "ABORTED", Interrupted;
     /// A panic that was caught at the boundary, which is always a bug.
     Internal = "INTERNAL", Failed;
 }

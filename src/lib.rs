@@ -12,6 +12,7 @@
 //! Rust never prints and never exits. Time, environment and paths are passed in as values through [`clock`],
 //! [`env`] and [`fs`]. Only `ffi` knows Node.
 
+pub mod abort;
 pub mod claude;
 pub mod clock;
 pub mod config;

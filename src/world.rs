@@ -1,5 +1,6 @@
 //! Provides the external inputs of this process as values that a test can replace.
 
+use crate::abort::AbortFlag;
 use crate::claude::process::Processes;
 use crate::clock::Clock;
 use crate::env::Environment;
@@ -12,4 +13,6 @@ pub struct World<'a> {
     pub clock: &'a dyn Clock,
     /// Access to the processes of this machine.
     pub processes: &'a dyn Processes,
+    /// Set when the caller no longer wants the result.
+    pub abort: &'a AbortFlag,
 }

@@ -56,9 +56,14 @@ const TIME_SCHEMA = { format: 'date-time', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2
 /** @typedef {{name: string, optional: boolean, doc: string, type: Type}} Field */
 /** @typedef {{name: string, doc: string, type: Type, base: string | null}} Declaration */
 
+/** Returns the declarations of what JSON can contain. */
+export function contractText() {
+  return readFileSync(join(ROOT, 'src', 'ffi', 'types.d.ts'), 'utf8').split('// What follows is only for calls from JavaScript')[0];
+}
+
 /** @returns {Map<string, Declaration>} */
 export function declarations() {
-  const source = readFileSync(join(ROOT, 'src', 'ffi', 'types.d.ts'), 'utf8');
+  const source = contractText();
   const tokens = [...source.matchAll(/\/\*\*([\s\S]*?)\*\/|\/\/.*|'([^']*)'|[A-Za-z_]\w*|[{}[\]|:?<>,;=()]/g)].filter(([text]) => !text.startsWith('//'));
   let place = 0;
   const peek = () => tokens[place]?.[0];

@@ -30,6 +30,7 @@ pub fn draw(
     let env = Environment::of_process().pinned(pinned);
     let project = launcher.project();
     let hidden = if wrapped.is_none() { project.and_then(|project| beneath(&env, project)) } else { None };
-    let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    let world =
+        World { env: &env, clock: &SystemClock, processes: &SystemProcesses, abort: &crate::abort::NEVER };
     status_line(world, project, wrapped.or(hidden.as_deref()), input)
 }

@@ -20,6 +20,7 @@ pub fn context(provenance: impl FnOnce(&Environment) -> Provenance) -> Superviso
         processes: Box::new(SystemProcesses),
         pid: std::process::id(),
         tend_kept,
+        abort: crate::abort::AbortFlag::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::task::CoreTask;
 use super::verbs::{seen, task};
+use crate::abort::NEVER;
 use crate::claude::home::all_homes;
 use crate::claude::transcript::Transcript;
 use crate::clock::SystemClock;
@@ -24,9 +25,9 @@ use crate::store::StateDir;
 use crate::tui::details::{ConversationEntry, ConversationSpeaker, SessionDetails, WorkDetails};
 use crate::tui::source::{DashboardScope, DashboardSource, FileFingerprint};
 use crate::tui::{DashboardOptions, screen};
-use napi::bindgen_prelude::AsyncTask;
+use napi::Env;
+use napi::bindgen_prelude::{AsyncTask, Unknown};
 use napi_derive::napi;
-use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -49,13 +50,12 @@ const NEWEST_ENTRIES: usize = 300;
     ts_args_type = "options?: DashboardOptions",
     ts_return_type = "Promise<DashboardOutcome>"
 )]
-#[must_use]
-pub fn open_dashboard(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: DashboardOptions| {
+pub fn open_dashboard(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: DashboardOptions, call| {
         let env = Environment::of_process();
         let project = match &options.project {
             // A missing directory is an error of the command line, not a notice in the view.
-            Some(dir) => asked(seen(&env), dir)?.dir,
+            Some(dir) => asked(seen(&env, &call.abort), dir)?.dir,
             None => env.cwd().to_path_buf(),
         };
         let source: Arc<dyn DashboardSource> = Arc::new(MachineSource { env, project });
@@ -90,17 +90,17 @@ impl MachineSource {
 
 impl DashboardSource for MachineSource {
     fn sessions(&self, scope: DashboardScope, quick: bool, page: &mut dyn FnMut(SessionPage)) -> Result<()> {
-        read_pages(seen(&self.env), self.project(scope).as_deref(), quick, page)
+        read_pages(seen(&self.env, &NEVER), self.project(scope).as_deref(), quick, page)
     }
 
     fn gone(&self, scope: DashboardScope) -> Result<Vec<GoneSession>> {
-        let mut gone = read_gone(seen(&self.env), self.project(scope).as_deref())?;
+        let mut gone = read_gone(seen(&self.env, &NEVER), self.project(scope).as_deref())?;
         gone.retain(|session| session.left != GoneLeft::Nothing);
         Ok(gone)
     }
 
     fn kept(&self, session: &str, wanted: &dyn Fn() -> bool) -> Result<SessionDetails> {
-        let ground = ReportContext::read(seen(&self.env), None)?;
+        let ground = ReportContext::read(seen(&self.env, &NEVER), None)?;
         let inventory = Inventory::open(&ground);
         let row = inventory.read_kept_of(session)?;
         Ok(SessionDetails {
@@ -112,7 +112,7 @@ impl DashboardSource for MachineSource {
     }
 
     fn show(&self, transcript: &Path) -> Result<Session> {
-        show::show_at(seen(&self.env), transcript)
+        show::show_at(seen(&self.env, &NEVER), transcript)
     }
 
     fn search(&self, text: &str, scope: DashboardScope) -> Result<search::SearchReport> {
@@ -123,7 +123,7 @@ impl DashboardSource for MachineSource {
             project: self.project(scope),
             ..search::SearchOptions::default()
         };
-        search::search(&self.env, &SystemClock, &options)
+        search::search(seen(&self.env, &NEVER), &options)
     }
 
     fn work(&self, transcript: &Path) -> Result<WorkDetails> {

@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+mod call;
 mod dashboard;
 mod hook;
 mod panic;

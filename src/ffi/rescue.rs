@@ -8,31 +8,39 @@ use crate::rescue::copy::Progress;
 use crate::rescue::reading::{publish, report_page};
 use crate::rescue::signal::SystemProcessControl;
 use crate::rescue::{export, forget, import, kill, prune, repair, teardown};
-use napi::bindgen_prelude::AsyncTask;
+use napi::Env;
+use napi::bindgen_prelude::{AsyncTask, Unknown};
 use napi_derive::napi;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Progress of the current export or import. A command runs one at a time.
-static PROGRESS: Progress = Progress { done: AtomicU64::new(0), total: AtomicU64::new(0) };
+/// Progress of the newest export or import. A command runs one at a time.
+static NEWEST: Mutex<Option<Arc<Progress>>> = Mutex::new(None);
+
+/// Makes the progress of a call the one that `rescueProgress` returns.
+fn counted(progress: &Arc<Progress>) -> &Progress {
+    *NEWEST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(progress));
+    progress
+}
 
 /// Exports every file of the selected sessions, verified byte for byte, with a manifest. It
 /// only reads the sessions.
 ///
 /// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO` or
 /// `PATH_REFUSED`. The export of a single session also rejects with `VERIFICATION_FAILED` or `IO`,
-/// and then leaves no partial export behind.
+/// and then leaves no partial export behind. If several sessions are exported and `signal` aborts, those that are
+/// already exported stay.
 #[napi(
     catch_unwind,
     js_name = "exportSessions",
-    ts_args_type = "options: ExportOptions",
+    ts_args_type = "options: ExportOptions & CallControl",
     ts_return_type = "Promise<ExportReport>"
 )]
-#[must_use]
-pub fn export_sessions(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: export::ExportOptions| {
+pub fn export_sessions(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: export::ExportOptions, call| {
         let env = Environment::of_process();
-        export::export(seen(&env), &options, &PROGRESS)
+        export::export(seen(&env, &call.abort), &options, counted(call))
     })
 }
 
@@ -45,14 +53,13 @@ pub fn export_sessions(options: Value) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "writePages",
-    ts_args_type = "options: ReadingOptions",
+    ts_args_type = "options: ReadingOptions & CallControl",
     ts_return_type = "Promise<ReadingReport>"
 )]
-#[must_use]
-pub fn write_pages(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: publish::ReadingOptions| {
+pub fn write_pages(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: publish::ReadingOptions, call| {
         let env = Environment::of_process();
-        publish::publish(seen(&env), &options, &PROGRESS)
+        publish::publish(seen(&env, &call.abort), &options, counted(call))
     })
 }
 
@@ -63,14 +70,13 @@ pub fn write_pages(options: Value) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "writeReportPage",
-    ts_args_type = "options: ReportPageOptions",
+    ts_args_type = "options: ReportPageOptions & CallControl",
     ts_return_type = "Promise<ReportPage>"
 )]
-#[must_use]
-pub fn write_report_page(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: report_page::ReportPageOptions| {
+pub fn write_report_page(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: report_page::ReportPageOptions, call| {
         let env = Environment::of_process();
-        report_page::write_report_page(seen(&env), &options)
+        report_page::write_report_page(seen(&env, &call.abort), &options)
     })
 }
 
@@ -81,14 +87,13 @@ pub fn write_report_page(options: Value) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "importSession",
-    ts_args_type = "options: ImportOptions",
+    ts_args_type = "options: ImportOptions & CallControl",
     ts_return_type = "Promise<ImportReport>"
 )]
-#[must_use]
-pub fn import_session(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: import::ImportOptions| {
+pub fn import_session(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: import::ImportOptions, call| {
         let env = Environment::of_process();
-        import::import(seen(&env), &options, &PROGRESS)
+        import::import(seen(&env, &call.abort), &options, counted(call))
     })
 }
 
@@ -97,18 +102,17 @@ pub fn import_session(options: Value) -> AsyncTask<CoreTask> {
 ///
 /// Rejects before it sends a signal, with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `NOTHING_TO_DO`
 /// (no client has the session open), `KILL_REFUSED`, `CHANGED_MEANWHILE` (not the process that the user
-/// agreed to end), `CLIENT_NOT_FOUND`, or like {@link exportSessions}.
+/// agreed to end), `CLIENT_NOT_FOUND`, or like {@link exportSessions}. Once a signal was sent, `signal` has no effect.
 #[napi(
     catch_unwind,
     js_name = "killSession",
-    ts_args_type = "options: KillOptions",
+    ts_args_type = "options: KillOptions & CallControl",
     ts_return_type = "Promise<KillReport>"
 )]
-#[must_use]
-pub fn kill_session(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: kill::KillOptions| {
+pub fn kill_session(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: kill::KillOptions, call| {
         let env = Environment::of_process();
-        kill::kill(seen(&env), &SystemProcessControl, &options, &PROGRESS)
+        kill::kill(seen(&env, &call.abort), &SystemProcessControl, &options, counted(call))
     })
 }
 
@@ -117,18 +121,17 @@ pub fn kill_session(options: Value) -> AsyncTask<CoreTask> {
 ///
 /// Rejects with `USAGE`, `SESSION_NOT_FOUND`, `SESSION_AMBIGUOUS`, `SNAPSHOT_NOT_FOUND`,
 /// `SESSION_LIVE`, `NOTHING_TO_DO`, `CHANGED_MEANWHILE`, `VERIFICATION_FAILED` or `IO`, and then
-/// leaves the transcript unchanged.
+/// leaves the transcript unchanged. Once the snapshot is stored, `signal` has no effect.
 #[napi(
     catch_unwind,
     js_name = "repair",
-    ts_args_type = "options: RepairOptions",
+    ts_args_type = "options: RepairOptions & CallControl",
     ts_return_type = "Promise<RepairReport>"
 )]
-#[must_use]
-pub fn repair_session(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: repair::RepairOptions| {
+pub fn repair_session(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: repair::RepairOptions, call| {
         let env = Environment::of_process();
-        repair::repair(seen(&env), &options)
+        repair::repair(seen(&env, &call.abort), &options)
     })
 }
 
@@ -137,24 +140,27 @@ pub fn repair_session(options: Value) -> AsyncTask<CoreTask> {
 #[napi(catch_unwind, ts_return_type = "RescueProgress")]
 #[must_use]
 pub fn rescue_progress() -> Value {
-    json!({"done": PROGRESS.done.load(Ordering::Relaxed), "total": PROGRESS.total.load(Ordering::Relaxed)})
+    let newest = NEWEST.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = |count: fn(&Progress) -> &AtomicU64| {
+        newest.as_ref().map_or(0, |one| count(one).load(Ordering::Relaxed))
+    };
+    json!({"done": bytes(|one| &one.done), "total": bytes(|one| &one.total)})
 }
 
 /// Deletes old or surplus exports, snapshots, pages and run outputs of this tool, and records of sessions
 /// that are old or have lost their transcript. Never deletes files of Claude Code.
 ///
-/// Rejects with `USAGE`, `CONFIG_INVALID`, `PATH_REFUSED` or `IO`.
+/// Rejects with `USAGE`, `CONFIG_INVALID`, `PATH_REFUSED` or `IO`. An aborted call stops between two copies.
 #[napi(
     catch_unwind,
     js_name = "prune",
-    ts_args_type = "options?: PruneOptions",
+    ts_args_type = "options?: PruneOptions & CallControl",
     ts_return_type = "Promise<PruneReport>"
 )]
-#[must_use]
-pub fn prune_copies(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: prune::PruneOptions| {
+pub fn prune_copies(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: prune::PruneOptions, call| {
         let env = Environment::of_process();
-        prune::prune(seen(&env), &options)
+        prune::prune(seen(&env, &call.abort), &options)
     })
 }
 
@@ -163,11 +169,10 @@ pub fn prune_copies(options: Option<Value>) -> AsyncTask<CoreTask> {
 ///
 /// Rejects with `STATE_DIR_UNKNOWN`.
 #[napi(catch_unwind, js_name = "setups", ts_return_type = "Promise<SetupsReport>")]
-#[must_use]
-pub fn setups_of() -> AsyncTask<CoreTask> {
-    task(None, |_: teardown::NoOptions| {
+pub fn setups_of(env: Env) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, None, |_: teardown::NoOptions, call| {
         let env = Environment::of_process();
-        teardown::setups(seen(&env))
+        teardown::setups(seen(&env, &call.abort))
     })
 }
 
@@ -181,11 +186,10 @@ pub fn setups_of() -> AsyncTask<CoreTask> {
     ts_args_type = "options?: RemoveStateOptions",
     ts_return_type = "Promise<boolean>"
 )]
-#[must_use]
-pub fn remove_state_dir(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: teardown::RemoveStateOptions| {
+pub fn remove_state_dir(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: teardown::RemoveStateOptions, call| {
         let env = Environment::of_process();
-        teardown::remove_state(seen(&env), &options)
+        teardown::remove_state(seen(&env, &call.abort), &options)
     })
 }
 
@@ -198,14 +202,13 @@ pub fn remove_state_dir(options: Option<Value>) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "forget",
-    ts_args_type = "options: ForgetOptions",
+    ts_args_type = "options: ForgetOptions & CallControl",
     ts_return_type = "Promise<ForgetReport>"
 )]
-#[must_use]
-pub fn forget_session(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: forget::ForgetOptions| {
+pub fn forget_session(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: forget::ForgetOptions, call| {
         let env = Environment::of_process();
-        forget::forget(seen(&env), &options)
+        forget::forget(seen(&env, &call.abort), &options)
     })
 }
 
@@ -215,13 +218,12 @@ pub fn forget_session(options: Value) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "log",
-    ts_args_type = "options?: LogOptions",
+    ts_args_type = "options?: LogOptions & CallControl",
     ts_return_type = "Promise<LogReport>"
 )]
-#[must_use]
-pub fn log_of(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: log::LogOptions| {
+pub fn log_of(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: log::LogOptions, call| {
         let env = Environment::of_process();
-        log::log(seen(&env), &options)
+        log::log(seen(&env, &call.abort), &options)
     })
 }

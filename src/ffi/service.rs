@@ -1,26 +1,22 @@
 //! Exports for `watch --install`, `watch --uninstall` and `watch --status`.
 
 use super::task::CoreTask;
-use super::verbs::task;
-use crate::claude::process::SystemProcesses;
-use crate::clock::SystemClock;
+use super::verbs::{seen, task};
 use crate::env::Environment;
 use crate::service::plan::{ServiceOptions, ServicePlan, apply, plan};
 use crate::service::status::{ServiceStatusOptions, status};
-use crate::world::World;
-use napi::bindgen_prelude::AsyncTask;
+use napi::Env;
+use napi::bindgen_prelude::{AsyncTask, Unknown};
 use napi_derive::napi;
-use serde_json::Value;
 
 /// Plans the installation or removal of the service that starts the supervisor at login. Reads only.
 ///
 /// Rejects with `PATH_REFUSED`, `USAGE`, `STATE_DIR_UNKNOWN` or `IO`.
 #[napi(catch_unwind, ts_args_type = "options: ServiceOptions", ts_return_type = "Promise<ServicePlan>")]
-#[must_use]
-pub fn plan_service(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: ServiceOptions| {
+pub fn plan_service(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: ServiceOptions, call| {
         let env = Environment::of_process();
-        plan(World { env: &env, clock: &SystemClock, processes: &SystemProcesses }, options)
+        plan(seen(&env, &call.abort), options)
     })
 }
 
@@ -29,11 +25,10 @@ pub fn plan_service(options: Value) -> AsyncTask<CoreTask> {
 ///
 /// Rejects with `CHANGED_MEANWHILE` or `STATE_LOCKED`, and otherwise like {@link planService}.
 #[napi(catch_unwind, ts_args_type = "plan: ServicePlan", ts_return_type = "Promise<ServiceReport>")]
-#[must_use]
-pub fn apply_service(plan: Value) -> AsyncTask<CoreTask> {
-    task(Some(plan), |plan: ServicePlan| {
+pub fn apply_service(env: Env, plan: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(plan), |plan: ServicePlan, call| {
         let env = Environment::of_process();
-        apply(World { env: &env, clock: &SystemClock, processes: &SystemProcesses }, &plan)
+        apply(seen(&env, &call.abort), &plan)
     })
 }
 
@@ -45,10 +40,9 @@ pub fn apply_service(plan: Value) -> AsyncTask<CoreTask> {
     ts_args_type = "options?: ServiceStatusOptions",
     ts_return_type = "Promise<ServiceStatus>"
 )]
-#[must_use]
-pub fn service_status(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: ServiceStatusOptions| {
+pub fn service_status(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: ServiceStatusOptions, call| {
         let env = Environment::of_process();
-        status(World { env: &env, clock: &SystemClock, processes: &SystemProcesses }, &options)
+        status(seen(&env, &call.abort), &options)
     })
 }

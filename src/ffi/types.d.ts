@@ -3178,3 +3178,29 @@ export interface RecoverError extends Error {
   /** Exit code of the command line for this error. */
   exitCode: number
 }
+
+// What follows is only for calls from JavaScript: no JSON contains it.
+
+/** Control of a call that may take long, in addition to its other options. */
+export interface CallControl {
+  /**
+   * Aborts the call: it stops at the next safe point, leaves nothing unfinished behind, and then rejects with the reason of the
+   * signal (an `AbortError` unless the caller gives another one). If the signal is already aborted, the call does nothing. A call
+   * that can no longer stop completes and resolves.
+   */
+  signal?: AbortSignal
+}
+
+/** Supervisor that runs in this process, from `openSupervisor`. */
+export interface SupervisorHandle {
+  /** Returns the report of the last pass, or throws its error. A failed pass is repeated. */
+  report(): WatchReport
+  /**
+   * Stops the supervisor: it starts nothing more, ends its threads and releases its lease. Resolves when that is done, which takes
+   * under a second unless a notification is being delivered. Clients that it started continue; the next supervisor verifies what
+   * they did. May be called several times.
+   */
+  close(): Promise<void>
+  /** Same as `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}

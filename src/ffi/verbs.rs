@@ -1,6 +1,8 @@
 //! Exports for the other commands and for the typed interface.
 
+use super::call::CallOptions;
 use super::task::CoreTask;
+use crate::abort::AbortFlag;
 use crate::claude::process::SystemProcesses;
 use crate::clock::SystemClock;
 use crate::env::Environment;
@@ -12,12 +14,15 @@ use crate::report::session::{InspectOptions, ProcessLiveness, inspect as inspect
 use crate::report::{
     account, cancel, config, doctor, handoff, list, recall, resume, search, show, state, status,
 };
+use crate::rescue::copy::Progress;
 use crate::rescue::{relocate, restore};
 use crate::world::World;
-use napi::bindgen_prelude::AsyncTask;
+use napi::Env;
+use napi::bindgen_prelude::{AsyncTask, Unknown};
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::sync::Arc;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -34,14 +39,13 @@ pub fn version() -> String {
 #[napi(
     catch_unwind,
     js_name = "status",
-    ts_args_type = "options?: StatusOptions",
+    ts_args_type = "options?: StatusOptions & CallControl",
     ts_return_type = "Promise<StatusReport>"
 )]
-#[must_use]
-pub fn status_of(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: status::StatusOptions| {
+pub fn status_of(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: status::StatusOptions, call| {
         let env = Environment::of_process();
-        status::status(seen(&env), &options)
+        status::status(seen(&env, &call.abort), &options)
     })
 }
 
@@ -51,14 +55,13 @@ pub fn status_of(options: Option<Value>) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "list",
-    ts_args_type = "options?: ListOptions",
+    ts_args_type = "options?: ListOptions & CallControl",
     ts_return_type = "Promise<ListReport>"
 )]
-#[must_use]
-pub fn list_sessions(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: list::ListOptions| {
+pub fn list_sessions(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: list::ListOptions, call| {
         let env = Environment::of_process();
-        list::list(seen(&env), &options)
+        list::list(seen(&env, &call.abort), &options)
     })
 }
 
@@ -68,14 +71,13 @@ pub fn list_sessions(options: Option<Value>) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "show",
-    ts_args_type = "options: SessionOptions",
+    ts_args_type = "options: SessionOptions & CallControl",
     ts_return_type = "Promise<Session>"
 )]
-#[must_use]
-pub fn show_session(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: SessionOptions| {
+pub fn show_session(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: SessionOptions, call| {
         let env = Environment::of_process();
-        show::show(seen(&env), &options)
+        show::show(seen(&env, &call.abort), &options)
     })
 }
 
@@ -85,14 +87,13 @@ pub fn show_session(options: Value) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "recall",
-    ts_args_type = "options?: RecallOptions",
+    ts_args_type = "options?: RecallOptions & CallControl",
     ts_return_type = "Promise<RecallReport>"
 )]
-#[must_use]
-pub fn recall_sessions(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: recall::RecallOptions| {
+pub fn recall_sessions(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: recall::RecallOptions, call| {
         let env = Environment::of_process();
-        recall::recall(seen(&env), &options)
+        recall::recall(seen(&env, &call.abort), &options)
     })
 }
 
@@ -103,14 +104,13 @@ pub fn recall_sessions(options: Option<Value>) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "report",
-    ts_args_type = "options?: AccountOptions",
+    ts_args_type = "options?: AccountOptions & CallControl",
     ts_return_type = "Promise<AccountReport>"
 )]
-#[must_use]
-pub fn account_of(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: account::AccountOptions| {
+pub fn account_of(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: account::AccountOptions, call| {
         let env = Environment::of_process();
-        account::account(seen(&env), &options)
+        account::account(seen(&env, &call.abort), &options)
     })
 }
 
@@ -120,14 +120,13 @@ pub fn account_of(options: Option<Value>) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "doctor",
-    ts_args_type = "options: DoctorOptions",
+    ts_args_type = "options: DoctorOptions & CallControl",
     ts_return_type = "Promise<DoctorReport>"
 )]
-#[must_use]
-pub fn doctor_of(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: doctor::DoctorOptions| {
+pub fn doctor_of(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: doctor::DoctorOptions, call| {
         let env = Environment::of_process();
-        doctor::doctor(seen(&env), &options)
+        doctor::doctor(seen(&env, &call.abort), &options)
     })
 }
 
@@ -141,13 +140,12 @@ pub fn doctor_of(options: Value) -> AsyncTask<CoreTask> {
     ts_args_type = "options?: ConfigurationOptions",
     ts_return_type = "Promise<ConfigurationReport>"
 )]
-#[must_use]
-pub fn configuration_of(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: config::ConfigurationOptions| {
+pub fn configuration_of(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: config::ConfigurationOptions, call| {
         let env = Environment::of_process();
-        let report = config::configuration(seen(&env), &options)?;
+        let report = config::configuration(seen(&env, &call.abort), &options)?;
         if options.create && user_config::create(&env)? {
-            return config::configuration(seen(&env), &options);
+            return config::configuration(seen(&env, &call.abort), &options);
         }
         Ok(report)
     })
@@ -156,12 +154,15 @@ pub fn configuration_of(options: Option<Value>) -> AsyncTask<CoreTask> {
 /// The commands that resume a session, or every session that was open at a crash. Starts nothing.
 ///
 /// Rejects with `USAGE`, `SESSION_NOT_FOUND` or `SESSION_AMBIGUOUS` (the message names the candidates).
-#[napi(catch_unwind, ts_args_type = "options: ResumeOptions", ts_return_type = "Promise<ResumeReport>")]
-#[must_use]
-pub fn plan_resume(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: resume::ResumeOptions| {
+#[napi(
+    catch_unwind,
+    ts_args_type = "options: ResumeOptions & CallControl",
+    ts_return_type = "Promise<ResumeReport>"
+)]
+pub fn plan_resume(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: resume::ResumeOptions, call| {
         let env = Environment::of_process();
-        resume::plan(seen(&env), &options)
+        resume::plan(seen(&env, &call.abort), &options)
     })
 }
 
@@ -173,14 +174,13 @@ pub fn plan_resume(options: Value) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "relocate",
-    ts_args_type = "options: RelocateOptions",
+    ts_args_type = "options: RelocateOptions & CallControl",
     ts_return_type = "Promise<RelocateReport>"
 )]
-#[must_use]
-pub fn relocate_session(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: relocate::RelocateOptions| {
+pub fn relocate_session(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: relocate::RelocateOptions, call| {
         let env = Environment::of_process();
-        relocate::relocate(seen(&env), &options)
+        relocate::relocate(seen(&env, &call.abort), &options)
     })
 }
 
@@ -192,14 +192,13 @@ pub fn relocate_session(options: Value) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "restore",
-    ts_args_type = "options: RestoreOptions",
+    ts_args_type = "options: RestoreOptions & CallControl",
     ts_return_type = "Promise<RestoreReport>"
 )]
-#[must_use]
-pub fn restore_session(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: restore::RestoreOptions| {
+pub fn restore_session(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: restore::RestoreOptions, call| {
         let env = Environment::of_process();
-        restore::restore(seen(&env), &options)
+        restore::restore(seen(&env, &call.abort), &options)
     })
 }
 
@@ -210,14 +209,13 @@ pub fn restore_session(options: Value) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "handoff",
-    ts_args_type = "options?: HandoffOptions",
+    ts_args_type = "options?: HandoffOptions & CallControl",
     ts_return_type = "Promise<HandoffReport>"
 )]
-#[must_use]
-pub fn handoff_of(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: handoff::HandoffOptions| {
+pub fn handoff_of(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: handoff::HandoffOptions, call| {
         let env = Environment::of_process();
-        handoff::handoff(seen(&env), &options)
+        handoff::handoff(seen(&env, &call.abort), &options)
     })
 }
 
@@ -231,11 +229,10 @@ pub fn handoff_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     ts_args_type = "options?: StateOptions",
     ts_return_type = "Promise<StateReport>"
 )]
-#[must_use]
-pub fn state_of(options: Option<Value>) -> AsyncTask<CoreTask> {
-    task(options, |options: state::StateOptions| {
+pub fn state_of(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, options, |options: state::StateOptions, call| {
         let env = Environment::of_process();
-        state::state(seen(&env), &options)
+        state::state(seen(&env, &call.abort), &options)
     })
 }
 
@@ -248,11 +245,10 @@ pub fn state_of(options: Option<Value>) -> AsyncTask<CoreTask> {
     ts_args_type = "options: CancelOptions",
     ts_return_type = "Promise<CancelReport>"
 )]
-#[must_use]
-pub fn cancel_sessions(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: cancel::CancelOptions| {
+pub fn cancel_sessions(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: cancel::CancelOptions, call| {
         let env = Environment::of_process();
-        cancel::cancel(seen(&env), &options)
+        cancel::cancel(seen(&env, &call.abort), &options)
     })
 }
 
@@ -262,13 +258,12 @@ pub fn cancel_sessions(options: Value) -> AsyncTask<CoreTask> {
 #[napi(
     catch_unwind,
     js_name = "search",
-    ts_args_type = "options: SearchOptions",
+    ts_args_type = "options: SearchOptions & CallControl",
     ts_return_type = "Promise<SearchReport>"
 )]
-#[must_use]
-pub fn search_sessions(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: search::SearchOptions| {
-        search::search(&Environment::of_process(), &SystemClock, &options)
+pub fn search_sessions(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: search::SearchOptions, call| {
+        search::search(seen(&Environment::of_process(), &call.abort), &options)
     })
 }
 
@@ -281,9 +276,8 @@ pub fn search_sessions(options: Value) -> AsyncTask<CoreTask> {
     ts_args_type = "options: HookScopeOptions",
     ts_return_type = "Promise<HookScopeDecision>"
 )]
-#[must_use]
-pub fn hook_scope_of(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: scope::HookScopeOptions| {
+pub fn hook_scope_of(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: scope::HookScopeOptions, _| {
         scope::hook_scope(&Environment::of_process(), &options)
     })
 }
@@ -293,9 +287,8 @@ pub fn hook_scope_of(options: Value) -> AsyncTask<CoreTask> {
 /// Rejects with `PROJECT_NOT_FOUND`, `PATH_REFUSED`, `SETTINGS_UNPARSABLE`,
 /// `SETTINGS_DUPLICATE_KEY`, `SETTINGS_SHAPE` or `IO`.
 #[napi(catch_unwind, ts_args_type = "options: InitOptions", ts_return_type = "Promise<InitPlan>")]
-#[must_use]
-pub fn plan_init(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: init::InitOptions| {
+pub fn plan_init(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: init::InitOptions, _| {
         let env = Environment::of_process();
         init::plan(placed(&env), options)
     })
@@ -305,9 +298,8 @@ pub fn plan_init(options: Value) -> AsyncTask<CoreTask> {
 ///
 /// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, and otherwise like {@link planInit}.
 #[napi(catch_unwind, ts_args_type = "plan: InitPlan", ts_return_type = "Promise<InitReport>")]
-#[must_use]
-pub fn apply_init(plan: Value) -> AsyncTask<CoreTask> {
-    task(Some(plan), |plan: init::InitPlan| {
+pub fn apply_init(env: Env, plan: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(plan), |plan: init::InitPlan, _| {
         let env = Environment::of_process();
         init::apply(placed(&env), &plan)
     })
@@ -317,9 +309,8 @@ pub fn apply_init(plan: Value) -> AsyncTask<CoreTask> {
 ///
 /// Rejects like {@link planInit}.
 #[napi(catch_unwind, ts_args_type = "options: UninstallOptions", ts_return_type = "Promise<UninstallPlan>")]
-#[must_use]
-pub fn plan_uninstall(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: uninstall::UninstallOptions| {
+pub fn plan_uninstall(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: uninstall::UninstallOptions, _| {
         let env = Environment::of_process();
         uninstall::plan(placed(&env), options)
     })
@@ -330,9 +321,8 @@ pub fn plan_uninstall(options: Value) -> AsyncTask<CoreTask> {
 /// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, and otherwise like {@link
 /// planUninstall}.
 #[napi(catch_unwind, ts_args_type = "plan: UninstallPlan", ts_return_type = "Promise<UninstallReport>")]
-#[must_use]
-pub fn apply_uninstall(plan: Value) -> AsyncTask<CoreTask> {
-    task(Some(plan), |plan: uninstall::UninstallPlan| {
+pub fn apply_uninstall(env: Env, plan: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(plan), |plan: uninstall::UninstallPlan, _| {
         let env = Environment::of_process();
         uninstall::apply(placed(&env), &plan)
     })
@@ -343,9 +333,8 @@ pub fn apply_uninstall(plan: Value) -> AsyncTask<CoreTask> {
 /// Rejects with `PATH_REFUSED` (a file that this tool did not write is in the
 /// way), `STATE_DIR_UNKNOWN` or `IO`.
 #[napi(catch_unwind, ts_args_type = "options: PluginOptions", ts_return_type = "Promise<PluginPlan>")]
-#[must_use]
-pub fn plan_plugin(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: plugin::PluginOptions| {
+pub fn plan_plugin(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: plugin::PluginOptions, _| {
         let env = Environment::of_process();
         plugin::plan(placed(&env), options)
     })
@@ -355,9 +344,8 @@ pub fn plan_plugin(options: Value) -> AsyncTask<CoreTask> {
 ///
 /// Rejects with `CHANGED_MEANWHILE` if a file changed since the plan, and otherwise like {@link planPlugin}.
 #[napi(catch_unwind, ts_args_type = "plan: PluginPlan", ts_return_type = "Promise<PluginReport>")]
-#[must_use]
-pub fn apply_plugin(plan: Value) -> AsyncTask<CoreTask> {
-    task(Some(plan), |plan: plugin::PluginPlan| {
+pub fn apply_plugin(env: Env, plan: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(plan), |plan: plugin::PluginPlan, _| {
         let env = Environment::of_process();
         plugin::apply(placed(&env), &plan)
     })
@@ -366,10 +354,13 @@ pub fn apply_plugin(plan: Value) -> AsyncTask<CoreTask> {
 /// Reads one transcript at any path.
 ///
 /// Rejects with `TRANSCRIPT_UNREADABLE`, `PATH_REFUSED` or `IO`.
-#[napi(catch_unwind, ts_args_type = "options: InspectOptions", ts_return_type = "Promise<Session>")]
-#[must_use]
-pub fn inspect(options: Value) -> AsyncTask<CoreTask> {
-    task(Some(options), |options: InspectOptions| {
+#[napi(
+    catch_unwind,
+    ts_args_type = "options: InspectOptions & CallControl",
+    ts_return_type = "Promise<Session>"
+)]
+pub fn inspect(env: Env, options: Unknown<'_>) -> napi::Result<AsyncTask<CoreTask>> {
+    task(env, Some(options), |options: InspectOptions, _| {
         let alive = match options.alive {
             Some(true) => ProcessLiveness::Said(options.status.as_deref()),
             Some(false) => ProcessLiveness::Gone,
@@ -392,8 +383,8 @@ pub fn read_payload(payload: String) -> Option<Value> {
     serde_json::to_value(payload.reading(SystemClock.now())).ok()
 }
 
-pub(super) fn seen(env: &Environment) -> World<'_> {
-    World { env, clock: &SystemClock, processes: &SystemProcesses }
+pub(super) fn seen<'a>(env: &'a Environment, abort: &'a AbortFlag) -> World<'a> {
+    World { env, clock: &SystemClock, processes: &SystemProcesses, abort }
 }
 
 fn placed(env: &Environment) -> init::SetupContext<'_> {
@@ -402,8 +393,10 @@ fn placed(env: &Environment) -> init::SetupContext<'_> {
 
 /// Creates a task that parses the options and makes the call.
 pub(super) fn task<O: DeserializeOwned, T: serde::Serialize>(
-    options: Option<Value>,
-    call: impl FnOnce(O) -> Result<T, Error> + Send + 'static,
-) -> AsyncTask<CoreTask> {
-    AsyncTask::new(CoreTask::new(move || call(read_options(options)?)))
+    env: Env,
+    options: Option<Unknown<'_>>,
+    call: impl FnOnce(O, &Arc<Progress>) -> Result<T, Error> + Send + 'static,
+) -> napi::Result<AsyncTask<CoreTask>> {
+    let options = CallOptions::read(env, options)?;
+    Ok(AsyncTask::new(CoreTask::new(options, |values, progress| call(read_options(values)?, progress))))
 }

@@ -101,6 +101,7 @@ impl Hook<'_> {
             reading: ReadinessReader { ledger, env, processes, provenance: &Provenance::SomeClient },
             own_pid: 0,
             now: false,
+            abort: self.world.abort,
         };
         take_over(&resumer, &self.payload.session, client).unwrap_or_else(|error| {
             self.failed(&error);

@@ -44,7 +44,7 @@ fn child() {
         rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).unwrap();
     }
     if task == "pack" {
-        assert!(pack(&state, &SystemClock, u64::MAX).failures.is_empty());
+        assert!(pack(&state, &SystemClock, u64::MAX, &crate::abort::NEVER).failures.is_empty());
         return;
     }
     let home = ClaudeHome::new(home);

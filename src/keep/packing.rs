@@ -7,6 +7,7 @@
 use super::dictionary::{Dictionary, head_of, version_in};
 use super::frames::{FrameForm, FrameReader, PACKED, PACKED_LEVEL, write_frames};
 use super::stored::{KeptAs, KeptFile, KeptFrame, KeptSession, kept_of, names_in};
+use crate::abort::AbortFlag;
 use crate::clock::Clock;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular, private_file};
@@ -42,8 +43,8 @@ pub struct Packed {
     pub failures: Vec<Error>,
 }
 
-/// Packs the files that are due, about `most` bytes at most.
-pub fn pack(state: &StateDir, clock: &dyn Clock, most: u64) -> Packed {
+/// Packs the files that are due, about `most` bytes at most. Stops after a file if `abort` is set.
+pub fn pack(state: &StateDir, clock: &dyn Clock, most: u64, abort: &AbortFlag) -> Packed {
     let mut packed = Packed::default();
     let mut failures = Vec::new();
     for kept in super::all_kept(state, &mut failures) {
@@ -51,11 +52,11 @@ pub fn pack(state: &StateDir, clock: &dyn Clock, most: u64) -> Packed {
         if !due(&kept) {
             continue;
         }
-        if packed.bytes >= most {
+        if packed.bytes >= most || abort.is_set() {
             packed.more = true;
             break;
         }
-        match pack_session(state, clock, &kept.session, most, &mut packed) {
+        match pack_session(state, clock, &kept.session, most, abort, &mut packed) {
             Ok(()) => {}
             // A hook is keeping it right now; the next call packs it.
             Err(error) if error.code == Code::StateLocked => packed.more = true,
@@ -106,6 +107,7 @@ fn pack_session(
     clock: &dyn Clock,
     session: &str,
     most: u64,
+    abort: &AbortFlag,
     packed: &mut Packed,
 ) -> Result<()> {
     let Some(_lock) = Lock::try_take(&state.kept_lock(session))? else {
@@ -124,7 +126,7 @@ fn pack_session(
         if !is_due(state, &kept, &file, clock.now()) {
             continue;
         }
-        if packed.bytes >= most {
+        if packed.bytes >= most || abort.is_set() {
             packed.more = true;
             return Ok(());
         }
@@ -402,7 +404,7 @@ mod tests {
         }
 
         fn pack(&self) -> Packed {
-            let packed = pack(&self.state, &SystemClock, u64::MAX);
+            let packed = pack(&self.state, &SystemClock, u64::MAX, &crate::abort::NEVER);
             assert!(packed.failures.is_empty(), "{:?}", packed.failures);
             packed
         }

@@ -104,7 +104,12 @@ mod tests {
         }
 
         fn send(&self, config: &Notify, notices: &[Notice]) {
-            let world = World { env: &self.env, clock: &SystemClock, processes: &SystemProcesses };
+            let world = World {
+                env: &self.env,
+                clock: &SystemClock,
+                processes: &SystemProcesses,
+                abort: &crate::abort::NEVER,
+            };
             send(world, config, &self.state, notices);
         }
 

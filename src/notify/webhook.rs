@@ -152,7 +152,12 @@ mod tests {
         let proxy = "http://127.0.0.1:9";
         let pairs = [("PATH", &*path), ("HTTPS_PROXY", proxy), ("HTTP_PROXY", proxy)];
         let env = Environment::from_pairs(pairs, "/");
-        let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let world = World {
+            env: &env,
+            clock: &SystemClock,
+            processes: &SystemProcesses,
+            abort: &crate::abort::NEVER,
+        };
         let notice = Notice::new(
             NoticeKind::GivenUp,
             "3f2a9c1d",
@@ -238,7 +243,12 @@ mod tests {
     #[test]
     fn without_node_no_webhook_is_posted() {
         let env = Environment::from_pairs([("PATH", "/nowhere")], "/");
-        let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let world = World {
+            env: &env,
+            clock: &SystemClock,
+            processes: &SystemProcesses,
+            abort: &crate::abort::NEVER,
+        };
         let notice = Notice::new(NoticeKind::Held, "s", 1, None, None);
         assert!(matches!(post(world, "https://example.com/", &notice), Delivery::NoPlace(_)));
     }

@@ -95,6 +95,8 @@ pub enum DelayReason {
     NightlyCap,
     /// An earlier run of the session is still active.
     RunUnderWay,
+    /// The supervisor is being closed, or the caller of the run aborted it.
+    Aborted,
 }
 
 impl fmt::Display for DelayReason {
@@ -116,6 +118,7 @@ impl fmt::Display for DelayReason {
             Self::Changed => to.write_str("its incident changed during the check"),
             Self::NightlyCap => to.write_str("nightlyCap is reached"),
             Self::RunUnderWay => to.write_str("an unattended run of the session is in progress"),
+            Self::Aborted => to.write_str("its supervisor is being closed"),
         }
     }
 }

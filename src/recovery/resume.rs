@@ -20,6 +20,7 @@ use super::readiness::{
 };
 use super::reason::Reason;
 use super::verify::verify;
+use crate::abort::AbortFlag;
 use crate::claude::home::ClaudeHome;
 use crate::claude::retention::RetentionLimit;
 use crate::claude::settings::managed_dir;
@@ -52,6 +53,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Time between two checks of a running process.
@@ -160,6 +162,8 @@ pub struct Resumer<'a> {
     pub own_pid: u32,
     /// Whether the user requested the run now, in which case the planned time does not matter.
     pub now: bool,
+    /// Set when nothing more may be started, and a client that was started must be left to the next supervisor.
+    pub abort: &'a AbortFlag,
 }
 
 impl Resumer<'_> {
@@ -440,7 +444,10 @@ impl Resumer<'_> {
                 self.withdraw(incident, &run, &why)?;
                 return Ok(ResumeOutcome::NotYet(why));
             }
-            Ok(ProcessStart::Child(child)) => Ok(self.wait(incident, plan, &run, child)),
+            Ok(ProcessStart::Child(child)) => match self.wait(incident, plan, &run, child) {
+                Some(ended) => Ok(ended),
+                None => return Ok(ResumeOutcome::UnderWay),
+            },
             Err(error) => Err(error),
         };
         self.finish(incident, &run, ending)?;
@@ -499,6 +506,9 @@ impl Resumer<'_> {
     /// Returns why the run with this nonce must not be started, from the current state on disk.
     fn refused(&self, incident: Option<&Incident>, nonce: &str) -> Option<DelayReason> {
         let state = self.ledger().state;
+        if self.abort.is_set() {
+            return Some(DelayReason::Aborted);
+        }
         let Some(incident) = incident else { return Some(DelayReason::NoIncident) };
         match EndRequest::of(incident, nonce) {
             Some(EndRequest::TakenOver) => {
@@ -542,8 +552,15 @@ impl Resumer<'_> {
         Ok(())
     }
 
-    /// Waits until the process has ended, and terminates it on request or at its deadline.
-    fn wait(&self, incident: &Incident, plan: &Launch, run: &Run, mut child: std::process::Child) -> String {
+    /// Waits until the process has ended, and terminates it on request or at its deadline. Returns `None` if the wait was
+    /// aborted, in which case the process continues and the next supervisor verifies the run.
+    fn wait(
+        &self,
+        incident: &Incident,
+        plan: &Launch,
+        run: &Run,
+        mut child: std::process::Child,
+    ) -> Option<String> {
         let deadline = Duration::from_secs(plan.deadline_seconds);
         let clock = self.ledger().clock;
         let started = clock.since_boot();
@@ -563,7 +580,11 @@ impl Resumer<'_> {
                 let why =
                     terminated.map(|(request, _)| format!("{}: ", request.sentence(plan.deadline_seconds)));
                 let words = status.map_or_else(|| "ended without a known status".to_owned(), words_of);
-                return why.unwrap_or_default() + &words;
+                return Some(why.unwrap_or_default() + &words);
+            }
+            if self.abort.is_set() {
+                leave_running(child);
+                return None;
             }
             let now = clock.since_boot();
             match terminated {
@@ -598,26 +619,29 @@ impl Resumer<'_> {
 
     /// Waits until a session that was started elsewhere, in the background or in a window, has ended its
     /// turn. The session stays open there for the user to continue.
-    fn attached(&self, incident: &Incident, started: Duration, deadline: Duration) -> String {
+    fn attached(&self, incident: &Incident, started: Duration, deadline: Duration) -> Option<String> {
         let clock = self.ledger().clock;
         let mut seen = false;
-        loop {
+        while !self.abort.is_set() {
             let elapsed = clock.since_boot().saturating_sub(started);
             if elapsed > deadline {
-                return format!("still running after {} min", deadline.as_secs() / 60);
+                return Some(format!("still running after {} min", deadline.as_secs() / 60));
             }
             let facts = ReadinessFacts::read(&self.reading, incident);
             match facts.owners.first() {
                 Some(owner) if owner.word() == ClientWord::Busy => seen = true,
                 Some(owner) if seen || facts.seen != TranscriptChange::Same => {
-                    return format!("its turn ended, and process {} keeps it open", owner.pid);
+                    return Some(format!("its turn ended, and process {} keeps it open", owner.pid));
                 }
                 // A new client does not appear in the registry at once.
-                None if seen || elapsed > REGISTRATION_LIMIT => return "its client has ended".to_owned(),
+                None if seen || elapsed > REGISTRATION_LIMIT => {
+                    return Some("its client has ended".to_owned());
+                }
                 _ => {}
             }
             clock.sleep(ATTACHED_CHECK_INTERVAL);
         }
+        None
     }
 
     /// Verifies and records the result of a run, and plans the next step.
@@ -784,6 +808,16 @@ impl Resumer<'_> {
         };
         writer.update(incident, self.ledger().clock);
     }
+}
+
+/// Clients that were left running when their supervisor in this process was closed. A client that has ended stays a zombie
+/// until its parent process reads its exit status.
+static LEFT_RUNNING: Mutex<Vec<std::process::Child>> = Mutex::new(Vec::new());
+
+fn leave_running(child: std::process::Child) {
+    let mut left = LEFT_RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    left.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    left.push(child);
 }
 
 /// Returns the user's last request. After one of our runs the newest prompt in the transcript is ours, and the

@@ -251,7 +251,7 @@ pub fn account(world: World<'_>, options: &AccountOptions) -> Result<AccountRepo
     let asked = if options.all { None } else { Some(asked(world, dir)?) };
     let project = asked.as_ref().map(|asked| asked.dir.clone());
     let ground = ReportContext::read(world, project.as_deref())?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let inventory = Inventory::take(&ground, project.as_deref())?;
     let known: BTreeMap<&str, &Incident> = inventory
         .incidents
         .values()

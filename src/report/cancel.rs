@@ -131,7 +131,7 @@ fn listed(
     unknown: Error,
 ) -> Result<Incident> {
     let ground = ReportContext::read(world, None)?;
-    let inventory = Inventory::take(&ground, None);
+    let inventory = Inventory::take(&ground, None)?;
     let wanted = SessionOptions { session: options.session.clone(), ..SessionOptions::default() };
     let row = match find(&inventory, &wanted) {
         Ok(row) => row,

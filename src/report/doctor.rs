@@ -820,7 +820,7 @@ impl DoctorContext<'_> {
     /// to have been started.
     fn retention(&self) -> Vec<DoctorCheck> {
         let Ok(ground) = ReportContext::read(self.world, None) else { return Vec::new() };
-        let inventory = Inventory::take(&ground, None);
+        let Ok(inventory) = Inventory::take(&ground, None) else { return Vec::new() };
         let at = |home: &ClaudeHome| inventory.homes.iter().position(|one| one.dir() == home.dir());
         let Some((home, index)) = self.home.as_ref().and_then(|home| Some((home, at(home)?))) else {
             return Vec::new();
@@ -1407,7 +1407,12 @@ mod tests {
         let managed = root.join("managed");
         std::fs::create_dir_all(&managed).unwrap();
         let env = Environment::from_pairs([("HOME", root.as_os_str())], root);
-        let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let world = World {
+            env: &env,
+            clock: &SystemClock,
+            processes: &SystemProcesses,
+            abort: &crate::abort::NEVER,
+        };
         let options: DoctorOptions = serde_json::from_value(json!({"packageRoot": root})).unwrap();
         let standing = |text: &str| {
             std::fs::write(managed.join("managed-settings.json"), text).unwrap();

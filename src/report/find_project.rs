@@ -33,7 +33,7 @@ pub fn project_named(world: World<'_>, named: &Path) -> Result<PathBuf> {
     }
     let state = StateDir::new(world.env.state_dir()?);
     let ground = ReportContext::read(world, None)?;
-    let inventory = Inventory::take(&ground, None);
+    let inventory = Inventory::take(&ground, None)?;
     let mut known: BTreeMap<PathBuf, usize> =
         all_enabled(&state).into_iter().filter_map(|one| Some((one.project?, 0))).collect();
     for cwd in inventory.rows.iter().filter_map(|row| row.summary.cwd.as_deref()) {

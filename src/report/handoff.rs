@@ -101,7 +101,7 @@ pub fn handoff(world: World<'_>, options: &HandoffOptions) -> Result<HandoffRepo
         None => Some(asked(world, world.env.cwd())?.dir),
     };
     let ground = ReportContext::read(world, within.as_deref())?;
-    let inventory = Inventory::take(&ground, within.as_deref());
+    let inventory = Inventory::take(&ground, within.as_deref())?;
     let row = chosen(&inventory, options, within.as_deref())?;
     let session = inventory.report(row);
     // Falls back to the named project if the session's own directory is gone.

@@ -149,7 +149,7 @@ pub fn list(world: World<'_>, options: &ListOptions) -> Result<ListReport> {
     let asked = options.project.as_deref().map(|dir| super::status::asked(world, dir)).transpose()?;
     let project = asked.as_ref().map(|asked| asked.dir.clone());
     let ground = ReportContext::read(world, project.as_deref())?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let inventory = Inventory::take(&ground, project.as_deref())?;
     let name = options.name.as_deref().map(str::to_lowercase);
     if options.gone {
         let mut gone = gone_sessions(&inventory, project.as_deref());

@@ -54,11 +54,11 @@ pub fn read_pages(
                 Reverse(std::fs::symlink_metadata(&one.path).and_then(|meta| meta.modified()).ok())
             });
             found.truncate(FIRST_PAGE);
-            inventory.read(found, Depth::Row);
+            inventory.read(found, Depth::Row)?;
             made(&inventory, false);
         }
     }
-    made(&Inventory::take(&ground, project.as_deref()), true);
+    made(&Inventory::take(&ground, project.as_deref())?, true);
     Ok(())
 }
 
@@ -91,7 +91,12 @@ mod tests {
             ],
             dir.path(),
         );
-        let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+        let world = World {
+            env: &env,
+            clock: &SystemClock,
+            processes: &SystemProcesses,
+            abort: &crate::abort::NEVER,
+        };
         let mut pages = Vec::new();
         read_pages(world, None, true, &mut |page| pages.push(page)).unwrap();
         let [first, all] = pages.as_slice() else { panic!("{} pages", pages.len()) };

@@ -89,7 +89,7 @@ pub struct PreviewReport {
 /// [`crate::error::Code::StateDirUnknown`].
 pub fn preview(world: World<'_>, options: &PreviewOptions) -> Result<PreviewReport> {
     let ground = ReportContext::read(world, None)?;
-    let inventory = Inventory::take(&ground, None);
+    let inventory = Inventory::take(&ground, None)?;
     let incidents: Vec<Incident> = inventory.incidents.values().cloned().collect();
     let open = |incident: &&Incident| !incident.phase.is_over();
     let chosen: Vec<&Incident> = match &options.session {
@@ -124,7 +124,7 @@ fn one(world: World<'_>, inventory: &Inventory<'_>, incident: &Incident) -> Prev
     let ledger = Ledger { config: &config, ..inventory.ledger() };
     let reading =
         ReadinessReader { ledger, env: world.env, processes: world.processes, provenance: &Provenance::User };
-    let resumer = Resumer { reading, own_pid: 0, now: false };
+    let resumer = Resumer { reading, own_pid: 0, now: false, abort: &crate::abort::NEVER };
     let mut facts = ReadinessFacts::read(&reading, incident);
     // The supervisor that will start it decides, not the shell that runs this command.
     if let Some(fit) = answer_of_supervisor(&ledger, world, incident) {

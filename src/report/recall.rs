@@ -96,7 +96,7 @@ pub fn recall(world: World<'_>, options: &RecallOptions) -> Result<RecallReport>
     let asked = options.project.as_deref().map(|dir| super::status::asked(world, dir)).transpose()?;
     let project = asked.map(|asked| asked.dir);
     let ground = ReportContext::read(world, project.as_deref())?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let inventory = Inventory::take(&ground, project.as_deref())?;
     let mut rows: Vec<&InventoryRow> = inventory
         .rows
         .iter()

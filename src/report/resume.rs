@@ -121,7 +121,7 @@ pub fn plan(world: World<'_>, options: &ResumeOptions) -> Result<ResumeReport> {
         .map(|dir| crate::report::find_project::project_named(world, dir))
         .transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let inventory = Inventory::take(&ground, project.as_deref())?;
     let with = options.with.as_deref();
     let plans = if options.all_crashed {
         if options.fresh {

@@ -76,7 +76,7 @@ pub struct RunReport {
 /// now.
 pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport> {
     let ground = ReportContext::read(world, None)?;
-    let inventory = Inventory::take(&ground, options.project.as_deref());
+    let inventory = Inventory::take(&ground, options.project.as_deref())?;
     let asked = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &asked)?;
     let id = row.found.id().to_owned();
@@ -129,7 +129,10 @@ pub fn run(world: World<'_>, pid: u32, options: &RunOptions) -> Result<RunReport
     }
     let reading =
         ReadinessReader { ledger, env: world.env, processes: world.processes, provenance: &Provenance::User };
-    let ended = Resumer { reading, own_pid: pid, now: true }.resume(&id)?;
+    let ended = Resumer { reading, own_pid: pid, now: true, abort: world.abort }.resume(&id)?;
+    if ended != ResumeOutcome::Ran {
+        world.abort.check()?;
+    }
     let incident = ledger
         .read(&id)?
         .ok_or_else(|| Error::new(Code::Internal, "the incident of the run is gone").at(&row.found.path))?;
@@ -209,8 +212,14 @@ fn begin(
         }
     })?;
     let gone = || Error::new(Code::Internal, "the incident of the run is gone").at(&transcript);
-    let ended =
-        Resumer { reading, own_pid: pid, now: true }.begin(&incident.ok_or_else(gone)?, &facts, &text)?;
+    let ended = Resumer { reading, own_pid: pid, now: true, abort: world.abort }.begin(
+        &incident.ok_or_else(gone)?,
+        &facts,
+        &text,
+    )?;
+    if ended != ResumeOutcome::Ran {
+        world.abort.check()?;
+    }
     let incident = ledger.read(&id)?.ok_or_else(gone)?;
     match ended {
         ResumeOutcome::NotYet(_) | ResumeOutcome::UnderWay | ResumeOutcome::Left(_) => {

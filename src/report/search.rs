@@ -1,8 +1,9 @@
 //! Finds text in all transcripts of all projects, in every configuration directory.
 
 use super::gone::TypedLine;
+use crate::abort::AbortFlag;
 use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session_id};
-use crate::clock::{Clock, from_epoch_millis, since};
+use crate::clock::{from_epoch_millis, since};
 use crate::config::in_force;
 use crate::env::Environment;
 use crate::error::{Code, Error, IoContext, Result};
@@ -25,6 +26,7 @@ use crate::session::stop::{time, time_or_null};
 use crate::store::StateDir;
 use crate::store::replace::replace_unsynced;
 use crate::threads::side_by_side;
+use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -142,7 +144,8 @@ pub struct SearchReport {
 ///
 /// Returns [`Code::Usage`] for an empty text, an invalid regular expression or an invalid time,
 /// [`Code::ProjectNotFound`].
-pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> Result<SearchReport> {
+pub fn search(world: World<'_>, options: &SearchOptions) -> Result<SearchReport> {
+    let World { env, clock, abort, .. } = world;
     let limit = options.limit.unwrap_or(LIMIT);
     let now = clock.now();
     let query = Query {
@@ -164,7 +167,7 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     let kept = env
         .state_dir()
         .ok()
-        .map(|dir| KeptPlaces::of(StateDir::new(dir), &places, &query, unpacked, &mut unread));
+        .map(|dir| KeptPlaces::of(StateDir::new(dir), &places, &query, unpacked, abort, &mut unread));
     places.extend(kept.iter().flat_map(KeptPlaces::places));
     problems.extend(unread.into_iter().map(Problem::from));
     let project =
@@ -187,7 +190,10 @@ pub fn search(env: &Environment, clock: &dyn Clock, options: &SearchOptions) -> 
     }
     // Largest first, so that no thread is left alone with it at the end.
     places.sort_by(|one, other| (Reverse(one.bytes), &one.files).cmp(&(Reverse(other.bytes), &other.files)));
-    let mut found = read_all(&query, project.as_ref(), &places);
+    abort.check()?;
+    let mut found = read_all(&query, project.as_ref(), &places, abort);
+    // What was found until then is incomplete.
+    abort.check()?;
     problems.append(&mut found.problems);
     found.sort();
     let is_gone = |files: &SessionFiles| {
@@ -257,6 +263,7 @@ impl KeptPlaces {
         present: &[SearchedFiles],
         query: &Query,
         results: bool,
+        abort: &AbortFlag,
         problems: &mut Vec<Error>,
     ) -> Self {
         let present: BTreeSet<&str> = present
@@ -267,6 +274,9 @@ impl KeptPlaces {
         let dir = UnpackDirectory::new(&state);
         let mut places = Self { dir, state, files: Vec::new(), names: BTreeMap::new() };
         for entry in kept_register(&places.state, problems) {
+            if abort.is_set() {
+                break;
+            }
             let is_present = present.contains(entry.session.as_str());
             if is_present && !(entry.generations > 1 && entry.may_have_lost()) {
                 continue;
@@ -522,6 +532,7 @@ fn read_all<'p>(
     query: &Query,
     project: Option<&SearchedProject>,
     places: &'p [SearchedFiles],
+    abort: &AbortFlag,
 ) -> SearchResults<'p> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new(SearchResults::default());
@@ -530,7 +541,9 @@ fn read_all<'p>(
         for _ in 0..threads.clamp(*THREADS.start(), *THREADS.end()) {
             scope.spawn(|| {
                 let mut buffer = Buffer::default();
-                while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed))
+                    && !abort.is_set()
+                {
                     let in_project = |start: Option<&str>, cwd: Option<&str>| {
                         project.is_none_or(|project| project.holds(place, start, cwd))
                     };

@@ -26,7 +26,7 @@ pub fn show(world: World<'_>, options: &SessionOptions) -> Result<Session> {
         .map(|dir| crate::report::find_project::project_named(world, dir))
         .transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let inventory = Inventory::take(&ground, project.as_deref())?;
     whole(&inventory, find_readable(&inventory, options)?)
 }
 
@@ -42,7 +42,7 @@ pub fn show_at(world: World<'_>, transcript: &Path) -> Result<Session> {
     let id = found.iter().find(|one| one.is_at(transcript)).map(|one| one.id().to_owned());
     // Retains its copies, which are part of the report.
     found.retain(|one| Some(one.id()) == id.as_deref());
-    inventory.read(found, Depth::Row);
+    inventory.read(found, Depth::Row)?;
     if let Some(row) = inventory.rows.iter().find(|row| row.found.is_at(transcript)) {
         return whole(&inventory, row);
     }

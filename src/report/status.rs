@@ -197,7 +197,7 @@ pub fn status(world: World<'_>, options: &StatusOptions) -> Result<StatusReport>
     let asked = if options.all { None } else { Some(asked(world, dir)?) };
     let project = asked.as_ref().map(|asked| asked.dir.clone());
     let ground = ReportContext::read(world, project.as_deref())?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let inventory = Inventory::take(&ground, project.as_deref())?;
     Ok(status_of(&inventory, &ground, asked))
 }
 

@@ -2,6 +2,7 @@
 //! it.
 
 use super::manifest::{self, Manifest, SUMS};
+use crate::abort::AbortFlag;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE, open_regular, private_file};
 use crate::store::layout::ensure_dir;
@@ -20,7 +21,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// # Errors
 ///
 /// Returns [`Code::Io`]; [`Code::VerificationFailed`] if the archive differs from the export.
-pub fn write(export: &Path, name: &str, manifest: &Manifest, to: &Path) -> Result<()> {
+pub fn write(export: &Path, name: &str, manifest: &Manifest, to: &Path, abort: &AbortFlag) -> Result<()> {
     let mut paths = vec![manifest::FILE_NAME.to_owned()];
     if export.join(SUMS).exists() {
         paths.push(SUMS.to_owned());
@@ -28,6 +29,7 @@ pub fn write(export: &Path, name: &str, manifest: &Manifest, to: &Path) -> Resul
     paths.extend(manifest.files.iter().map(|entry| entry.path.clone()));
     let mut archive = tar::Builder::new(BufWriter::with_capacity(BLOCK, create(to)?));
     for path in &paths {
+        abort.check()?;
         let source = open_regular(&export.join(path))?;
         let meta = source.metadata().doing("read", export)?;
         let mut header = tar::Header::new_gnu();
@@ -44,11 +46,11 @@ pub fn write(export: &Path, name: &str, manifest: &Manifest, to: &Path) -> Resul
     writer.flush().doing("write the archive", to)?;
     writer.get_ref().sync_all().doing("write the archive", to)?;
     drop(writer);
-    compare(export, name, &paths, to)
+    compare(export, name, &paths, to, abort)
 }
 
 /// Compares the archive with its export, byte for byte.
-fn compare(export: &Path, name: &str, paths: &[String], packed: &Path) -> Result<()> {
+fn compare(export: &Path, name: &str, paths: &[String], packed: &Path, abort: &AbortFlag) -> Result<()> {
     let wrong = || {
         Error::new(Code::VerificationFailed, "the archive differs from the export it was made from")
             .at(packed)
@@ -56,6 +58,7 @@ fn compare(export: &Path, name: &str, paths: &[String], packed: &Path) -> Result
     let mut archive = tar::Archive::new(BufReader::with_capacity(BLOCK, open_regular(packed)?));
     let mut left = paths.iter();
     for entry in archive.entries().doing("read the archive", packed)? {
+        abort.check()?;
         let mut entry = entry.doing("read the archive", packed)?;
         let Some(path) = left.next() else { return Err(wrong()) };
         if entry.path().doing("read the archive", packed)?.to_str() != Some(&format!("{name}/{path}")) {
@@ -93,7 +96,7 @@ fn same(one: &mut impl Read, other: &mut impl Read) -> std::io::Result<bool> {
 ///
 /// Returns [`Code::VerificationFailed`] if the file is not an archive of an export, [`Code::PathRefused`] if
 /// an entry names a path outside the directory, or [`Code::Io`] if a file cannot be read or written.
-pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
+pub fn unpack(packed: &Path, to: &Path, abort: &AbortFlag) -> Result<Manifest> {
     let bad = |why: &str| {
         Error::new(Code::VerificationFailed, format!("is not an archive made by `export`: {why}"))
             .at(packed)
@@ -103,6 +106,7 @@ pub fn unpack(packed: &Path, to: &Path) -> Result<Manifest> {
     let mut manifest: Option<Manifest> = None;
     let mut wanted: BTreeMap<String, u64> = BTreeMap::new();
     for entry in archive.entries().map_err(|_| bad("it cannot be read"))? {
+        abort.check()?;
         let mut entry = entry.map_err(|_| bad("it is damaged"))?;
         let whole = entry.path().map_err(|_| bad("a name in it cannot be read"))?.into_owned();
         let path = whole.to_str().and_then(|path| path.split_once('/')).map(|(_, path)| path.to_owned());

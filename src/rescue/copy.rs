@@ -10,6 +10,7 @@
 //! Three threads share the work: the first reads and writes, the second reads the copy back and compares it,
 //! and the third hashes what was read back.
 
+use crate::abort::AbortFlag;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, open_regular_with_metadata, private_file};
 use crate::store::stored::hex;
@@ -73,6 +74,9 @@ pub struct Copied {
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "RescueProgress"))]
 pub struct Progress {
+    /// Set when the caller no longer wants the result.
+    #[cfg_attr(test, ts(skip))]
+    pub abort: AbortFlag,
     #[cfg_attr(test, ts(type = "number"))]
     pub done: AtomicU64,
     /// Total number of bytes known so far.
@@ -138,7 +142,8 @@ pub fn digest(path: &Path, hash: Hash, progress: &Progress) -> Result<(String, u
         let mut at = 0;
         loop {
             let mut block = belt.block();
-            let count = read_some_at(&file, &mut block, at)?;
+            progress.abort.check()?;
+            let count = read_some_at(&file, &mut block, at).doing("read", path)?;
             if count == 0 {
                 return Ok(at);
             }
@@ -147,7 +152,7 @@ pub fn digest(path: &Path, hash: Hash, progress: &Progress) -> Result<(String, u
             belt.send(block, count);
         }
     });
-    Ok((told.digest(), length.doing("read", path)?))
+    Ok((told.digest(), length?))
 }
 
 /// Attempts the copy once; `None` if the file changed other than by growing.
@@ -257,6 +262,7 @@ fn write(
         let whole = side_by_side(bytes, checked, |belt| {
             let mut at = 0;
             while at < bytes {
+                progress.abort.check()?;
                 let mut block = belt.block();
                 let wanted = wanted(bytes - at);
                 if !read_full_at(source, &mut block[..wanted], at).doing("read", from)? {

@@ -267,7 +267,7 @@ pub struct ExportReport {
 pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) -> Result<ExportReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(world)?;
-    let mut inventory = Inventory::take(&ground, project.as_deref());
+    let mut inventory = Inventory::take(&ground, project.as_deref())?;
     let rows = options.selection.rows(&inventory)?;
     let kept = options.selection.kept(&inventory);
     let to = target(&ground, &inventory, options)?;
@@ -288,6 +288,7 @@ pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) ->
         report.failures.extend(unread(&inventory));
     }
     for row in rows {
+        world.abort.check()?;
         match ExportPlan::of(world, &inventory, row) {
             Ok(plan) => plans.push(plan),
             Err(error) if named => return Err(error),
@@ -311,6 +312,10 @@ pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) ->
                     note(world, &ground, &exported);
                     report.exports.push(exported);
                 }
+                Err(error) if error.code == Code::Aborted => {
+                    log(world, &ground, &report, options);
+                    return Err(error);
+                }
                 Err(error) => {
                     report.failures.push(failed(world, &ground, plan.row.found.id(), error.clone()));
                     if named {
@@ -332,6 +337,12 @@ pub fn export(world: World<'_>, options: &ExportOptions, progress: &Progress) ->
                 }
                 report.exports.push(exported);
             }
+            Err(error) if error.code == Code::Aborted => {
+                if !options.dry_run {
+                    log(world, &ground, &report, options);
+                }
+                return Err(error);
+            }
             Err(error) if options.dry_run => report.failures.push(ExportFailure::of(&entry.session, error)),
             Err(error) => report.failures.push(failed(world, &ground, &entry.session, error)),
         }
@@ -351,6 +362,7 @@ fn export_kept(
     options: &ExportOptions,
     progress: &Progress,
 ) -> Result<Exported> {
+    world.abort.check()?;
     let plan = ExportPlan::of(world, inventory, inventory.read_kept_of(session)?)?;
     if options.dry_run {
         Ok(plan.planned_export(to, options))
@@ -512,7 +524,7 @@ impl<'r> ExportPlan<'r> {
         let path = if options.archive {
             let file = to.join(format!(".{name}{ARCHIVE}.{}{UNFINISHED}", std::process::id()));
             let archive = Building::of_file(file);
-            archive::write(&building.dir, &name, &manifest, &archive.dir)?;
+            archive::write(&building.dir, &name, &manifest, &archive.dir, &progress.abort)?;
             archive.publish(to, &name, ARCHIVE)?
         } else {
             building.publish(to, &name, "")?
@@ -542,6 +554,7 @@ impl<'r> ExportPlan<'r> {
                 ensure_dir(parent)?;
                 dirs.extend(parent.ancestors().take_while(|one| *one != dir).map(Path::to_path_buf));
             }
+            progress.abort.check()?;
             match copy(&file.from, &target, hash, progress) {
                 // A transcript that was briefly truncated would otherwise be exported truncated.
                 Ok(copied)

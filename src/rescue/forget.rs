@@ -127,7 +127,7 @@ pub struct ForgetReport {
 /// because its hooks would store it again; [`Code::NothingToDo`] if nothing is stored about it.
 pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport> {
     let ground = ReportContext::read(world, None)?;
-    let inventory = Inventory::take(&ground, None);
+    let inventory = Inventory::take(&ground, None)?;
     let state = &ground.state;
     let (session, found) = target(&inventory, state, options)?;
     let transcript = transcript_of(&inventory, state, &session, found.as_ref());
@@ -148,6 +148,7 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
             None => error,
         });
     }
+    world.abort.check()?;
     let mut problems = Vec::new();
     if !options.dry_run {
         let Some(lease) = Lock::try_take(&state.run_lease(&session))? else {

@@ -9,6 +9,7 @@ use super::copy::{Hash, Progress, copy, digest};
 use super::manifest::{Manifest, ManifestEntry, inside};
 use super::relocate::RelocatedFiles;
 use super::session_log;
+use crate::abort::AbortFlag;
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{canonical, lossy, lossy_or_null};
@@ -115,7 +116,7 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
         Error::io("open", &options.export, &error)
             .hint("name the directory or the archive that `export` has made")
     })?;
-    let source = ExportSource::open(&ground, &given)?;
+    let source = ExportSource::open(&ground, &given, &progress.abort)?;
     progress.begin(source.manifest.bytes().saturating_mul(if options.dry_run { 1 } else { 2 }));
     source.manifest.verify(&source.dir, progress)?;
     let id = &source.manifest.session.id;
@@ -128,6 +129,7 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
         return Err(Error::new(Code::SessionLive, message).hint("end that client first"));
     }
     let (mut report, present) = plan(world, &source, &given, options)?;
+    world.abort.check()?;
     if let (Some(_), Some(cwd), false) = (&options.project, &report.cwd, options.dry_run) {
         // Record the new directory first: the transcript still names the one it was exported from.
         let transcript = report
@@ -158,7 +160,7 @@ struct ExportSource {
 }
 
 impl ExportSource {
-    fn open(ground: &ReportContext<'_>, given: &Path) -> Result<Self> {
+    fn open(ground: &ReportContext<'_>, given: &Path, abort: &AbortFlag) -> Result<Self> {
         if given.is_dir() {
             return Ok(Self { manifest: Manifest::read(given)?, dir: given.to_path_buf(), temporary: false });
         }
@@ -168,7 +170,7 @@ impl ExportSource {
         let dir = root.join(format!("{UNPACKED}{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         ensure_dir(&dir)?;
-        match archive::unpack(given, &dir) {
+        match archive::unpack(given, &dir, abort) {
             Ok(manifest) => Ok(Self { dir, manifest, temporary: true }),
             Err(error) => {
                 let _ = std::fs::remove_dir_all(&dir);

@@ -111,7 +111,7 @@ pub fn relocate(world: World<'_>, options: &RelocateOptions) -> Result<RelocateR
         .map(|dir| crate::report::find_project::project_named(world, dir))
         .transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let inventory = Inventory::take(&ground, project.as_deref())?;
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find(&inventory, &wanted)?;
     if let Some(owner) = inventory.owner(&row.found) {
@@ -120,6 +120,7 @@ pub fn relocate(world: World<'_>, options: &RelocateOptions) -> Result<RelocateR
         return Err(Error::new(Code::SessionLive, message).at(&row.found.path).hint("end that client first"));
     }
     let mut report = plan(world, &inventory, row, options)?;
+    world.abort.check()?;
     if !options.dry_run {
         if report.moved {
             // Remember the directory first: otherwise the copy would lead back to the original one.

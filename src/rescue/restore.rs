@@ -147,7 +147,7 @@ struct TranscriptDigest {
 pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
     let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let inventory = Inventory::take(&ground, project.as_deref())?;
     let target = Target::find(&ground.state, &inventory, options)?;
     let incident = inventory.incidents.get(&target.session);
     let kept_session = kept_of(&ground.state, &target.session)?;
@@ -182,6 +182,7 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
             .at(&target.transcript));
         }
         if !options.dry_run {
+            world.abort.check()?;
             let kept = put_back(world, &ground, &target, chosen)?;
             report.undo = kept.as_ref().map(|kept| undo_command(&target.session, kept));
             report.kept = kept;

@@ -10,6 +10,7 @@ use super::files::{
     subagents_in, unlisted,
 };
 use super::summary::{Depth, Reader, Summary};
+use crate::abort::AbortFlag;
 use crate::claude::home::is_session_id;
 use crate::claude::transcript::Transcript;
 use crate::error::{Error, Result};
@@ -175,16 +176,22 @@ pub fn found_at(path: &Path, home: usize) -> Option<Found> {
 }
 
 /// Summarizes all transcripts in parallel; the results are in the order of `found`.
+///
+/// # Errors
+///
+/// Returns [`crate::error::Code::Aborted`] if the flag is set before all of them are read.
 pub fn read<'a>(
+    abort: &AbortFlag,
     found: &[Found],
     liveness: impl Fn(&Found) -> Liveness<'a> + Sync,
     depth: Depth,
-) -> Vec<Result<Box<Summary>>> {
-    side_by_side(found, PORTION, || {
+) -> Result<Vec<Result<Box<Summary>>>> {
+    let summaries = side_by_side(found, PORTION, || {
         let mut reader = Reader::default();
         let mut dir = None;
         let liveness = &liveness;
         move |one: &Found| {
+            abort.check()?;
             let dir = match dir.take().filter(|dir: &Directory| dir.holds(&one.path)) {
                 Some(known) => dir.insert(known),
                 None => dir.insert(Directory::open(one.path.parent().unwrap_or(&one.path))),
@@ -192,5 +199,7 @@ pub fn read<'a>(
             let transcript = Transcript::open_in(dir, &one.path, one.regular)?;
             Ok(Box::new(reader.summarize(&transcript, liveness(one), depth)))
         }
-    })
+    });
+    abort.check()?;
+    Ok(summaries)
 }

@@ -509,7 +509,8 @@ fn the_dashboard_accepts_the_reports_of_this_machine() {
         [("HOME", dir.path().as_os_str()), ("CC_RECOVER_STATE_DIR", dir.path().as_os_str())],
         dir.path(),
     );
-    let world = World { env: &env, clock: &SystemClock, processes: &SystemProcesses };
+    let world =
+        World { env: &env, clock: &SystemClock, processes: &SystemProcesses, abort: &crate::abort::NEVER };
     let mut dashboard = Dashboard::new(&DashboardOptions::default());
     read_pages(world, None, true, &mut |page| dashboard.take_page(page)).unwrap();
     assert!(drawn(&mut dashboard, (80, 24), SystemClock.now()).contains("No sessions yet."));

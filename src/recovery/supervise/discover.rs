@@ -81,7 +81,10 @@ impl Supervisor {
             }
             let owners = owners
                 .get_or_insert_with(|| Owners::read(&homes, self.ground.processes.as_ref(), &mut problems));
-            let summaries = scan::read(&fresh, |_| Liveness::Gone, Depth::Whole);
+            let Ok(summaries) = scan::read(&self.ground.abort, &fresh, |_| Liveness::Gone, Depth::Whole)
+            else {
+                break;
+            };
             for ((found, summary), (limit, state)) in fresh.iter().zip(summaries).zip(newer_than) {
                 let Ok(summary) = summary else { continue };
                 let stop_at = summary.stop.at.unwrap_or(DateTime::UNIX_EPOCH);

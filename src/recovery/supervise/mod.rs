@@ -19,6 +19,7 @@ use super::due::DueByBoot;
 use super::early::EarlySearch;
 use super::incident::Incident;
 use super::ledger::Ledger;
+use crate::abort::AbortFlag;
 use crate::claude::process::Processes;
 use crate::clock::Clock;
 use crate::config::{Config, RetentionConfig, in_force};
@@ -60,6 +61,9 @@ pub struct SupervisorContext {
     /// Function that compresses and removes retained copies of deleted sessions, about this many bytes at a
     /// time, and returns the errors.
     pub tend_kept: fn(World<'_>, &StateDir, &RetentionConfig, u64) -> Vec<Error>,
+    /// Set when the supervisor must stop. Its threads then end soon, and leave the clients that they started to the next
+    /// supervisor.
+    pub abort: AbortFlag,
 }
 
 /// Which closed sessions `watch` supervises.
@@ -90,6 +94,8 @@ pub struct Supervisor {
     recorded: bool,
     running: Arc<Mutex<BTreeSet<String>>>,
     waits: Arc<Mutex<BTreeMap<String, String>>>,
+    /// Threads that resume sessions.
+    runs: Vec<std::thread::JoinHandle<()>>,
     due: BTreeMap<String, DueByBoot>,
     /// Transcripts that were read and have no pending work, with their state at that time.
     settled: BTreeMap<PathBuf, FileState>,
@@ -130,6 +136,7 @@ impl Supervisor {
             recorded: false,
             running: Arc::default(),
             waits: Arc::default(),
+            runs: Vec::new(),
             due: BTreeMap::new(),
             settled: BTreeMap::new(),
             told: BTreeSet::new(),
@@ -205,7 +212,7 @@ impl Supervisor {
         let off = in_force.problem.is_some();
         let served: Vec<Incident> =
             looked_after.iter().filter(|one| self.serves(one, leads)).cloned().collect();
-        if !off {
+        if !off && !self.ground.abort.is_set() {
             self.start_due(&served, spent);
         }
         problems.extend(self.write_notes(&changed));
@@ -265,6 +272,36 @@ impl Supervisor {
             let report = self.run_pass()?;
             let _ = changes.wait(std::time::Duration::from_millis(report.looks_again_in));
         }
+    }
+
+    /// Runs passes until another thread sets the abort flag and wakes `changes`. Calls `passed` with the result of
+    /// each pass; a pass that failed is repeated.
+    pub fn until_aborted(&mut self, changes: &Changes, passed: &dyn Fn(Result<WatchReport>)) {
+        while !self.ground.abort.is_set() {
+            let report = self.run_pass();
+            let longest = report
+                .as_ref()
+                .map_or(LONGEST, |report| std::time::Duration::from_millis(report.looks_again_in));
+            passed(report);
+            let _ = changes.wait(longest);
+        }
+    }
+
+    /// Stops this supervisor: starts nothing more, ends its threads and releases the lease. The clients that it started
+    /// continue, and the next supervisor verifies what they did.
+    pub fn close(mut self) {
+        self.ground.abort.set();
+        // The lease is released last, so that the next supervisor finds the leases of the runs free.
+        for thread in self.runs.drain(..).chain(self.telling.drain(..)).chain(self.tending.take()) {
+            let _ = thread.join();
+        }
+        self.lease = None;
+    }
+
+    /// Returns the context, whose abort flag stops this supervisor.
+    #[must_use]
+    pub fn context(&self) -> Arc<SupervisorContext> {
+        Arc::clone(&self.ground)
     }
 
     fn default_home(&self) -> Option<PathBuf> {

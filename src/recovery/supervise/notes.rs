@@ -228,6 +228,7 @@ mod tests {
             processes: Box::new(NoClient),
             pid: 0,
             tend_kept: |_, _, _, _| Vec::new(),
+            abort: crate::abort::AbortFlag::new(),
         };
         let mut supervisor = Supervisor::new(ground, WatchOptions::default()).unwrap();
         let note = project.join(FILE_NAME);

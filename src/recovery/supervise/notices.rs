@@ -67,7 +67,8 @@ impl Supervisor {
         let config = config.notify.clone();
         self.telling.push(std::thread::spawn(move || {
             let SupervisorContext { env, clock, processes, .. } = ground.as_ref();
-            let world = World { env, clock: clock.as_ref(), processes: processes.as_ref() };
+            let world =
+                World { env, clock: clock.as_ref(), processes: processes.as_ref(), abort: &ground.abort };
             send(world, &config, &state, &notices);
         }));
     }

@@ -199,6 +199,7 @@ mod tests {
             processes: Box::new(SystemProcesses),
             pid: std::process::id(),
             tend_kept: |_, _, _, _| Vec::new(),
+            abort: crate::abort::AbortFlag::new(),
         };
         let mut supervisor = Supervisor::new(ground, WatchOptions::default()).unwrap();
         let mut read = incident(&home, StopKind::UsageLimit5h);

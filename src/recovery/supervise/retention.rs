@@ -33,6 +33,7 @@ impl Supervisor {
                     env: &ground.env,
                     clock: ground.clock.as_ref(),
                     processes: ground.processes.as_ref(),
+                    abort: &ground.abort,
                 };
                 for error in (ground.tend_kept)(world, &state, &retention, TEND_BYTES) {
                     let fields = json!({"code": error.code.as_str(), "message": error.to_string()});

@@ -44,7 +44,7 @@ fn resumed(
         processes: ground.processes.as_ref(),
         provenance: &ground.provenance,
     };
-    Resumer { reading, own_pid: ground.pid, now: false }.resume(session)
+    Resumer { reading, own_pid: ground.pid, now: false, abort: &ground.abort }.resume(session)
 }
 
 impl Supervisor {
@@ -101,15 +101,19 @@ impl Supervisor {
     }
 
     /// Resumes the first of an account's sessions that may be resumed now.
-    pub(super) fn start(&self, sessions: Vec<String>) {
+    pub(super) fn start(&mut self, sessions: Vec<String>) {
+        self.runs.retain(|thread| !thread.is_finished());
         let ground = Arc::clone(&self.ground);
         let running = Arc::clone(&self.running);
         let waits = Arc::clone(&self.waits);
         let state = self.state.clone();
         let default_home = self.default_home();
-        std::thread::spawn(move || {
+        self.runs.push(std::thread::spawn(move || {
             // A session that has to wait, perhaps for hours, must not block the others.
             for session in &sessions {
+                if ground.abort.is_set() {
+                    break;
+                }
                 // A bug that one session triggers must not block the other sessions of its account forever.
                 let attempt = || resumed(&ground, &state, default_home.as_deref(), session);
                 let (told, next) = match without_panic(attempt) {
@@ -131,7 +135,7 @@ impl Supervisor {
             }
             let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
             running.retain(|one| !sessions.contains(one));
-        });
+        }));
     }
 
     /// Returns whether this supervisor has active runs.

@@ -249,6 +249,7 @@ impl Night {
             processes: Box::new(processes),
             pid: std::process::id(),
             tend_kept: |_, _, _, _| Vec::new(),
+            abort: crate::abort::AbortFlag::new(),
         };
         Supervisor::new(ground, WatchOptions::default()).unwrap()
     }

@@ -137,17 +137,20 @@ pub struct Inventory<'a> {
 
 impl<'a> Inventory<'a> {
     /// Takes an inventory of all sessions, or of those of one project.
-    #[must_use]
-    pub fn take(ground: &'a ReportContext<'a>, project: Option<&Path>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Code::Aborted`] if the caller aborts it.
+    pub fn take(ground: &'a ReportContext<'a>, project: Option<&Path>) -> Result<Self> {
         let mut inventory = Self::open(ground);
         inventory.project = project.map(Path::to_path_buf);
         let found = inventory.find(project);
-        inventory.read(found, Depth::Row);
+        inventory.read(found, Depth::Row)?;
         if let Some(project) = project {
             let rows = std::mem::take(&mut inventory.rows);
             inventory.rows = rows.into_iter().filter(|row| inventory.belongs(row, project)).collect();
         }
-        inventory
+        Ok(inventory)
     }
 
     /// Reads everything except the transcripts.
@@ -215,13 +218,17 @@ impl<'a> Inventory<'a> {
     }
 
     /// Reads the transcripts that were found.
-    pub fn read(&mut self, found: Vec<Found>, depth: Depth) {
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Code::Aborted`] if the caller aborts it.
+    pub fn read(&mut self, found: Vec<Found>, depth: Depth) -> Result<()> {
         let processes = self.ground.world.processes;
         let table = self.table.get_or_init(|| processes.table());
         self.owners.add_unregistered(&self.homes, &found, table, processes);
         let owners = &self.owners;
         let own = self.ground.world.env.text("CLAUDE_CODE_SESSION_ID");
-        let summaries = scan::read(&found, |one| liveness(owners, own, one), depth);
+        let summaries = scan::read(self.ground.world.abort, &found, |one| liveness(owners, own, one), depth)?;
         self.rows.reserve(found.len());
         for (found, summary) in found.into_iter().zip(summaries) {
             match summary {
@@ -239,6 +246,7 @@ impl<'a> Inventory<'a> {
                 }
             }
         }
+        Ok(())
     }
 
     fn clock(&self) -> &dyn Clock {

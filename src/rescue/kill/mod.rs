@@ -219,8 +219,8 @@ pub fn kill(
     let ground = ReportContext::read(world, project.as_deref())?;
     // A project narrows the search by name only. The export covers every transcript of the
     // session, wherever it is.
-    let inventory = Inventory::take(&ground, None);
-    let narrowed = project.as_deref().map(|project| Inventory::take(&ground, Some(project)));
+    let inventory = Inventory::take(&ground, None)?;
+    let narrowed = project.as_deref().map(|project| Inventory::take(&ground, Some(project))).transpose()?;
     let table = world.processes.table();
     let clients = clients(&inventory, world.processes);
     let named = narrowed.as_ref().unwrap_or(&inventory);
@@ -264,8 +264,11 @@ impl Kill<'_> {
         let tools = if self.options.tree { self.hold_tools(&report.children) } else { Vec::new() };
         match self.save(progress) {
             Ok((exports, exported)) => (report.exports, report.exported) = (exports, exported),
+            Err(error) if error.code == Code::Aborted => return Err(error),
             Err(error) => return Err(self.not_saved(error)),
         }
+        // From here on an abort has no effect: the client may already have received a signal.
+        self.world.abort.check()?;
         let stopped = table.iter().any(|process| process.pid == pid && process.stopped);
         let (outcome, sent) = self.end(held.as_ref(), stopped);
         report.signals = sent;
@@ -647,7 +650,7 @@ impl Kill<'_> {
     /// Returns the commands that reopen the session, from a fresh inventory.
     fn commands_now(&self) -> Option<Commands> {
         let path = &self.row()?.found.path;
-        let inventory = Inventory::take(self.ground, None);
+        let inventory = Inventory::take(self.ground, None).ok()?;
         let row = inventory.rows.iter().find(|row| row.found.path == *path)?;
         Some(inventory.report(row).commands)
     }

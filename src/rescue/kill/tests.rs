@@ -219,7 +219,7 @@ impl Home {
     }
 
     fn kill(&self, machine: &Machine, options: &KillOptions) -> Result<KillReport> {
-        let world = World { env: &self.env, clock: machine, processes: machine };
+        let world = World { env: &self.env, clock: machine, processes: machine, abort: &crate::abort::NEVER };
         kill(world, machine, options, &Progress::default())
     }
 
@@ -586,7 +586,7 @@ fn the_current_session_is_never_ended() {
     for (name, value) in [("CLAUDE_CODE_SESSION_ID", ID), ("CLAUDE_PID", "4711")] {
         let pairs = home.env.all().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let env = Environment::from_pairs(pairs.chain([(name.into(), value.into())]), home.dir.path());
-        let world = World { env: &env, clock: &machine, processes: &machine };
+        let world = World { env: &env, clock: &machine, processes: &machine, abort: &crate::abort::NEVER };
         for wanted in [ID, "4711"] {
             let options = KillOptions { force: true, export: false, ..target(wanted) };
             let error = kill(world, &machine, &options, &Progress::default()).unwrap_err();

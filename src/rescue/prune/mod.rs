@@ -174,11 +174,12 @@ pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
     let mut problems = Vec::new();
     let mut packed = PackedBytes::default();
     if !options.dry_run {
-        let done = pack(&ground.state, world.clock, u64::MAX);
+        let done = pack(&ground.state, world.clock, u64::MAX, world.abort);
         packed = PackedBytes { files: done.files, before: done.bytes, after: done.stored };
         problems.extend(done.failures.into_iter().map(Problem::from));
         super::import::sweep(ground.state.root());
     }
+    world.abort.check()?;
     let mut found = exports(&ground.state, &mut problems)?;
     found.extend(snapshots(&ground.state, &mut problems)?);
     found.extend(outputs(&ground.state, &mut problems)?);
@@ -200,7 +201,7 @@ pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
         removed.retain(|one| only.contains(&one.path));
     }
     if !options.dry_run {
-        removed.retain(|one| match delete(&ground.state, one) {
+        removed.retain(|one| match world.abort.check().and_then(|()| delete(&ground.state, one)) {
             Ok(()) => true,
             Err(error) => {
                 problems.push(error.into());
@@ -213,6 +214,7 @@ pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
             let fields = json!({"count": paths.len(), "bytes": bytes, "paths": paths});
             journal::append(&ground.state, world.clock, "pruned", fields);
         }
+        world.abort.check()?;
     }
     Ok(PruneReport {
         schema: SCHEMA,
@@ -245,7 +247,7 @@ struct PruneCandidate {
 #[must_use]
 pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig, most: u64) -> Vec<Error> {
     let clock = world.clock;
-    let mut packed = pack(state, clock, most);
+    let mut packed = pack(state, clock, most, world.abort);
     let Ok(rules) = rules(retention, &PruneOptions::default()) else { return packed.failures };
     // An open session may have lost its transcript, so the kept copy may be the only one.
     let wanted = match ReportContext::read(world, None) {
@@ -266,6 +268,9 @@ pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig
         packed.failures.push(error);
     }
     for one in kept_sessions_out(found, &rules, &too_old, &wanted).0 {
+        if world.abort.is_set() {
+            break;
+        }
         match delete(state, &one) {
             Ok(()) => {
                 let fields = json!({"session": one.session, "bytes": one.bytes, "why": one.why});

@@ -217,6 +217,7 @@ impl<'r, P: Page> Conversation<'r, P> {
         let mut told = 0;
         let mut lines = Lines::new(&mut seen, &mut buffer, LONGEST);
         loop {
+            self.progress.abort.check()?;
             match lines.next_line().doing("read", path)? {
                 None => break,
                 Some(SearchLine::TooLong { number }) => {

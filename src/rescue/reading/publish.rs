@@ -234,7 +234,7 @@ pub struct ReadingReport {
 pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) -> Result<ReadingReport> {
     let named = options.selection.is_named();
     let (ground, project) = options.selection.ground(world)?;
-    let mut inventory = Inventory::take(&ground, project.as_deref());
+    let mut inventory = Inventory::take(&ground, project.as_deref())?;
     let rows = options.selection.rows(&inventory)?;
     let kept = options.selection.kept(&inventory);
     let target = Target::of(&ground, &inventory, options, named)?;
@@ -255,6 +255,7 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
     }
     let mut plans = Vec::new();
     for row in rows {
+        world.abort.check()?;
         match PagePlan::of(&inventory, row, options.redact) {
             Ok(plan) => plans.push(plan),
             Err(error) if named => return Err(error),
@@ -271,7 +272,13 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
         if options.dry_run {
             return Ok(plan.planned_page(&target, options));
         }
+        world.abort.check()?;
         let written = plan.carry_out(world, &target, options, progress);
+        if let Err(error) = &written
+            && error.code == Code::Aborted
+        {
+            return written;
+        }
         let (event, fields) = match &written {
             Ok(page) => (
                 "page-written",
@@ -295,16 +302,18 @@ pub fn publish(world: World<'_>, options: &ReadingOptions, progress: &Progress) 
                 index.push((page.path.clone(), plan.index_row()));
                 report.pages.push(page);
             }
-            Err(error) if named => return Err(error),
+            Err(error) if named || error.code == Code::Aborted => return Err(error),
             Err(error) => report.failures.push(ExportFailure::of(plan.row.found.id(), error)),
         }
     }
     drop(plans);
     for entry in kept {
+        world.abort.check()?;
         inventory.close_kept();
         let row = inventory.read_kept_of(&entry.session);
         let plan = row.and_then(|row| PagePlan::of(&inventory, row, options.redact));
         match plan.and_then(|plan| Ok((write(&plan)?, plan.index_row()))) {
+            Err(error) if error.code == Code::Aborted => return Err(error),
             Ok((page, row)) => {
                 index.push((page.path.clone(), row));
                 report.pages.push(page);

@@ -164,7 +164,7 @@ pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport>
     let branch = options.branch.as_deref().map(branch_id).transpose()?;
     let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
-    let inventory = Inventory::take(&ground, project.as_deref());
+    let inventory = Inventory::take(&ground, project.as_deref())?;
     let wanted = SessionOptions { session: options.session.clone(), latest: options.latest, project: None };
     let row = find_file(&inventory, &wanted)?;
     let found = &row.found;
@@ -183,6 +183,7 @@ pub fn repair(world: World<'_>, options: &RepairOptions) -> Result<RepairReport>
             .at(&found.path)
             .hint(format!("`cc-session-recover repair {}` lists the branches", found.id())));
     }
+    world.abort.check()?;
     let switches = diagnosis.switches;
     let mut report = RepairReport {
         schema: SCHEMA,
@@ -433,6 +434,8 @@ fn apply(
     let (_, before) = open_regular_with_metadata(path)?;
     refuse_while_growing(world, ground, path, &before)?;
     let name = name_of(world.clock.now(), branch);
+    // From here on, the repair is completed.
+    world.abort.check()?;
     let kept = snapshot::take(state, found.id(), path, &name)?;
     let after = replace_repaired(path, found.id(), &before, &kept, &name)?;
     journal::append(
