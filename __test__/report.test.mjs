@@ -114,6 +114,22 @@ test('a run that did nothing is listed as such, with what the user does about it
   assert.match(stdout, new RegExp(`^ +cd ${place.project} && claude --resume=${ID}$`, 'm'));
 });
 
+test('times in a reason are local on screens and pages, and RFC 3339 in JSON', async (t) => {
+  const place = world(t);
+  await stoppedSession(place, { id: ID });
+  const at = '2026-03-02T04:00:00.000Z';
+  change(place, ID, { phase: 'held', plan: { action: 'notify', at: null, why: `it reset at ${at}: type "continue"`, argv: null } });
+  const [account] = (await reported(place)).incidents;
+  assert.match(account.why, new RegExp(at));
+  const { stdout } = await place.run(['report'], { env: { TZ: 'Asia/Kolkata' } });
+  assert.match(stdout, /It reset at [^:]*09:30: type "continue"\./);
+  assert.doesNotMatch(stdout, new RegExp(at));
+  const to = join(place.root, 'night.html');
+  assert.equal((await place.run(['report', '--format', 'html', '--to', to])).status, 0);
+  const page = readFileSync(to, 'utf8');
+  assert.ok(page.includes(`it reset at <time class="full" datetime="${at}">2026-03-02 04:00</time>: type`), page);
+});
+
 test('report omits incidents before the requested time and counts those that still need the user', async (t) => {
   const place = world(t);
   for (const number of [1, 2, 3]) await stoppedSession(place, { id: idOf(number) });

@@ -71,6 +71,25 @@ pub fn parse_rfc3339(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc))
 }
 
+/// Replaces each time that [`rfc3339`] wrote into a text, for display.
+#[must_use]
+pub fn replace_times(text: &str, words: impl Fn(DateTime<Utc>) -> String) -> String {
+    /// Length of `2026-11-21T04:00:00.000Z`.
+    const LENGTH: usize = 24;
+    let mut replaced = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (last, _) in text.match_indices('Z') {
+        let Some(start) = (last + 1).checked_sub(LENGTH).filter(|start| *start >= copied) else { continue };
+        let written = text.get(start..=last).unwrap_or_default();
+        let Some(at) = parse_rfc3339(written).filter(|at| rfc3339(*at) == written) else { continue };
+        replaced.push_str(&text[copied..start]);
+        replaced.push_str(&words(at));
+        copied = last + 1;
+    }
+    replaced.push_str(&text[copied..]);
+    replaced
+}
+
 /// Converts seconds since 1970 to an instant; `None` outside the years 1970 to 2199.
 #[must_use]
 pub fn from_epoch_seconds(seconds: i64) -> Option<DateTime<Utc>> {
@@ -191,6 +210,25 @@ mod tests {
         let name = |ago: i64| (noon.date() - TimeDelta::days(ago)).format("%A").to_string();
         for ago in 0..7 {
             assert_eq!(since(&name(ago)), day(ago), "{}", name(ago));
+        }
+    }
+
+    #[test]
+    fn only_times_that_this_tool_wrote_are_replaced() {
+        let replaced = |text: &str| replace_times(text, |at| at.format("<%H:%M>").to_string());
+        for (text, expected) in [
+            ("it reset at 2026-11-24T04:00:00.000Z: go", "it reset at <04:00>: go"),
+            ("2026-11-24T04:00:00.000Z2026-11-24T05:00:00.000Z", "<04:00><05:00>"),
+            ("\u{e9}Z 2026-11-24T04:00:00.000Z", "\u{e9}Z <04:00>"),
+            ("given as 2026-11-24T04:00:00Z", "given as 2026-11-24T04:00:00Z"),
+            ("2026-13-24T04:00:00.000Z", "2026-13-24T04:00:00.000Z"),
+            (
+                "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}Z",
+                "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}Z",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(replaced(text), expected);
         }
     }
 

@@ -11,6 +11,7 @@ use super::gather::{
 };
 use super::text::{block, fence, line, span};
 use super::workflow::{WorkflowAgentEnd, WorkflowRun};
+use crate::clock::replace_times;
 use crate::git::{GitReading, GitState};
 use crate::text::{length, shortened};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -292,7 +293,7 @@ fn opening(form: NoteForm, situation: &Situation, gathered: &GatheredWork) -> St
         fact("Limit ends", &format!("{}{source}", time(at)));
     }
     if !form.is_for_another() {
-        fact("What happens next", &plain(&situation.next_text, 500));
+        fact("What happens next", &plain(&replace_times(&situation.next_text, time), 500));
     }
     if let Some(at) = gathered.last_at {
         fact("As of", &format!("{}, the newest record of the transcript", time(at)));
@@ -740,6 +741,16 @@ mod tests {
         assert!(note.starts_with(expected), "{note}");
         assert!(note.contains("```text\nEditing.\n```\n\n### Git\n\n- Branch `main` at `0123456789`\n- Uncommitted files: 1\n- `??` `a.txt`\n\n### To continue by hand\n\nIn `/home/dev/projects/iloop`:\n\n```text\nclaude --resume c10fc6d8-f1b0-43a0-bbd4-32659a03b64a\n```\n\n"), "{note}");
         assert!(!note.contains("Left out"), "{note}");
+    }
+
+    #[test]
+    fn every_time_has_the_same_form() {
+        let next_text = "resume it by hand after 2026-11-21T05:11:30.000Z".to_owned();
+        let note = compose(&Situation { next_text, ..situation() }, &GatheredWork::default());
+        assert!(
+            note.contains("- What happens next: resume it by hand after 2026-11-21T05:11:30Z\n"),
+            "{note}"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Describes a journal entry in one sentence. An unknown event is printed with its fields.
 
-use super::words::{clock_time, count_words, stop_words};
+use super::words::{clock_time, count_words, local_times, stop_words};
 use crate::clock::parse_rfc3339;
 use crate::recovery::incident::Phase;
 use crate::session::StopKind;
@@ -206,7 +206,7 @@ impl LogLine<'_> {
     }
 
     fn plan_reason(&self) -> Option<String> {
-        self.fields.get("plan")?.get("why")?.as_str().map(|why| one_line(why, QUOTED))
+        self.fields.get("plan")?.get("why")?.as_str().map(|why| self.local(&one_line(why, QUOTED)))
     }
 
     fn run_ended(&self) -> String {
@@ -223,7 +223,12 @@ impl LogLine<'_> {
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        self.fields.get(name)?.as_str().map(|text| one_line(text, QUOTED))
+        let text = one_line(self.fields.get(name)?.as_str()?, QUOTED);
+        Some(if name == "why" { self.local(&text) } else { text })
+    }
+
+    fn local(&self, reason: &str) -> String {
+        local_times(reason, self.now)
     }
 
     fn any(&self, names: &[&str]) -> Option<String> {
@@ -254,6 +259,25 @@ impl LogLine<'_> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn times_in_reasons_are_local() {
+        let now = parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
+        let at = "2026-11-21T07:00:00.000Z";
+        let local = clock_time(parse_rfc3339(at).unwrap(), now);
+        let why = format!("it reset at {at}");
+        for (event, fields, sentence) in [
+            (
+                "incident",
+                json!({"phase": "given-up", "stop": "usage-limit-5h", "plan": {"why": why}}),
+                format!("Gave up: it reset at {local}."),
+            ),
+            ("waiter-ended", json!({"why": why}), format!("Stopped waiting: it reset at {local}.")),
+        ] {
+            let Value::Object(fields) = fields else { unreachable!() };
+            assert_eq!(log_sentence(event, true, &fields, now), sentence);
+        }
+    }
 
     #[test]
     fn every_event_has_a_sentence_and_an_unknown_event_lists_its_fields() {

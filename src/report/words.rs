@@ -3,7 +3,7 @@
 
 use super::session::SessionGroup;
 use crate::claude::home::is_session_id;
-use crate::clock::local_time;
+use crate::clock::{local_time, replace_times};
 use crate::error::{Code, Error, Result};
 use crate::recovery::incident::{AttemptOutcome, Phase};
 use crate::session::StopKind;
@@ -196,6 +196,13 @@ pub fn clock_time(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     } else {
         at.format("%Y-%m-%d %H:%M").to_string()
     }
+}
+
+/// Returns a reason or a piece of evidence with its times in the form of [`clock_time`]. `localTimes` in
+/// `bin/lib/wording.js` does the same for the command line.
+#[must_use]
+pub fn local_times(text: &str, now: DateTime<Utc>) -> String {
+    replace_times(text, |at| clock_time(at, now))
 }
 
 /// Formats a number with its noun: `1 prompt`, `3 prompts`.

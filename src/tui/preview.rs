@@ -2,8 +2,8 @@
 
 use super::details::{ConversationEntry, ConversationSpeaker, SessionDetails};
 use super::words::{
-    clock_time, count_words, daily_words, doing_words, duration_words, name_of, name_of_gone, next_words,
-    sentence, size_words, token_words,
+    clock_time, count_words, daily_words, doing_words, duration_words, local_times, name_of, name_of_gone,
+    next_words, sentence, size_words, token_words,
 };
 use crate::recovery::plan::Action;
 use crate::report::gone::GoneSession;
@@ -133,7 +133,7 @@ pub fn overview(
     if evidence {
         paper.heading("Evidence");
         for Evidence { fact, .. } in session.evidence.iter().chain(&session.stop.evidence) {
-            paper.indented(PreviewStyle::Plain, "- ", &one_line(fact, QUOTED));
+            paper.indented(PreviewStyle::Plain, "- ", &local_times(&one_line(fact, QUOTED), now));
         }
     }
     facts(&mut paper, session, now);
@@ -247,7 +247,7 @@ fn next(paper: &mut PreviewBuilder, session: &Session, acts: bool, now: DateTime
         paper.add(PreviewStyle::Plain, &sentence(&daily_words(continues)));
     }
     if !session.next.why.is_empty() {
-        paper.add(PreviewStyle::Plain, &sentence(&one_line(&session.next.why, QUOTED)));
+        paper.add(PreviewStyle::Plain, &sentence(&local_times(&one_line(&session.next.why, QUOTED), now)));
     }
     if words.is_empty() && session.next.why.is_empty() {
         paper.add(PreviewStyle::Plain, "Nothing is planned.");

@@ -6,7 +6,7 @@ use crate::recovery::reason::PlanReason;
 use crate::report::gone::GoneSession;
 use crate::report::session::{Live, Session, SessionGroup};
 use crate::report::words::stop_words;
-pub use crate::report::words::{age, clock_time, count_words};
+pub use crate::report::words::{age, clock_time, count_words, local_times};
 use crate::session::state::{Activity, State};
 use crate::session::{ResetSource, StopKind};
 use crate::text::one_line;

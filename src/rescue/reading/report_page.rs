@@ -7,6 +7,7 @@
 use super::prose::{escape, escape_visible};
 use super::shown::{count, grouped, line_of};
 use super::unfinished::Unfinished;
+use crate::clock::replace_times;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::lossy;
 use crate::recovery::incident::{AttemptAction, AttemptOutcome, Phase};
@@ -378,7 +379,9 @@ fn write_stop(stop: &IncidentAccount, page: &mut String) {
         let _ = write!(page, "{} ", time_tag(at, "full"));
     }
     let _ = write!(page, "<strong>{}</strong>: ", phase_words(stop.phase));
-    escape_visible(&line_of(&stop.why, 400), page);
+    let mut why = String::new();
+    escape_visible(&line_of(&stop.why, 400), &mut why);
+    page.push_str(&replace_times(&why, |at| time_tag(at, "full")));
     page.push_str("</p>");
     if let Some(command) = stop.commands.resume.as_ref().filter(|_| stop.needs_you) {
         page.push_str("<p><code>");
