@@ -543,7 +543,7 @@ suite('dashboard', { skip }, () => {
   test('status --watch of a missing directory exits with 3', async () => {
     const shell = await terminal(shared);
     await shell.run(dashboard('status no-such-directory --watch'));
-    await shell.shows(/is not a directory[^]*exit 3/);
+    await shell.shows(/does not exist[^]*exit 3/);
   });
 
   test('without a terminal the command prints the status', async () => {

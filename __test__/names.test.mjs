@@ -70,7 +70,7 @@ test('--project accepts a directory or part of its name', async (t) => {
   assert.match(several.stderr, /"ap" matches 2 projects:\n {2}\S+\/work\/api +1 session\n {2}\S+\/work\/api-docs +1 session\n/);
   const none = await place.run(['list', '--project', 'elephant']);
   assert.equal(none.status, 3);
-  assert.match(none.stderr, /elephant: is not a directory\n {2}next: no project has such a name either/);
+  assert.match(none.stderr, /elephant: does not exist\n {2}next: no project has such a name either/);
 });
 
 test('--state and --stop accept screen words and codes in any case', async (t) => {

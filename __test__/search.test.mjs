@@ -354,7 +354,7 @@ test('search in an unknown project exits with 3', async (t) => {
   const place = world(t);
   const { status, stderr } = await place.run(['search', 'x', '--project', join(place.root, 'never')]);
   assert.equal(status, 3);
-  assert.match(stderr, /never: is not a directory, and no session was started in it\n {2}next: /);
+  assert.match(stderr, /never: does not exist, and no session was started in it\n {2}next: /);
 });
 
 test('search without a match exits with 0 and reports what was searched', async (t) => {

@@ -373,7 +373,7 @@ test('options that cannot be used together are refused with what to do next', { 
   assert.equal((await scene.place.run(['state', 'list'])).status, 0);
   scene.play('todos', ONE);
   await scene.hook('Stop', ONE);
-  await fails(['show', '2026', '--project', join(scene.place.root, 'none')], 3, /is not a directory/);
+  await fails(['show', '2026', '--project', join(scene.place.root, 'none')], 3, /does not exist/);
 });
 
 // ---- Concurrent hooks ------------------------------------------------------------------------------------------------------

@@ -18,6 +18,16 @@ pub fn before_cache_line(bytes: &[u8]) -> usize {
     bytes.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE)
 }
 
+/// Returns the error for a path that should be a directory.
+#[must_use]
+pub fn not_a_directory(path: &Path) -> Error {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    let is_missing =
+        std::fs::metadata(path).is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory));
+    let what = if is_missing { "does not exist" } else { "is not a directory" };
+    Error::new(Code::ProjectNotFound, what).at(path)
+}
+
 /// Opens a regular file for reading. Does not block on a pipe and does not follow a symbolic link
 /// in the last component.
 ///
@@ -459,6 +469,26 @@ pub fn keep_newest(paths: &mut Vec<PathBuf>, most: usize) {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_directory_is_reported_as_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        File::create(&file).unwrap();
+        for (path, what) in [
+            (dir.path().join("none"), "does not exist"),
+            (file.join("below"), "does not exist"),
+            (file.clone(), "is not a directory"),
+        ] {
+            let error = not_a_directory(&path);
+            assert_eq!(
+                (error.code, error.message.as_str()),
+                (Code::ProjectNotFound, what),
+                "{}",
+                path.display()
+            );
+        }
+    }
 
     #[test]
     fn only_the_newest_of_too_many_files_are_kept() {

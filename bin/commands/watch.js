@@ -53,7 +53,7 @@ module.exports = {
       try {
         return realpathSync(resolve(dir));
       } catch {
-        throw new RecoverError('PROJECT_NOT_FOUND', 'is not a directory', { path: resolve(dir), hint: 'name the directory of a project' });
+        throw new RecoverError('PROJECT_NOT_FOUND', 'does not exist', { path: resolve(dir), hint: 'name the directory of a project' });
       }
     });
     const addon = loadAddon();

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::in_force;
 use crate::env::Environment;
 use crate::error::{Code, Error, Result};
-use crate::fs::{PRIVATE, canonical, identity, own_uid, owner};
+use crate::fs::{PRIVATE, canonical, identity, not_a_directory, own_uid, owner};
 use crate::keep::{KeptMany, keep_sessions};
 use crate::note::exclude::{self, ExcludeChange, LARGEST as EXCLUDE_LIMIT, WRITTEN_BY_HOOKS};
 use crate::note::handoff::{FILE_NAME, is_untouched, template, template_with_instruction};
@@ -200,11 +200,7 @@ pub(super) struct ProjectPaths {
 
 impl ProjectPaths {
     pub(super) fn of(setup: SetupContext<'_>, project: &Path, scope: HookScope) -> Result<Self> {
-        let missing = |path: &Path| {
-            Error::new(Code::ProjectNotFound, "is not a directory")
-                .at(path)
-                .hint("name the directory of a project")
-        };
+        let missing = |path: &Path| not_a_directory(path).hint("name the directory of a project");
         let project = canonical(project).map_err(|_| missing(project))?;
         if !project.is_dir() {
             return Err(missing(&project));

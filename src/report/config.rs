@@ -1,8 +1,9 @@
 //! Reports the configuration values in force for a project, and whether its files are valid.
 
+use super::list::directory;
 use crate::config::effective::{ConfigFile, ConfigValue, effective, files};
-use crate::error::{Code, Error, Result};
-use crate::fs::{canonical, lossy};
+use crate::error::Result;
+use crate::fs::lossy;
 use crate::session::stop::time;
 use crate::world::World;
 use chrono::{DateTime, Utc};
@@ -49,14 +50,10 @@ pub struct ConfigurationReport {
 ///
 /// # Errors
 ///
-/// Returns [`Code::ProjectNotFound`] if the project is not a directory.
+/// Returns [`Code::ProjectNotFound`](crate::error::Code::ProjectNotFound) if the project is not a directory.
 pub fn configuration(world: World<'_>, options: &ConfigurationOptions) -> Result<ConfigurationReport> {
     let dir = options.project.as_deref().unwrap_or(world.env.cwd());
-    let project = canonical(dir).map_err(|_| {
-        Error::new(Code::ProjectNotFound, "is not a directory")
-            .at(dir)
-            .hint("name the directory of a project")
-    })?;
+    let project = directory(dir)?;
     let files = files(world.env, &project);
     Ok(ConfigurationReport {
         schema: SCHEMA,

@@ -3,7 +3,7 @@
 use super::inventory::{Inventory, ReportContext};
 use super::words::{NameRow, name_rows};
 use crate::error::{Code, Error, Result};
-use crate::fs::canonical;
+use crate::fs::{canonical, not_a_directory};
 use crate::store::StateDir;
 use crate::trust::enabled::{all_enabled, enclosing};
 use crate::world::World;
@@ -22,7 +22,7 @@ pub fn project_named(world: World<'_>, named: &Path) -> Result<PathBuf> {
     if let Some(dir) = canonical(&path).ok().filter(|dir| dir.is_dir()) {
         return Ok(dir);
     }
-    let not_found = |hint: &str| Error::new(Code::ProjectNotFound, "is not a directory").at(named).hint(hint);
+    let not_found = |hint: &str| not_a_directory(&path).at(named).hint(hint);
     // The command line has already resolved the argument against the working directory.
     let name = path.strip_prefix(world.env.cwd()).ok().and_then(Path::to_str);
     let Some(name) = name.filter(|name| !name.is_empty() && !name.contains(std::path::is_separator)) else {

@@ -7,7 +7,7 @@ use super::status::SCHEMA;
 use super::words::{StateFilter, stops_called};
 use crate::clock::since;
 use crate::error::{Code, Error, Result};
-use crate::fs::canonical;
+use crate::fs::{canonical, not_a_directory};
 use crate::problem::Problem;
 use crate::quota::{Account, last_seen};
 use crate::session::StopKind;
@@ -286,11 +286,10 @@ fn sort(inventory: &Inventory<'_>, rows: &mut [(&InventoryRow, Option<State>)], 
 ///
 /// Returns [`Code::ProjectNotFound`].
 pub fn directory(dir: &Path) -> Result<PathBuf> {
-    canonical(dir).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
-        Error::new(Code::ProjectNotFound, "is not a directory")
-            .at(dir)
-            .hint("name the directory of a project")
-    })
+    canonical(dir)
+        .ok()
+        .filter(|dir| dir.is_dir())
+        .ok_or_else(|| not_a_directory(dir).hint("name the directory of a project"))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use crate::claude::home::{ClaudeHome, all_homes, encode_project_path, is_session
 use crate::clock::{from_epoch_millis, since};
 use crate::config::in_force;
 use crate::env::Environment;
-use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{Directory, PRIVATE, canonical};
+use crate::error::{Error, IoContext, Result};
+use crate::fs::{Directory, PRIVATE, canonical, not_a_directory};
 use crate::keep::{
     KeptAs, KeptFile, KeptSession, LossKind, UnpackDirectory, kept_of, kept_register, loss_of,
 };
@@ -142,8 +142,8 @@ pub struct SearchReport {
 ///
 /// # Errors
 ///
-/// Returns [`Code::Usage`] for an empty text, an invalid regular expression or an invalid time,
-/// [`Code::ProjectNotFound`].
+/// Returns [`crate::error::Code::Usage`] for an empty text, an invalid regular expression or an invalid time,
+/// [`crate::error::Code::ProjectNotFound`].
 pub fn search(world: World<'_>, options: &SearchOptions) -> Result<SearchReport> {
     let World { env, clock, abort, .. } = world;
     let limit = options.limit.unwrap_or(LIMIT);
@@ -572,12 +572,11 @@ impl SearchedProject {
         let dir = canonical(dir).unwrap_or_else(|_| env.cwd().join(dir));
         let encoded = encode_project_path(&dir.to_string_lossy());
         if !dir.is_dir() && !places.iter().any(|place| place.is_in(&encoded)) {
-            return Err(Error::new(
-                Code::ProjectNotFound,
-                "is not a directory, and no session was started in it",
-            )
-            .at(&dir)
-            .hint("name the directory of a project, or omit --project to search all of them"));
+            let mut error = not_a_directory(&dir);
+            error.message.push_str(", and no session was started in it");
+            return Err(
+                error.hint("name the directory of a project, or omit --project to search all of them")
+            );
         }
         Ok(Self { dir, encoded })
     }

@@ -12,7 +12,7 @@ use super::session_log;
 use crate::abort::AbortFlag;
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{canonical, lossy, lossy_or_null};
+use crate::fs::{canonical, lossy, lossy_or_null, not_a_directory};
 use crate::report::inventory::{Inventory, ReportContext};
 use crate::report::session::Commands;
 use crate::session::belongings::{SessionFileKind, Skipped};
@@ -290,11 +290,10 @@ fn config_dir(world: World<'_>, options: &ImportOptions) -> Result<PathBuf> {
                 .hint("name one with --config-dir")
         });
     };
-    canonical(given).ok().filter(|dir| dir.is_dir()).ok_or_else(|| {
-        Error::new(Code::ProjectNotFound, "is not a directory")
-            .at(given)
-            .hint("create it first, or omit --config-dir")
-    })
+    canonical(given)
+        .ok()
+        .filter(|dir| dir.is_dir())
+        .ok_or_else(|| not_a_directory(given).hint("create it first, or omit --config-dir"))
 }
 
 /// Returns the target of a file; `None` for the note.

@@ -6,7 +6,7 @@
 
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{canonical, lossy, open_regular, private_directory, private_file};
+use crate::fs::{canonical, lossy, not_a_directory, open_regular, private_directory, private_file};
 use crate::report::find::{SessionOptions, find};
 use crate::report::inventory::{Inventory, InventoryRow, ReportContext};
 use crate::report::resume::start_directory;
@@ -146,8 +146,7 @@ fn plan(
     let home = &inventory.homes[row.found.home];
     let (start, _) = start_directory(world, inventory, row);
     let to = canonical(&options.to).ok().filter(|to| to.is_dir()).ok_or_else(|| {
-        Error::new(Code::ProjectNotFound, "is not a directory")
-            .at(&options.to)
+        not_a_directory(&options.to)
             .hint("name a configuration directory of Claude Code, or the directory of a project")
     })?;
     let known = inventory.homes.iter().find(|one| canonical(one.dir()).is_ok_and(|dir| dir == to));
