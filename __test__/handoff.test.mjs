@@ -87,7 +87,7 @@ const EXPECTED = {
   },
   'subagent-quota/d730557b-91b4-49d9-8c89-b9da5ab63883.jsonl': {
     why: /^5-hour usage limit reached; the client said `You've hit your 5-hour limit · resets 3:41am \(UTC\)`$/,
-    next: /^resume it by hand/,
+    next: /^its client is closed; resume it by hand/,
     sections: { Task: ['MAINTASK survey please'], 'In flight when it stopped': [/^- Subagent `Survey the code` was cut off and did not finish: `You've hit your 5-hour limit.*; its last words were `Listing\.`$/], 'Last words': ['Delegating.'] },
   },
   'compacted.jsonl': {
@@ -104,12 +104,12 @@ const EXPECTED = {
   },
   'quota-mid-turn-interactive.jsonl': {
     why: /^5-hour usage limit reached/,
-    next: /^resume it by hand/,
+    next: /^its client is closed; resume it by hand/,
     sections: { Task: ['do the work'], 'Files changed by the session': ['- `a.txt`, new'], 'Last words': ['Editing.'] },
   },
   'quota-mid-turn-print.jsonl': {
     why: /^5-hour usage limit reached/,
-    next: /^resume it by hand/,
+    next: /^its client is closed; resume it by hand/,
     sections: { Task: ['do the work'], 'Files changed by the session': ['- `a.txt`, new'], 'Last words': ['Editing.'] },
   },
   'killed-mid-turn.jsonl': { why: /^ended abruptly in the middle of a turn$/, next: /^needs you: .*resume it by hand/, sections: { ...PARSER, 'In flight when it stopped': [new RegExp(`^- Bash had no result yet: ${LOOP.replaceAll(/[()'{}]/g, '\\$&')}, 2026-11-21T02:34:05Z$`)] } },
@@ -123,7 +123,7 @@ const EXPECTED = {
   'auto-continued-after-quota.jsonl': { why: /^finished its turn$/, next: /no pending work/, sections: { Task: ['do the work'], 'Last words': ['Carrying on after the reset; done.'] } },
   'resumed-after-kill.jsonl': { why: /^finished its turn$/, next: /no pending work/, sections: { Task: ['run the tests for the parser'], 'Latest prompt': ['continue'], 'Prompts before it': ['- `run them again`'], 'Last words': ['Recovered.'] } },
   'quota-weekly-interactive.jsonl': { why: /^weekly usage limit reached/, next: /^needs you/, sections: { Task: ['fix the parser in iq7d'] } },
-  'overloaded-print.jsonl': { why: /^the API was overloaded \(529\)/, next: /^resume it by hand/, sections: { Task: ['fix the parser in README'] } },
+  'overloaded-print.jsonl': { why: /^the API was overloaded \(529\)/, next: /^its client is closed; resume it by hand/, sections: { Task: ['fix the parser in README'] } },
   'auth-interactive.jsonl': { why: /^the credential was refused/, next: /^needs you: log in again/, sections: { Task: ['fix the parser in iauth'] } },
   'prompt-too-long-print.jsonl': { why: /^the conversation no longer fits/, next: /^needs you: run \/compact/, sections: { Task: ['fix the parser in README'] } },
 };

@@ -106,6 +106,8 @@ pub fn situation(
     }
 }
 
+const BY_HAND: &str = "resume it by hand";
+
 /// Describes what happens next in a sentence.
 #[must_use]
 pub fn next_text(plan: &RecoveryPlan) -> String {
@@ -113,12 +115,41 @@ pub fn next_text(plan: &RecoveryPlan) -> String {
     let when = |word: &str| at.as_deref().map(|at| format!(" {word} {at}")).unwrap_or_default();
     let what = match plan.action {
         Action::None if plan.reason == PlanReason::AwaitingTurn => return plan.why.clone(),
+        // The reason may end with the step itself: "its client is closed; resume it by hand".
+        Action::Resume if plan.why.ends_with(BY_HAND) => return format!("{}{}", plan.why, when("after")),
         Action::Wake => format!("cc-session-recover continues the open session{}", when("at")),
         Action::Run => format!("the supervisor resumes the closed session{}", when("at")),
         Action::Client => format!("Claude Code continues by itself{}", when("after")),
-        Action::Resume => format!("resume it by hand{}", when("after")),
+        Action::Resume => format!("{BY_HAND}{}", when("after")),
         Action::Notify => format!("needs you{}", when("after")),
         Action::None => "no automatic step is planned".to_owned(),
     };
     format!("{what}: {}", plan.why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+
+    #[test]
+    fn the_next_step_is_named_once() {
+        let at = parse_rfc3339("2026-11-21T05:00:00Z");
+        for (plan, text) in [
+            (
+                RecoveryPlan::new(Action::Resume, at, Reason::ClientClosed),
+                "its client is closed; resume it by hand after 2026-11-21T05:00:00.000Z",
+            ),
+            (
+                RecoveryPlan::new(Action::Resume, None, Reason::QuestionOpen),
+                "resume it by hand: it asked you a question: resume it and answer",
+            ),
+            (
+                RecoveryPlan::new(Action::Notify, None, Reason::ClientClosed),
+                "needs you: its client is closed; resume it by hand",
+            ),
+        ] {
+            assert_eq!(next_text(&plan), text);
+        }
+    }
 }

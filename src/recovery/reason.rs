@@ -343,7 +343,7 @@ impl Reason<'_> {
             Self::OutputTooLongAgain => {
                 fixed(Code::OutputTooLongAgain, "continued once, but the answer was too long again")
             }
-            Self::ClientClosed => fixed(Code::ClientClosed, "its client is closed: resume it by hand"),
+            Self::ClientClosed => fixed(Code::ClientClosed, "its client is closed; resume it by hand"),
             Self::ContextTooLarge { tokens, most } => (
                 Code::ContextTooLarge,
                 format!(
