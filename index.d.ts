@@ -3279,7 +3279,7 @@ export declare function dashboard(options?: DashboardOptions): Promise<Dashboard
 /**
  * Checks whether this machine can record, save and continue sessions. Reads only.
  *
- * Rejects with `STATE_DIR_UNKNOWN`.
+ * Rejects with `PROJECT_NOT_FOUND` or `STATE_DIR_UNKNOWN`.
  */
 export declare function doctor(options: DoctorOptions & CallControl): Promise<DoctorReport>
 

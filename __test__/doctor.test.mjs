@@ -174,6 +174,13 @@ test('a link in place of the note, and two sets of hooks, are reported', posix, 
   assert.match((await doctor()).of('setup')[0].fact, /in 2 settings files/);
 });
 
+test('a directory that does not exist is not examined', async (t) => {
+  const place = world(t);
+  const { status, stderr } = await place.run(['doctor', join(place.root, 'none')]);
+  assert.equal(status, 3);
+  assert.match(stderr, /none: does not exist\n {2}next: name the directory of a project\n/);
+});
+
 test('a client that is too old or missing is reported with what it cannot do', posix, async (t) => {
   for (const [version, status, fact] of /** @type {[string, string, RegExp][]} */ ([['2.1.79', 'warn', /no hook can wake/], ['2.1.45', 'warn', /do not record how an answer ended/], ['2.1.200', 'warn', /does not continue by itself/], ['2.1.250', 'ok', /2\.1\.250/]])) {
     const { doctor } = await scene(t, { version });

@@ -116,7 +116,7 @@ pub fn account_of(env: Env, options: Option<Unknown<'_>>) -> napi::Result<AsyncT
 
 /// Checks whether this machine can record, save and continue sessions. Reads only.
 ///
-/// Rejects with `STATE_DIR_UNKNOWN`.
+/// Rejects with `PROJECT_NOT_FOUND` or `STATE_DIR_UNKNOWN`.
 #[napi(
     catch_unwind,
     js_name = "doctor",

@@ -4,6 +4,7 @@
 
 use super::arms::{ServedSession, ServingArm, served_sessions};
 use super::inventory::{Inventory, ReportContext};
+use super::list::directory;
 use super::session::{ConflictCopy, TranscriptLoss};
 use super::words::count_words;
 use crate::claude::home::{ClaudeHome, all_homes};
@@ -234,7 +235,7 @@ struct DoctorContext<'a> {
 ///
 /// # Errors
 ///
-/// Returns [`crate::error::Code::StateDirUnknown`].
+/// Returns [`crate::error::Code::ProjectNotFound`], [`crate::error::Code::StateDirUnknown`].
 pub fn doctor(world: World<'_>, options: &DoctorOptions) -> Result<DoctorReport> {
     examine(world, options, &managed_dir())
 }
@@ -242,8 +243,10 @@ pub fn doctor(world: World<'_>, options: &DoctorOptions) -> Result<DoctorReport>
 fn examine(world: World<'_>, options: &DoctorOptions, managed: &Path) -> Result<DoctorReport> {
     let env = world.env;
     let state = StateDir::new(env.state_dir()?);
-    let asked = options.project.clone().unwrap_or_else(|| env.cwd().to_path_buf());
-    let asked = canonical(&asked).unwrap_or(asked);
+    let asked = match &options.project {
+        Some(named) => directory(named)?,
+        None => canonical(env.cwd()).unwrap_or_else(|_| env.cwd().to_path_buf()),
+    };
     let project = project_of(&state, env, &asked).unwrap_or_else(|| asked.clone());
     let home = env.claude_config_dir().map(ClaudeHome::new);
     let enabled = [Some(project.as_path()), None];
