@@ -385,6 +385,12 @@ test('init without a terminal keeps to the scope that is set up, and only an opt
   assert.ok(existsSync(shared));
 });
 
+test('init refuses the root of the file system with 4', { skip: windows && 'a drive has another root' }, async (t) => {
+  const { status, stdout, stderr } = await world(t).run(['init', '/', '--dry-run']);
+  assert.deepEqual([status, stdout], [4, '']);
+  assert.match(stderr, /\/: is the root of the file system, not a project\n {2}next: run cc-session-recover init --user/);
+});
+
 test('on a terminal init in the home directory explains what that means and offers --user', terminals, async (t) => {
   const place = world(t);
   const home = place.env.HOME;

@@ -343,6 +343,12 @@ pub fn survey(setup: SetupContext<'_>, mut options: InitOptions) -> Result<InitP
             "run cc-session-recover init --user for all your projects, or init in the directory of one project",
         ));
     }
+    if scope != HookScope::User && places.project.parent().is_none() {
+        let why = "is the root of the file system, not a project";
+        return Err(Error::new(Code::HomeDirectory, why).at(&places.project).hint(
+            "run cc-session-recover init --user for all your projects, or init in the directory of one project",
+        ));
+    }
     places.check()?;
     let mut files = Vec::new();
     let mut warnings = Vec::new();
