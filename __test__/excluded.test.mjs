@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
 import { hooked, idOf, startHook, transcriptText } from './lib/hooks.mjs';
+import { held, noFlock } from './lib/lease.mjs';
 import { treeOf } from './lib/settings-files.mjs';
 
 const posix = { skip: process.platform === 'win32' && 'hooks run in a POSIX shell here' };
@@ -105,6 +107,31 @@ test('uninstall removes the lines of two projects of one repository', posix, asy
   assert.deepEqual(readFileSync(join(info, 'exclude'), 'utf8').match(/^.*HANDOFF\.md$/gm), ['/sub dir/HANDOFF.md', '/HANDOFF.md']);
   assert.equal((await place.run(['uninstall', '--user', '--yes'])).status, 0);
   assert.deepEqual(treeOf(info), before);
+});
+
+test('init and uninstall do not change an exclude file that another process is changing', { skip: posix.skip || noFlock }, async (t) => {
+  const place = world(t);
+  git(place, place.project, 'init', '-q');
+  const file = join(place.project, '.git', 'info', 'exclude');
+  const lock = `project-${createHash('sha256').update(file).digest('hex').slice(0, 16)}.lock`;
+  const settings = join(place.claude, 'settings.json');
+  /** @type {[string, () => Promise<unknown>, string[]][]} */
+  const changes = [
+    ['init', async () => {}, ['init']],
+    ['uninstall', async () => place.run(['init', '--yes']), ['uninstall']],
+    ['uninstall --user', async () => (await place.run(['init', '--user', '--yes']), stop(place, place.project, hooksIn(settings))), ['uninstall', '--user']],
+  ];
+  for (const [what, before, verb] of changes) {
+    await before();
+    const tree = treeOf(place.project);
+    const release = await held(place, lock);
+    const refused = await place.run([...verb, '--yes']);
+    assert.deepEqual([refused.status, /is locked by another process/.test(refused.stderr)], [1, true], what);
+    assert.deepEqual(treeOf(place.project), tree, what);
+    await release();
+    assert.equal((await place.run([...verb, '--yes'])).status, 0, what);
+    if (what !== 'uninstall --user') await place.run(['uninstall', '--yes']);
+  }
 });
 
 test('uninstall --all restores the exclude file and removes the state with its record', posix, async (t) => {

@@ -14,6 +14,7 @@ use crate::store::stored::{Stored, load, peek, save};
 use crate::store::{StateDir, replace};
 use crate::trust::enabled::{ExcludedLines, find, project_key};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,9 +82,14 @@ impl ExcludeChange {
         let new = self.after.lines().filter(|line| !before.lines().any(|known| known == *line));
         let earlier = earlier.filter(|earlier| earlier.file == self.file);
         let unended = !before.is_empty() && !before.ends_with('\n');
+        let created = match &earlier {
+            Some(earlier) => earlier.created,
+            // A file that begins with our heading was created for another project.
+            None => self.before.is_none() || before.lines().next() == Some(HEADING),
+        };
         ExcludedLines {
             file: self.file.clone(),
-            created: self.before.is_none() || earlier.as_ref().is_some_and(|earlier| earlier.created),
+            created,
             unended: unended || earlier.as_ref().is_some_and(|earlier| earlier.unended),
             lines: earlier
                 .into_iter()
@@ -170,8 +176,7 @@ pub fn keep_out(env: &Environment, state: &StateDir, project: &Path, is_set_up: 
         return Ok(());
     }
     let Some(file) = git::exclude_file(env, &project) else { return Ok(()) };
-    // Several projects may share the file, and each of them has its own lock.
-    let _held = Lock::wait(&state.project_lock(&project_key(&file)), LOCK_WAIT)?;
+    let _held = lock_files(state, [&*file])?;
     let change = ExcludeChange::of(env, &project, names.iter().copied())?;
     let Some(change) = change.filter(ExcludeChange::is_change) else { return Ok(()) };
     let path = ExcludedByHooks::path(state, &project);
@@ -185,6 +190,21 @@ pub fn keep_out(env: &Environment, state: &StateDir, project: &Path, is_set_up: 
     };
     save(&path, &record)?;
     fence(&project, &change.file).replace(&change.file, change.after.as_bytes(), MODE, DIRECTORY_MODE)
+}
+
+/// Locks the exclude files among these paths: several projects may share one, and each project has its own
+/// lock, which the caller acquires first.
+///
+/// # Errors
+/// [`crate::error::Code::StateLocked`] if another process holds one for too long.
+pub fn lock_files<'p>(state: &StateDir, paths: impl IntoIterator<Item = &'p Path>) -> Result<Vec<Lock>> {
+    let files: BTreeSet<&Path> = paths.into_iter().filter(|path| is_exclude_file(path)).collect();
+    files.into_iter().map(|file| Lock::wait(&state.project_lock(&project_key(file)), LOCK_WAIT)).collect()
+}
+
+#[must_use]
+pub fn is_exclude_file(path: &Path) -> bool {
+    path.ends_with("info/exclude")
 }
 
 /// Returns the fence through which the exclude file of a project is reached. Outside the project, in the main

@@ -535,6 +535,7 @@ fn exclude_step(env: &Environment, project: &Path, names: &[String]) -> Result<O
 pub fn apply(setup: SetupContext<'_>, planned: &InitPlan) -> Result<ProjectReport> {
     let places = ProjectPaths::of(setup, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
+    let _excluded = exclude::lock_files(&places.state, planned.files.iter().map(|step| &*step.path))?;
     let plan = plan(setup, planned.options.clone())?;
     if plan.files != planned.files {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")
@@ -685,7 +686,7 @@ fn enabled_record(
         enabled.share = plan.options.share;
     }
     if let Some(FileStep { path, before, after: Some(after), .. }) =
-        plan.files.iter().find(|step| step.path.ends_with("info/exclude") && step.changes())
+        plan.files.iter().find(|step| exclude::is_exclude_file(&step.path) && step.changes())
     {
         let change = ExcludeChange { file: path.clone(), before: before.clone(), after: after.clone() };
         // An earlier version may have added fewer lines; all of them are ours.

@@ -281,6 +281,7 @@ pub(super) fn without_lines<'l>(
 pub fn apply(setup: SetupContext<'_>, planned: &UninstallPlan) -> Result<ProjectReport> {
     let places = ProjectPaths::of(setup, &planned.options.project, planned.scope)?;
     let _lock = Lock::wait(&places.lock, LOCK_WAIT)?;
+    let _excluded = exclude::lock_files(&places.state, planned.files.iter().map(|step| &*step.path))?;
     let plan = plan(setup, planned.options.clone())?;
     if plan.files != planned.files {
         return Err(Error::new(Code::ChangedMeanwhile, "changed since it was planned")

@@ -375,6 +375,7 @@ fn flags(directory: &Path) -> Flags {
 pub fn apply(setup: SetupContext<'_>, planned: &PluginPlan) -> Result<PluginReport> {
     let state = StateDir::new(setup.env.state_dir()?);
     let _lock = Lock::wait(&state.project_lock("plugin"), LOCK_WAIT)?;
+    let _excluded = exclude::lock_files(&state, planned.files.iter().map(|step| &*step.path))?;
     let ground = PluginPlanning::read(setup, &planned.options)?;
     let plan = plan_on(&ground, setup, planned.options.clone())?;
     if plan.files != planned.files || plan.directory != planned.directory {
