@@ -256,12 +256,12 @@ fn keep_file(
     let session = kept.session.clone();
     let newest = kept.newest(&file.path).cloned();
     let transcript = file.part == SessionFileKind::Transcript;
-    let same = newest.as_ref().is_some_and(|newest| newest.source == identity(&meta));
+    let same = newest.as_ref().is_some_and(|newest| is_same(newest, state, &session, &file.from, &meta));
     if let Some(newest) = newest.as_ref().filter(|_| same) {
         outcome.shorter |= transcript && meta.len() < newest.bytes;
         let place = newest.place(state, &session);
         if is_current(newest, &place, &meta) {
-            set_bytes(kept, newest, meta.len());
+            set_source(kept, newest, &meta);
             return Ok(());
         }
     }
@@ -292,7 +292,7 @@ fn keep_file(
             let grown = newest
                 .filter(|newest| same && newest.kept_as == KeptAs::Frames && newest.covered() <= meta.len());
             if let Some(grown) = grown.filter(|grown| continues(&file.from, grown)) {
-                entry = grown;
+                entry = KeptFile { source: identity(&meta), ..grown };
             }
             append(state, &session, &file.from, &meta, &mut entry, dictionaries)?;
         }
@@ -311,13 +311,25 @@ fn is_taken(entry: &KeptFile, state: &StateDir, session: &str, source: &Metadata
     another || std::fs::symlink_metadata(framed.place(state, session)).is_ok()
 }
 
-fn set_bytes(kept: &mut KeptSession, which: &KeptFile, bytes: u64) {
+fn set_source(kept: &mut KeptSession, which: &KeptFile, meta: &Metadata) {
     let found =
         kept.files.iter_mut().find(|file| file.path == which.path && file.generation == which.generation);
     if let Some(file) = found {
         // The maximum observed length, so that a file that became shorter is detected as damaged.
-        file.bytes = file.bytes.max(bytes);
+        file.bytes = file.bytes.max(meta.len());
+        file.source = identity(meta);
     }
+}
+
+/// Returns whether a file is the one that was kept. Frames have no link that leads to it, so if its device number
+/// has changed, its text must continue theirs.
+fn is_same(newest: &KeptFile, state: &StateDir, session: &str, from: &Path, meta: &Metadata) -> bool {
+    let inode = |identity: Option<(u64, u64)>| identity.map(|(_, inode)| inode);
+    newest.is_source(state, session, meta)
+        || newest.kept_as == KeptAs::Frames
+            && newest.source.is_some()
+            && inode(newest.source) == inode(identity(meta))
+            && continues(from, newest)
 }
 
 /// Returns whether the kept file matches the client's current file.
@@ -577,6 +589,39 @@ mod tests {
         std::fs::OpenOptions::new().write(true).open(&scene.transcript).unwrap().set_len(40).unwrap();
         assert_eq!(scene.loss(), Some(LossKind::Shorter));
         assert!(scene.keep().shorter);
+    }
+
+    #[test]
+    fn a_file_whose_device_number_changed_is_the_kept_one_and_another_file_is_not() {
+        let scene = Scene::new();
+        Scene::append(&scene.transcript, &turn(None, "a"));
+        scene.keep();
+        let description = scene.state.kept_description(SESSION);
+        let kept = || kept_of(&scene.state, SESSION).unwrap().unwrap();
+        let remounted = |kept_as| {
+            let mut kept = kept();
+            let newest = kept.files.last_mut().unwrap();
+            newest.source = newest.source.map(|(device, inode)| (device + 1, inode));
+            newest.kept_as = kept_as;
+            save(&description, &kept).unwrap();
+            kept.files.last().unwrap().clone()
+        };
+        let here = identity(&std::fs::metadata(&scene.transcript).unwrap());
+        let newest = remounted(KeptAs::Link);
+        assert!(newest.is_with_client(&scene.state, &kept()), "it is not packed");
+        scene.keep();
+        assert_eq!((kept().files.len(), kept().files[0].source), (1, here));
+        // Frames have only their text to compare.
+        let mut framed = remounted(KeptAs::Frames);
+        let meta = std::fs::metadata(&scene.transcript).unwrap();
+        append(&scene.state, SESSION, &scene.transcript, &meta, &mut framed).unwrap();
+        let is_same = |file| is_same(file, &scene.state, SESSION, &scene.transcript, &meta);
+        assert!(is_same(&framed));
+        std::fs::write(&scene.transcript, turn(None, "another")).unwrap();
+        assert!(!is_same(&framed), "another text under the number of the inode");
+        let other =
+            KeptFile { source: here.map(|(device, inode)| (device + 1, inode + 1)), ..framed.clone() };
+        assert!(!is_same(&other));
     }
 
     #[test]

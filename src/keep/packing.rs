@@ -68,9 +68,11 @@ pub fn pack(state: &StateDir, clock: &dyn Clock, most: u64, abort: &AbortFlag) -
 }
 
 fn is_due(state: &StateDir, kept: &KeptSession, file: &KeptFile, now: DateTime<Utc>) -> bool {
-    let with_client = file.is_with_client(kept);
+    let with_client = file.is_with_client(state, kept);
     match file.kept_as {
-        KeptAs::Frames => has_small_frames(kept, file) || !left_behind(state, &kept.session, file).is_empty(),
+        KeptAs::Frames => {
+            has_small_frames(state, kept, file) || !left_behind(state, &kept.session, file).is_empty()
+        }
         KeptAs::Link if !with_client => true,
         KeptAs::Link => {
             let meta = std::fs::symlink_metadata(file.place(state, &kept.session));
@@ -83,8 +85,8 @@ fn is_due(state: &StateDir, kept: &KeptSession, file: &KeptFile, now: DateTime<U
 /// Returns whether frames appended turn by turn are due for repacking: there are many, or Claude Code deleted
 /// the file, so that no hook appends to it afterwards. In a packed file every frame but the last has the full
 /// size, however many there are.
-fn has_small_frames(kept: &KeptSession, file: &KeptFile) -> bool {
-    are_small(&file.frames) && (file.frames.len() > MANY || !file.is_with_client(kept))
+fn has_small_frames(state: &StateDir, kept: &KeptSession, file: &KeptFile) -> bool {
+    are_small(&file.frames) && (file.frames.len() > MANY || !file.is_with_client(state, kept))
 }
 
 fn are_small(frames: &[KeptFrame]) -> bool {
@@ -133,7 +135,7 @@ fn pack_session(
         for left in left_behind(state, session, &file) {
             crate::store::replace::remove(&left)?;
         }
-        if file.kept_as == KeptAs::Frames && !has_small_frames(&kept, &file) {
+        if file.kept_as == KeptAs::Frames && !has_small_frames(state, &kept, &file) {
             continue;
         }
         let dictionary = dictionary_for(state, session, &file)?;

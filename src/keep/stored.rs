@@ -17,6 +17,7 @@ use crate::store::stored::{Stored, peek};
 use crate::trust::registration::Registration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::fs::Metadata;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -123,23 +124,34 @@ impl KeptFile {
     pub fn own_bytes(&self, state: &StateDir, kept: &KeptSession) -> u64 {
         match self.kept_as {
             KeptAs::Frames => self.frames.iter().map(|frame| frame.stored).sum(),
-            KeptAs::Link if self.is_with_client(kept) => 0,
+            KeptAs::Link if self.is_with_client(state, kept) => 0,
             KeptAs::Link => {
                 std::fs::symlink_metadata(self.place(state, &kept.session)).map_or(0, |meta| meta.len())
             }
         }
     }
 
+    /// Returns whether a file is the one that was kept, by its metadata. A file system may get another device
+    /// number at each mount; a kept link then still leads to the same file.
+    #[must_use]
+    pub fn is_source(&self, state: &StateDir, session: &str, meta: &Metadata) -> bool {
+        let linked = || std::fs::symlink_metadata(self.place(state, session)).ok();
+        identity(meta) == self.source
+            || self.kept_as == KeptAs::Link
+                && identity(meta).is_some()
+                && linked().as_ref().and_then(identity) == identity(meta)
+    }
+
     /// Returns whether the client still has this same file.
     #[must_use]
-    pub fn is_with_client(&self, kept: &KeptSession) -> bool {
+    pub fn is_with_client(&self, state: &StateDir, kept: &KeptSession) -> bool {
         let home = ClaudeHome::new(&kept.config_dir);
         let path = match self.part(&kept.session) {
             Some(SessionFileKind::Transcript) => Some(kept.transcript.clone()),
             _ => destination(kept, &home, self),
         };
         let meta = path.and_then(|path| std::fs::symlink_metadata(path).ok());
-        meta.is_some_and(|meta| identity(&meta) == self.source)
+        meta.is_some_and(|meta| self.is_source(state, &kept.session, &meta))
     }
 
     /// Returns the role of the file in its session; `None` for a path that the client never writes.

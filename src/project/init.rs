@@ -29,7 +29,7 @@ use crate::store::stored::{load, peek, save, sha256_hex};
 use crate::store::{StateDir, journal};
 use crate::trust::account::{SettingsPlace, kept_from_hooks, kept_from_hooks_words};
 use crate::trust::enabled::{
-    Enabled, SettingsImage, enclosing, find_user, project_key, record_path, user_record_path,
+    Enabled, SettingsImage, born, enclosing, find_user, project_key, record_path, user_record_path,
 };
 use crate::trust::fingerprint::Fingerprint;
 use serde::{Deserialize, Serialize};
@@ -677,6 +677,7 @@ fn enabled_record(
         None => {}
     }
     enabled.identity = meta.as_ref().and_then(identity);
+    enabled.born = meta.as_ref().and_then(born);
     for dir in created {
         if !enabled.created.contains(&dir) {
             enabled.created.push(dir);

@@ -321,7 +321,7 @@ impl KeptPlaces {
             let is_result = file.path.starts_with(&format!("{}/tool-results/", kept.session));
             // A file that Claude Code still has beside the transcript is found there.
             let wanted = part == Some(SessionFileKind::Transcript)
-                || companion && (is_agent || is_result) && !file.is_with_client(kept);
+                || companion && (is_agent || is_result) && !file.is_with_client(&self.state, kept);
             if !wanted {
                 continue;
             }

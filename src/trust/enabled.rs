@@ -38,6 +38,9 @@ pub struct Enabled {
     pub project: Option<PathBuf>,
     /// Device and inode of the directory.
     pub identity: Option<(u64, u64)>,
+    /// Time when the directory was created, where the file system records it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born: Option<DateTime<Utc>>,
     /// Time when `init` ran.
     #[serde(serialize_with = "time")]
     pub at: DateTime<Utc>,
@@ -79,6 +82,7 @@ impl Enabled {
             version: Self::VERSION,
             project,
             identity: None,
+            born: None,
             at,
             settings: BTreeMap::new(),
             excluded: None,
@@ -90,6 +94,14 @@ impl Enabled {
             keep: None,
             fingerprint: None,
         }
+    }
+
+    /// Returns whether the directory at the recorded path is the recorded one.
+    fn is_directory(&self, project: &Path) -> bool {
+        let meta = std::fs::metadata(project).ok();
+        is_same_directory((self.identity, self.born), meta.as_ref().and_then(identity), || {
+            meta.as_ref().and_then(born)
+        })
     }
 }
 
@@ -259,10 +271,29 @@ pub fn all_records(state: &StateDir) -> Vec<Enabled> {
 
 fn of_project(state: &StateDir, project: &Path) -> Option<Enabled> {
     let enabled = peek::<Enabled>(&record_path(state, project)).ok()??;
-    let same = enabled.project.as_deref() == Some(project)
-        && (enabled.identity.is_none()
-            || enabled.identity == std::fs::metadata(project).ok().as_ref().and_then(identity));
+    let same = enabled.project.as_deref() == Some(project) && enabled.is_directory(project);
     same.then_some(enabled)
+}
+
+/// Returns when a directory was created, where the file system records it.
+#[must_use]
+pub fn born(meta: &std::fs::Metadata) -> Option<DateTime<Utc>> {
+    meta.created().ok().map(DateTime::from)
+}
+
+/// Returns whether a directory is the recorded one. A file system may get another device number at each mount;
+/// the number of an inode alone is that of other directories too, so the time of creation must be the same.
+fn is_same_directory(
+    recorded: (Option<(u64, u64)>, Option<DateTime<Utc>>),
+    now: Option<(u64, u64)>,
+    born: impl FnOnce() -> Option<DateTime<Utc>>,
+) -> bool {
+    match (recorded.0, now) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(recorded), Some(now)) if recorded == now => true,
+        (Some((_, inode)), Some((_, now))) => inode == now && recorded.1.is_some() && recorded.1 == born(),
+    }
 }
 
 /// Returns the nearest project with hooks that contains a directory.
@@ -274,6 +305,27 @@ pub fn enclosing(state: &StateDir, env: &Environment, dir: &Path) -> Option<Path
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_is_the_recorded_one_on_another_device_only_if_it_was_created_at_the_same_time() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 5);
+        let cases = [
+            ("no identity recorded", None, None, Some((1, 2)), at(1), true),
+            ("the same", Some((1, 2)), at(1), Some((1, 2)), at(1), true),
+            ("the same, with its time unknown", Some((1, 2)), None, Some((1, 2)), None, true),
+            ("the same, with another time", Some((1, 2)), at(1), Some((1, 2)), at(2), true),
+            ("another inode", Some((1, 2)), at(1), Some((1, 3)), at(1), false),
+            ("another device", Some((1, 2)), at(1), Some((7, 2)), at(1), true),
+            ("another device and time", Some((1, 2)), at(1), Some((7, 2)), at(2), false),
+            ("another device, no time recorded", Some((1, 2)), None, Some((7, 2)), at(1), false),
+            ("another device, no times", Some((1, 2)), None, Some((7, 2)), None, false),
+            ("another device and inode", Some((1, 2)), at(1), Some((7, 3)), at(1), false),
+            ("gone", Some((1, 2)), at(1), None, None, false),
+        ];
+        for (what, identity, recorded, now, born, expected) in cases {
+            assert_eq!(is_same_directory((identity, recorded), now, || born), expected, "{what}");
+        }
+    }
 
     #[test]
     fn removing_excluded_lines_restores_the_file_and_leaves_lines_of_others() {

@@ -206,6 +206,7 @@ impl Night {
             version: Enabled::VERSION,
             project: Some(project.clone()),
             identity: None,
+            born: None,
             at: start - TimeDelta::days(9),
             settings: std::collections::BTreeMap::new(),
             excluded: None,
