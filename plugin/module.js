@@ -21,6 +21,10 @@ const MENU_STEP = 100;
 const MENU_SLEEP = 9000;
 const MENU_PATIENCE = 30_000;
 const ASK_TIMEOUT = 20_000;
+// Maximum time that the first prompt of a session waits for the first answer.
+const START_PATIENCE = 3000;
+// Time until the next question or claim after one that was not answered.
+const UNANSWERED_STEP = 30_000;
 // Time between two readings of the other sessions, each of which starts a process.
 const OTHERS_STEP = 300_000;
 
@@ -35,6 +39,8 @@ let isTurnRunning = false;
 let isReachable = false;
 // The stop that the module has continued. The client's own continuation of this stop is dropped.
 let continued = null;
+// The number of claims so far.
+let claims = 0;
 // The number of the newest timer, and when it last ran.
 let ticker = 0;
 let lastTick = 0;
@@ -79,7 +85,7 @@ async function mark($) {
 function stopOf(session, heardAt) {
   const began = Math.max(turnBeganAt, heardAt - RECORD_AGE);
   const readUntil = Date.now() + READING_LIMIT;
-  return { session, heardAt, turnBeganAt: began, answer: null, menu: false, asking: false, readAgainAt: 0, readUntil, step: READING_STEP };
+  return { session, heardAt, turnBeganAt: began, answer: null, menu: false, asking: false, claimAgainAt: 0, readAgainAt: 0, readUntil, step: READING_STEP };
 }
 
 function show($) {
@@ -95,8 +101,9 @@ async function planOf($, more) {
   const asked = stop;
   if (!asked) return null;
   const answer = await ask($, 'module', { ask: 'plan', session: asked.session, menu: asked.menu, ...more });
-  if (stop !== asked || !answer || answer.next === undefined) return null;
-  return take($, answer);
+  if (!answer || answer.next === undefined) return null;
+  isReachable = true;
+  return stop === asked ? take($, answer) : null;
 }
 
 function take($, answer) {
@@ -129,6 +136,9 @@ async function read($, asked) {
 const turnRuns = () => isTurnRunning;
 const isPending = (asked) => asked !== null && stop === asked;
 
+// Reports that a granted prompt was not submitted, so that the stop is planned again.
+const giveBack = ($, asked, id, refused) => ask($, 'module', { ask: 'not-submitted', session: asked.session, claim: id, refused });
+
 async function claim($, how) {
   const asked = stop;
   if (!asked || asked.claiming) return;
@@ -136,9 +146,17 @@ async function claim($, how) {
   try {
     // The timer belongs to the process, not to the session, and /clear and /resume change the session.
     if ((await $.session.id()) !== asked.session) return clear($);
-    const answer = await ask($, 'module', { ask: how, session: asked.session, menu: asked.menu, gap: asked.gap });
+    claims += 1;
+    const id = `${asked.heardAt}-${Date.now()}-${claims}`;
+    const answer = await ask($, 'module', { ask: how, session: asked.session, menu: asked.menu, gap: asked.gap, claim: id });
     asked.gap = false;
-    if (stop !== asked || !answer || answer.next === undefined) return;
+    const isAnswered = answer !== null && answer.next !== undefined;
+    if (!isAnswered) asked.claimAgainAt = (await $.clock.now()) + UNANSWERED_STEP;
+    // The answer may have been lost after it was granted, or may have come too late.
+    if (!isAnswered || stop !== asked) {
+      if (!isAnswered || answer.prompt) await giveBack($, asked, id, false);
+      return;
+    }
     if (!answer.prompt) {
       take($, answer);
       return;
@@ -154,7 +172,7 @@ async function claim($, how) {
     }
     if (refused) {
       continued = null;
-      await ask($, 'module', { ask: 'not-submitted', session: asked.session });
+      await giveBack($, asked, id, true);
       if (stop === asked) await planOf($);
       return;
     }
@@ -176,7 +194,7 @@ async function tick($) {
     return;
   }
   const answer = stop.answer;
-  const due = answer.at !== null && (answer.next === 'module' || answer.next === 'client') && now >= answer.at;
+  const due = answer.at !== null && (answer.next === 'module' || answer.next === 'client') && now >= Math.max(answer.at, stop.claimAgainAt);
   if (due) {
     await claim($, 'claim');
   } else if (gap || now >= answer.askAgainAt) {
@@ -184,7 +202,7 @@ async function tick($) {
     asked.asking = true;
     const waited = asked.gap;
     asked.gap = false;
-    await planOf($, { gap: waited });
+    if (!(await planOf($, { gap: waited })) && asked.answer) asked.answer.askAgainAt = now + UNANSWERED_STEP;
     asked.asking = false;
   } else if (answer.at !== null && answer.at - now < 90_000) {
     show($);
@@ -292,10 +310,15 @@ export function register(on) {
     await startTicking($);
     await $.command.register({ name: 'recover', description: 'Lists stopped, waiting and running sessions', immediate: true });
     // The session may have been reopened while it waits, or the module may have been reloaded.
-    stop = stopOf(session, 0);
-    isReachable = (await planOf($)) !== null;
-    if (stop && !stop.answer) clear($);
-    await mark($);
+    const asked = stopOf(session, 0);
+    stop = asked;
+    const first = planOf($).then(async (answer) => {
+      // This module may have been loaded again after it continued the stop.
+      if (answer && answer.continued) continued = { session, generation: answer.generation };
+      if (stop === asked && !asked.answer) clear($);
+      if ((await $.session.id()) === session) await mark($);
+    });
+    await Promise.race([first, $.clock.sleep(START_PATIENCE)]);
     return started;
   });
 

@@ -325,12 +325,27 @@ pub fn is_denial(result: &str) -> bool {
     DENIED.iter().any(|words| result.contains(words))
 }
 
-/// Returns whether this note reports that the user cancelled the client's automatic continuation.
-/// The client also writes such a note when it exits during the wait, which is not a decision of
-/// the user (2.1.329, 2.1.332).
+/// What the user last decided about the client's automatic continuation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContinuationChoice {
+    Armed,
+    Cancelled,
+}
+
+/// Returns the decision that a note of the client or the output of `/rate-limit-options` reports. The client
+/// also writes such a note when it exits, relaunches or moves the session during the wait, which is not a
+/// decision against the continuation (2.1.286 to 2.1.332).
 #[must_use]
-pub fn is_continuation_cancelled(note: &str) -> bool {
-    note.starts_with("Automatic continue cancelled") && !note.contains("exited during the wait")
+pub fn continuation_choice(text: &str) -> Option<ContinuationChoice> {
+    const NOT_BY_USER: [&str; 3] =
+        ["during the wait", "sending this session to the cloud", "this session moved to"];
+    let text = text.strip_prefix("<local-command-stdout>").unwrap_or(text);
+    if text.starts_with("Claude Code will continue automatically") {
+        return Some(ContinuationChoice::Armed);
+    }
+    let cancelled = text.starts_with("Automatic continue cancelled")
+        && NOT_BY_USER.iter().all(|words| !text.contains(words));
+    cancelled.then_some(ContinuationChoice::Cancelled)
 }
 
 #[cfg(test)]
@@ -350,6 +365,36 @@ mod tests {
         match wording.opening {
             Opening::Words(words) | Opening::PlainWords(words) => format!("{words} and more"),
             Opening::Tag(name) | Opening::Before(name) => format!("<{name}>text</{name}>"),
+        }
+    }
+
+    #[test]
+    fn only_the_user_cancels_or_arms_the_continuation() {
+        use ContinuationChoice::{Armed, Cancelled};
+        let cases = [
+            ("Automatic continue cancelled", Some(Cancelled)),
+            ("Automatic continue cancelled \u{b7} /rate-limit-options to re-arm", Some(Cancelled)),
+            ("Automatic continue cancelled (send a prompt after the reset to continue)", Some(Cancelled)),
+            (
+                "<local-command-stdout>Automatic continue cancelled. Your session will wait for you instead; \
+                 /rate-limit-options can arm it again.</local-command-stdout>",
+                Some(Cancelled),
+            ),
+            (
+                "<local-command-stdout>Claude Code will continue automatically at 10am. Keep this session open; \
+                 it may still pause for permission prompts.</local-command-stdout>",
+                Some(Armed),
+            ),
+            ("Automatic continue cancelled \u{b7} Claude Code exited during the wait, so the task", None),
+            ("Automatic continue cancelled \u{b7} Claude Code relaunched during the wait, so the task", None),
+            ("Automatic continue cancelled \u{b7} sending this session to the cloud, so the task", None),
+            ("Automatic continue cancelled \u{b7} this session moved to Claude Desktop, so the task", None),
+            ("Automatic continue cancelled \u{b7} this session moved to the background, so the task", None),
+            ("Why was Automatic continue cancelled?", None),
+            ("<local-command-stdout>Set model to x</local-command-stdout>", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(continuation_choice(text), expected, "{text}");
         }
     }
 

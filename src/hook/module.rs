@@ -4,6 +4,7 @@
 //! The module starts one short process for each question. A question is answered like one check of a waiting
 //! hook, under the same lease, so a hook, a supervisor and the module never act on the same stop at once.
 
+use super::stop::is_continued_by_us;
 use super::{Hook, HookCaller, HookEvent, Payload, is_in_run};
 use crate::claude::home::{ClaudeHome, is_session_id};
 use crate::claude::registry::client_pid;
@@ -17,6 +18,7 @@ use crate::recovery::plan::{Action, DailyContinues};
 use crate::recovery::policy::Terminal;
 use crate::session::Source;
 use crate::session::loaded_module::note_loaded;
+use crate::store::stored::peek;
 use crate::store::{StateDir, journal};
 use crate::trust::enabled::{Enabled, find};
 use crate::world::World;
@@ -29,6 +31,12 @@ use std::path::PathBuf;
 /// Time after which the module asks again while a dialog blocks a session. It is shorter than
 /// [`MODULE_STEP`], because the session continues as soon as the user closes the dialog.
 const DIALOG_STEP: Duration = Duration::seconds(10);
+/// Pauses after the first, second and every later prompt in a row that the client refused, in minutes.
+const REFUSED_PAUSES: [i64; 3] = [2, 5, 10];
+/// How long a stop hook waits for the module's first question about its stop. The module asks with pauses that
+/// double from 0.7 s on.
+const MODULE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+const MODULE_PATIENCE_STEP: std::time::Duration = std::time::Duration::from_millis(200);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -37,7 +45,7 @@ enum ModuleAsk {
     Claim,
     /// Like `Claim`, but before the planned time, because the user pressed the key.
     ClaimNow,
-    /// The client refused a prompt that was granted.
+    /// The module did not submit a prompt that was granted: the client refused it, or the answer was lost.
     NotSubmitted,
 }
 
@@ -52,6 +60,12 @@ struct ModuleRequest {
     /// Whether time is missing since the last question, because the machine or the client was suspended.
     #[serde(default)]
     gap: bool,
+    /// Id of a claim, by which the module later reports that it did not submit the prompt.
+    #[serde(default)]
+    claim: Option<String>,
+    /// Whether the client refused the prompt, so that an immediate retry would be refused as well.
+    #[serde(default)]
+    refused: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -93,6 +107,8 @@ struct ModuleAnswer {
     covers_menu: bool,
     /// Prompt that the module must submit exactly once.
     prompt: Option<String>,
+    /// Whether this tool has continued this stop, so that the client's own continuation of it is dropped.
+    continued: bool,
 }
 
 /// Returns the consent under which a session is continued: that of the plugin, of the project's hooks, or of
@@ -128,8 +144,7 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
         // Only `doctor` reads this record, so a failure to write it does not affect the session.
         let _ = note_loaded(&state, world.clock, &request.session, pid, start);
     }
-    let incident: Option<Incident> =
-        crate::store::stored::peek(&state.incident(&request.session)).ok().flatten();
+    let incident: Option<Incident> = peek(&state.incident(&request.session)).ok().flatten();
     let payload = Payload {
         event: HookEvent::Stop,
         session: request.session.clone(),
@@ -177,22 +192,31 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
 impl Hook<'_> {
     /// Returns whether the plugin is still installed and enabled.
     pub(super) fn lets_module_wait(&self) -> bool {
-        let project = self.world.env.absolute("CLAUDE_PROJECT_DIR");
+        let known = || {
+            let incident: Incident = peek(&self.state.incident(&self.payload.session)).ok()??;
+            incident.project.or(incident.cwd.map(PathBuf::from))
+        };
+        // Clients before 2.1.326 start the module's questions without the variables of hooks.
+        let project = self.world.env.absolute("CLAUDE_PROJECT_DIR").or_else(known);
         plugin::lets_module_wait(self.state, Some(self.home.dir()), project.as_deref())
     }
 
-    /// Returns whether the plugin's module waits instead of this hook, and records it if so.
+    /// Returns whether the plugin's module waits instead of this hook. The module's variable is still in the
+    /// environment after the module was removed, so only its own question about this stop shows that it waits.
     pub(super) fn leave_to_module(&self, ledger: &Ledger<'_>) -> bool {
         if self.world.env.module_session() != Some(&self.payload.session) || !self.lets_module_wait() {
             return false;
         }
-        let now = self.world.clock.now();
-        let recorded = ledger.change(&self.payload.session, |slot| {
-            if let Some(incident) = slot {
-                incident.module_seen_at = Some(now);
+        let clock = self.world.clock;
+        let began = clock.since_boot();
+        loop {
+            match ledger.read(&self.payload.session) {
+                Ok(Some(incident)) if incident.module_waits(clock.now()) => return true,
+                Ok(Some(_)) if clock.since_boot().saturating_sub(began) < MODULE_PATIENCE => {}
+                _ => return false,
             }
-        });
-        recorded.is_ok()
+            clock.sleep(MODULE_PATIENCE_STEP);
+        }
     }
 
     fn answer(&self, request: &ModuleRequest) -> crate::error::Result<ModuleAnswer> {
@@ -202,21 +226,32 @@ impl Hook<'_> {
         let default_home = self.default_home();
         let ledger = self.ledger(config, default_home.as_deref());
         if request.ask == ModuleAsk::NotSubmitted {
+            let mut withdrawn = false;
             ledger.change(session, |slot| {
-                if let Some(incident) = slot.as_mut().filter(|incident| incident.phase == Phase::Attempting) {
-                    incident.saw(Source::Hook, "Claude Code refused the prompt of the plugin's module");
-                    incident.phase = Phase::Waiting;
-                    ledger.plan(incident, Terminal::Open);
+                let granted = |incident: &&mut Incident| {
+                    incident.phase == Phase::Attempting
+                        && (request.claim.is_none() || request.claim == incident.module_claim)
+                };
+                if let Some(incident) = slot.as_mut().filter(granted) {
+                    withdraw(incident, request.refused, now, |incident| {
+                        ledger.plan(incident, Terminal::Open)
+                    });
+                    withdrawn = true;
                 }
             })?;
-            journal::append(self.state, self.world.clock, "module-refused", json!({"session": session}));
+            if withdrawn {
+                journal::append(self.state, self.world.clock, "module-refused", json!({"session": session}));
+            }
         }
         self.note_question(&ledger, request)?;
         let homes = self.homes(config);
         let on_hold = |incident: &Incident| self.report_hold(incident, config);
         let heartbeat = self.heartbeat(ledger, &homes, &on_hold);
-        let claims = matches!(request.ask, ModuleAsk::Claim | ModuleAsk::ClaimNow);
-        let checked = heartbeat.check(session, CheckRequest { claims, gap: request.gap })?;
+        let now_chosen = request.ask == ModuleAsk::ClaimNow;
+        let claims = now_chosen || request.ask == ModuleAsk::Claim;
+        let claim = request.claim.clone();
+        let checked =
+            heartbeat.check(session, CheckRequest { claims, now: now_chosen, claim, gap: request.gap })?;
         let incident = ledger.read(session)?;
         if let Some(incident) = incident.as_ref().filter(|_| !matches!(checked, CheckedStop::Waits(_))) {
             self.write_note(incident, config);
@@ -242,7 +277,7 @@ impl Hook<'_> {
             let same = owner.as_ref().is_none_or(|(pid, _)| incident.claude_pid == Some(*pid));
             recent && same && (!request.menu || incident.limit_menu_at.is_some())
         });
-        if current && request.ask != ModuleAsk::ClaimNow {
+        if current {
             return Ok(());
         }
         ledger.change(session, |slot| {
@@ -259,13 +294,25 @@ impl Hook<'_> {
                     ledger.plan(incident, Terminal::Open);
                 }
             }
-            if request.ask == ModuleAsk::ClaimNow && incident.plan.action == Action::Wake {
-                incident.plan.at = Some(now);
-                incident.timing = None;
-                incident.saw(Source::Hook, "the user chose to continue now");
-            }
         })?;
         Ok(())
+    }
+}
+
+/// Withdraws a granted wake whose prompt was not submitted, and plans the session again.
+fn withdraw(incident: &mut Incident, refused: bool, now: DateTime<Utc>, plan: impl FnOnce(&mut Incident)) {
+    let withdrawn = incident.withdraw_wake();
+    incident.phase = Phase::Waiting;
+    plan(incident);
+    if !refused {
+        incident.saw(Source::Hook, "the answer to the plugin's module was lost");
+        return;
+    }
+    incident.saw(Source::Hook, "Claude Code refused the prompt of the plugin's module");
+    if incident.phase == Phase::Waiting && incident.plan.action == Action::Wake {
+        let pause = REFUSED_PAUSES[withdrawn.clamp(1, REFUSED_PAUSES.len()) - 1];
+        let again = now + Duration::minutes(pause);
+        incident.plan.at = incident.plan.at.max(Some(again));
     }
 }
 
@@ -313,6 +360,7 @@ fn answer_of(
         paused: held.is_some_and(|held| held.reason == Obstacle::Paused),
         covers_menu: waits && !held.is_some_and(|held| outlasts_the_menu(held.reason)),
         prompt: if let CheckedStop::Granted(text) = checked { Some(text.clone()) } else { None },
+        continued: is_continued_by_us(incident, now),
     }
 }
 
@@ -345,6 +393,7 @@ impl ModuleAnswer {
             paused: false,
             covers_menu: false,
             prompt: None,
+            continued: false,
         }
     }
 }
@@ -353,7 +402,7 @@ impl ModuleAnswer {
 mod tests {
     use super::*;
     use crate::clock::parse_rfc3339;
-    use crate::recovery::incident::{HeldBack, StopReport};
+    use crate::recovery::incident::{Attempt, AttemptAction, AttemptOutcome, HeldBack, StopReport};
     use crate::recovery::plan::RecoveryPlan;
     use crate::recovery::reason::Reason;
     use crate::session::{Stop, StopKind};
@@ -383,6 +432,36 @@ mod tests {
         incident.phase = Phase::Waiting;
         incident.plan = RecoveryPlan::new(Action::Wake, Some(at("2026-11-21T04:02:30Z")), Reason::NotPlanned);
         incident
+    }
+
+    #[test]
+    fn a_withdrawn_wake_does_not_count_and_a_refused_prompt_is_retried_later_each_time() {
+        let now = at("2026-11-21T04:03:00Z");
+        let planned = at("2026-11-21T04:02:30Z");
+        let granted = |incident: &mut Incident, now: DateTime<Utc>| {
+            incident.attempts.push(Attempt {
+                at: now,
+                action: AttemptAction::Wake,
+                answered: StopKind::UsageLimit5h,
+                outcome: AttemptOutcome::Pending,
+                run: None,
+            });
+            incident.cycles.push(now);
+            incident.phase = Phase::Attempting;
+        };
+        let mut incident = waiting();
+        let planned_again = |incident: &mut Incident| incident.plan.at = Some(planned);
+        for (index, minutes) in [2, 5, 10, 10].into_iter().enumerate() {
+            let now = now + Duration::hours(i64::try_from(index).unwrap());
+            granted(&mut incident, now);
+            withdraw(&mut incident, true, now, planned_again);
+            assert_eq!(incident.plan.at, Some(now + Duration::minutes(minutes)), "refusal {index}");
+            assert_eq!((incident.phase, incident.cycles.len()), (Phase::Waiting, 0), "refusal {index}");
+            assert_eq!(incident.attempts[index].outcome, AttemptOutcome::NoEffect);
+        }
+        granted(&mut incident, now);
+        withdraw(&mut incident, false, now, planned_again);
+        assert_eq!((incident.plan.at, incident.cycles.len()), (Some(planned), 0), "a lost answer");
     }
 
     #[test]

@@ -45,7 +45,8 @@ const LONGEST_UNWRITABLE_PAUSE: Duration = Duration::from_mins(1);
 /// Time between two checks of a reopened session that another client still waits for.
 const REOPENED_STEP: Duration = Duration::from_secs(2);
 
-/// How long after our wake the client's own continuation still counts as an answer to the same stop.
+/// How long after our wake, or after the reset if that is later, the client's own continuation still counts as an
+/// answer to the same stop. After an early reset, our wake precedes the client's by hours.
 const SAME_STOP: chrono::Duration = chrono::Duration::minutes(15);
 
 /// Text shown to the user when Claude Code's own continuation is refused.
@@ -53,10 +54,12 @@ const CONTINUED_ALREADY: &str = "cc-session-recover has already continued this s
     own continuation is not needed.";
 
 /// Returns whether this tool has just woken the session from the newest stop of the incident.
-fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
+pub(super) fn is_continued_by_us(incident: &Incident, now: DateTime<Utc>) -> bool {
     let woken = incident.attempts.last().filter(|attempt| attempt.action == AttemptAction::Wake);
     let over = matches!(incident.phase, Phase::Attempting | Phase::Recovered);
-    over && woken.is_some_and(|attempt| now - attempt.at < SAME_STOP)
+    let since =
+        woken.map(|attempt| incident.stop.resets_at.map_or(attempt.at, |reset| reset.max(attempt.at)));
+    over && since.is_some_and(|since| now - since < SAME_STOP)
 }
 
 impl Hook<'_> {
@@ -650,7 +653,7 @@ mod tests {
     use crate::recovery::incident::Attempt;
 
     #[test]
-    fn a_session_counts_as_continued_by_us_for_fifteen_minutes_after_our_wake() {
+    fn a_session_counts_as_continued_by_us_for_fifteen_minutes_after_our_wake_and_the_reset() {
         let at = |text: &str| parse_rfc3339(text).unwrap();
         let woken_at = at("2026-11-21T04:02:30Z");
         let incident = |phase, action: AttemptAction| {
@@ -693,6 +696,16 @@ mod tests {
                 "{phase:?} {action:?} {now}"
             );
         }
+        let mut early = incident(Phase::Recovered, AttemptAction::Wake);
+        early.stop.resets_at = Some(at("2026-11-21T07:00:00Z"));
+        let after_reset = at("2026-11-21T07:14:59Z");
+        assert!(
+            is_continued_by_us(&early, after_reset),
+            "woken early, before the reset that the client waits for"
+        );
+        assert!(!is_continued_by_us(&early, at("2026-11-21T07:15:00Z")));
+        early.stop.resets_at = Some(at("2026-11-21T04:00:00Z"));
+        assert!(is_continued_by_us(&early, soon) && !is_continued_by_us(&early, after_reset));
         let mut untried = incident(Phase::Recovered, AttemptAction::Wake);
         untried.attempts.clear();
         assert!(!is_continued_by_us(&untried, soon));

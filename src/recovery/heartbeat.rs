@@ -11,7 +11,7 @@ use super::early::{EarlyReset, EarlySearch};
 use super::incident::{Attempt, AttemptAction, AttemptOutcome, HeldBack, Incident, Obstacle, Phase};
 use super::ledger::Ledger;
 use super::paused::Paused;
-use super::plan::Action;
+use super::plan::{Action, RecoveryPlan};
 use super::policy::Terminal;
 use super::turns::{WakeTurn, account_of, turn_of};
 use crate::claude::home::ClaudeHome;
@@ -256,10 +256,14 @@ pub enum CheckedStop {
 }
 
 /// A question of the module, which has no separate process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CheckRequest {
     /// Whether the module claims the wake because the planned time has come.
     pub claims: bool,
+    /// Whether the user chose to continue now, whatever the planned time is. An obstacle still prevents it.
+    pub now: bool,
+    /// Id of the claim; see [`Incident::module_claim`].
+    pub claim: Option<String>,
     /// Whether the machine or the client was suspended since the last question.
     pub gap: bool,
 }
@@ -378,6 +382,8 @@ impl Heartbeat<'_> {
         let mut watch = WaiterMemory::new(self.clock());
         watch.gap = request.gap;
         watch.may_wake = request.claims;
+        watch.due_now = request.now;
+        watch.claim = request.claim;
         for _ in 0..MOST_CHANGES {
             let incident = self.ledger.read(session)?;
             // Already granted: the end of the turn records whether it took effect, not another claim.
@@ -461,6 +467,11 @@ impl Heartbeat<'_> {
     fn assess(&self, incident: Option<&Incident>, watch: &mut WaiterMemory, thorough: bool) -> WaitMove {
         let now = self.clock().now();
         let Some(incident) = incident else { return next_move(&WaitFacts::of_nothing(now)) };
+        let due_now = (watch.due_now && incident.plan.action == Action::Wake).then(|| {
+            let plan = RecoveryPlan { at: Some(now), ..incident.plan.clone() };
+            Incident { plan, timing: None, ..incident.clone() }
+        });
+        let incident = due_now.as_ref().unwrap_or(incident);
         let config = in_force(self.env, incident.project.as_deref()).config;
         let owners = self.owners(incident, thorough);
         let obstacle = self.obstacle(incident, &owners, &config);
@@ -537,7 +548,13 @@ impl Heartbeat<'_> {
                         self.ledger.plan(incident, Terminal::Open);
                     }
                     (WaitMove::Wake, Some(incident)) => match self.wake_in_turn(incident, &mut account) {
-                        Ok(text) => ended = Some(WaitEnd::Wake(text)),
+                        Ok(text) => {
+                            incident.module_claim = watch.claim.take();
+                            if watch.due_now {
+                                incident.saw(Source::Hook, "the user chose to continue now");
+                            }
+                            ended = Some(WaitEnd::Wake(text));
+                        }
                         Err(WakeTurn::Later(later)) => {
                             incident.plan.at = incident.plan.at.map(|at| at + later);
                             incident.saw(Source::Store, "another session of the account met the limit again");
@@ -563,6 +580,7 @@ impl Heartbeat<'_> {
                     (WaitMove::Leave(why), Some(incident)) => {
                         incident.saw(Source::Process, why);
                         incident.held_back = None;
+                        incident.module_seen_at = None;
                         self.ledger.plan(incident, Terminal::Closed);
                         ended = Some(WaitEnd::Silent(why));
                     }
@@ -798,6 +816,10 @@ struct WaiterMemory {
     was_suspended: bool,
     /// Whether a wake may be granted.
     may_wake: bool,
+    /// See [`CheckRequest::now`].
+    due_now: bool,
+    /// See [`CheckRequest::claim`].
+    claim: Option<String>,
     /// Boot clock at the newest stop.
     stopped_at: Duration,
     early: EarlySearch,
@@ -813,6 +835,8 @@ impl WaiterMemory {
             gap: false,
             was_suspended: false,
             may_wake: true,
+            due_now: false,
+            claim: None,
             stopped_at: clock.since_boot(),
             early: EarlySearch::default(),
             pause: None,
@@ -928,7 +952,6 @@ fn wake_text(incident: &Incident, now: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::incident::StopReport;
-    use super::super::plan::RecoveryPlan;
     use super::super::reason::PlanReason;
     use super::super::reason::Reason;
     use super::*;
@@ -1460,9 +1483,9 @@ mod tests {
             CheckedStop::Waits(incident) => (incident.phase, incident.plan.at, incident.attempts.len()),
             other => panic!("{other:?}"),
         };
-        let claim = CheckRequest { claims: true, gap: false };
+        let claim = || CheckRequest { claims: true, ..CheckRequest::default() };
         let due = scene.established(|beat, clock| {
-            let early = plan(beat.check(SESSION, claim).unwrap());
+            let early = plan(beat.check(SESSION, claim()).unwrap());
             assert_eq!((early.0, early.2), (Phase::Waiting, 0), "too early");
             *clock.now.lock().unwrap() = early.1.unwrap();
             assert_eq!(
@@ -1471,20 +1494,46 @@ mod tests {
                 "it did not claim"
             );
             let held = Lock::wait(&beat.ledger.state.waiter_lease(SESSION), LEASE_WAIT).unwrap();
-            assert_eq!(beat.check(SESSION, claim).unwrap(), CheckedStop::WaitedForElsewhere);
+            assert_eq!(beat.check(SESSION, claim()).unwrap(), CheckedStop::WaitedForElsewhere);
             drop(held);
             Paused::change(beat.ledger.state, None, true).unwrap();
-            assert_eq!(plan(beat.check(SESSION, claim).unwrap()).2, 0, "paused");
+            assert_eq!(plan(beat.check(SESSION, claim()).unwrap()).2, 0, "paused");
             Paused::change(beat.ledger.state, None, false).unwrap();
-            let gap = CheckRequest { gap: true, ..claim };
+            let gap = CheckRequest { gap: true, ..claim() };
             let postponed = plan(beat.check(SESSION, gap).unwrap());
             assert_eq!((postponed.1 > early.1, postponed.2), (true, 0), "the client goes first again");
             *clock.now.lock().unwrap() = postponed.1.unwrap();
-            assert!(matches!(beat.check(SESSION, claim).unwrap(), CheckedStop::Granted(_)));
-            assert!(!matches!(beat.check(SESSION, claim).unwrap(), CheckedStop::Granted(_)), "once");
+            assert!(matches!(beat.check(SESSION, claim()).unwrap(), CheckedStop::Granted(_)));
+            assert!(!matches!(beat.check(SESSION, claim()).unwrap(), CheckedStop::Granted(_)), "once");
             postponed.1
         });
         assert!(due.is_some());
+    }
+
+    #[test]
+    fn the_user_may_continue_before_the_planned_time_but_not_against_an_obstacle() {
+        let scene = Scene::new();
+        scene.established(|beat, _| {
+            let now = |id: &str| CheckRequest {
+                claims: true,
+                now: true,
+                claim: Some(id.to_owned()),
+                ..CheckRequest::default()
+            };
+            let read = || beat.ledger.read(SESSION).unwrap().unwrap();
+            // The first check adopts the error record, which contains the reset.
+            beat.check(SESSION, CheckRequest::default()).unwrap();
+            Paused::change(beat.ledger.state, None, true).unwrap();
+            let planned = read().plan.at;
+            assert!(!matches!(beat.check(SESSION, now("a")).unwrap(), CheckedStop::Granted(_)), "paused");
+            assert_eq!((read().plan.at, read().attempts.len()), (planned, 0), "the plan is as before");
+            Paused::change(beat.ledger.state, None, false).unwrap();
+            let later = CheckRequest { claims: true, ..CheckRequest::default() };
+            assert!(!matches!(beat.check(SESSION, later).unwrap(), CheckedStop::Granted(_)), "not due");
+            assert!(matches!(beat.check(SESSION, now("b")).unwrap(), CheckedStop::Granted(_)));
+            assert_eq!(read().module_claim.as_deref(), Some("b"));
+            read()
+        });
     }
 
     #[test]
@@ -1508,7 +1557,8 @@ mod tests {
                 scene.count_continuations(&beat.ledger);
                 let due = beat.ledger.read(SESSION).unwrap().unwrap().plan.at.unwrap();
                 *clock.now.lock().unwrap() = due + chrono::Duration::minutes(10);
-                let checked = beat.check(SESSION, CheckRequest { claims, gap: false }).unwrap();
+                let checked =
+                    beat.check(SESSION, CheckRequest { claims, ..CheckRequest::default() }).unwrap();
                 (checked, beat.ledger.read(SESSION).unwrap().unwrap())
             });
             assert_eq!(matches!(checked, CheckedStop::Granted(_)), granted, "{what}: {checked:?}");
@@ -1573,6 +1623,28 @@ mod tests {
         assert!(matches!(ended, WaitEnd::Silent(_)), "{ended:?}");
         assert_eq!(incident.phase, Phase::Cancelled);
         assert_eq!(incident.plan.reason, PlanReason::CancelledWithEsc);
+    }
+
+    #[test]
+    fn the_users_last_choice_in_the_clients_limit_menu_decides() {
+        let record = |id: &str, text: &str| {
+            format!(
+                r#"{{"type":"user","uuid":"{id}","isSidechain":false,"timestamp":"2026-11-21T03:00:00.000Z","message":{{"role":"user","content":"<local-command-stdout>{text}</local-command-stdout>"}}}}"#
+            )
+        };
+        let cancelled = record("u-1", "Automatic continue cancelled. Your session will wait for you instead");
+        let armed = record("u-2", "Claude Code will continue automatically at 10am.");
+        for (records, phase) in [
+            (vec![&cancelled], Phase::Cancelled),
+            (vec![&armed], Phase::Attempting),
+            (vec![&cancelled, &armed], Phase::Attempting),
+            (vec![&armed, &cancelled], Phase::Cancelled),
+        ] {
+            let scene = Scene::new();
+            let append = |_: &StateDir| records.iter().for_each(|record| scene.append(record));
+            let (_, incident, _) = scene.play(Some(("2026-11-21T03:00:00Z", &append)));
+            assert_eq!(incident.unwrap().phase, phase, "{records:?}");
+        }
     }
 
     #[test]

@@ -571,6 +571,10 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub module_seen_at: Option<DateTime<Utc>>,
+    /// Id that the module gave the claim that was granted last; `None` if something else was granted since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
+    pub module_claim: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(skip))]
     pub early: Option<EarlyReset>,
@@ -656,6 +660,7 @@ impl Incident {
             held_back: None,
             limit_menu_at: None,
             module_seen_at: None,
+            module_claim: None,
             early: None,
             timing: None,
             evidence: Vec::new(),
@@ -705,6 +710,20 @@ impl Incident {
     #[must_use]
     pub fn cycles_within(&self, length: Duration, now: DateTime<Utc>) -> usize {
         self.cycles.iter().filter(|at| is_within(**at, length, now)).count()
+    }
+
+    /// Withdraws the newest wake, because its prompt was not submitted: it does not count as a continuation. Returns
+    /// the number of wakes in a row that were withdrawn.
+    pub fn withdraw_wake(&mut self) -> usize {
+        let is_wake = |attempt: &Attempt| attempt.action == AttemptAction::Wake;
+        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| is_wake(attempt)) {
+            attempt.outcome = AttemptOutcome::NoEffect;
+            let at = attempt.at;
+            self.cycles.retain(|cycle| *cycle != at);
+        }
+        self.module_claim = None;
+        let none = |attempt: &&Attempt| is_wake(attempt) && attempt.outcome == AttemptOutcome::NoEffect;
+        self.attempts.iter().rev().take_while(none).count()
     }
 
     /// Returns whether the plugin's module waits for the planned time. A waiting module reports at least

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// Variables that a client sets for its children or that identify one of its sessions; a run of this tool
 /// gets new ones.
-pub const OF_A_CHILD: [&str; 14] = [
+pub const OF_A_CHILD: [&str; 15] = [
     "AI_AGENT",
     "CLAUDECODE",
     "CLAUDE_CODE_CHILD_NOTES_DIR",
@@ -33,6 +33,8 @@ pub const OF_A_CHILD: [&str; 14] = [
     "CLAUDE_ENV_FILE",
     "CLAUDE_PID",
     "CLAUDE_PROJECT_DIR",
+    // Set by our module in the client.
+    "CC_SESSION_RECOVER_MODULE",
 ];
 /// Identifies the run in its environment, so that our hooks inside it only record.
 pub const ATTEMPT: &str = "CC_RECOVER_ATTEMPT";

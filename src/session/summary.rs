@@ -16,7 +16,9 @@ use crate::claude::glance::{
 use crate::claude::record::{Assistant, Body, MetadataRecord, Record, RecordHead, System, User};
 use crate::claude::transcript::{Backwards, Transcript};
 use crate::claude::version::ClientVersion;
-use crate::claude::wording::{Author, ClientText, client_text, is_continuation_cancelled, own_words};
+use crate::claude::wording::{
+    Author, ClientText, ContinuationChoice, client_text, continuation_choice, own_words,
+};
 use crate::clock::parse_rfc3339;
 use crate::text::head;
 use chrono::{DateTime, Utc};
@@ -403,6 +405,7 @@ struct SummaryBuilder<'a> {
     /// Whether the newest note of the turn, `near_limit` or `wrap_up`, was passed; the notice before
     /// it names the window.
     wrapping: bool,
+    continuation: Option<ContinuationChoice>,
 }
 
 impl<'a> SummaryBuilder<'a> {
@@ -454,6 +457,7 @@ impl<'a> SummaryBuilder<'a> {
             ending_read: None,
             counted: false,
             wrapping: false,
+            continuation: None,
         }
     }
 
@@ -641,7 +645,17 @@ impl<'a> SummaryBuilder<'a> {
         self.answered = self.weighed && self.found.model.is_some();
     }
 
+    /// Notes the user's newest decision about the client's own continuation, if it is newer than the stop.
+    fn continuation_note(&mut self, text: &str, uuid: Option<&str>) {
+        let before_stop = self.stop.as_ref().is_some_and(|stop| stop.record.as_deref() != uuid);
+        if self.continuation.is_none() && !before_stop {
+            self.continuation = continuation_choice(text);
+            self.found.escaped = self.continuation == Some(ContinuationChoice::Cancelled);
+        }
+    }
+
     fn user(&mut self, mut user: User) {
+        self.continuation_note(&user.text, None);
         if !user.begins_turn() {
             return;
         }
@@ -663,8 +677,7 @@ impl<'a> SummaryBuilder<'a> {
     }
 
     fn system(&mut self, system: &System, uuid: Option<&str>) {
-        let told = self.stop.as_ref().is_some_and(|stop| stop.record.as_deref() != uuid);
-        self.found.escaped |= !told && is_continuation_cancelled(&system.content);
+        self.continuation_note(&system.content, uuid);
         if system.subtype == "compact_boundary" && !self.weighed {
             // Older clients do not report what is left, and the size before the compaction no longer applies.
             self.weighed = true;

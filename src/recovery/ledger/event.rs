@@ -61,6 +61,7 @@ impl Ledger<'_> {
                 if let Some(incident) = incident.as_mut().filter(|incident| incident.phase.is_active()) {
                     incident.saw(Source::Hook, fact);
                     incident.opened = None;
+                    incident.module_seen_at = None;
                     // The process that made an active run handles its outcome.
                     if incident.open_run().is_none() {
                         self.plan(incident, Terminal::Closed);
