@@ -85,6 +85,7 @@ enum NextActor {
 /// Answer to a question of the module. Times are milliseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts for the module")]
 struct ModuleAnswer {
     next: NextActor,
     /// Increases with every stop of the session.
@@ -234,7 +235,7 @@ impl Hook<'_> {
                 };
                 if let Some(incident) = slot.as_mut().filter(granted) {
                     withdraw(incident, request.refused, now, |incident| {
-                        ledger.plan(incident, Terminal::Open)
+                        ledger.plan(incident, Terminal::Open);
                     });
                     withdrawn = true;
                 }

@@ -614,7 +614,7 @@ mod tests {
         // Frames have only their text to compare.
         let mut framed = remounted(KeptAs::Frames);
         let meta = std::fs::metadata(&scene.transcript).unwrap();
-        append(&scene.state, SESSION, &scene.transcript, &meta, &mut framed).unwrap();
+        append(&scene.state, SESSION, &scene.transcript, &meta, &mut framed, &mut None).unwrap();
         let is_same = |file| is_same(file, &scene.state, SESSION, &scene.transcript, &meta);
         assert!(is_same(&framed));
         std::fs::write(&scene.transcript, turn(None, "another")).unwrap();

@@ -381,18 +381,17 @@ impl Heartbeat<'_> {
         };
         let mut watch = WaiterMemory::new(self.clock());
         watch.gap = request.gap;
-        watch.may_wake = request.claims;
-        watch.due_now = request.now;
-        watch.claim = request.claim;
+        let claims = request.claims;
+        watch.request = request;
         for _ in 0..MOST_CHANGES {
             let incident = self.ledger.read(session)?;
             // Already granted: the end of the turn records whether it took effect, not another claim.
             if incident.as_ref().is_some_and(|incident| incident.phase == Phase::Attempting) {
                 break;
             }
-            match self.assess(incident.as_ref(), &mut watch, request.claims) {
+            match self.assess(incident.as_ref(), &mut watch, claims) {
                 WaitMove::Sleep(_) => break,
-                WaitMove::Wake if !request.claims => break,
+                WaitMove::Wake if !claims => break,
                 _ => {
                     if let Some(ended) = self.act(session, &mut watch, &mut lease)? {
                         return Ok(match ended {
@@ -467,7 +466,7 @@ impl Heartbeat<'_> {
     fn assess(&self, incident: Option<&Incident>, watch: &mut WaiterMemory, thorough: bool) -> WaitMove {
         let now = self.clock().now();
         let Some(incident) = incident else { return next_move(&WaitFacts::of_nothing(now)) };
-        let due_now = (watch.due_now && incident.plan.action == Action::Wake).then(|| {
+        let due_now = (watch.request.now && incident.plan.action == Action::Wake).then(|| {
             let plan = RecoveryPlan { at: Some(now), ..incident.plan.clone() };
             Incident { plan, timing: None, ..incident.clone() }
         });
@@ -541,27 +540,24 @@ impl Heartbeat<'_> {
                             "the machine was suspended: Claude Code may continue the session first again",
                         );
                     }
-                    (WaitMove::Wake, Some(_)) if !watch.may_wake => {}
+                    (WaitMove::Wake, Some(_)) if !watch.request.claims => {}
                     (WaitMove::ActAlone, Some(incident)) => {
                         incident.native_cancelled = true;
                         incident.saw(Source::Transcript, "the user cancelled Claude Code's own continuation");
                         self.ledger.plan(incident, Terminal::Open);
                     }
-                    (WaitMove::Wake, Some(incident)) => match self.wake_in_turn(incident, &mut account) {
-                        Ok(text) => {
-                            incident.module_claim = watch.claim.take();
-                            if watch.due_now {
-                                incident.saw(Source::Hook, "the user chose to continue now");
+                    (WaitMove::Wake, Some(incident)) => {
+                        match self.wake_in_turn(incident, &watch.request, &mut account) {
+                            Ok(text) => ended = Some(WaitEnd::Wake(text)),
+                            Err(WakeTurn::Later(later)) => {
+                                incident.plan.at = incident.plan.at.map(|at| at + later);
+                                incident
+                                    .saw(Source::Store, "another session of the account met the limit again");
                             }
-                            ended = Some(WaitEnd::Wake(text));
+                            Err(WakeTurn::Wait(wait)) => watch.pause = wait.to_std().ok(),
+                            Err(WakeTurn::Now) => {}
                         }
-                        Err(WakeTurn::Later(later)) => {
-                            incident.plan.at = incident.plan.at.map(|at| at + later);
-                            incident.saw(Source::Store, "another session of the account met the limit again");
-                        }
-                        Err(WakeTurn::Wait(wait)) => watch.pause = wait.to_std().ok(),
-                        Err(WakeTurn::Now) => {}
-                    },
+                    }
                     (WaitMove::PlanEarly(early), Some(incident)) => {
                         incident.saw(Source::Transcript, early.fact());
                         incident.early = Some(early);
@@ -578,9 +574,7 @@ impl Heartbeat<'_> {
                         ended = Some(WaitEnd::Silent(why));
                     }
                     (WaitMove::Leave(why), Some(incident)) => {
-                        incident.saw(Source::Process, why);
-                        incident.held_back = None;
-                        incident.module_seen_at = None;
+                        incident.left(Source::Process, why);
                         self.ledger.plan(incident, Terminal::Closed);
                         ended = Some(WaitEnd::Silent(why));
                     }
@@ -629,7 +623,12 @@ impl Heartbeat<'_> {
     /// Wakes the session unless another session of its account goes first. The account's lock is kept until
     /// the caller has saved the incident with the attempt. Otherwise the next session would not find the
     /// attempt, and both would continue at once.
-    fn wake_in_turn(&self, incident: &mut Incident, lock: &mut Option<Lock>) -> Result<String, WakeTurn> {
+    fn wake_in_turn(
+        &self,
+        incident: &mut Incident,
+        request: &CheckRequest,
+        lock: &mut Option<Lock>,
+    ) -> Result<String, WakeTurn> {
         let state = self.ledger.state;
         let busy = WakeTurn::Wait(chrono::Duration::milliseconds(500));
         let path = state.account_lease(&format!("{}.wake", account_of(state, incident)));
@@ -641,14 +640,18 @@ impl Heartbeat<'_> {
         }
         let (incidents, _) = self.ledger.read_all();
         match turn_of(state, incident, &incidents, self.clock().now()) {
-            WakeTurn::Now => Ok(self.wake(incident)),
+            WakeTurn::Now => Ok(self.wake(incident, request)),
             other => Err(other),
         }
     }
 
     /// Records the attempt before it is made.
-    fn wake(&self, incident: &mut Incident) -> String {
+    fn wake(&self, incident: &mut Incident, request: &CheckRequest) -> String {
         let now = self.clock().now();
+        incident.module_claim.clone_from(&request.claim);
+        if request.now {
+            incident.saw(Source::Hook, "the user chose to continue now");
+        }
         let text = wake_text(incident, now);
         incident.attempts.push(Attempt {
             at: now,
@@ -814,12 +817,8 @@ struct WaiterMemory {
     /// Whether a suspension was detected and not handled yet.
     gap: bool,
     was_suspended: bool,
-    /// Whether a wake may be granted.
-    may_wake: bool,
-    /// See [`CheckRequest::now`].
-    due_now: bool,
-    /// See [`CheckRequest::claim`].
-    claim: Option<String>,
+    /// What is asked; a waiting hook always claims the wake.
+    request: CheckRequest,
     /// Boot clock at the newest stop.
     stopped_at: Duration,
     early: EarlySearch,
@@ -834,9 +833,7 @@ impl WaiterMemory {
             due_by_boot: DueByBoot::default(),
             gap: false,
             was_suspended: false,
-            may_wake: true,
-            due_now: false,
-            claim: None,
+            request: CheckRequest { claims: true, ..CheckRequest::default() },
             stopped_at: clock.since_boot(),
             early: EarlySearch::default(),
             pause: None,
@@ -1725,7 +1722,7 @@ mod tests {
             scene.reported(&Alive, |beat, clock, opened| {
                 beat.establish(opened).unwrap();
                 let mut watch = WaiterMemory::new(clock);
-                watch.may_wake = true;
+                watch.request.claims = true;
                 let mut lease = Lock::try_take(&state.waiter_lease(SESSION)).unwrap();
                 // Adopts the record of the stop, which the establishing did not find.
                 assert!(beat.act(SESSION, &mut watch, &mut lease).unwrap().is_none());

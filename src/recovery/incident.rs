@@ -712,6 +712,13 @@ impl Incident {
         self.cycles.iter().filter(|at| is_within(**at, length, now)).count()
     }
 
+    /// Records that the client closed the session or switched to another one.
+    pub fn left(&mut self, source: Source, fact: impl Into<Cow<'static, str>>) {
+        self.saw(source, fact);
+        self.held_back = None;
+        self.module_seen_at = None;
+    }
+
     /// Withdraws the newest wake, because its prompt was not submitted: it does not count as a continuation. Returns
     /// the number of wakes in a row that were withdrawn.
     pub fn withdraw_wake(&mut self) -> usize {
