@@ -149,8 +149,8 @@ async function claim($, how) {
     claims += 1;
     const id = `${asked.heardAt}-${Date.now()}-${claims}`;
     const answer = await ask($, 'module', { ask: how, session: asked.session, menu: asked.menu, gap: asked.gap, claim: id });
-    asked.gap = false;
     const isAnswered = answer !== null && answer.next !== undefined;
+    if (isAnswered) asked.gap = false;
     if (!isAnswered) asked.claimAgainAt = (await $.clock.now()) + UNANSWERED_STEP;
     // The answer may have been lost after it was granted, or may have come too late.
     if (!isAnswered || stop !== asked) {
@@ -202,7 +202,10 @@ async function tick($) {
     asked.asking = true;
     const waited = asked.gap;
     asked.gap = false;
-    if (!(await planOf($, { gap: waited })) && asked.answer) asked.answer.askAgainAt = now + UNANSWERED_STEP;
+    if (!(await planOf($, { gap: waited })) && asked.answer) {
+      asked.gap = waited;
+      asked.answer.askAgainAt = now + UNANSWERED_STEP;
+    }
     asked.asking = false;
   } else if (answer.at !== null && answer.at - now < 90_000) {
     show($);
@@ -233,7 +236,7 @@ function clock(at) {
 
 // Returns a reason with local times instead of those of RFC 3339, as on the other screens.
 function localTimes(why) {
-  return why.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, (time) => clock(Date.parse(time)));
+  return why.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, (time) => (Number.isNaN(Date.parse(time)) ? time : clock(Date.parse(time))));
 }
 
 function left(from, at) {

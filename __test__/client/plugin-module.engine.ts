@@ -207,7 +207,7 @@ test('/recover shows the details of the session whose row is pressed, and b retu
   await ui.press({ key: 'ask' });
   const shown = await linesOf(ui);
   expect(shown.slice(0, 4)).toEqual(['api', 'Session ask', 'Directory /work/api', 'it needs you']);
-  expect(shown[4]).toMatch(/^At (\d+\/\d+ )?\d\d:\d\d$/);
+  expect(shown[4]).toMatch(/^At (([A-Z][a-z]{2} \d+|\d{4}-\d\d-\d\d) )?\d\d:\d\d$/);
   expect(shown.slice(5)).toEqual(['Command: claude --resume=ask', 'Back to the list']);
   expect((await ui.find({ key: 'back' }))?.props).toMatchObject({ hotkey: 'b', autoFocus: true });
   await ui.press({ key: 'back' });

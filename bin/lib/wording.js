@@ -93,7 +93,7 @@ const REASONS = new Set(['why', 'fact']);
 
 /** Returns a reason or a piece of evidence with its times in the form of {@link clock}. `local_times` in `src/report/words.rs` does the same. @param {string} text @param {Date} now */
 function localTimes(text, now) {
-  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, (time) => clock(new Date(time), now));
+  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, (time) => (Number.isNaN(Date.parse(time)) ? time : clock(new Date(time), now)));
 }
 
 /**

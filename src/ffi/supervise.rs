@@ -82,7 +82,7 @@ pub fn watch_end(env: Env) -> napi::Result<AsyncTask<CoreTask>> {
         if let Some(supervisor) = supervisor {
             supervisor.close();
         }
-        // A pause holds this lock, and may have begun after the first wake.
+        // `watchPause` owns this lock, and may have begun after the first wake.
         loop {
             watch_wake();
             match CHANGES.try_lock() {
@@ -127,7 +127,7 @@ pub fn open_supervisor(env: Env, options: Option<Unknown<'_>>) -> napi::Result<A
 /// Promise that is settled from another thread.
 type Ended = JsDeferred<(), fn(Env) -> napi::Result<()>>;
 
-/// Promises to resolve when a supervisor has ended; `None` once it has.
+/// Promises that resolve when a supervisor has ended; `None` once it has.
 type Waiting = Mutex<Option<Vec<Ended>>>;
 
 /// State that the thread of a supervisor shares with its handle.

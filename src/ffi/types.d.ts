@@ -3197,8 +3197,8 @@ export interface SupervisorHandle {
   report(): WatchReport
   /**
    * Stops the supervisor: it starts nothing more, ends its threads and releases its lease. Resolves when that is done, which takes
-   * under a second unless a notification is being delivered. Clients that it started continue; the next supervisor verifies what
-   * they did. May be called several times.
+   * under a second unless a notification is being delivered or a large file is being compressed. Clients that it started continue;
+   * the next supervisor verifies what they did. May be called several times.
    */
   close(): Promise<void>
   /** Same as `close`, for `await using`. */

@@ -240,7 +240,7 @@ impl Hook<'_> {
                     withdrawn = true;
                 }
             })?;
-            if withdrawn {
+            if withdrawn && request.refused {
                 journal::append(self.state, self.world.clock, "module-refused", json!({"session": session}));
             }
         }
@@ -302,11 +302,11 @@ impl Hook<'_> {
 
 /// Withdraws a granted wake whose prompt was not submitted, and plans the session again.
 fn withdraw(incident: &mut Incident, refused: bool, now: DateTime<Utc>, plan: impl FnOnce(&mut Incident)) {
-    let withdrawn = incident.withdraw_wake();
+    let withdrawn = incident.withdraw_wake(refused);
     incident.phase = Phase::Waiting;
     plan(incident);
     if !refused {
-        incident.saw(Source::Hook, "the answer to the plugin's module was lost");
+        incident.saw(Source::Hook, "the plugin's module did not submit the prompt");
         return;
     }
     incident.saw(Source::Hook, "Claude Code refused the prompt of the plugin's module");
@@ -361,7 +361,8 @@ fn answer_of(
         paused: held.is_some_and(|held| held.reason == Obstacle::Paused),
         covers_menu: waits && !held.is_some_and(|held| outlasts_the_menu(held.reason)),
         prompt: if let CheckedStop::Granted(text) = checked { Some(text.clone()) } else { None },
-        continued: is_continued_by_us(incident, now),
+        // While the attempt is made, the prompt may not have been submitted.
+        continued: incident.phase == Phase::Recovered && is_continued_by_us(incident, now),
     }
 }
 
@@ -463,6 +464,7 @@ mod tests {
         granted(&mut incident, now);
         withdraw(&mut incident, false, now, planned_again);
         assert_eq!((incident.plan.at, incident.cycles.len()), (Some(planned), 0), "a lost answer");
+        assert_eq!(incident.attempts.len(), 4, "a lost answer is no attempt");
     }
 
     #[test]

@@ -275,7 +275,7 @@ pub fn remove_kept(state: &StateDir, session: &str) -> Result<()> {
         }
     }
     let dir = state.kept(session);
-    // Whoever was removing them no longer owns the lock.
+    // The process that began these removals no longer owns the lock.
     for left in removals(state).filter(|left| left.session == session) {
         std::fs::remove_dir_all(&left.path).doing("remove", &left.path)?;
     }

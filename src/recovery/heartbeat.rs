@@ -549,13 +549,7 @@ impl Heartbeat<'_> {
                     (WaitMove::Wake, Some(incident)) => {
                         match self.wake_in_turn(incident, &watch.request, &mut account) {
                             Ok(text) => ended = Some(WaitEnd::Wake(text)),
-                            Err(WakeTurn::Later(later)) => {
-                                incident.plan.at = incident.plan.at.map(|at| at + later);
-                                incident
-                                    .saw(Source::Store, "another session of the account met the limit again");
-                            }
-                            Err(WakeTurn::Wait(wait)) => watch.pause = wait.to_std().ok(),
-                            Err(WakeTurn::Now) => {}
+                            Err(turn) => watch.pause = self.put_off(incident, turn, watch.request.now),
                         }
                     }
                     (WaitMove::PlanEarly(early), Some(incident)) => {
@@ -642,6 +636,28 @@ impl Heartbeat<'_> {
         match turn_of(state, incident, &incidents, self.clock().now()) {
             WakeTurn::Now => Ok(self.wake(incident, request)),
             other => Err(other),
+        }
+    }
+
+    /// Changes the plan of a session if another session of its account goes first. Returns the time until the next
+    /// check, if that is not at once. `chosen` is set if the user chose to continue now.
+    fn put_off(&self, incident: &mut Incident, turn: WakeTurn, chosen: bool) -> Option<Duration> {
+        match turn {
+            WakeTurn::Now => None,
+            WakeTurn::Later(_) if chosen => Some(Duration::ZERO),
+            WakeTurn::Later(later) => {
+                incident.plan.at = incident.plan.at.map(|at| at + later);
+                incident.saw(Source::Store, "another session of the account met the limit again");
+                None
+            }
+            WakeTurn::Wait(wait) => {
+                if chosen {
+                    incident.plan.at = Some(self.clock().now());
+                    incident.timing = None;
+                    incident.saw(Source::Hook, "the user chose to continue now");
+                }
+                wait.to_std().ok()
+            }
         }
     }
 

@@ -719,14 +719,16 @@ impl Incident {
         self.module_seen_at = None;
     }
 
-    /// Withdraws the newest wake, because its prompt was not submitted: it does not count as a continuation. Returns
-    /// the number of wakes in a row that were withdrawn.
-    pub fn withdraw_wake(&mut self) -> usize {
+    /// Withdraws the newest wake, because its prompt was not submitted: it does not count as a continuation. An
+    /// attempt that the client refused stays in the list. Returns the number of refusals in a row.
+    pub fn withdraw_wake(&mut self, refused: bool) -> usize {
         let is_wake = |attempt: &Attempt| attempt.action == AttemptAction::Wake;
-        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| is_wake(attempt)) {
-            attempt.outcome = AttemptOutcome::NoEffect;
-            let at = attempt.at;
-            self.cycles.retain(|cycle| *cycle != at);
+        if let Some(mut attempt) = self.attempts.pop_if(|attempt| is_wake(attempt)) {
+            self.cycles.retain(|cycle| *cycle != attempt.at);
+            if refused {
+                attempt.outcome = AttemptOutcome::NoEffect;
+                self.attempts.push(attempt);
+            }
         }
         self.module_claim = None;
         let none = |attempt: &&Attempt| is_wake(attempt) && attempt.outcome == AttemptOutcome::NoEffect;

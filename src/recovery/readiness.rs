@@ -118,7 +118,7 @@ impl fmt::Display for DelayReason {
             Self::Changed => to.write_str("its incident changed during the check"),
             Self::NightlyCap => to.write_str("nightlyCap is reached"),
             Self::RunUnderWay => to.write_str("an unattended run of the session is in progress"),
-            Self::Aborted => to.write_str("its supervisor is being closed"),
+            Self::Aborted => to.write_str("it was aborted"),
         }
     }
 }

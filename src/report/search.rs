@@ -192,7 +192,7 @@ pub fn search(world: World<'_>, options: &SearchOptions) -> Result<SearchReport>
     places.sort_by(|one, other| (Reverse(one.bytes), &one.files).cmp(&(Reverse(other.bytes), &other.files)));
     abort.check()?;
     let mut found = read_all(&query, project.as_ref(), &places, abort);
-    // What was found until then is incomplete.
+    // An aborted search returns no partial result.
     abort.check()?;
     problems.append(&mut found.problems);
     found.sort();

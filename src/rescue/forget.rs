@@ -441,7 +441,7 @@ fn remove(state: &StateDir, session: &str, one: &Forgotten) -> Result<()> {
             if !one.path.starts_with(state.root()) || !is_session_id(session) {
                 return Err(Error::new(Code::PathRefused, "is not in the state directory").at(&one.path));
             }
-            // Whoever owns this lock writes the incident again.
+            // A process that owns this lock would write the incident back.
             let _lock = match one.kind {
                 ForgottenKind::Incident => Some(Lock::wait(&state.session_lock(session), LOCK_WAIT)?),
                 _ => None,

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Time between the pass that first finds a session too old and the pass that removes it.
 const CONFIRMED_AFTER: TimeDelta = TimeDelta::days(3);
 
-/// Longest time between these passes. If more has passed by the wall clock, it was probably set in between,
-/// so the time counts from the later pass.
+/// Longest time between these passes. If more has passed by the wall clock, that clock was probably set in
+/// between, so the time counts from the later pass.
 const PLAUSIBLE: TimeDelta = TimeDelta::days(30);
 
 /// Readings of both clocks when the supervisor first found each session too old.
