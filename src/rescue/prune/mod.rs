@@ -242,8 +242,8 @@ struct PruneCandidate {
 
 /// Compresses about `most` bytes of sessions that Claude Code deleted, and removes deleted sessions by age
 /// and size. A session is removed for its age only if earlier passes found it too old as well (see
-/// [`expiry`]), because nobody watches and the clock may be wrong. Returns the failures. Part of a supervisor
-/// pass.
+/// [`expiry`]), because the clock may be wrong while no user is present. Returns the failures. Part of a
+/// supervisor pass.
 #[must_use]
 pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig, most: u64) -> Vec<Error> {
     let clock = world.clock;
