@@ -275,10 +275,10 @@ impl Supervisor {
     }
 
     /// Runs passes until another thread sets the abort flag and wakes `changes`. Calls `passed` with the result of
-    /// each pass; a pass that failed is repeated.
+    /// each pass; a pass that failed or panicked is repeated.
     pub fn until_aborted(&mut self, changes: &Changes, passed: &dyn Fn(Result<WatchReport>)) {
         while !self.ground.abort.is_set() {
-            let report = self.run_pass();
+            let report = without_panic(|| self.run_pass());
             let longest = report
                 .as_ref()
                 .map_or(LONGEST, |report| std::time::Duration::from_millis(report.looks_again_in));
