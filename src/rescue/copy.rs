@@ -440,9 +440,9 @@ fn wanted(left: u64) -> usize {
 
 /// Fills the buffer. Returns `false` if the file is too short.
 fn read_full_at(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<bool> {
-    // Slow down in tests, so that concurrent writes fall between two blocks even in a small file.
+    // In tests, a concurrent writer gets its turn between two blocks even of a small file.
     #[cfg(test)]
-    tests::dawdle();
+    tests::let_writer_act();
     let mut filled = 0;
     while filled < buffer.len() {
         let count = read_some_at(file, &mut buffer[filled..], at + filled as u64)?;
@@ -486,13 +486,57 @@ mod tests {
     use super::*;
     use std::fs::OpenOptions;
     use std::io::{Read, Write};
+    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
-    /// Gives the concurrent writer time to run.
-    pub fn dawdle() {
-        static CALLS: AtomicU64 = AtomicU64::new(0);
-        let call = CALLS.fetch_add(1, Ordering::Relaxed);
-        std::thread::sleep(Duration::from_micros(20 + call % 7 * 50));
+    /// Turns of a copy and of the concurrent writer, so that they overlap even on one processor.
+    #[derive(Default)]
+    struct Turns {
+        blocks: AtomicU64,
+        writes: AtomicU64,
+        /// Set when the writer has made its last change.
+        written: AtomicBool,
+        /// Whether they take turns during the first blocks instead of running freely.
+        alternate: bool,
+    }
+
+    impl Turns {
+        /// Number of changes that are due before the next block is read.
+        fn due(&self) -> u64 {
+            1 + self.blocks.load(Ordering::SeqCst) / 2
+        }
+
+        /// Number of changes that the writer may make so far; of an idle file none before the first block.
+        fn allowed(&self, still: bool) -> u64 {
+            match self.blocks.load(Ordering::SeqCst) {
+                0 if still => 0,
+                _ if self.alternates() => self.due(),
+                _ => u64::MAX,
+            }
+        }
+
+        fn alternates(&self) -> bool {
+            self.alternate && self.blocks.load(Ordering::SeqCst) < 12
+        }
+    }
+
+    thread_local! {
+        static TURNS: std::cell::RefCell<Option<Arc<Turns>>> = const { std::cell::RefCell::new(None) };
+    }
+
+    /// Lets the writer that races with this copy change the file before the next block is read.
+    pub fn let_writer_act() {
+        let Some(turns) = TURNS.with_borrow(Option::clone) else { return };
+        turns.blocks.fetch_add(1, Ordering::SeqCst);
+        if !turns.alternates() {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        while turns.alternates()
+            && turns.writes.load(Ordering::SeqCst) < turns.due()
+            && !turns.written.load(Ordering::SeqCst)
+        {
+            std::thread::yield_now();
+        }
     }
 
     fn quiet() -> Progress {
@@ -616,14 +660,16 @@ mod tests {
                 let long_ago = std::time::SystemTime::now() - Duration::from_mins(1);
                 OpenOptions::new().write(true).open(&from).unwrap().set_modified(long_ago).unwrap();
             }
-            let (writing, begun) = (AtomicBool::new(false), AtomicBool::new(false));
+            let turns = Arc::new(Turns { alternate: round % 4 < 2, ..Turns::default() });
+            TURNS.set(Some(Arc::clone(&turns)));
             let succeeded = std::thread::scope(|scope| {
                 let writer = scope.spawn(|| {
                     let mut count = round;
-                    while still && !begun.load(Ordering::SeqCst) {
-                        std::hint::spin_loop();
-                    }
                     while !stop.load(Ordering::SeqCst) && writer.lives.len() < 60 {
+                        if turns.writes.load(Ordering::SeqCst) >= turns.allowed(still) {
+                            std::thread::yield_now();
+                            continue;
+                        }
                         match (count * 7 + round) % 11 {
                             0 => writer.truncate(),
                             1..=6 => writer.rewrite(60 + count % 300),
@@ -631,21 +677,22 @@ mod tests {
                             _ => writer.append(),
                         }
                         count += 1;
-                        writing.store(true, Ordering::SeqCst);
+                        turns.writes.fetch_add(1, Ordering::SeqCst);
                         for _ in 0..(round % 7) * 200 {
                             std::hint::spin_loop();
                         }
                     }
+                    turns.written.store(true, Ordering::SeqCst);
                 });
-                begun.store(true, Ordering::SeqCst);
-                while !still && !writing.load(Ordering::SeqCst) {
-                    std::hint::spin_loop();
+                while !still && turns.writes.load(Ordering::SeqCst) == 0 {
+                    std::thread::yield_now();
                 }
                 let succeeded = copy(&from, &to);
                 stop.store(true, Ordering::SeqCst);
                 writer.join().unwrap();
                 succeeded
             });
+            TURNS.set(None);
             if !succeeded {
                 assert!(!to.exists(), "a copy that failed leaves nothing");
                 told += 1;
@@ -668,7 +715,7 @@ mod tests {
         let (mut from, mut to) = (File::open(from)?, File::create(to)?);
         let mut block = vec![0; BLOCK];
         loop {
-            dawdle();
+            let_writer_act();
             match from.read(&mut block)? {
                 0 => return Ok(()),
                 count => to.write_all(&block[..count])?,
