@@ -187,6 +187,8 @@ async function tick($) {
   const now = await $.clock.now();
   const gap = lastTick > 0 && now - lastTick > TICK + GAP;
   lastTick = now;
+  // Not awaited, because it does not concern this session's stop.
+  if (!isTurnRunning) showOthers($);
   if (!stop || stop.asking || stop.claiming) return;
   if (gap) stop.gap = true;
   if (!isRead(stop)) {

@@ -356,7 +356,10 @@ fn answer_of(
         at: incident.plan.at.filter(|_| waits).map(|at| at.timestamp_millis()),
         ask_again_at: step.timestamp_millis(),
         reading: incident.phase == Phase::Open,
-        why: held.map_or_else(|| incident.plan.why.clone(), |held| held.why.clone()),
+        why: held.map_or_else(
+            || incident.plan.clone().in_window(incident.phase, "this session").why,
+            |held| held.why.clone(),
+        ),
         daily_continues: outlook.daily_continues.filter(|_| next == NextActor::Module),
         paused: held.is_some_and(|held| held.reason == Obstacle::Paused),
         covers_menu: waits && !held.is_some_and(|held| outlasts_the_menu(held.reason)),

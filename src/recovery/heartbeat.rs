@@ -12,7 +12,8 @@ use super::incident::{Attempt, AttemptAction, AttemptOutcome, HeldBack, Incident
 use super::ledger::Ledger;
 use super::paused::Paused;
 use super::plan::{Action, RecoveryPlan};
-use super::policy::Terminal;
+use super::policy::{Terminal, hours};
+use super::reason::Reason;
 use super::turns::{WakeTurn, account_of, turn_of};
 use crate::claude::home::ClaudeHome;
 use crate::claude::process::Processes;
@@ -116,6 +117,8 @@ pub enum WaitMove {
     /// Time jumped because the machine or this process was suspended, so the client's own continuation gets
     /// its full head start again, until this time.
     Postpone(DateTime<Utc>),
+    /// The planned time passed longer ago than `lateWakeHours`, so the user is asked first.
+    AskFirst,
     /// The user cancelled the client's own continuation, and ours continues without waiting for it.
     ActAlone,
     /// Plan again, because usage is available before the reset.
@@ -150,6 +153,8 @@ pub struct WaitFacts<'a> {
     /// Boot-clock time that must still pass, whatever the wall clock shows.
     pub boot_left: Duration,
     pub step: Duration,
+    /// Longest time after the planned time within which the session is continued without asking.
+    pub late_wake: chrono::Duration,
 }
 
 /// Decides the next move. This is a pure function, so that every case can be tested.
@@ -202,6 +207,9 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     let obstacle = facts.obstacle.or_else(|| lost.then_some(Obstacle::NoTranscript));
     if obstacle != incident.held_back.as_ref().map(|held| held.reason) {
         return WaitMove::HoldBack(obstacle);
+    }
+    if left.is_zero() && obstacle.is_none() && facts.now - due > facts.late_wake {
+        return WaitMove::AskFirst;
     }
     if let (true, Some(head_start)) = (facts.gap, facts.head_start)
         && let Ok(head_start) = chrono::Duration::from_std(head_start)
@@ -496,6 +504,7 @@ impl Heartbeat<'_> {
                 self.clock(),
             ),
             step: watch.step(config.heartbeat.step_seconds, self.clock()),
+            late_wake: hours(config.late_wake_hours()),
         })
     }
 
@@ -540,6 +549,11 @@ impl Heartbeat<'_> {
                             "the machine was suspended: Claude Code may continue the session first again",
                         );
                     }
+                    (WaitMove::AskFirst, Some(incident)) => {
+                        let late = incident.plan.at.map_or(0, |due| (self.clock().now() - due).num_hours());
+                        self.ledger.hold(incident, Source::Clock, Reason::Overdue { hours: late });
+                        told = Some(incident.clone());
+                    }
                     (WaitMove::Wake, Some(_)) if !watch.request.claims => {}
                     (WaitMove::ActAlone, Some(incident)) => {
                         incident.native_cancelled = true;
@@ -580,6 +594,7 @@ impl Heartbeat<'_> {
                         | WaitMove::PlanEarly(_)
                         | WaitMove::HoldBack(_)
                         | WaitMove::Postpone(_)
+                        | WaitMove::AskFirst
                         | WaitMove::ActAlone,
                         None,
                     ) => {
@@ -897,6 +912,7 @@ impl WaitFacts<'_> {
             now,
             boot_left: Duration::ZERO,
             step: MENU_STEP,
+            late_wake: chrono::Duration::MAX,
         }
     }
 }
@@ -966,7 +982,6 @@ fn wake_text(incident: &Incident, now: DateTime<Utc>) -> String {
 mod tests {
     use super::super::incident::StopReport;
     use super::super::reason::PlanReason;
-    use super::super::reason::Reason;
     use super::*;
     use crate::clock::parse_rfc3339;
     use crate::config::Config;
@@ -1013,6 +1028,7 @@ mod tests {
             now: at(now),
             boot_left: Duration::ZERO,
             step: Duration::from_secs(30),
+            late_wake: chrono::Duration::hours(8),
         }
     }
 
@@ -1023,6 +1039,41 @@ mod tests {
         assert_eq!(next("2026-11-21T02:00:00Z"), WaitMove::Sleep(Duration::from_secs(30)));
         assert_eq!(next("2026-11-21T02:09:50Z"), WaitMove::Sleep(Duration::from_secs(10)));
         assert_eq!(next("2026-11-21T02:10:00Z"), WaitMove::Wake);
+    }
+
+    #[test]
+    fn more_than_eight_hours_after_the_planned_time_the_user_is_asked_first() {
+        let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
+        let dialog = Some(Obstacle::Dialog);
+        let held = Incident {
+            held_back: Some(HeldBack { reason: Obstacle::Dialog, why: String::new() }),
+            ..incident.clone()
+        };
+        let head_start = Some(Duration::from_secs(150));
+        let base = |now| facts_at(&incident, now);
+        for (facts, expected) in [
+            (base("2026-11-21T10:10:00Z"), WaitMove::Wake),
+            (base("2026-11-21T10:10:01Z"), WaitMove::AskFirst),
+            (WaitFacts { gap: true, head_start, ..base("2026-11-21T10:10:01Z") }, WaitMove::AskFirst),
+            (
+                WaitFacts { gap: true, head_start, ..base("2026-11-21T10:10:00Z") },
+                WaitMove::Postpone(at("2026-11-21T10:12:30Z")),
+            ),
+            (
+                WaitFacts { late_wake: chrono::Duration::hours(9), ..base("2026-11-21T10:10:01Z") },
+                WaitMove::Wake,
+            ),
+            (
+                WaitFacts { boot_left: Duration::from_secs(9), ..base("2026-11-21T10:10:01Z") },
+                WaitMove::Sleep(Duration::from_secs(9)),
+            ),
+            (
+                WaitFacts { obstacle: dialog, incident: Some(&held), ..base("2026-11-21T10:10:01Z") },
+                WaitMove::Sleep(Duration::from_secs(30)),
+            ),
+        ] {
+            assert_eq!(next_move(&facts), expected);
+        }
     }
 
     #[test]
@@ -1521,6 +1572,31 @@ mod tests {
             postponed.1
         });
         assert!(due.is_some());
+    }
+
+    #[test]
+    fn a_session_that_is_more_than_eight_hours_late_is_left_to_the_user() {
+        for (minutes, granted) in [(8 * 60, true), (8 * 60 + 1, false)] {
+            let scene = Scene::new();
+            let incident = scene.established(|beat, clock| {
+                let claim = || CheckRequest { claims: true, ..CheckRequest::default() };
+                beat.check(SESSION, claim()).unwrap();
+                let due = beat.ledger.read(SESSION).unwrap().unwrap().plan.at.unwrap();
+                *clock.now.lock().unwrap() = due + chrono::Duration::minutes(minutes);
+                let checked = beat.check(SESSION, claim()).unwrap();
+                assert_eq!(matches!(checked, CheckedStop::Granted(_)), granted, "{checked:?}");
+                assert!(
+                    granted || !matches!(beat.check(SESSION, claim()).unwrap(), CheckedStop::Granted(_)),
+                    "it stays with the user"
+                );
+                beat.ledger.read(SESSION).unwrap().unwrap()
+            });
+            if !granted {
+                assert_eq!((incident.phase, incident.attempts.len()), (Phase::Held, 0));
+                assert_eq!(incident.plan.reason, PlanReason::Overdue);
+                assert_eq!(incident.plan.why, "overdue by 8 h, so you are asked first");
+            }
+        }
     }
 
     #[test]

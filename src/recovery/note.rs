@@ -106,8 +106,6 @@ pub fn situation(
     }
 }
 
-const BY_HAND: &str = "resume it by hand";
-
 /// Describes what happens next in a sentence.
 #[must_use]
 pub fn next_text(plan: &RecoveryPlan) -> String {
@@ -115,12 +113,13 @@ pub fn next_text(plan: &RecoveryPlan) -> String {
     let when = |word: &str| at.as_deref().map(|at| format!(" {word} {at}")).unwrap_or_default();
     let what = match plan.action {
         Action::None if plan.reason == PlanReason::AwaitingTurn => return plan.why.clone(),
-        // The reason may end with the step itself: "its client is closed; resume it by hand".
-        Action::Resume if plan.why.ends_with(BY_HAND) => return format!("{}{}", plan.why, when("after")),
+        Action::Resume if plan.reason.says_resume_by_hand() => {
+            return format!("{}{}", plan.why, when("after"));
+        }
         Action::Wake => format!("cc-session-recover continues the open session{}", when("at")),
         Action::Run => format!("the supervisor resumes the closed session{}", when("at")),
         Action::Client => format!("Claude Code continues by itself{}", when("after")),
-        Action::Resume => format!("{BY_HAND}{}", when("after")),
+        Action::Resume => format!("resume it by hand{}", when("after")),
         Action::Notify => format!("needs you{}", when("after")),
         Action::None => "no automatic step is planned".to_owned(),
     };

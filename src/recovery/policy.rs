@@ -376,7 +376,7 @@ fn minutes(count: f64) -> Duration {
     seconds(count * 60.0)
 }
 
-fn hours(count: f64) -> Duration {
+pub(super) fn hours(count: f64) -> Duration {
     seconds(count * 3600.0)
 }
 

@@ -140,6 +140,14 @@ pub enum PlanReason {
     Unrecorded,
 }
 
+impl PlanReason {
+    /// Returns whether the sentence ends with the step itself, to resume the session by hand.
+    #[must_use]
+    pub const fn says_resume_by_hand(self) -> bool {
+        matches!(self, Self::ClientClosed | Self::NoSupervisor | Self::TranscriptRestored)
+    }
+}
+
 /// A reason with the data of its sentence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reason<'a> {
@@ -473,6 +481,23 @@ fn notified(kind: StopKind) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn only_a_reason_that_says_so_ends_with_the_step_by_hand() {
+        for (reason, says) in [
+            (Reason::ClientClosed, true),
+            (Reason::NoSupervisor, true),
+            (Reason::TranscriptRestored, true),
+            (Reason::QuestionOpen, false),
+            (Reason::Overdue { hours: 9 }, false),
+            (Reason::GaveUpWaiting { hours: 24 }, false),
+            (Reason::RunEndedInTurn, false),
+        ] {
+            let (code, sentence) = reason.code_and_sentence();
+            assert_eq!(code.says_resume_by_hand(), says, "{code:?}");
+            assert_eq!(sentence.ends_with("resume it by hand"), says, "{sentence}");
+        }
+    }
 
     #[test]
     fn a_reason_is_stored_as_its_code_and_an_unknown_code_is_read_as_unrecorded() {
