@@ -259,11 +259,11 @@ const SECRET = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a';
 
 test('--redact replaces secrets on a page, omits images, and the page says so', async (t) => {
   const place = world(t);
-  const path = session(place, transcript([...everywhere(`token ${SECRET}`, 'x'), user([said('look'), image('iVBORw0KGgo=')]), { type: 'ai-title', aiTitle: `about ${SECRET}`, sessionId: ID }]));
+  const path = session(place, transcript([...everywhere(`token ${SECRET}`, 'x'), user([said('look'), image('iVBORw0KGgo=')]), user(`${'a '.repeat(140)}${SECRET} end`, { gitBranch: `feature/${SECRET}` }), { type: 'ai-title', aiTitle: `about ${SECRET}`, sessionId: ID }]));
   const agents = join(path.slice(0, -'.jsonl'.length), 'subagents');
   mkdirSync(agents, { recursive: true });
   writeFileSync(join(agents, 'agent-a.jsonl'), transcript([{ ...user(`task ${SECRET}`), isSidechain: true }]));
-  writeFileSync(join(agents, 'agent-a.meta.json'), JSON.stringify({ toolUseId: 'nowhere', description: `does ${SECRET}` }));
+  writeFileSync(join(agents, 'agent-a.meta.json'), JSON.stringify({ toolUseId: 'nowhere', description: `does ${SECRET}`, agentType: SECRET }));
   for (const format of ['html', 'markdown']) {
     const open = await published(place, '--format', format, '--to', join(place.root, `open.${format}`));
     assert.ok(open.text.includes(SECRET) && open.report.redacted === false);
@@ -276,7 +276,8 @@ test('--redact replaces secrets on a page, omits images, and the page says so', 
   const all = join(place.root, 'all');
   const { status, stderr } = await place.run(['export', '--all', '--format', 'html', '--redact', '--to', all]);
   assert.equal(status, 0, stderr);
-  assert.ok(!readFileSync(join(all, 'index.html'), 'utf8').includes(SECRET));
+  const index = readFileSync(join(all, 'index.html'), 'utf8');
+  assert.ok(index.includes('a a a') && !index.includes(SECRET.slice(0, 12)), 'the index shortens the prompt within the secret');
   const refused = await place.run(['export', ID, '--redact']);
   assert.deepEqual([refused.status, refused.stderr.includes('--redact requires --format html or markdown')], [2, true]);
 });

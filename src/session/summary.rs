@@ -40,7 +40,7 @@ const HEAD: usize = 4 * 1024;
 /// Number of bytes at the beginning to search if the first records are long.
 const LONG_HEAD: usize = 64 * 1024;
 /// Maximum length of a stored prompt or title, in bytes.
-const KEPT: usize = 1024;
+pub const KEPT: usize = 1024;
 /// Number of user and system records, from the end of a finished turn backwards, that are checked for a note
 /// about an approaching limit. The note asks the model to end the turn, so few records follow it.
 const NOTES: usize = 24;

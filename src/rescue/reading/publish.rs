@@ -8,7 +8,7 @@ use super::entry::Agent;
 use super::html::Html;
 use super::index::{INDEX, INDEX_MARK, IndexRow, index_page};
 use super::markdown::Markdown;
-use super::redacted::redact_text;
+use super::redacted::{redact_facts, redact_stored, redact_text};
 use super::shown::{line_of, size};
 use super::unfinished::{BODY, Unfinished, abandoned};
 use super::{LeftOut, PageFacts, PageFrame};
@@ -424,7 +424,7 @@ impl<'r> PagePlan<'r> {
             if file.part == SessionFileKind::Companion && name.is_some_and(is_subagent) {
                 let (call, mut agent) = described(&file.from);
                 if redact {
-                    agent.description.iter_mut().for_each(redact_text);
+                    agent.description.iter_mut().chain(&mut agent.kind).for_each(redact_text);
                 }
                 agents.insert(call, agent);
             }
@@ -434,13 +434,13 @@ impl<'r> PagePlan<'r> {
         let mut title =
             [&summary.name, &summary.title, &summary.last_prompt].into_iter().find_map(Clone::clone);
         if redact {
-            title.iter_mut().for_each(redact_text);
+            title.iter_mut().for_each(redact_stored);
         }
         let title = title.map(|title| line_of(&title, 120)).filter(|title| !title.is_empty());
         Ok(Self {
             row,
             transcript: session.transcript.clone(),
-            facts: PageFacts { redacted: redact, ..facts(&session, row, title.as_deref()) },
+            facts: facts(&session, row, title.as_deref(), redact),
             title,
             state: session.state,
             live_pid: session.live.as_ref().map(|live| live.pid),
@@ -452,14 +452,16 @@ impl<'r> PagePlan<'r> {
     /// Returns the entry for the index of the pages.
     fn index_row(&self) -> IndexRow {
         let summary = &self.row.summary;
-        let mut prompt = summary.last_prompt.as_deref().map(|prompt| line_of(prompt, 300));
+        let mut prompt = summary.last_prompt.clone();
+        // Before it is shortened: a secret that is cut in two is not recognized.
         if self.facts.redacted {
-            prompt.iter_mut().for_each(redact_text);
+            prompt.iter_mut().for_each(redact_stored);
         }
+        let prompt = prompt.map(|prompt| line_of(&prompt, 300));
         IndexRow {
             title: self.facts.title.clone(),
             session: self.row.found.id().to_owned(),
-            project: summary.cwd.as_deref().map(str::to_owned),
+            project: self.facts.cwd.clone(),
             prompt: prompt.filter(|prompt| self.title.as_ref() != Some(prompt)),
             state: state_words(self.state).to_owned(),
             last_active: summary.last_activity,
@@ -546,7 +548,7 @@ impl<'r> PagePlan<'r> {
     }
 }
 
-fn facts(session: &Session, row: &InventoryRow, title: Option<&str>) -> PageFacts {
+fn facts(session: &Session, row: &InventoryRow, title: Option<&str>, redact: bool) -> PageFacts {
     let summary = &row.summary;
     let mut rows = vec![("Session", session.id.clone(), true)];
     let mut add = |name: &'static str, value: Option<String>, code: bool| {
@@ -567,7 +569,7 @@ fn facts(session: &Session, row: &InventoryRow, title: Option<&str>) -> PageFact
         true,
     );
     add("Lossless export", Some(format!("cc-session-recover export {}", session.id)), true);
-    PageFacts {
+    let mut facts = PageFacts {
         title: title.map_or_else(|| format!("Session {}", session.id), str::to_owned),
         rows,
         ending: format!(
@@ -576,8 +578,12 @@ fn facts(session: &Session, row: &InventoryRow, title: Option<&str>) -> PageFact
             session.stop.kind.words()
         ),
         cwd: summary.cwd.as_deref().map(str::to_owned),
-        redacted: false,
+        redacted: redact,
+    };
+    if redact {
+        redact_facts(&mut facts);
     }
+    facts
 }
 
 /// Reads the description of a subagent and the id of the call that started it. If that id is unknown, a path

@@ -2,8 +2,10 @@
 //!
 //! Pictures cannot be redacted, so a redacted page has none ([`super::PageMemory`]).
 
+use super::PageFacts;
 use super::entry::{Entry, Hunk, PagePrompt, PageToolCall, PageToolResult, Picture};
 use crate::redact::redact;
+use crate::session::summary::KEPT;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -32,6 +34,31 @@ pub fn redact_entry(entry: &mut Entry) {
             redact_text(&mut event.detail);
         }
     }
+}
+
+/// Replaces the secrets in the facts at the top of a page. Claude Code writes the directory into the
+/// transcript's path with other separators, which hide a secret, so that path is left out if the directory
+/// contains one.
+pub fn redact_facts(facts: &mut PageFacts) {
+    redact_text(&mut facts.title);
+    let directory = facts.cwd.clone();
+    facts.cwd.iter_mut().for_each(redact_text);
+    if facts.cwd != directory {
+        facts.rows.retain(|(name, ..)| *name != "Transcript");
+    }
+    for (_, value, _) in &mut facts.rows {
+        redact_text(value);
+    }
+}
+
+/// Redacts a text of a session's summary, which may have been cut within a secret. The last word of such a text
+/// is left out, because the beginning of a secret is not recognized.
+pub fn redact_stored(text: &mut String) {
+    // A cut respects characters, which have at most 4 bytes.
+    if text.len() + 4 > KEPT {
+        text.truncate(text.rfind(char::is_whitespace).unwrap_or(0));
+    }
+    redact_text(text);
 }
 
 pub fn redact_text(text: &mut String) {
@@ -144,6 +171,46 @@ mod tests {
             redact_entry(&mut entry);
             let shown = format!("{entry:?}");
             assert!(!shown.contains(TOKEN) && !shown.contains("Xk9mQ2vL7pRt"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_replaced_in_every_fact_of_a_page() {
+        let directory = format!("/w/{TOKEN}");
+        let transcript = format!("/p/{}/s.jsonl", directory.replace(['/', '_'], "-"));
+        let facts = |cwd: &str| PageFacts {
+            title: format!("title {TOKEN}"),
+            rows: vec![
+                ("Session", "00000001-0000-4000-8000-000000000001".into(), true),
+                ("Directory", cwd.into(), true),
+                ("Branch", format!("feature/{TOKEN}"), true),
+                ("Transcript", transcript.clone(), false),
+                ("Resume with", format!("cd {directory} && claude"), true),
+            ],
+            cwd: Some(cwd.to_owned()),
+            ..PageFacts::default()
+        };
+        let mut redacted = facts(&directory);
+        redact_facts(&mut redacted);
+        let shown = format!("{redacted:?}");
+        assert!(!shown.contains(&TOKEN[4..]), "{shown}");
+        assert!(shown.contains("00000001-0000-4000-8000-000000000001"), "{shown}");
+        let mut plain = facts("/w/app");
+        redact_facts(&mut plain);
+        assert!(plain.rows.iter().any(|(name, ..)| *name == "Transcript"), "its directory has no secret");
+    }
+
+    #[test]
+    fn a_secret_that_a_summary_cut_is_left_out() {
+        let filler = " x".repeat((KEPT - 12) / 2);
+        for (stored, left) in [
+            (format!("{filler} {}", &TOKEN[..11]), filler.clone()),
+            (TOKEN.repeat(KEPT / TOKEN.len() + 1)[..KEPT].to_owned(), String::new()),
+            ("whole text".to_owned(), "whole text".to_owned()),
+        ] {
+            let mut text = stored;
+            redact_stored(&mut text);
+            assert_eq!(text, left);
         }
     }
 
