@@ -12,7 +12,7 @@ use super::session_log;
 use crate::abort::AbortFlag;
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{canonical, lossy, lossy_or_null, not_a_directory};
+use crate::fs::{canonical, lossy, lossy_or_null, not_a_directory, private_directory};
 use crate::report::inventory::{Inventory, ReportContext};
 use crate::report::session::Commands;
 use crate::session::belongings::{SessionFileKind, Skipped};
@@ -27,9 +27,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const SCHEMA: &str = "cc-session-recover/import@1";
+/// How long an unpacked directory that cannot be locked is retained.
+const UNLOCKED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Options of `importSession`: the export to restore as a resumable session, and its target.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -157,21 +162,22 @@ struct ExportSource {
     manifest: Manifest,
     /// Whether the directory was unpacked for this import and is removed afterwards.
     temporary: bool,
+    /// Lock on the unpacked directory; `None` where directories cannot be locked.
+    _lock: Option<File>,
 }
 
 impl ExportSource {
     fn open(ground: &ReportContext<'_>, given: &Path, abort: &AbortFlag) -> Result<Self> {
         if given.is_dir() {
-            return Ok(Self { manifest: Manifest::read(given)?, dir: given.to_path_buf(), temporary: false });
+            let manifest = Manifest::read(given)?;
+            return Ok(Self { manifest, dir: given.to_path_buf(), temporary: false, _lock: None });
         }
         let root = ground.state.root();
         ensure_dir(root)?;
         sweep(root);
-        let dir = root.join(format!("{UNPACKED}{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&dir);
-        ensure_dir(&dir)?;
+        let (dir, lock) = unpacking_directory(root)?;
         match archive::unpack(given, &dir, abort) {
-            Ok(manifest) => Ok(Self { dir, manifest, temporary: true }),
+            Ok(manifest) => Ok(Self { dir, manifest, temporary: true, _lock: lock }),
             Err(error) => {
                 let _ = std::fs::remove_dir_all(&dir);
                 Err(error)
@@ -188,15 +194,77 @@ impl Drop for ExportSource {
     }
 }
 
+/// Creates a directory for an unpacked archive and locks it. Containers that share the state directory number
+/// their processes independently, so another import may use the name with this process id.
+fn unpacking_directory(root: &Path) -> Result<(PathBuf, Option<File>)> {
+    let mut number = std::process::id();
+    loop {
+        let dir = root.join(format!("{UNPACKED}{number}"));
+        number = number.wrapping_add(1);
+        match private_directory().create(&dir) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+            created => created.doing("create", &dir)?,
+        }
+        let Ok(opened) = File::open(&dir) else { return Ok((dir, None)) };
+        match opened.try_lock() {
+            // A sweep removed the directory before it was locked.
+            Err(TryLockError::WouldBlock) => {}
+            Ok(()) if !dir.exists() => {}
+            Ok(()) => return Ok((dir, Some(opened))),
+            Err(TryLockError::Error(_)) => return Ok((dir, None)),
+        }
+    }
+}
+
 /// Removes the files that killed imports have unpacked in the state directory.
+///
+/// The lock on the directory identifies a living import in every container. Where directories cannot be locked,
+/// they are retained for [`UNLOCKED_KEPT`].
 pub(super) fn sweep(root: &Path) {
     let Ok(entries) = std::fs::read_dir(root) else { return };
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.strip_prefix(UNPACKED)?.parse::<u32>().ok());
-        if pid.is_some_and(|pid| !crate::program::process_exists(pid)) {
-            let _ = std::fs::remove_dir_all(entry.path());
+        if pid.is_none() {
+            continue;
         }
+        let dir = entry.path();
+        let opened = File::open(&dir).ok();
+        let left = match opened.as_ref().map(File::try_lock) {
+            Some(Ok(())) => true,
+            Some(Err(TryLockError::WouldBlock)) => false,
+            Some(Err(TryLockError::Error(_))) | None => {
+                let changed = entry.metadata().and_then(|meta| meta.modified()).ok();
+                changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= UNLOCKED_KEPT)
+            }
+        };
+        if left {
+            let _ = std::fs::remove_dir_all(dir);
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_removes_only_directories_whose_import_has_ended() {
+        let root = tempfile::tempdir().unwrap();
+        // In another container this id belongs to a living import, here to no process.
+        let foreign = root.path().join(format!("{UNPACKED}{}", i32::MAX));
+        std::fs::create_dir(&foreign).unwrap();
+        let lock = File::open(&foreign).unwrap();
+        lock.try_lock().unwrap();
+        let (first, held) = unpacking_directory(root.path()).unwrap();
+        let (second, _held) = unpacking_directory(root.path()).unwrap();
+        assert!(first != second && held.is_some());
+        sweep(root.path());
+        assert!(foreign.exists() && first.exists() && second.exists(), "their imports are alive");
+        drop((lock, held));
+        sweep(root.path());
+        assert!(!foreign.exists() && !first.exists() && second.exists());
     }
 }
 
