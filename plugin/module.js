@@ -41,6 +41,8 @@ let isReachable = false;
 let continued = null;
 // The number of claims so far.
 let claims = 0;
+// Granted prompts that were not submitted, until the addon has acknowledged the report.
+let unsubmitted = [];
 // The number of the newest timer, and when it last ran.
 let ticker = 0;
 let lastTick = 0;
@@ -109,7 +111,8 @@ async function planOf($, more) {
 function take($, answer) {
   if (!isAbout(stop, answer)) return null;
   stop.answer = answer;
-  if (answer.next === 'nobody' && !answer.reading) clear($);
+  // While the plugin is off, the stop is kept, because the user may enable the plugin again without reloading it.
+  if (answer.next === 'nobody' && !answer.reading && !answer.off) clear($);
   else show($);
   return answer;
 }
@@ -137,11 +140,27 @@ const turnRuns = () => isTurnRunning;
 const isPending = (asked) => asked !== null && stop === asked;
 
 // Reports that a granted prompt was not submitted, so that the stop is planned again.
-const giveBack = ($, asked, id, refused) => ask($, 'module', { ask: 'not-submitted', session: asked.session, claim: id, refused });
+async function giveBack($, asked, id, refused) {
+  const report = { session: asked.session, claim: id, refused, sending: false, againAt: 0 };
+  unsubmitted.push(report);
+  await send($, report);
+}
+
+// Sends the report once. Without an acknowledgement the stop would stay granted, so `tick` repeats the report. The addon withdraws only the
+// grant of this claim, so a repetition changes nothing.
+async function send($, report) {
+  report.sending = true;
+  const { session, claim: id, refused } = report;
+  const answer = await ask($, 'module', { ask: 'not-submitted', session, claim: id, refused });
+  if (answer && answer.next !== undefined && !answer.off) unsubmitted = unsubmitted.filter((one) => one !== report);
+  report.againAt = (await $.clock.now()) + UNANSWERED_STEP;
+  report.sending = false;
+}
 
 async function claim($, how) {
   const asked = stop;
-  if (!asked || asked.claiming) return;
+  // A new claim has to wait until the earlier grant is withdrawn.
+  if (!asked || asked.claiming || unsubmitted.some((one) => one.session === asked.session)) return;
   asked.claiming = true;
   try {
     // The timer belongs to the process, not to the session, and /clear and /resume change the session.
@@ -189,6 +208,9 @@ async function tick($) {
   lastTick = now;
   // Not awaited, because it does not concern this session's stop.
   if (!isTurnRunning) showOthers($);
+  for (const report of unsubmitted) {
+    if (!report.sending && now >= report.againAt) send($, report);
+  }
   if (!stop || stop.asking || stop.claiming) return;
   if (gap) stop.gap = true;
   if (!isRead(stop)) {

@@ -39,6 +39,27 @@ async function waits(t, options, seconds) {
   return { stage, ...here };
 }
 
+/** A limited session with the plugin installed from its marketplace, as a user installs it, and a way to run the client's own commands. */
+async function installed(t, seconds) {
+  const stage = await withModule(t);
+  if (stage === null) return null;
+  const env = stage.home.environment({ ANTHROPIC_API_KEY: 'sk-ant-api03-loopback-only-not-a-credential', ANTHROPIC_BASE_URL: stage.api.url, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' });
+  const claude = async (...words) => {
+    const { code, stdout, stderr } = await run(stage.client, words, { cwd: stage.home.project, env });
+    assert.equal(code, 0, `${words.join(' ')}: ${stdout}${stderr}`);
+  };
+  const { next } = JSON.parse((await stage.cli('plugin', '--json')).stdout);
+  for (const [, ...words] of next) await claude(...words);
+  stage.args = ['--permission-mode', 'manual'];
+  const here = await limited(t, stage, seconds);
+  if (!here) return null;
+  await here.terminal.shows(/Continue now/);
+  await noHookWaits(stage);
+  assert.equal((await stage.status(here.id)).next.action, 'wake');
+  return { stage, claude, ...here };
+}
+const noBand = (terminal) => until('the end of the band', async () => !/Continue now/.test(await terminal.screen()), 70);
+
 suite('the user and the module', { concurrency: 2, timeout: 3_600_000 }, () => {
   test('Esc on the countdown of the client cancels the continue of the module too', async (t) => {
     const here = await waits(t, {}, 35);
@@ -136,30 +157,31 @@ suite('the user and the module', { concurrency: 2, timeout: 3_600_000 }, () => {
   });
 
   test('the module of a plugin that is disabled while it waits submits nothing, and status leaves the session to the client', async (t) => {
-    const stage = await withModule(t);
-    if (stage === null) return;
-    const env = stage.home.environment({ ANTHROPIC_API_KEY: 'sk-ant-api03-loopback-only-not-a-credential', ANTHROPIC_BASE_URL: stage.api.url, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' });
-    const claude = async (...words) => {
-      const { code, stdout, stderr } = await run(stage.client, words, { cwd: stage.home.project, env });
-      assert.equal(code, 0, `${words.join(' ')}: ${stdout}${stderr}`);
-    };
-    const { next } = JSON.parse((await stage.cli('plugin', '--json')).stdout);
-    for (const [, ...words] of next) await claude(...words);
-    stage.args = ['--permission-mode', 'manual'];
-    const here = await limited(t, stage, 40);
+    const here = await installed(t, 40);
     if (!here) return;
-    const { terminal, id, resetsAt, refusedAt } = here;
-    await terminal.shows(/Continue now/);
-    await noHookWaits(stage);
-    assert.equal((await stage.status(id)).next.action, 'wake');
+    const { stage, claude, terminal, id, resetsAt, refusedAt } = here;
     await claude('plugin', 'disable', 'cc-session-recover@cc-session-recover');
     const { next: after } = await stage.status(id);
     assert.deepEqual([after.action, after.reason], ['client', 'waiter-gone']);
     assert.match(after.why, /Claude Code continues it/);
-    await until('the end of the band', async () => !/Continue now/.test(await terminal.screen()), 40);
+    await noBand(terminal);
     await past(resetsAt + MODULE_ACTS);
     assert.deepEqual([byPlugin(stage, id), stage.home.incident(id).attempts], [0, []]);
     assert.ok(stage.api.conversation(refusedAt).length <= 1);
+  });
+
+  test('the module of a plugin that is disabled and enabled again while it waits continues the session once', async (t) => {
+    const here = await installed(t, 140);
+    if (!here) return;
+    const { stage, claude, terminal, id, resetsAt, refusedAt } = here;
+    await claude('plugin', 'disable', 'cc-session-recover@cc-session-recover');
+    await noBand(terminal);
+    await claude('plugin', 'enable', 'cc-session-recover@cc-session-recover');
+    await terminal.shows(/Continue now/, 70);
+    assert.equal((await stage.status(id)).next.action, 'wake');
+    await past(resetsAt + MODULE_ACTS);
+    assert.deepEqual([byPlugin(stage, id), stage.api.conversation(refusedAt).length], [1, 1]);
+    assert.deepEqual(forks(stage, id), []);
   });
 
   test('after the plugin is deleted while its module waits, status leaves the session to the client, which continues it once', async (t) => {

@@ -111,6 +111,34 @@ test('leaves a session alone that nobody is to continue, and stops asking', asyn
   expect([seen.sent.length, aboutStop() - asked]).toEqual([0, 0]);
 });
 
+test('keeps a stop while the plugin is off, and continues it once the plugin is on again', async ($, on) => {
+  let isOff = true;
+  const seen = client(on, { plan: () => (isOff ? { ...nothing, generation: 1, askAgainAt: NOW + 20_000, off: true } : plan()), claim: granted });
+  await stop($);
+  await seen.clock.advance(90_000);
+  expect([seen.sent.length, seen.asked.includes('claim')]).toEqual([0, false]);
+  isOff = false;
+  await seen.clock.advance(10_000);
+  expect(seen.sent).toEqual(['continue']);
+});
+
+test('reports a lost grant until it is acknowledged, and claims nothing before', async ($, on) => {
+  let claims = 0;
+  let reports = 0;
+  const seen = client(on, {
+    plan,
+    claim: () => ((claims += 1) === 1 ? {} : granted()),
+    'not-submitted': () => ((reports += 1) < 3 ? {} : plan()),
+  });
+  await stop($);
+  await seen.clock.advance(115_000);
+  const about = () => seen.asked.filter((ask) => ask === 'claim' || ask === 'not-submitted');
+  expect([about(), seen.sent.length]).toEqual([['claim', 'not-submitted', 'not-submitted'], 0]);
+  await seen.clock.advance(40_000);
+  expect(about()).toEqual(['claim', 'not-submitted', 'not-submitted', 'not-submitted', 'claim']);
+  expect(seen.sent).toEqual(['continue']);
+});
+
 const other = (id: string, group: string) => ({ id, group, name: 'api', title: null });
 
 test('names in the status line another session that needs the user, and asks for them once in five minutes, even without a turn', async ($, on) => {

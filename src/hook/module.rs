@@ -110,6 +110,10 @@ struct ModuleAnswer {
     prompt: Option<String>,
     /// Whether this tool has continued this stop, so that the client's own continuation of it is dropped.
     continued: bool,
+    /// Whether the plugin is disabled or removed while the stop is unfinished. The client keeps the module
+    /// loaded until its plugins are reloaded, so the module shows and submits nothing, and asks again: the
+    /// user may enable the plugin before the planned time.
+    off: bool,
 }
 
 /// Returns the consent under which a session is continued: that of the plugin, of the project's hooks, or of
@@ -175,10 +179,7 @@ pub fn answer_module(world: World<'_>, caller: HookCaller<'_>, input: &[u8]) -> 
     };
     let answer = match incident {
         None => ModuleAnswer::nothing(world.clock.now()),
-        // The module then shows nothing more about this stop and takes no action.
-        Some(incident) if !hook.lets_module_wait() => {
-            ModuleAnswer { generation: incident.generation, ..ModuleAnswer::nothing(world.clock.now()) }
-        }
+        Some(incident) if !hook.lets_module_wait() => ModuleAnswer::off(&incident, world.clock.now()),
         Some(_) => match hook.answer(&request) {
             Ok(answer) => answer,
             Err(error) => {
@@ -366,6 +367,7 @@ fn answer_of(
         prompt: if let CheckedStop::Granted(text) = checked { Some(text.clone()) } else { None },
         // While the attempt is made, the prompt may not have been submitted.
         continued: incident.phase == Phase::Recovered && is_continued_by_us(incident, now),
+        off: false,
     }
 }
 
@@ -399,6 +401,17 @@ impl ModuleAnswer {
             covers_menu: false,
             prompt: None,
             continued: false,
+            off: false,
+        }
+    }
+
+    /// Answers while the plugin is off. The question does not count as a sign that the module waits.
+    fn off(incident: &Incident, now: DateTime<Utc>) -> Self {
+        Self {
+            generation: incident.generation,
+            stopped_at: incident.stop.at.map(|at| at.timestamp_millis()),
+            off: incident.phase.is_active(),
+            ..Self::nothing(now)
         }
     }
 }
@@ -509,6 +522,30 @@ mod tests {
         let other =
             answer_of(&CheckedStop::WaitedForElsewhere, Some(&waiting()), ModuleOutlook::default(), now);
         assert_eq!(other.next, NextActor::Hook);
+    }
+
+    #[test]
+    fn while_the_plugin_is_off_the_module_may_do_nothing_and_keeps_only_an_unfinished_stop() {
+        let now = at("2026-11-21T04:03:00Z");
+        for phase in Phase::ALL {
+            let mut incident = waiting();
+            (incident.phase, incident.generation) = (phase, 3);
+            let answer = ModuleAnswer::off(&incident, now);
+            let unfinished = match phase {
+                Phase::Open | Phase::Waiting | Phase::Attempting => true,
+                Phase::Held
+                | Phase::Recovered
+                | Phase::MovedOn
+                | Phase::Superseded
+                | Phase::GivenUp
+                | Phase::Cancelled => false,
+            };
+            assert_eq!((answer.off, answer.next), (unfinished, N::Nobody), "{phase:?}");
+            assert_eq!((answer.at, answer.prompt, answer.covers_menu), (None, None, false), "{phase:?}");
+            assert_eq!(answer.generation, 3, "{phase:?}");
+            assert_eq!(answer.stopped_at, incident.stop.at.map(|at| at.timestamp_millis()), "{phase:?}");
+            assert_eq!(answer.ask_again_at, (now + MODULE_STEP).timestamp_millis(), "{phase:?}");
+        }
     }
 
     #[test]
