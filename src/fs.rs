@@ -538,3 +538,28 @@ mod tests {
         assert!(names_in(&dir.path().join("none"), |_, _| {}).is_err());
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+pub mod scripts {
+    use std::io::Write as _;
+    use std::path::Path;
+
+    /// Writes an executable script. Another process writes it: a descriptor that is open for writing would be
+    /// inherited by a child that another test starts, and then the script could not be executed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the script cannot be written.
+    pub fn write_script(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut shell = std::process::Command::new("/bin/sh")
+            .args(["-c", r#"cat > "$1" && chmod 755 "$1""#, "sh"])
+            .arg(path)
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success());
+    }
+}

@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// Deadline for the whole query.
-const DEADLINE: Duration = Duration::from_secs(2);
+const DEADLINE: Duration = Duration::from_secs(if cfg!(test) { 60 } else { 2 });
 /// Maximum number of dirty files that are listed.
 pub const MOST_FILES: usize = 30;
 /// Maximum output that is read, in bytes. Files beyond it are not counted.
@@ -457,7 +457,7 @@ fn path_after(rest: &str, fields: usize) -> Option<&str> {
 #[expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use crate::fs::scripts::write_script;
 
     fn environment(path: &[&Path], home: &Path) -> Environment {
         let path = std::env::join_paths(path).unwrap();
@@ -511,12 +511,6 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-    }
-
-    fn script(path: &Path, text: &str) {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     #[test]
@@ -595,7 +589,7 @@ mod tests {
         let repository = Repository::new();
         let proof = repository.home.path().join("ran");
         let trap = repository.home.path().join("trap");
-        script(&trap, &format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat\n", proof.display()));
+        write_script(&trap, &format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat\n", proof.display()));
         let trap_text = trap.to_str().unwrap();
         for (key, value) in [
             ("core.fsmonitor", trap_text),
@@ -614,7 +608,10 @@ mod tests {
         ] {
             repository.git(&["config", key, value]);
         }
-        script(&repository.home.path().join("post-index-change"), &std::fs::read_to_string(&trap).unwrap());
+        write_script(
+            &repository.home.path().join("post-index-change"),
+            &std::fs::read_to_string(&trap).unwrap(),
+        );
         repository.write(".gitattributes", "* filter=evil\n");
         // Same length, other modification time: git has to compare the contents, so it would run the filter.
         repository.write("one.txt", "9\n");
@@ -650,7 +647,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let project = home.path().join("project");
         let proof = home.path().join("ran");
-        script(&project.join("bin/git"), &format!("#!/bin/sh\n/bin/touch '{}'\n", proof.display()));
+        write_script(&project.join("bin/git"), &format!("#!/bin/sh\n/bin/touch '{}'\n", proof.display()));
         let outside = home.path().join("outside");
         std::fs::create_dir(&outside).unwrap();
         std::os::unix::fs::symlink(project.join("bin/git"), outside.join("git")).unwrap();
@@ -666,7 +663,7 @@ mod tests {
         std::fs::create_dir(&project).unwrap();
         let pid = home.path().join("pid");
         let text = format!("#!/bin/sh\n/bin/sleep 60 &\necho $! > '{}'\nwait\n", pid.display());
-        script(&home.path().join("bin/git"), &text);
+        write_script(&home.path().join("bin/git"), &text);
         let path = environment(&[&home.path().join("bin")], home.path());
         let started = Instant::now();
         let reading = read_within(&path, &project, Duration::from_secs(2));

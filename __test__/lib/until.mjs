@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 /** Default limit in seconds. A machine under load is many times slower than a quiet one, and a test that waits does not measure speed. */
-const PATIENCE = 60;
+const PATIENCE = 180;
 
 /**
  * Waits until `check` returns something, and returns that.

@@ -103,20 +103,17 @@ fn command(env: &Environment, notice: &Notice) -> Result<Command, String> {
 mod tests {
     use super::super::notice::NoticeKind;
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use crate::fs::scripts::write_script;
     use std::path::Path;
 
     /// Writes a notifier script that logs its arguments, one per line, and its variables.
     fn notifier(dir: &Path, then: &str) {
-        std::fs::create_dir_all(dir).unwrap();
-        let path = dir.join("notify-send");
         let log = dir.join("log");
         let text = format!(
             "#!/bin/sh\nprintf '%s\\n' \"$@\" >> '{0}'\n/usr/bin/env | /usr/bin/sort >> '{0}.env'\n{then}\n",
             log.display()
         );
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_script(&dir.join("notify-send"), &text);
     }
 
     fn environment(dir: &Path) -> Environment {

@@ -81,7 +81,7 @@ mod tests {
     use crate::claude::process::SystemProcesses;
     use crate::clock::SystemClock;
     use crate::env::Environment;
-    use std::os::unix::fs::PermissionsExt;
+    use crate::fs::scripts::write_script;
     use std::path::Path;
 
     struct Place {
@@ -96,8 +96,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let program = dir.path().join("notify-send");
             let text = format!("#!/bin/sh\necho \"$3\" >> '{}'\n{then}\n", dir.path().join("log").display());
-            std::fs::write(&program, text).unwrap();
-            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            write_script(&program, &text);
             let pairs = [("PATH", dir.path().to_str().unwrap()), ("WAYLAND_DISPLAY", "wayland-0")];
             let env = Environment::from_pairs(pairs, "/");
             Self { state: StateDir::new(dir.path().join("state")), env, dir }

@@ -14,7 +14,15 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(4);
 /// A lock that is released when the value is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Unlocks instead of only closing: a child process that another thread is starting has inherited the
+    /// descriptor until it runs its program, and would keep the lock.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -43,10 +51,10 @@ impl Lock {
         loop {
             let file = open(path)?;
             match lock(&file) {
-                Ok(()) if is_named(&file, path) => return Ok(Some(Self { _file: file })),
+                Ok(()) if is_named(&file, path) => return Ok(Some(Self { file })),
                 // The owner removed the file after it was opened here. Another process may own the lock of a
                 // new file with this name.
-                Ok(()) => {}
+                Ok(()) => drop(Self { file }),
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(Error::io("lock", path, &error)),
             }
@@ -70,7 +78,15 @@ impl Lock {
     /// so that two checks at the same time do not report each other.
     #[must_use]
     pub fn is_held(path: &Path) -> bool {
-        File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        let Ok(file) = File::open(path) else { return false };
+        match file.try_lock_shared() {
+            Ok(()) => {
+                drop(Self { file });
+                false
+            }
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(_)) => false,
+        }
     }
 
     /// Acquires the lock, waiting for at most `limit`.
@@ -159,6 +175,23 @@ mod tests {
     }
 
     #[test]
+    fn a_released_lock_is_free_although_a_child_process_has_inherited_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        let file = open(&path).unwrap();
+        file.try_lock().unwrap();
+        let inherited = file.try_clone().unwrap();
+        drop(file);
+        assert!(Lock::is_held(&path), "the control: closing is not enough");
+        drop(inherited);
+        let held = Lock::try_take(&path).unwrap().unwrap();
+        let inherited = held.file.try_clone().unwrap();
+        drop(held);
+        assert!(!Lock::is_held(&path) && Lock::try_take(&path).unwrap().is_some());
+        drop(inherited);
+    }
+
+    #[test]
     fn only_one_caller_gets_the_lock_and_the_next_one_after_it_is_released() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("leases/x.lock");
@@ -171,7 +204,7 @@ mod tests {
         let checked = File::open(&path).unwrap();
         checked.try_lock_shared().unwrap();
         assert!(!Lock::is_held(&path), "another process only checks it");
-        drop(checked);
+        checked.unlock().unwrap();
         assert!(Lock::try_take(&path).unwrap().is_some());
         let shared = [Lock::try_share(&path).unwrap().unwrap(), Lock::try_share(&path).unwrap().unwrap()];
         assert!(Lock::try_take(&path).unwrap().is_none(), "others share it");

@@ -9,6 +9,7 @@ use crate::claude::process::{Processes, SystemProcesses};
 use crate::clock::{Clock, local_time, parse_rfc3339, rfc3339};
 use crate::config::Config;
 use crate::env::Environment;
+use crate::fs::scripts::write_script;
 use crate::recovery::incident::{AttemptOutcome, Incident, Phase, StopReport};
 use crate::recovery::plan::Action;
 use crate::recovery::supervise::{Supervisor, SupervisorContext, WatchOptions};
@@ -163,9 +164,11 @@ impl Night {
     fn new(seed: u64, one_clock: bool) -> Self {
         let start = parse_rfc3339(STARTS[usize::try_from(seed % 5).unwrap()]).unwrap();
         let mut dice = Dice(seed);
-        // In memory where possible, because thousands of nights are written durably.
+        // In memory where scripts may be executed there, because thousands of nights are written durably.
         let memory = Path::new("/dev/shm");
-        let root = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let executes = rustix::fs::statvfs(memory)
+            .is_ok_and(|system| !system.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC));
+        let root = if executes { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let at = |name: &str| root.path().join(name);
         let project = at("work");
         for dir in [&project, &at("home"), &at("bin")] {
@@ -187,8 +190,7 @@ impl Night {
             root.path().display(),
             transcript.display()
         );
-        std::fs::write(&claude, script).unwrap();
-        std::fs::set_permissions(&claude, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        write_script(&claude, &script);
         let text = |path: PathBuf| path.into_os_string();
         let env = Environment::from_pairs(
             [
@@ -383,10 +385,6 @@ impl Night {
             };
             let (records, reset) = self.prepare(does);
             let before = self.clock.read();
-            if overdue_since.is_some() {
-                // A child process briefly owns its parent's open files, including locks.
-                std::thread::sleep(Duration::from_millis(50));
-            }
             let report = supervisor.run_pass().unwrap();
             while supervisor.busy() {
                 std::thread::sleep(Duration::from_micros(200));
