@@ -28,12 +28,6 @@ const ACTIONS = {
   none: '',
 };
 
-/**
- * Reasons whose sentence ends with the step itself, as in `PlanReason::says_resume_by_hand`.
- * @type {ReadonlySet<NextStep['reason']>}
- */
-const RESUME_BY_HAND_REASONS = new Set(['client-closed', 'no-supervisor', 'transcript-restored']);
-
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** Returns why a session stopped, by the kind of the stop. @param {StopKind} kind */
@@ -370,7 +364,6 @@ function shortIds(ids) {
 
 module.exports = {
   KINDS,
-  RESUME_BY_HAND_REASONS,
   STATES,
   STATUSES,
   clock,

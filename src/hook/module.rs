@@ -492,6 +492,7 @@ mod tests {
             incident
         };
         let now = at("2026-11-21T03:00:00Z");
+        let late = RecoveryPlan::new(Action::Resume, Some(now), Reason::Overdue { hours: 9 });
         let cases = [
             ("plain", change(&|_| {}), true, (N::Client, true)),
             ("menu", change(&|one| one.limit_menu_at = Some(now)), true, (N::Module, true)),
@@ -501,6 +502,12 @@ mod tests {
             ("dialog", change(&|one| one.held_back = Some(held(Obstacle::Dialog))), false, (N::User, true)),
             ("cap", change(&|one| one.held_back = Some(held(Obstacle::ClientCap))), false, (N::User, false)),
             ("held", change(&|one| one.phase = Phase::Held), false, (N::User, false)),
+            (
+                "late",
+                change(&|one| (one.phase, one.plan) = (Phase::Held, late.clone())),
+                true,
+                (N::User, false),
+            ),
             ("recovered", change(&|one| one.phase = Phase::Recovered), true, (N::Nobody, false)),
         ];
         let daily_continues = Some(DailyContinues { used: 2, limit: 12 });
@@ -516,6 +523,10 @@ mod tests {
             let shown = daily_continues.filter(|_| expected.0 == N::Module);
             assert_eq!(answer.daily_continues, shown, "{name}: the budget is shown where only we continue");
             assert_eq!(answer.prompt, None, "{name}: nothing is granted");
+            if name == "late" {
+                let asked = "overdue by 9 h, so you are asked first; type `continue` in this session";
+                assert_eq!(answer.why, asked);
+            }
             let step = if name == "dialog" { DIALOG_STEP } else { MODULE_STEP };
             assert_eq!(answer.ask_again_at, (now + step).timestamp_millis(), "{name}");
         }

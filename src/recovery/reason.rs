@@ -141,10 +141,13 @@ pub enum PlanReason {
 }
 
 impl PlanReason {
-    /// Returns whether the sentence ends with the step itself, to resume the session by hand.
+    /// Reasons whose sentence ends with the step itself, to resume the session by hand.
+    pub const WITH_STEP_BY_HAND: [Self; 3] =
+        [Self::ClientClosed, Self::NoSupervisor, Self::TranscriptRestored];
+
     #[must_use]
-    pub const fn says_resume_by_hand(self) -> bool {
-        matches!(self, Self::ClientClosed | Self::NoSupervisor | Self::TranscriptRestored)
+    pub fn says_resume_by_hand(self) -> bool {
+        Self::WITH_STEP_BY_HAND.contains(&self)
     }
 }
 

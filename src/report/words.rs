@@ -329,6 +329,7 @@ fn folded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recovery::reason::PlanReason;
     use SessionGroup::{Hung, NeedsYou, Running, Settled, Waiting};
     use serde_json::{Map, Value, json};
 
@@ -431,6 +432,7 @@ mod tests {
             "stops": table(&StopKind::ALL, stop_words),
             "phases": table(&Phase::ALL, phase_words),
             "outcomes": table(&AttemptOutcome::ALL, outcome_words),
+            "reasonsWithStepByHand": PlanReason::WITH_STEP_BY_HAND,
         });
         let text = serde_json::to_string_pretty(&words).unwrap() + "\n";
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("bin/lib/words.json");

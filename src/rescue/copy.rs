@@ -489,9 +489,9 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
-    /// Turns of a copy and of the concurrent writer, so that they overlap even on one processor.
+    /// Progress of a copy and of the concurrent writer, so that they overlap even on one processor.
     #[derive(Default)]
-    struct Turns {
+    struct RaceProgress {
         blocks: AtomicU64,
         writes: AtomicU64,
         /// Set when the writer has made its last change.
@@ -500,7 +500,7 @@ mod tests {
         alternate: bool,
     }
 
-    impl Turns {
+    impl RaceProgress {
         /// Number of changes that are due before the next block is read.
         fn due(&self) -> u64 {
             1 + self.blocks.load(Ordering::SeqCst) / 2
@@ -521,19 +521,19 @@ mod tests {
     }
 
     thread_local! {
-        static TURNS: std::cell::RefCell<Option<Arc<Turns>>> = const { std::cell::RefCell::new(None) };
+        static RACE: std::cell::RefCell<Option<Arc<RaceProgress>>> = const { std::cell::RefCell::new(None) };
     }
 
     /// Lets the writer that races with this copy change the file before the next block is read.
     pub fn let_writer_act() {
-        let Some(turns) = TURNS.with_borrow(Option::clone) else { return };
-        turns.blocks.fetch_add(1, Ordering::SeqCst);
-        if !turns.alternates() {
+        let Some(race) = RACE.with_borrow(Option::clone) else { return };
+        race.blocks.fetch_add(1, Ordering::SeqCst);
+        if !race.alternates() {
             std::thread::sleep(Duration::from_micros(50));
         }
-        while turns.alternates()
-            && turns.writes.load(Ordering::SeqCst) < turns.due()
-            && !turns.written.load(Ordering::SeqCst)
+        while race.alternates()
+            && race.writes.load(Ordering::SeqCst) < race.due()
+            && !race.written.load(Ordering::SeqCst)
         {
             std::thread::yield_now();
         }
@@ -660,13 +660,13 @@ mod tests {
                 let long_ago = std::time::SystemTime::now() - Duration::from_mins(1);
                 OpenOptions::new().write(true).open(&from).unwrap().set_modified(long_ago).unwrap();
             }
-            let turns = Arc::new(Turns { alternate: round % 4 < 2, ..Turns::default() });
-            TURNS.set(Some(Arc::clone(&turns)));
+            let race = Arc::new(RaceProgress { alternate: round % 4 < 2, ..RaceProgress::default() });
+            RACE.set(Some(Arc::clone(&race)));
             let succeeded = std::thread::scope(|scope| {
                 let writer = scope.spawn(|| {
                     let mut count = round;
                     while !stop.load(Ordering::SeqCst) && writer.lives.len() < 60 {
-                        if turns.writes.load(Ordering::SeqCst) >= turns.allowed(still) {
+                        if race.writes.load(Ordering::SeqCst) >= race.allowed(still) {
                             std::thread::yield_now();
                             continue;
                         }
@@ -677,14 +677,14 @@ mod tests {
                             _ => writer.append(),
                         }
                         count += 1;
-                        turns.writes.fetch_add(1, Ordering::SeqCst);
+                        race.writes.fetch_add(1, Ordering::SeqCst);
                         for _ in 0..(round % 7) * 200 {
                             std::hint::spin_loop();
                         }
                     }
-                    turns.written.store(true, Ordering::SeqCst);
+                    race.written.store(true, Ordering::SeqCst);
                 });
-                while !still && turns.writes.load(Ordering::SeqCst) == 0 {
+                while !still && race.writes.load(Ordering::SeqCst) == 0 {
                     std::thread::yield_now();
                 }
                 let succeeded = copy(&from, &to);
@@ -692,7 +692,7 @@ mod tests {
                 writer.join().unwrap();
                 succeeded
             });
-            TURNS.set(None);
+            RACE.set(None);
             if !succeeded {
                 assert!(!to.exists(), "a copy that failed leaves nothing");
                 told += 1;

@@ -159,7 +159,7 @@ pub fn forget(world: World<'_>, options: &ForgetOptions) -> Result<ForgetReport>
             .hint("wait until the run has ended"));
         };
         problems.extend(complete_removals(state).err().map(Problem::from));
-        import::sweep(state.root());
+        import::sweep(state);
         removed.retain(|one| match remove(state, &session, one) {
             Ok(()) => true,
             Err(error) => {

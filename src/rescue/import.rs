@@ -12,29 +12,25 @@ use super::session_log;
 use crate::abort::AbortFlag;
 use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{canonical, lossy, lossy_or_null, not_a_directory, private_directory};
+use crate::fs::{canonical, lossy, lossy_or_null, not_a_directory};
 use crate::report::inventory::{Inventory, ReportContext};
 use crate::report::session::Commands;
 use crate::session::belongings::{SessionFileKind, Skipped};
 use crate::session::moves::Moves;
 use crate::session::stop::time;
-use crate::store::journal;
 use crate::store::layout::{UNPACKED, ensure_dir};
+use crate::store::lock::Lock;
 use crate::store::replace::{TEMPORARY, sync_dir};
 use crate::store::snapshot::ensure_room;
+use crate::store::{StateDir, journal};
 use crate::world::World;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 const SCHEMA: &str = "cc-session-recover/import@1";
-/// How long an unpacked directory that cannot be locked is retained.
-const UNLOCKED_KEPT: Duration = Duration::from_hours(24);
 
 /// Options of `importSession`: the export to restore as a resumable session, and its target.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -160,86 +156,70 @@ pub fn import(world: World<'_>, options: &ImportOptions, progress: &Progress) ->
 struct ExportSource {
     dir: PathBuf,
     manifest: Manifest,
-    /// Whether the directory was unpacked for this import and is removed afterwards.
-    temporary: bool,
-    /// Lock on the unpacked directory; `None` where directories cannot be locked.
-    _lock: Option<File>,
+    /// The directory if it was unpacked for this import.
+    _unpacked: Option<UnpackedDirectory>,
 }
 
 impl ExportSource {
     fn open(ground: &ReportContext<'_>, given: &Path, abort: &AbortFlag) -> Result<Self> {
         if given.is_dir() {
-            let manifest = Manifest::read(given)?;
-            return Ok(Self { manifest, dir: given.to_path_buf(), temporary: false, _lock: None });
+            return Ok(Self { dir: given.to_path_buf(), manifest: Manifest::read(given)?, _unpacked: None });
         }
-        let root = ground.state.root();
-        ensure_dir(root)?;
-        sweep(root);
-        let (dir, lock) = unpacking_directory(root)?;
-        match archive::unpack(given, &dir, abort) {
-            Ok(manifest) => Ok(Self { dir, manifest, temporary: true, _lock: lock }),
-            Err(error) => {
-                let _ = std::fs::remove_dir_all(&dir);
-                Err(error)
+        sweep(&ground.state);
+        let unpacked = UnpackedDirectory::create(&ground.state)?;
+        let manifest = archive::unpack(given, &unpacked.dir, abort)?;
+        Ok(Self { dir: unpacked.dir.clone(), manifest, _unpacked: Some(unpacked) })
+    }
+}
+
+/// Directory for an unpacked archive, which is removed on drop. Its lease shows that the import is alive, also
+/// to a container that shares the state directory and numbers its processes independently.
+struct UnpackedDirectory {
+    dir: PathBuf,
+    lease: PathBuf,
+    lock: Option<Lock>,
+}
+
+impl UnpackedDirectory {
+    fn create(state: &StateDir) -> Result<Self> {
+        ensure_dir(state.root())?;
+        let mut number = std::process::id();
+        loop {
+            if let Some(unpacked) = Self::take(state, number)? {
+                // A killed import may have left files.
+                let _ = std::fs::remove_dir_all(&unpacked.dir);
+                ensure_dir(&unpacked.dir)?;
+                return Ok(unpacked);
             }
+            number = number.wrapping_add(1);
         }
+    }
+
+    /// Takes the directory with this number, unless a living import owns it.
+    fn take(state: &StateDir, number: u32) -> Result<Option<Self>> {
+        let lease = state.import_lease(number);
+        let dir = state.root().join(format!("{UNPACKED}{number}"));
+        Ok(Lock::try_take(&lease)?.map(|lock| Self { dir, lease, lock: Some(lock) }))
     }
 }
 
-impl Drop for ExportSource {
+impl Drop for UnpackedDirectory {
     fn drop(&mut self) {
-        if self.temporary {
-            let _ = std::fs::remove_dir_all(&self.dir);
-        }
-    }
-}
-
-/// Creates a directory for an unpacked archive and locks it. Containers that share the state directory number
-/// their processes independently, so another import may use the name with this process id.
-fn unpacking_directory(root: &Path) -> Result<(PathBuf, Option<File>)> {
-    let mut number = std::process::id();
-    loop {
-        let dir = root.join(format!("{UNPACKED}{number}"));
-        number = number.wrapping_add(1);
-        match private_directory().create(&dir) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
-            created => created.doing("create", &dir)?,
-        }
-        let Ok(opened) = File::open(&dir) else { return Ok((dir, None)) };
-        match opened.try_lock() {
-            // A sweep removed the directory before it was locked.
-            Err(TryLockError::WouldBlock) => {}
-            Ok(()) if !dir.exists() => {}
-            Ok(()) => return Ok((dir, Some(opened))),
-            Err(TryLockError::Error(_)) => return Ok((dir, None)),
-        }
+        let _ = std::fs::remove_dir_all(&self.dir);
+        self.lock = None;
+        let _ = Lock::remove(&self.lease);
     }
 }
 
 /// Removes the files that killed imports have unpacked in the state directory.
-///
-/// The lock on the directory identifies a living import in every container. Where directories cannot be locked,
-/// they are retained for [`UNLOCKED_KEPT`].
-pub(super) fn sweep(root: &Path) {
-    let Ok(entries) = std::fs::read_dir(root) else { return };
+pub(super) fn sweep(state: &StateDir) {
+    let Ok(entries) = std::fs::read_dir(state.root()) else { return };
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.strip_prefix(UNPACKED)?.parse::<u32>().ok());
-        if pid.is_none() {
-            continue;
-        }
-        let dir = entry.path();
-        let opened = File::open(&dir).ok();
-        let left = match opened.as_ref().map(File::try_lock) {
-            Some(Ok(())) => true,
-            Some(Err(TryLockError::WouldBlock)) => false,
-            Some(Err(TryLockError::Error(_))) | None => {
-                let changed = entry.metadata().and_then(|meta| meta.modified()).ok();
-                changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= UNLOCKED_KEPT)
-            }
-        };
-        if left {
-            let _ = std::fs::remove_dir_all(dir);
+        let number = name.to_str().and_then(|name| name.strip_prefix(UNPACKED)?.parse::<u32>().ok());
+        if let Some(number) = number {
+            // Dropping it removes the directory.
+            drop(UnpackedDirectory::take(state, number));
         }
     }
 }
@@ -428,32 +408,24 @@ fn note(world: World<'_>, ground: &ReportContext<'_>, report: &ImportReport) -> 
 }
 
 #[cfg(test)]
-#[cfg(unix)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_sweep_removes_only_directories_whose_import_has_ended() {
         let root = tempfile::tempdir().unwrap();
-        // In another container this id belongs to a living import, here to no process.
-        let foreign = root.path().join(format!("{UNPACKED}{}", i32::MAX));
-        std::fs::create_dir(&foreign).unwrap();
-        let lock = File::open(&foreign).unwrap();
-        lock.try_lock().unwrap();
-        let (first, held) = unpacking_directory(root.path()).unwrap();
-        let (second, _held) = unpacking_directory(root.path()).unwrap();
-        assert!(first != second && held.is_some());
-        sweep(root.path());
-        assert!(foreign.exists() && first.exists() && second.exists(), "their imports are alive");
-        drop((lock, held));
-        // A process that another test just started may hold the descriptor until it runs its own program.
-        for _ in 0..600 {
-            sweep(root.path());
-            if !foreign.exists() && !first.exists() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        assert!(!foreign.exists() && !first.exists() && second.exists());
+        let state = StateDir::new(root.path());
+        let first = UnpackedDirectory::create(&state).unwrap();
+        let second = UnpackedDirectory::create(&state).unwrap();
+        assert_ne!(first.dir, second.dir, "another import may use the same process id");
+        // A killed import leaves its directory and its lease, which nobody holds.
+        let killed = root.path().join(format!("{UNPACKED}{}", std::process::id().wrapping_sub(1)));
+        std::fs::create_dir(&killed).unwrap();
+        sweep(&state);
+        assert!(first.dir.exists() && second.dir.exists() && !killed.exists());
+        let ended = first.dir.clone();
+        drop(first);
+        assert!(!ended.exists() && second.dir.exists());
+        assert_eq!(std::fs::read_dir(state.leases()).unwrap().count(), 1, "the lease of the second");
     }
 }

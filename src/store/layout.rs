@@ -72,6 +72,12 @@ impl StateDir {
         self.leases().join(format!("{session}.waiter"))
     }
 
+    /// Lease of the import that has unpacked its archive under this number.
+    #[must_use]
+    pub fn import_lease(&self, number: u32) -> PathBuf {
+        self.leases().join(format!("{number}.import"))
+    }
+
     /// Lock that guards one read-modify-write of a project's note or settings.
     #[must_use]
     pub fn project_lock(&self, key: &str) -> PathBuf {

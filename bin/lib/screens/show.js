@@ -6,7 +6,7 @@
 const WORDS = require('../words.json');
 const { sizeWarnings, stateCell } = require('../sessions.js');
 const { truncated, widthOf, wrapped } = require('../text.js');
-const { RESUME_BY_HAND_REASONS, clock, commandWords, count, dailyWords, doingWords, duration, homely, kindWords, nextWords, ownName, readable, remainingWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
+const { clock, commandWords, count, dailyWords, doingWords, duration, homely, kindWords, nextWords, ownName, readable, remainingWords, sentence, sizeWords, stateWords, stopWords, terminalWords } = require('../wording.js');
 
 /** @typedef {import('../../../src/ffi/types.js').Session} Session */
 /** @typedef {import('../../../src/ffi/types.js').Evidence} Evidence */
@@ -196,7 +196,7 @@ function showLines(report, { width, colours }, now) {
     if (next.action === 'none' && session.group !== 'needs-you' && session.clientContinuesAt === null) return [next.why === '' ? null : sentence(next.why)];
     const words = nextWords(next, now, session.clientContinuesAt);
     const left = next.at === null ? 0 : Date.parse(next.at) - now.getTime();
-    const isSaid = left <= 0 && next.action === 'resume' && RESUME_BY_HAND_REASONS.has(next.reason);
+    const isSaid = left <= 0 && next.action === 'resume' && WORDS.reasonsWithStepByHand.includes(next.reason);
     return [words === '' || isSaid ? null : `${words}${left > 0 ? ` (in ${duration(left)})` : ''}`, session.dailyContinues === null ? null : sentence(dailyWords(session.dailyContinues)), next.why === '' ? null : sentence(next.why)];
   }
 

@@ -177,7 +177,7 @@ pub fn prune(world: World<'_>, options: &PruneOptions) -> Result<PruneReport> {
         let done = pack(&ground.state, world.clock, u64::MAX, world.abort);
         packed = PackedBytes { files: done.files, before: done.bytes, after: done.stored };
         problems.extend(done.failures.into_iter().map(Problem::from));
-        super::import::sweep(ground.state.root());
+        super::import::sweep(&ground.state);
     }
     world.abort.check()?;
     let mut found = exports(&ground.state, &mut problems)?;
@@ -258,7 +258,7 @@ pub fn tend_kept(world: World<'_>, state: &StateDir, retention: &RetentionConfig
         }
     };
     packed.failures.extend(complete_removals(state).err());
-    super::import::sweep(state.root());
+    super::import::sweep(state);
     let found = gone_sessions(state, &mut packed.failures);
     // Partly compressed sessions still take more space than they will, so the size limit must wait.
     let rules = if packed.more { PruneRules { kept_max_total: u64::MAX, ..rules } } else { rules };

@@ -8,7 +8,7 @@ use super::entry::Agent;
 use super::html::Html;
 use super::index::{INDEX, INDEX_MARK, IndexRow, index_page};
 use super::markdown::Markdown;
-use super::redacted::{redact_facts, redact_stored, redact_text};
+use super::redacted::{encodes_secret, redact_facts, redact_stored, redact_text};
 use super::shown::{line_of, size};
 use super::unfinished::{BODY, Unfinished, abandoned};
 use super::{LeftOut, PageFacts, PageFrame};
@@ -561,7 +561,9 @@ fn facts(session: &Session, row: &InventoryRow, title: Option<&str>, redact: boo
     add("Claude Code", session.client_version.clone(), false);
     add("Last active", session.last_activity_at.map(time), false);
     add("State", Some(format!("{}, {}", state_words(session.state), session.stop.kind.words())), false);
-    add("Transcript", Some(format!("{} ({})", session.transcript.display(), size(summary.bytes))), false);
+    let hides_secret = redact && summary.cwd.as_deref().is_some_and(encodes_secret);
+    let path = (!hides_secret).then(|| session.transcript.display());
+    add("Transcript", path.map(|path| format!("{path} ({})", size(summary.bytes))), false);
     add("Resume with", session.commands.resume.as_ref().map(|words| words.join(" ")), true);
     add(
         "Restore with",

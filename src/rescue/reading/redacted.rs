@@ -36,16 +36,10 @@ pub fn redact_entry(entry: &mut Entry) {
     }
 }
 
-/// Replaces the secrets in the facts at the top of a page. Claude Code writes the directory into the
-/// transcript's path with other separators, which hide a secret, so that path is left out if the directory
-/// contains one.
+/// Replaces the secrets in the facts at the top of a page.
 pub fn redact_facts(facts: &mut PageFacts) {
     redact_text(&mut facts.title);
-    let directory = facts.cwd.clone();
     facts.cwd.iter_mut().for_each(redact_text);
-    if facts.cwd != directory {
-        facts.rows.retain(|(name, ..)| *name != "Transcript");
-    }
     for (_, value, _) in &mut facts.rows {
         redact_text(value);
     }
@@ -59,6 +53,12 @@ pub fn redact_stored(text: &mut String) {
         text.truncate(text.rfind(char::is_whitespace).unwrap_or(0));
     }
     redact_text(text);
+}
+
+/// Returns whether a transcript's path hides a secret of the session's directory. Claude Code writes the
+/// directory into that path with other separators, so a secret in it is not recognized.
+pub fn encodes_secret(directory: &str) -> bool {
+    matches!(redact(directory), Cow::Owned(_))
 }
 
 pub fn redact_text(text: &mut String) {
@@ -177,27 +177,29 @@ mod tests {
     #[test]
     fn secrets_are_replaced_in_every_fact_of_a_page() {
         let directory = format!("/w/{TOKEN}");
-        let transcript = format!("/p/{}/s.jsonl", directory.replace(['/', '_'], "-"));
-        let facts = |cwd: &str| PageFacts {
+        let mut facts = PageFacts {
             title: format!("title {TOKEN}"),
             rows: vec![
                 ("Session", "00000001-0000-4000-8000-000000000001".into(), true),
-                ("Directory", cwd.into(), true),
+                ("Directory", directory.clone(), true),
                 ("Branch", format!("feature/{TOKEN}"), true),
-                ("Transcript", transcript.clone(), false),
                 ("Resume with", format!("cd {directory} && claude"), true),
             ],
-            cwd: Some(cwd.to_owned()),
+            cwd: Some(directory),
             ..PageFacts::default()
         };
-        let mut redacted = facts(&directory);
-        redact_facts(&mut redacted);
-        let shown = format!("{redacted:?}");
+        redact_facts(&mut facts);
+        let shown = format!("{facts:?}");
         assert!(!shown.contains(&TOKEN[4..]), "{shown}");
         assert!(shown.contains("00000001-0000-4000-8000-000000000001"), "{shown}");
-        let mut plain = facts("/w/app");
-        redact_facts(&mut plain);
-        assert!(plain.rows.iter().any(|(name, ..)| *name == "Transcript"), "its directory has no secret");
+    }
+
+    #[test]
+    fn a_transcript_path_is_hidden_only_if_its_directory_has_a_secret() {
+        let directory = format!("/w/{TOKEN}");
+        let encoded = directory.replace(['/', '_'], "-");
+        assert!(matches!(redact(&encoded), Cow::Borrowed(_)), "the control: {encoded}");
+        assert!(encodes_secret(&directory) && !encodes_secret("/w/app"));
     }
 
     #[test]
