@@ -418,7 +418,7 @@ mod tests {
         let first = UnpackedDirectory::create(&state).unwrap();
         let second = UnpackedDirectory::create(&state).unwrap();
         assert_ne!(first.dir, second.dir, "another import may use the same process id");
-        // A killed import leaves its directory and its lease, which nobody holds.
+        // A killed import leaves its directory, and no process owns its lease.
         let killed = root.path().join(format!("{UNPACKED}{}", std::process::id().wrapping_sub(1)));
         std::fs::create_dir(&killed).unwrap();
         sweep(&state);
