@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
+import { idOf } from './lib/hooks.mjs';
 
 /** Returns every path below a directory, with the text of each file. @param {string} dir @returns {Record<string, string>} */
 function tree(dir) {
@@ -83,6 +84,38 @@ test('uninstall --all retains exports in the state directory unless --state is g
   assert.deepEqual([refused.status, report.stateRemoved, report.changed], [1, false, true]);
   assert.match(report.failures[0].error.hint, /--state/);
   assert.equal((await run(['uninstall', '--all', '--yes', '--state'])).status, 0);
+  assert.equal(existsSync(state), false);
+});
+
+test('uninstall --all retains text of sessions that exists nowhere else, and set-aside files, unless --state is given', async (t) => {
+  const { place, state, run } = await everywhere(t);
+  const id = idOf(1);
+  const session = join(state, 'sessions', id);
+  const transcript = join(place.claude, 'projects', '-w', `${id}.jsonl`);
+  mkdirSync(dirname(transcript), { recursive: true });
+  // Each is one reason to retain the state directory: what exists only there, relative to it.
+  for (const [only, path, text] of /** @type {const} */ ([
+    ['text of 1 session ', join(session, 'shadow.json'), '{}'],
+    ['text of 1 session ', join(state, 'snapshots', id, 'one-1.jsonl'), '{}\n'],
+    ['text of 1 session ', join(state, 'kept', id, '1', `${id}.jsonl`), '{"parentUuid":null,"type":"user","uuid":"a"}\n'],
+    ['1 set-aside file ', join(session, 'edited-notes', 'a.md'), 'mine'],
+    ['1 set-aside file ', join(session, 'edited-states', 'a.md'), 'mine'],
+    ['1 set-aside file ', join(state, 'quarantine', 'a'), '{'],
+  ])) {
+    const kept = path.includes(join(state, 'kept'));
+    // The client lost the beginning of this one.
+    if (kept) writeFileSync(transcript, '{"parentUuid":"a","type":"user","uuid":"b"}\n');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    if (kept) writeFileSync(join(state, 'kept', id, 'kept.json'), JSON.stringify({ version: 1, session: id, transcript, configDir: place.claude, cwd: null, updatedAt: '2026-11-21T02:00:00Z', files: [{ path: `${id}.jsonl`, generation: 1, keptAs: 'link', source: [1, 1], bytes: text.length, keptAt: '2026-11-21T02:00:00Z' }] }));
+    const dry = await run(['uninstall', '--all', '--dry-run']);
+    assert.ok(dry.stdout.includes(only), `${path}: ${dry.stdout}`);
+    const { status, stdout } = await run(['uninstall', '--all', '--yes', '--json']);
+    assert.deepEqual([status, JSON.parse(stdout).stateRemoved, existsSync(path)], [1, false, true], path);
+    assert.match(JSON.parse(stdout).failures[0].error.hint, /--state/);
+    rmSync(kept ? join(state, 'kept') : path, { recursive: true });
+  }
+  assert.equal((await run(['uninstall', '--all', '--yes'])).status, 0);
   assert.equal(existsSync(state), false);
 });
 

@@ -1,7 +1,7 @@
 // Sessions that outlive Claude Code's retention: what is kept, when, and how it is restored, through hooks and the command.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { world } from './lib/command.mjs';
@@ -95,6 +95,60 @@ test('prune compresses a transcript that Claude Code deleted, and restore return
   const { status, stderr } = await place.run(['restore', ID, '--json']);
   assert.equal(status, 0, stderr);
   assert.deepEqual(readFileSync(transcript), text);
+});
+
+test('restore recreates the directory that Claude Code removed with its last transcript', async (t) => {
+  const place = world(t);
+  const { transcript, text } = await deleted(place);
+  rmSync(dirname(transcript), { recursive: true });
+  const { status, stderr } = await place.run(['restore', ID]);
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(readFileSync(transcript), text);
+  if (process.platform !== 'win32') assert.equal(statSync(dirname(transcript)).mode & 0o777, 0o700);
+  // Outside a configuration directory nothing is created.
+  rmSync(place.claude, { recursive: true });
+  assert.equal((await place.run(['restore', ID])).status, 1);
+  assert.equal(existsSync(place.claude), false);
+});
+
+/** Creates a deleted session with two files beside its transcript. @param {ReturnType<typeof world>} place */
+async function deletedWithCompanions(place) {
+  const beside = join(transcriptsOf(place), ID, 'tool-results');
+  mkdirSync(beside, { recursive: true });
+  for (const name of ['b1.txt', 'b2.txt']) writeFileSync(join(beside, name), name);
+  const { transcript, text } = await deleted(place);
+  rmSync(join(transcriptsOf(place), ID), { recursive: true });
+  return { transcript, text, beside };
+}
+
+test('restore places the other files before the transcript, so that a failure leaves the session restorable', async (t) => {
+  const place = world(t);
+  const { transcript, text, beside } = await deletedWithCompanions(place);
+  writeFileSync(dirname(beside), 'a file where the directory belongs');
+  assert.equal((await place.run(['restore', ID])).status, 1);
+  assert.equal(existsSync(transcript), false);
+  rmSync(dirname(beside));
+  const { status, stdout, stderr } = await place.run(['restore', ID, '--json']);
+  assert.deepEqual([status, JSON.parse(stdout).companions], [0, 2], stderr);
+  assert.deepEqual(readFileSync(transcript), text);
+  assert.deepEqual(['b1.txt', 'b2.txt'].map((name) => readFileSync(join(beside, name), 'utf8')), ['b1.txt', 'b2.txt']);
+});
+
+test('restore completes the other files of a session whose transcript is back, and what a killed restore left', async (t) => {
+  const place = world(t);
+  const { transcript, text, beside } = await deletedWithCompanions(place);
+  writeFileSync(transcript, text);
+  mkdirSync(beside, { recursive: true });
+  writeFileSync(join(beside, 'b1.txt'), 'of the user');
+  writeFileSync(join(beside, '.b2.txt.4194304-0.cc-recover-tmp'), 'b');
+  const planned = await place.run(['restore', ID, '--dry-run']);
+  assert.match(planned.stdout, /^Would restore the missing files of \S+; its transcript already equals snapshot kept\.$/m);
+  const { status, stdout, stderr } = await place.run(['restore', ID]);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^Restored 1 missing file of \S+; its transcript already equals snapshot kept\.$/m);
+  assert.deepEqual(readdirSync(beside).map((name) => [name, readFileSync(join(beside, name), 'utf8')]), [['b1.txt', 'of the user'], ['b2.txt', 'b2.txt']]);
+  assert.deepEqual(readFileSync(transcript), text);
+  assert.equal((await place.run(['restore', ID])).status, 3, 'then nothing is left to restore');
 });
 
 test('prune removes kept deleted sessions by age and total size, and reports them first', async (t) => {
@@ -294,9 +348,34 @@ test('a transcript deleted while its session is open is reported by the hook, st
   const [prompt] = lines.slice(0, half).filter((line) => line.includes('"type":"user"')).map((line) => JSON.parse(line).message.content);
   const found = async () => JSON.parse((await place.run(['search', typeof prompt === 'string' ? prompt.slice(0, 20) : prompt[0].text.slice(0, 20), '--json'])).stdout).hits.map((/** @type {any} */ hit) => hit.gone);
   assert.deepEqual([...new Set(await found())], [true], 'what it lost is found in what was kept');
-  assert.equal((await place.run(['restore', ID, '--from', 'kept', '--json'])).status, 0);
+  const at = Date.now() / 1000 - 600;
+  utimesSync(transcriptOf(ID), at, at);
+  assert.equal((await place.run(['restore', ID, '--json'])).status, 0);
   assert.equal(readFileSync(transcriptOf(ID), 'utf8'), lines.join('\n'));
   assert.deepEqual([...new Set(await found())], [false], 'and is found once after it came back');
+});
+
+test('restore --from kept joins the lost beginning with turns that no hook has kept', { skip: posix }, async (t) => {
+  const place = world(t);
+  const { commandOf, transcriptOf } = await hooked(place);
+  const beginning = transcriptText('finished-interactive', { id: ID, cwd: place.project });
+  writeFileSync(transcriptOf(ID), beginning);
+  await (await runHook(place, commandOf('Stop'), { hook_event_name: 'Stop', transcript_path: transcriptOf(ID) })).ended;
+  const newest = [['NEWEST', 7], ['and one more', 8]].map(([content, parent]) => `${JSON.stringify({ parentUuid: idOf(Number(parent)), type: 'user', uuid: idOf(Number(parent) + 1), message: { role: 'user', content } })}\n`).join('');
+  for (const compressed of [false, true]) {
+    rmSync(transcriptOf(ID));
+    if (compressed) assert.equal((await place.run(['prune', '--yes'])).status, 0);
+    writeFileSync(transcriptOf(ID), newest);
+    const at = Date.now() / 1000 - 600;
+    utimesSync(transcriptOf(ID), at, at);
+    for (const from of [[], ['--from', 'kept']]) {
+      const planned = await place.run(['restore', ID, ...from, '--dry-run', '--json']);
+      assert.equal(JSON.parse(planned.stdout).snapshots[0].bytes, beginning.length + newest.length, planned.stderr);
+    }
+    const { status, stderr } = await place.run(['restore', ID, '--from', 'kept', '--json']);
+    assert.equal(status, 0, stderr);
+    assert.equal(readFileSync(transcriptOf(ID), 'utf8'), beginning + newest);
+  }
 });
 
 test('doctor names the file of another project that lowers the retention limit, and the edit', async (t) => {

@@ -25,7 +25,14 @@ function prepared(place) {
   const before = transcriptText('finished-interactive', { id: ID, cwd: place.project });
   const after = before + transcriptText('finished-interactive', { id: ID, cwd: place.project });
   writeFileSync(transcript, after, { mode: 0o640 });
+  quiet(transcript);
   return { transcript, before, after, snapshots: join(place.state, 'snapshots', ID), added: after.split('\n').length - before.split('\n').length };
+}
+
+/** Sets the file time of a transcript to one at which no process writes to it anymore. @param {string} transcript */
+function quiet(transcript) {
+  const at = Date.now() / 1000 - 600;
+  utimesSync(transcript, at, at);
 }
 
 /**
@@ -46,15 +53,15 @@ function snapshotOf(directory, name, text, age = 0) {
 /** @param {string} directory */
 const namesIn = (directory) => readdirSync(directory).toSorted();
 
-test('the only snapshot is restored, the replaced bytes are kept, and the command that restore prints undoes it', async (t) => {
+test('a named snapshot is restored, the replaced bytes are kept, and the command that restore prints undoes it', async (t) => {
   const place = world(t);
   const { transcript, before, after, snapshots, added } = prepared(place);
   snapshotOf(snapshots, '20261121T020000000Z-1-1', before);
-  const planned = JSON.parse((await place.run(['restore', ID, '--dry-run', '--json'])).stdout);
+  const planned = JSON.parse((await place.run(['restore', ID, '--from', 'latest', '--dry-run', '--json'])).stdout);
   assert.deepEqual([planned.dryRun, planned.restored, planned.chosen, planned.kept], [true, false, '20261121T020000000Z-1-1', null]);
   assert.equal(readFileSync(transcript, 'utf8'), after, 'nothing is changed by a dry run');
   assert.equal(namesIn(snapshots).length, 2);
-  const { status, stdout, stderr } = await place.run(['restore', ID, '--json']);
+  const { status, stdout, stderr } = await place.run(['restore', ID, '--from', 'latest', '--json']);
   assert.equal(status, 0, stderr);
   const report = JSON.parse(stdout);
   assert.equal(report.restored, true);
@@ -101,19 +108,58 @@ test('restore with several snapshots lists them, newest first, and requires a ch
   assert.equal(readFileSync(transcript, 'utf8'), before);
 });
 
+test('without --from restore picks the only snapshot only if it has every record of the transcript', async (t) => {
+  const place = world(t);
+  const { transcript, before, after, snapshots } = prepared(place);
+  snapshotOf(snapshots, 'one-1', before);
+  const { status, stdout } = await place.run(['restore', ID]);
+  assert.equal(status, 3);
+  assert.match(stdout, /^1 snapshot of .*; nothing was changed\.$/m);
+  assert.match(stdout, / restore \S+ --from <snapshot>$/m);
+  assert.equal(readFileSync(transcript, 'utf8'), after);
+  // A transcript that only lost its end, or its beginning, is contained in the snapshot.
+  for (const part of [before.slice(0, before.length / 2), before.slice(before.indexOf('\n') + 1)]) {
+    writeFileSync(transcript, part);
+    quiet(transcript);
+    const { status: done, stderr } = await place.run(['restore', ID]);
+    assert.equal(done, 0, stderr);
+    assert.equal(readFileSync(transcript, 'utf8'), before);
+    rmSync(transcript);
+    rmSync(snapshots, { recursive: true });
+    snapshotOf(snapshots, 'one-1', before);
+  }
+});
+
+test('restore refuses a transcript that was written a moment ago, except by restore itself', async (t) => {
+  const place = world(t);
+  const { transcript, before, after, snapshots } = prepared(place);
+  snapshotOf(snapshots, 'one-1', before);
+  writeFileSync(transcript, after);
+  const argv = ['restore', ID, '--from', 'one-1'];
+  const { status, stderr } = await place.run(argv);
+  assert.equal(status, 4);
+  assert.match(stderr, /something wrote to it \d+ s ago, and may do so again\n {2}next: run it again in \d+ s/);
+  assert.equal(readFileSync(transcript, 'utf8'), after);
+  assert.equal(namesIn(snapshots).length, 2, 'and no snapshot is taken of it');
+  quiet(transcript);
+  const done = JSON.parse((await place.run([...argv, '--json'])).stdout);
+  assert.equal((await place.run(done.undo.slice(1))).status, 0, 'undoes it at once');
+  assert.equal(readFileSync(transcript, 'utf8'), after);
+});
+
 test('a snapshot whose bytes have changed is not restored', async (t) => {
   const place = world(t);
   const { transcript, before, after, snapshots } = prepared(place);
   const path = snapshotOf(snapshots, '20261121T020000000Z-1-1', before);
   writeFileSync(path, before.replace('"type"', '"tipe"'));
-  const { status, stdout, stderr } = await place.run(['restore', ID]);
+  const { status, stdout, stderr } = await place.run(['restore', ID, '--from', 'latest']);
   assert.deepEqual([status, stdout], [5, '']);
   assert.match(stderr, /has changed since the snapshot was taken/);
   assert.equal(readFileSync(transcript, 'utf8'), after);
   assert.equal(namesIn(snapshots).length, 2, 'and nothing is kept for it');
   // Control: with its original bytes the snapshot is accepted.
   writeFileSync(path, before);
-  assert.equal((await place.run(['restore', ID])).status, 0);
+  assert.equal((await place.run(['restore', ID, '--from', 'latest'])).status, 0);
   assert.equal(readFileSync(transcript, 'utf8'), before);
 });
 
@@ -122,7 +168,7 @@ test('while a client has the session open nothing is restored, but the snapshots
   const { transcript, before, after, snapshots } = prepared(place);
   snapshotOf(snapshots, 'one-1', before);
   const client = livingClient(place, ID);
-  for (const argv of [['restore', ID], ['restore', ID, '--dry-run']]) {
+  for (const argv of [['restore', ID, '--from', 'one-1'], ['restore', ID, '--from', 'one-1', '--dry-run']]) {
     const { status, stderr } = await place.run(argv);
     assert.equal(status, 4);
     assert.match(stderr, new RegExp(`process ${client.pid} has it open`));
@@ -140,12 +186,12 @@ test('nothing is restored during an unattended run', { skip: noFlock }, async (t
   const { transcript, before, after, snapshots } = prepared(place);
   snapshotOf(snapshots, 'one-1', before);
   const end = await held(place, `${ID}.run`);
-  const { status, stderr } = await place.run(['restore', ID]);
+  const { status, stderr } = await place.run(['restore', ID, '--from', 'one-1']);
   assert.equal(status, 4);
   assert.match(stderr, /an unattended run of the session is in progress/);
   assert.equal(readFileSync(transcript, 'utf8'), after);
   await end();
-  assert.equal((await place.run(['restore', ID])).status, 0);
+  assert.equal((await place.run(['restore', ID, '--from', 'one-1'])).status, 0);
 });
 
 test('restore leaves the transcript unchanged and no file behind when the file system is full', { skip: notLinux }, async (t) => {
@@ -154,7 +200,7 @@ test('restore leaves the transcript unchanged and no file behind when the file s
   snapshotOf(snapshots, 'one-1', before);
   const command = join(ROOT, 'bin', 'cc-session-recover.js');
   // Files of at most 4 kB, and the signal for larger ones is ignored, so that a write fails as on a full disk.
-  const bounded = (/** @type {number} */ blocks) => spawnSync('sh', ['-c', `trap '' XFSZ; ulimit -f ${blocks}; exec "$@"`, 'sh', process.execPath, command, 'restore', ID], { cwd: place.project, env: place.env, encoding: 'utf8' });
+  const bounded = (/** @type {number} */ blocks) => spawnSync('sh', ['-c', `trap '' XFSZ; ulimit -f ${blocks}; exec "$@"`, 'sh', process.execPath, command, 'restore', ID, '--from', 'one-1'], { cwd: place.project, env: place.env, encoding: 'utf8' });
   assert.ok(after.length > 16 * 1024);
   const { status, stderr } = bounded(8);
   assert.equal(status, 1, stderr);

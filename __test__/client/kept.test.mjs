@@ -83,6 +83,8 @@ suite('a session that the client cleanup deletes', { concurrency: 2 }, () => {
     assert.deepEqual([open.loss, open.live !== null], [{ lost: 'headless', restorable: true }, true], 'while it is open');
     assert.match((await stage.cli('status')).stdout + (await stage.cli('status')).stderr, /beginning of its transcript is gone[\s\S]*--from kept/);
     await session.terminate();
+    // `restore` refuses a transcript that was written a moment ago.
+    age(path.dirname(transcript));
 
     const restored = await stage.cli('restore', session.id, '--from', 'kept', '--json');
     assert.equal(restored.code, 0, restored.stderr);

@@ -13,7 +13,7 @@ module.exports = {
   arguments: [{ flags: '[dir]', description: 'directory of the project (default: this one)' }],
   options: [
     { flags: '-a, --all', description: 'remove the tool from this machine: projects, your own settings, plugins, service, runtime and state', conflicts: ['local', 'user'] },
-    { flags: '--state', description: 'with --all: remove the state directory even if it contains exports, or sessions that Claude Code has deleted' },
+    { flags: '--state', description: 'with --all: remove the state directory even if it contains exports, set-aside files, or text of sessions that exists nowhere else' },
     { flags: '--keep-state', description: 'with --all: do not remove the state directory', conflicts: ['state'] },
     { flags: '--local', description: 'remove the hooks from .claude/settings.local.json', conflicts: ['user'] },
     { flags: '--user', description: 'remove the hooks from your own settings', conflicts: ['local'] },

@@ -155,8 +155,8 @@ async function finished({ parts, failures }, args, io, { question, nothing, done
 /** Describes what is lost if the state directory is removed. @param {import('../../src/ffi/types.js').StateStock | undefined} state */
 function stockWords(state) {
   const { count } = require('./wording.js');
-  if (state === undefined || state.onlyCopies + state.exports === 0) return '';
-  return `, with ${count(state.onlyCopies, 'session')} that Claude Code has deleted and ${count(state.exports, 'export')}`;
+  if (state === undefined || state.onlyCopies + state.setAside + state.exports === 0) return '';
+  return `, with text of ${count(state.onlyCopies, 'session')} that exists nowhere else, ${count(state.setAside, 'set-aside file')} and ${count(state.exports, 'export')}`;
 }
 
 /** @param {Failure[]} failures @param {Options} args @param {Output} io */

@@ -2165,7 +2165,10 @@ export interface RestoreOptions {
   latest?: boolean
   /** Restricts the search to sessions of this project. */
   project?: string
-  /** Name of the snapshot, an unambiguous prefix of it, or `latest`. Defaults to the only snapshot. */
+  /**
+   * Name of the snapshot, an unambiguous prefix of it, or `latest`. Defaults to the only snapshot
+   * if the transcript is gone or all of it is in the snapshot.
+   */
   from?: string
   dryRun?: boolean
 }
@@ -2184,9 +2187,15 @@ export interface RestoreReport {
   transcript: string
   /** Snapshots of the session, newest first, compared with the transcript before the restore. */
   snapshots: KeptSnapshot[]
-  /** Name of the snapshot to restore; `null` if there are several and none was named. */
+  /**
+   * Name of the snapshot to restore; `null` if none was named and none can be chosen without
+   * the risk of losing turns.
+   */
   chosen: string | null
-  /** Whether the snapshot was restored and read back. */
+  /**
+   * Whether the snapshot was restored and read back. `false` if the transcript already equals it and only
+   * other files were missing.
+   */
   restored: boolean
   /**
    * Number of other missing files of the session that were restored: subagents, tool results,
@@ -2888,8 +2897,13 @@ export interface StateStock {
   dir: string
   /** Whether the directory exists. */
   exists: boolean
-  /** Number of sessions that Claude Code deleted and that exist only in the state directory. */
+  /**
+   * Number of sessions with text that exists only in the state directory: Claude Code deleted their
+   * transcript or its beginning, or did not save it.
+   */
   onlyCopies: number
+  /** Number of files that were set aside: notes and saved states that a user edited, and damaged files. */
+  setAside: number
   /** Number of exports in the state directory. */
   exports: number
   /** Whether processes of this tool use the directory: a supervisor, or a waiting hook. */

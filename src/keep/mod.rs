@@ -24,5 +24,5 @@ pub use loss::{LossKind, loss_of};
 pub use opened::{OpenedSession, UnpackDirectory};
 pub use packing::{KeptRemoval, Packed, complete_removals, pack, removals, remove_kept};
 pub use register::{KeptEntry, kept_register};
-pub use restoring::{open_whole, restore_companions, whole_transcript};
+pub use restoring::{missing_companions, open_whole, restore_companions, whole_transcript};
 pub use stored::{KeptAs, KeptFile, KeptFrame, KeptSession, all_kept, kept_of};

@@ -8,6 +8,7 @@ use crate::fs::private_file;
 use crate::session::belongings::SessionFileKind;
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
+use crate::store::replace::{sweep, sync_dir, temporary_name};
 use crate::store::snapshot::ensure_room;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -46,24 +47,30 @@ pub fn open_whole(state: &StateDir, session: &str, parts: &[&KeptFile]) -> Resul
 }
 
 /// Copies the newest kept version of every other file of the session to where the client expects it, unless a
-/// file exists there. Returns the number of copies.
+/// file exists there. Returns the number of copies. The caller owns the run lease of the session.
 ///
 /// # Errors
 ///
 /// Returns [`Code::Io`] if one cannot be written; the earlier ones are in place.
 pub fn restore_companions(state: &StateDir, kept: &KeptSession) -> Result<usize> {
-    let home = ClaudeHome::new(&kept.config_dir);
     let mut copied = 0;
-    for file in &kept.files {
-        let newest = kept.newest(&file.path) == Some(file);
-        let Some(to) = destination(kept, &home, file).filter(|_| newest) else { continue };
-        if std::fs::symlink_metadata(&to).is_ok() {
-            continue;
-        }
-        copy_new(state, &kept.session, file, &to)?;
-        copied += 1;
+    for (file, to) in missing(kept) {
+        copied += usize::from(copy_new(state, &kept.session, file, &to)?);
     }
     Ok(copied)
+}
+
+/// Returns the number of files that [`restore_companions`] would copy.
+#[must_use]
+pub fn missing_companions(kept: &KeptSession) -> usize {
+    missing(kept).len()
+}
+
+fn missing(kept: &KeptSession) -> Vec<(&KeptFile, PathBuf)> {
+    let home = ClaudeHome::new(&kept.config_dir);
+    let newest = kept.files.iter().filter(|file| kept.newest(&file.path) == Some(*file));
+    let placed = newest.filter_map(|file| Some((file, destination(kept, &home, file)?)));
+    placed.filter(|(_, to)| std::fs::symlink_metadata(to).is_err()).collect()
 }
 
 pub(super) fn destination(kept: &KeptSession, home: &ClaudeHome, file: &KeptFile) -> Option<PathBuf> {
@@ -77,31 +84,48 @@ pub(super) fn destination(kept: &KeptSession, home: &ClaudeHome, file: &KeptFile
     })
 }
 
-/// Copies one file. The copy gets the current time as its file time, so the next sweep does not delete it.
-fn copy_new(state: &StateDir, session: &str, file: &KeptFile, to: &Path) -> Result<()> {
-    if let Some(dir) = to.parent() {
-        ensure_dir(dir)?;
-        ensure_room(dir, file.bytes)?;
-    }
+/// Copies one file, unless a file exists there. The file appears under its name only when it is complete and
+/// on disk. It gets the current time as its file time, so the next sweep does not delete it.
+fn copy_new(state: &StateDir, session: &str, file: &KeptFile, to: &Path) -> Result<bool> {
+    let dir = to.parent().unwrap_or(Path::new("/"));
+    ensure_dir(dir)?;
+    ensure_room(dir, file.bytes)?;
+    sweep(to);
+    let temporary = dir.join(temporary_name(to.file_name().unwrap_or_default()));
+    let placed = write_copy(state, session, file, &temporary).and_then(|()| publish(&temporary, to));
+    let _ = std::fs::remove_file(&temporary);
+    let placed = placed?;
+    sync_dir(dir).doing("write", dir)?;
+    Ok(placed)
+}
+
+fn write_copy(state: &StateDir, session: &str, file: &KeptFile, to: &Path) -> Result<()> {
     let from = file.place(state, session);
     let mut source = file.open(state, session)?;
     let mut options = private_file();
     options.write(true).create_new(true);
     let mut target = options.open(to).doing("create", to)?;
-    let copied = std::io::copy(&mut source, &mut target).and_then(|bytes| {
-        target.sync_all()?;
-        Ok(bytes)
-    });
+    let bytes = std::io::copy(&mut source, &mut target).doing("write", to)?;
+    target.sync_all().doing("write", to)?;
     let expected = match file.kept_as {
         KeptAs::Link => std::fs::metadata(&from).doing("read", &from)?.len(),
         KeptAs::Frames => file.covered(),
     };
-    match copied {
-        Ok(bytes) if bytes == expected => Ok(()),
-        Ok(_) => Err(Error::new(Code::VerificationFailed, "was not copied completely").at(to)),
-        Err(error) => {
-            let _ = std::fs::remove_file(to);
-            Err(Error::io("write", to, &error))
+    if bytes == expected {
+        return Ok(());
+    }
+    Err(Error::new(Code::VerificationFailed, "was not copied completely").at(&from))
+}
+
+/// Gives a file its final name. Returns `false` if a file has that name.
+fn publish(temporary: &Path, to: &Path) -> Result<bool> {
+    match std::fs::hard_link(temporary, to) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        // The file system has no hard links.
+        Err(_) if std::fs::symlink_metadata(to).is_err() => {
+            std::fs::rename(temporary, to).doing("move into place", to).map(|()| true)
         }
+        Err(error) => Err(Error::io("move into place", to, &error)),
     }
 }

@@ -85,7 +85,7 @@ pub fn write_block(
 fn with_note(text: Option<&str>, session: &str, block: &str, max_blocks: usize, state: &StateDir) -> String {
     let text = text.unwrap_or(template());
     let edited = edited_blocks(text).into_iter().filter(|edited| edited.session == session);
-    let mut kept = kept_files(&aside_dir(state, session));
+    let mut kept = kept_files(&state.edited_notes(session));
     kept.extend(edited.map(|edited| aside_path(state, &edited)));
     kept.sort();
     kept.dedup();
@@ -135,14 +135,9 @@ fn with_pointer(block: &str, kept: &[PathBuf]) -> String {
     )
 }
 
-/// Returns the directory for a session's edited blocks.
-fn aside_dir(state: &StateDir, session: &str) -> PathBuf {
-    state.session(session).with_file_name("edited-notes")
-}
-
 fn aside_path(state: &StateDir, edited: &EditedBlock<'_>) -> PathBuf {
     let name = format!("{}.md", &sha256_hex(edited.body.as_bytes())[..16]);
-    aside_dir(state, edited.session).join(name)
+    state.edited_notes(edited.session).join(name)
 }
 
 /// Lists edited blocks of a session that were saved earlier.

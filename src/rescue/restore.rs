@@ -3,12 +3,15 @@
 //! The current transcript is first stored as a snapshot, so that another restore can undo this one. The file
 //! is replaced completely or not at all, and read back afterwards.
 
+use crate::claude::home::ClaudeHome;
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{lossy, open_regular_with_metadata, private_file, read_once};
+use crate::fs::{lossy, open_regular_with_metadata, private_directory, private_file, read_once};
 use crate::keep::{
-    KeptFile, KeptSession, kept_of, loss_of, open_whole, restore_companions, whole_transcript,
+    KeptAs, KeptFile, KeptSession, LossKind, kept_of, loss_of, missing_companions, open_whole,
+    restore_companions, whole_transcript,
 };
 use crate::recovery::incident::{Incident, Phase};
+use crate::recovery::readiness::quiet;
 use crate::recovery::reason::Reason;
 use crate::report::find::{SHORTEST, SessionOptions, find, kept_named};
 use crate::report::find_project::project_named;
@@ -27,8 +30,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::fs::Metadata;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 const SCHEMA: &str = "cc-session-recover/restore@1";
@@ -50,7 +54,8 @@ pub struct RestoreOptions {
     pub latest: bool,
     /// Restricts the search to sessions of this project.
     pub project: Option<PathBuf>,
-    /// Name of the snapshot, an unambiguous prefix of it, or `latest`. Defaults to the only snapshot.
+    /// Name of the snapshot, an unambiguous prefix of it, or `latest`. Defaults to the only snapshot
+    /// if the transcript is gone or all of it is in the snapshot.
     pub from: Option<String>,
     pub dry_run: bool,
 }
@@ -68,6 +73,9 @@ pub struct KeptSnapshot {
     /// Kept files whose concatenation is the content; empty for a snapshot.
     #[serde(skip)]
     parts: Vec<KeptFile>,
+    /// The transcript that continues the kept files, whose concatenation with them is the content.
+    #[serde(skip)]
+    continued: Option<PathBuf>,
     /// Time of the snapshot.
     #[serde(serialize_with = "time_or_null")]
     pub taken_at: Option<DateTime<Utc>>,
@@ -89,7 +97,7 @@ impl KeptSnapshot {
         if self.parts.is_empty() {
             return Ok(Box::new(open_regular_with_metadata(&self.path)?.0));
         }
-        open_whole(state, session, &self.parts.iter().collect::<Vec<_>>())
+        open_joined(state, session, &self.parts.iter().collect::<Vec<_>>(), self.continued.as_deref())
     }
 }
 
@@ -113,9 +121,11 @@ pub struct RestoreReport {
     pub transcript: PathBuf,
     /// Snapshots of the session, newest first, compared with the transcript before the restore.
     pub snapshots: Vec<KeptSnapshot>,
-    /// Name of the snapshot to restore; `null` if there are several and none was named.
+    /// Name of the snapshot to restore; `null` if none was named and none can be chosen without
+    /// the risk of losing turns.
     pub chosen: Option<String>,
-    /// Whether the snapshot was restored and read back.
+    /// Whether the snapshot was restored and read back. `false` if the transcript already equals it and only
+    /// other files were missing.
     pub restored: bool,
     /// Number of other missing files of the session that were restored: subagents, tool results,
     /// tasks, plan, file history.
@@ -141,7 +151,7 @@ struct TranscriptDigest {
 /// # Errors
 ///
 /// Returns the errors of [`find`]; [`Code::SnapshotNotFound`]; [`Code::SessionLive`] while a client or a run
-/// has the session open; [`Code::NothingToDo`] if the transcript equals the snapshot;
+/// has the session open, or shortly after something wrote to the transcript; [`Code::NothingToDo`] if the transcript equals the snapshot;
 /// [`Code::ChangedMeanwhile`] if something writes to the transcript meanwhile; [`Code::VerificationFailed`]
 /// if the snapshot has changed since it was taken, or the transcript differs from what was written.
 pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
@@ -151,8 +161,19 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
     let target = Target::find(&ground.state, &inventory, options)?;
     let incident = inventory.incidents.get(&target.session);
     let kept_session = kept_of(&ground.state, &target.session)?;
-    let (present, snapshots) = compare(&ground.state, &target, incident, kept_session.as_ref())?;
-    let chosen = choose(&snapshots, options.from.as_deref(), &target.session)?;
+    let from = options.from.as_deref();
+    let (present, snapshots) = compare(&ground.state, &target, incident, kept_session.as_ref(), from)?;
+    let loses_nothing = |snapshot: &KeptSnapshot| {
+        let Some(present) = &present else { return Ok(true) };
+        let open = || snapshot.open(&ground.state, &target.session);
+        let (start, _) = contents(open()?, &[present.bytes]).doing("read", &snapshot.path)?;
+        if start.first() == Some(present) {
+            return Ok(true);
+        }
+        let (transcript, _) = open_regular_with_metadata(&target.transcript)?;
+        contains_records(open()?, transcript).doing("read", &target.transcript)
+    };
+    let chosen = choose(&snapshots, from, &target.session, loses_nothing)?;
     let mut report = RestoreReport {
         schema: SCHEMA,
         generated_at: world.clock.now(),
@@ -174,7 +195,9 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
                 .at(&chosen.path)
                 .hint("choose another snapshot; the transcript is unchanged"));
         }
-        if present.as_ref().is_some_and(|present| present.sha256 == chosen.sha256) {
+        let kept_session = kept_session.filter(|_| chosen.name == KEPT);
+        let equal = present.as_ref().is_some_and(|present| present.sha256 == chosen.sha256);
+        if equal && kept_session.as_ref().is_none_or(|kept| missing_companions(kept) == 0) {
             return Err(Error::new(
                 Code::NothingToDo,
                 format!("the transcript already equals snapshot {}", chosen.name),
@@ -183,12 +206,21 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
         }
         if !options.dry_run {
             world.abort.check()?;
-            let kept = put_back(world, &ground, &target, chosen)?;
-            report.undo = kept.as_ref().map(|kept| undo_command(&target.session, kept));
-            report.kept = kept;
-            report.restored = true;
-            if let Some(kept_session) = kept_session.filter(|_| chosen.name == KEPT) {
-                report.companions = restore_companions(&ground.state, &kept_session)?;
+            let _lease = target.lease(&ground.state)?;
+            if let Some(present) = present.as_ref().filter(|_| !equal) {
+                target.refuse_while_growing(world, &ground, present)?;
+            }
+            target.ensure_directory(&inventory, kept_session.as_ref())?;
+            // They come before the transcript: with the transcript in place nothing would show that they are
+            // missing after a crash.
+            if let Some(kept_session) = &kept_session {
+                report.companions = restore_companions(&ground.state, kept_session)?;
+            }
+            if !equal {
+                let kept = put_back(world, &ground, &target, chosen)?;
+                report.undo = kept.as_ref().map(|kept| undo_command(&target.session, kept));
+                report.kept = kept;
+                report.restored = true;
             }
         }
     }
@@ -246,6 +278,47 @@ impl Target {
         }
     }
 
+    /// Takes the lease that prevents unattended runs while files of the session are changed.
+    fn lease(&self, state: &StateDir) -> Result<Lock> {
+        Lock::try_take(&state.run_lease(&self.session))?.ok_or_else(|| {
+            Error::new(Code::SessionLive, "an unattended run of the session is in progress")
+                .at(&self.transcript)
+                .hint("wait until the run has ended")
+        })
+    }
+
+    fn refuse_while_growing(
+        &self,
+        world: World<'_>,
+        ground: &ReportContext<'_>,
+        present: &TranscriptDigest,
+    ) -> Result<()> {
+        if is_own_write(&ground.state, &self.session, present) {
+            return Ok(());
+        }
+        let (_, meta) = open_regular_with_metadata(&self.transcript)?;
+        refuse_while_growing(world, ground, &self.transcript, &meta)
+    }
+
+    /// Creates the project's directory of transcripts, which Claude Code removes with its last transcript.
+    /// Creates nothing outside an existing configuration directory.
+    fn ensure_directory(&self, inventory: &Inventory<'_>, kept: Option<&KeptSession>) -> Result<()> {
+        let Some(dir) = self.transcript.parent().filter(|dir| dir.file_name().is_some()) else {
+            return Ok(());
+        };
+        let known = inventory.homes.iter().map(ClaudeHome::dir);
+        let mut homes = known.chain(kept.map(|kept| kept.config_dir.as_path()));
+        let is_above = |home: &Path| dir.parent() == Some(ClaudeHome::new(home).projects().as_path());
+        let Some(home) = homes.find(|home| is_above(home) && home.is_dir()) else { return Ok(()) };
+        let missing: Vec<&Path> = dir.ancestors().take_while(|one| *one != home && !one.exists()).collect();
+        for one in missing.into_iter().rev() {
+            private_directory().create(one).doing("create the directory", one)?;
+            let above = one.parent().unwrap_or(home);
+            sync_dir(above).doing("write", above)?;
+        }
+        Ok(())
+    }
+
     fn refuse_while_held(&self, inventory: &Inventory<'_>, state: &StateDir) -> Result<()> {
         refuse_while_held(inventory, state, &self.session, &self.transcript, self.found.as_ref())
     }
@@ -285,6 +358,32 @@ pub(super) fn refuse_while_held(
     Ok(())
 }
 
+/// Refuses a recently modified file: a process that is not in the process table may be writing to it.
+pub(super) fn refuse_while_growing(
+    world: World<'_>,
+    ground: &ReportContext<'_>,
+    path: &Path,
+    meta: &Metadata,
+) -> Result<()> {
+    let quiet = quiet(&ground.config);
+    let Ok(modified) = meta.modified().map(DateTime::<Utc>::from) else { return Ok(()) };
+    let age = world.clock.now() - modified;
+    if age >= chrono::Duration::zero() && age < quiet {
+        let message = format!("something wrote to it {} s ago, and may do so again", age.num_seconds());
+        return Err(Error::new(Code::SessionLive, message)
+            .at(path)
+            .hint(format!("run it again in {} s", (quiet - age).num_seconds() + 1)));
+    }
+    Ok(())
+}
+
+/// Returns whether these bytes are what the last restore or repair of the session wrote.
+fn is_own_write(state: &StateDir, session: &str, content: &TranscriptDigest) -> bool {
+    let written = journal::entries(state, &["restored", "repaired"]);
+    let last = written.iter().rev().find(|entry| entry["session"] == session);
+    last.is_some_and(|entry| entry["sha256"] == content.sha256)
+}
+
 fn undo_command(session: &str, kept: &str) -> Vec<String> {
     ["cc-session-recover", "restore", session, "--from", kept].map(str::to_owned).to_vec()
 }
@@ -296,6 +395,7 @@ fn compare(
     target: &Target,
     incident: Option<&Incident>,
     kept_session: Option<&KeptSession>,
+    from: Option<&str>,
 ) -> Result<(Option<TranscriptDigest>, Vec<KeptSnapshot>)> {
     let dir = state.snapshots(&target.session);
     let entries = match std::fs::read_dir(&dir) {
@@ -304,15 +404,19 @@ fn compare(
         Err(error) => return Err(Error::io("read the directory", &dir, &error)),
     };
     let mut snapshots = Vec::new();
-    // Files kept by hooks are listed only if Claude Code has lost something; otherwise
-    // they equal the transcript.
-    let lost = kept_session.filter(|kept| loss_of(&target.transcript, Some(kept)).is_some());
-    if let Some(kept) = lost {
-        let parts = whole_transcript(state, kept);
+    // Files kept by hooks are listed if Claude Code has lost something. Otherwise they equal the transcript,
+    // and are listed only if other files of the session are missing and no snapshot was asked for.
+    let listed = kept_session.filter(|kept| {
+        let wanted = from == Some(KEPT) || (from.is_none() && entries.is_none());
+        loss_of(&target.transcript, Some(kept)).is_some() || (wanted && missing_companions(kept) > 0)
+    });
+    if let Some(kept) = listed {
+        let mut parts = whole_transcript(state, kept);
         if let Some(newest) = parts.last().map(|newest| newest.place(state, &kept.session)) {
-            let whole = open_whole(state, &kept.session, &parts)?;
+            let continued = continuation(state, kept, &mut parts, &target.transcript)?;
+            let whole = open_joined(state, &kept.session, &parts, continued)?;
             let content = contents(whole, &[]).doing("read", &newest)?.1;
-            let parts = parts.into_iter().cloned().collect();
+            let parts = (parts.into_iter().cloned().collect(), continued.map(Path::to_path_buf));
             snapshots.push((KEPT.to_owned(), newest, Some(kept.updated_at), content, parts));
         }
     }
@@ -325,7 +429,7 @@ fn compare(
         };
         let (file, meta) = open_regular_with_metadata(&path)?;
         let content = contents(file, &[]).doing("read", &path)?.1;
-        snapshots.push((name, path, taken_at(&meta), content, Vec::new()));
+        snapshots.push((name, path, taken_at(&meta), content, (Vec::new(), None)));
     }
     snapshots.sort_by(|one, other| (other.2, &other.0).cmp(&(one.2, &one.0)));
     let mut lengths: Vec<u64> = snapshots.iter().map(|(.., content, _)| content.bytes).collect();
@@ -338,9 +442,10 @@ fn compare(
     };
     let kept = snapshots
         .into_iter()
-        .map(|(name, path, taken_at, content, parts)| KeptSnapshot {
+        .map(|(name, path, taken_at, content, (parts, continued))| KeptSnapshot {
             sound: noted(&path, incident).map(|noted| noted == content.sha256),
             parts,
+            continued,
             is_prefix: present.as_ref().map(|(prefixes, _)| {
                 prefixes.iter().any(|prefix| prefix.bytes == content.bytes && prefix.sha256 == content.sha256)
             }),
@@ -355,6 +460,62 @@ fn compare(
     Ok((present.map(|(_, whole)| whole), kept))
 }
 
+/// Returns the transcript if it continues the kept files with records that they do not have yet: a hook keeps
+/// it only at the next event. Removes its own older copy from `parts`.
+fn continuation<'t>(
+    state: &StateDir,
+    kept: &KeptSession,
+    parts: &mut Vec<&KeptFile>,
+    transcript: &'t Path,
+) -> Result<Option<&'t Path>> {
+    if loss_of(transcript, Some(kept)) != Some(LossKind::Headless) {
+        return Ok(None);
+    }
+    let Some(&newest) = parts.last() else { return Ok(None) };
+    if newest.kept_as == KeptAs::Link && newest.is_with_client(kept) {
+        return Ok(None);
+    }
+    let open = || open_regular_with_metadata(transcript).map(|(file, _)| file);
+    let older = contents(newest.open(state, &kept.session)?, &[]).doing("read", transcript)?.1;
+    let (start, _) = contents(open()?, &[older.bytes]).doing("read", transcript)?;
+    if start.first() == Some(&older) {
+        parts.pop();
+    } else if contains_records(open_whole(state, &kept.session, parts)?, open()?).doing("read", transcript)? {
+        return Ok(None);
+    }
+    Ok(Some(transcript))
+}
+
+/// Opens the concatenation of kept files and of the transcript that continues them.
+fn open_joined(
+    state: &StateDir,
+    session: &str,
+    parts: &[&KeptFile],
+    continued: Option<&Path>,
+) -> Result<Box<dyn Read>> {
+    let whole = open_whole(state, session, parts)?;
+    let Some(continued) = continued else { return Ok(whole) };
+    Ok(Box::new(whole.chain(open_regular_with_metadata(continued)?.0)))
+}
+
+/// Returns whether every record of `part` is also a record of `whole`.
+fn contains_records(whole: impl Read, part: impl Read) -> std::io::Result<bool> {
+    let whole: HashSet<[u8; 32]> = record_hashes(whole).collect::<std::io::Result<_>>()?;
+    for record in record_hashes(part) {
+        if !whole.contains(&record?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn record_hashes(from: impl Read) -> impl Iterator<Item = std::io::Result<[u8; 32]>> {
+    let lines = BufReader::with_capacity(BLOCK, from).split(b'\n');
+    lines
+        .filter(|line| line.as_ref().map_or(true, |line| !line.is_empty()))
+        .map(|line| Ok(Sha256::digest(line?).into()))
+}
+
 fn taken_at(meta: &Metadata) -> Option<DateTime<Utc>> {
     meta.modified().ok().map(DateTime::from)
 }
@@ -367,11 +528,13 @@ fn noted(path: &Path, incident: Option<&Incident>) -> Option<String> {
     })
 }
 
-/// Returns the snapshot with the given name, or the only one.
+/// Returns the snapshot with the given name. Without a name, returns the only one if restoring it loses
+/// nothing of the transcript.
 fn choose<'k>(
     snapshots: &'k [KeptSnapshot],
     from: Option<&str>,
     session: &str,
+    loses_nothing: impl Fn(&KeptSnapshot) -> Result<bool>,
 ) -> Result<Option<&'k KeptSnapshot>> {
     if snapshots.is_empty() {
         return Err(Error::new(Code::SnapshotNotFound, format!("session {session} has no snapshot"))
@@ -379,7 +542,8 @@ fn choose<'k>(
     }
     let Some(from) = from else {
         let kept = snapshots.iter().find(|snapshot| snapshot.name == KEPT);
-        return Ok(kept.or(if snapshots.len() == 1 { snapshots.first() } else { None }));
+        let only = kept.or(if snapshots.len() == 1 { snapshots.first() } else { None });
+        return only.map_or(Ok(None), |only| Ok(loses_nothing(only)?.then_some(only)));
     };
     if let Some(exact) = snapshots.iter().find(|kept| kept.name == from) {
         return Ok(Some(exact));
@@ -400,7 +564,7 @@ fn choose<'k>(
     }
 }
 
-/// Restores a snapshot. Returns the name of the snapshot of the previous transcript.
+/// Restores a snapshot; the caller owns the lease. Returns the name of the snapshot of the previous transcript.
 fn put_back(
     world: World<'_>,
     ground: &ReportContext<'_>,
@@ -408,12 +572,6 @@ fn put_back(
     chosen: &KeptSnapshot,
 ) -> Result<Option<String>> {
     let state = &ground.state;
-    // No unattended run may start while the file is changed.
-    let Some(_lease) = Lock::try_take(&state.run_lease(&target.session))? else {
-        return Err(Error::new(Code::SessionLive, "an unattended run of the session is in progress")
-            .at(&target.transcript)
-            .hint("wait until the run has ended"));
-    };
     let name = format!("{}-restore", world.clock.now().format("%Y%m%dT%H%M%S%3fZ"));
     let before = match &target.found {
         Some(_) => Some(snapshot::take(state, &target.session, &target.transcript, &name)?),
@@ -588,6 +746,7 @@ mod tests {
         KeptSnapshot {
             name: "kept".into(),
             parts: Vec::new(),
+            continued: None,
             path,
             taken_at: None,
             bytes: content.bytes,
@@ -606,6 +765,24 @@ mod tests {
         assert_eq!(prefixes, [alone(0), alone(4), alone(600_000)]);
         assert_eq!(whole, alone(text.len()));
         assert_eq!((whole.bytes, whole.lines), (700_000, 150_000));
+    }
+
+    #[test]
+    fn a_snapshot_contains_a_transcript_if_it_has_each_of_its_records() {
+        for (whole, part, contained) in [
+            ("a\nb\nc\n", "", true),
+            ("a\nb\nc\n", "a\nb\n", true),
+            ("a\nb\nc\n", "b\nc\n", true),
+            ("a\nb\nc\n", "b\n\nc", true),
+            ("a\nb\nc\n", "a\nb\nc\nd\n", false),
+            ("a\nb\nc\n", "a\nb\nch", false),
+            ("a\nb\nc\n", "a\nb", true),
+            ("a\nbb\nc\n", "a\nb", false),
+            ("", "a\n", false),
+        ] {
+            let found = contains_records(whole.as_bytes(), part.as_bytes()).unwrap();
+            assert_eq!(found, contained, "{part:?} in {whole:?}");
+        }
     }
 
     #[test]

@@ -2,14 +2,16 @@
 
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::lossy;
+use crate::keep::{KeptAs, KeptSession, LossKind, all_kept, loss_of};
 use crate::report::inventory::{Inventory, ReportContext};
+use crate::session::files::entries;
 use crate::store::StateDir;
 use crate::store::layout::is_own_name;
 use crate::store::lock::Lock;
 use crate::trust::enabled::{Enabled, HookScope, SettingsImage, all_records};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A project, or the user's own settings, with hooks of this tool.
@@ -56,8 +58,11 @@ pub struct StateStock {
     pub dir: PathBuf,
     /// Whether the directory exists.
     pub exists: bool,
-    /// Number of sessions that Claude Code deleted and that exist only in the state directory.
+    /// Number of sessions with text that exists only in the state directory: Claude Code deleted their
+    /// transcript or its beginning, or did not save it.
     pub only_copies: usize,
+    /// Number of files that were set aside: notes and saved states that a user edited, and damaged files.
+    pub set_aside: usize,
     /// Number of exports in the state directory.
     pub exports: usize,
     /// Whether processes of this tool use the directory: a supervisor, or a waiting hook.
@@ -117,10 +122,53 @@ fn stock(ground: &ReportContext<'_>) -> StateStock {
     StateStock {
         dir: state.root().to_path_buf(),
         exists: state.root().is_dir(),
-        only_copies: Inventory::open(ground).gone_kept().len(),
+        only_copies: sessions_only_here(ground).len(),
+        set_aside: set_aside(state),
         exports: std::fs::read_dir(state.exports()).map_or(0, |entries| entries.flatten().count()),
         busy: is_busy(state),
     }
+}
+
+/// Returns the sessions with text that exists only in the state directory.
+fn sessions_only_here(ground: &ReportContext<'_>) -> BTreeSet<String> {
+    let state = &ground.state;
+    let inventory = Inventory::open(ground);
+    let present = inventory.present();
+    let mut found: BTreeSet<String> = inventory.gone_kept().into_iter().map(|kept| kept.session).collect();
+    let kept = all_kept(state, &mut Vec::new()).into_iter();
+    found.extend(kept.filter(has_lost_part).map(|kept| kept.session));
+    for name in names_in(&state.all_snapshots()) {
+        let mut copies = entries(&state.snapshots(&name), &mut Vec::new());
+        let holds_copy = copies.any(|copy| copy.path().extension().is_some_and(|ending| ending == "jsonl"));
+        if holds_copy && !present.contains(&name) {
+            found.insert(name);
+        }
+    }
+    found.extend(names_in(&state.sessions()).filter(|name| state.shadow(name).exists()));
+    found
+}
+
+/// Returns whether the kept files have a part that an existing transcript lost.
+fn has_lost_part(kept: &KeptSession) -> bool {
+    match loss_of(&kept.transcript, Some(kept)) {
+        // Counted by id, because the transcript may have moved to another directory.
+        Some(LossKind::Gone) | None => false,
+        Some(LossKind::Headless) => kept.transcripts().iter().any(|file| !file.is_with_client(kept)),
+        // A link becomes shorter together with the client's file.
+        Some(LossKind::Shorter) => {
+            kept.transcripts().last().is_some_and(|newest| newest.kept_as == KeptAs::Frames)
+        }
+    }
+}
+
+fn set_aside(state: &StateDir) -> usize {
+    let edited = names_in(&state.sessions())
+        .flat_map(|session| [state.edited_notes(&session), state.edited_states(&session)]);
+    edited.chain([state.quarantine()]).map(|dir| names_in(&dir).count()).sum()
+}
+
+fn names_in(dir: &Path) -> impl Iterator<Item = String> + use<> {
+    entries(dir, &mut Vec::new()).filter_map(|entry| entry.file_name().into_string().ok())
 }
 
 /// Returns whether a supervisor, a run or a waiting hook owns a lease.
@@ -138,7 +186,7 @@ fn is_busy(state: &StateDir) -> bool {
 /// has other files, which are left, or [`Code::Io`] if a file cannot be removed.
 pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bool> {
     let ground = ReportContext::read(world, None)?;
-    let StateStock { dir, exists, only_copies, exports, busy } = stock(&ground);
+    let StateStock { dir, exists, only_copies, set_aside, exports, busy } = stock(&ground);
     if !exists {
         return Ok(false);
     }
@@ -149,8 +197,10 @@ pub fn remove_state(world: World<'_>, options: &RemoveStateOptions) -> Result<bo
                 "end it (cc-session-recover watch --status, or close the session), and run the command again",
             ));
     }
-    if only_copies + exports > 0 && !options.copies {
-        let what = format!("has {only_copies} sessions that Claude Code has deleted, and {exports} exports");
+    if only_copies + set_aside + exports > 0 && !options.copies {
+        let what = format!(
+            "has text of {only_copies} sessions that exists nowhere else, {set_aside} set-aside files and {exports} exports"
+        );
         return Err(Error::new(Code::Usage, what).at(&dir).hint("add --state to remove them too"));
     }
     ensure_ours(world, &ground.state)?;

@@ -126,6 +126,18 @@ impl StateDir {
         self.sessions().join(session).join("shadow.json")
     }
 
+    /// Blocks of notes that a user edited before a hook replaced them.
+    #[must_use]
+    pub fn edited_notes(&self, session: &str) -> PathBuf {
+        self.sessions().join(session).join("edited-notes")
+    }
+
+    /// Saved states that a user edited before a hook replaced them.
+    #[must_use]
+    pub fn edited_states(&self, session: &str) -> PathBuf {
+        self.sessions().join(session).join("edited-states")
+    }
+
     /// Lease of the one hook that records a session at the end of a turn.
     #[must_use]
     pub fn watch_lease(&self, session: &str) -> PathBuf {

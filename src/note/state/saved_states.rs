@@ -275,8 +275,7 @@ impl SavedStateStore<'_> {
         if book.states.iter().any(|entry| entry.sha256 == hash) {
             return Ok(None);
         }
-        let kept =
-            self.state.session(session).with_file_name("edited-states").join(format!("{}.md", &hash[..16]));
+        let kept = self.state.edited_states(session).join(format!("{}.md", &hash[..16]));
         replace(&kept, &bytes, PRIVATE)?;
         Ok(Some(kept))
     }

@@ -71,7 +71,8 @@ impl Inventory<'_> {
     }
 
     /// Returns the ids of all transcripts in all configuration directories.
-    pub(super) fn present(&self) -> BTreeSet<String> {
+    #[must_use]
+    pub fn present(&self) -> BTreeSet<String> {
         let found = scan::find(&project_directories(&self.homes, &mut Vec::new())).found;
         found.iter().map(|one| one.id().to_owned()).collect()
     }

@@ -19,10 +19,9 @@ use self::diagnosis::{
 };
 use self::links::RepairScope;
 use self::rewrite::write_repaired;
-use super::restore::{self, RestoreOptions, refuse_while_held};
+use super::restore::{self, RestoreOptions, refuse_while_growing, refuse_while_held};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{identity, lossy, open_regular_with_metadata, private_file};
-use crate::recovery::readiness::quiet;
 use crate::report::find::{SessionOptions, find_file};
 use crate::report::find_project::project_named;
 use crate::report::inventory::{Inventory, ReportContext};
@@ -451,25 +450,6 @@ fn apply(
         }),
     );
     Ok(name)
-}
-
-/// Refuses a recently modified file: a process that is not in the process table may be writing to it.
-fn refuse_while_growing(
-    world: World<'_>,
-    ground: &ReportContext<'_>,
-    path: &Path,
-    meta: &Metadata,
-) -> Result<()> {
-    let quiet = quiet(&ground.config);
-    let Ok(modified) = meta.modified().map(DateTime::<Utc>::from) else { return Ok(()) };
-    let age = world.clock.now() - modified;
-    if age >= chrono::Duration::zero() && age < quiet {
-        let message = format!("something wrote to it {} s ago, and may do so again", age.num_seconds());
-        return Err(Error::new(Code::SessionLive, message)
-            .at(path)
-            .hint(format!("run it again in {} s", (quiet - age).num_seconds() + 1)));
-    }
-    Ok(())
 }
 
 /// Makes the repaired transcript from the snapshot and replaces the current one. Returns its hash.
