@@ -472,7 +472,7 @@ fn continuation<'t>(
         return Ok(None);
     }
     let Some(&newest) = parts.last() else { return Ok(None) };
-    if newest.kept_as == KeptAs::Link && newest.is_with_client(kept) {
+    if newest.kept_as == KeptAs::Link && newest.is_with_client(state, kept) {
         return Ok(None);
     }
     let open = || open_regular_with_metadata(transcript).map(|(file, _)| file);

@@ -1,8 +1,9 @@
 //! Lists what this tool has set up on the machine, and removes its state directory.
 
+use crate::claude::home::is_session_id;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::lossy;
-use crate::keep::{KeptAs, KeptSession, LossKind, all_kept, loss_of};
+use crate::keep::{KeptAs, KeptSession, LossKind, kept_of, loss_of};
 use crate::report::inventory::{Inventory, ReportContext};
 use crate::session::files::entries;
 use crate::store::StateDir;
@@ -135,8 +136,16 @@ fn sessions_only_here(ground: &ReportContext<'_>) -> BTreeSet<String> {
     let inventory = Inventory::open(ground);
     let present = inventory.present();
     let mut found: BTreeSet<String> = inventory.gone_kept().into_iter().map(|kept| kept.session).collect();
-    let kept = all_kept(state, &mut Vec::new()).into_iter();
-    found.extend(kept.filter(has_lost_part).map(|kept| kept.session));
+    for name in names_in(&state.all_kept()).filter(|name| is_session_id(name)) {
+        let only_here = match kept_of(state, &name) {
+            Ok(Some(kept)) => has_lost_part(state, &kept),
+            // Without a readable description nothing shows that the client still has these files.
+            Ok(None) | Err(_) => names_in(&state.kept(&name)).next().is_some(),
+        };
+        if only_here {
+            found.insert(name);
+        }
+    }
     for name in names_in(&state.all_snapshots()) {
         let mut copies = entries(&state.snapshots(&name), &mut Vec::new());
         let holds_copy = copies.any(|copy| copy.path().extension().is_some_and(|ending| ending == "jsonl"));
@@ -149,11 +158,11 @@ fn sessions_only_here(ground: &ReportContext<'_>) -> BTreeSet<String> {
 }
 
 /// Returns whether the kept files have a part that an existing transcript lost.
-fn has_lost_part(kept: &KeptSession) -> bool {
+fn has_lost_part(state: &StateDir, kept: &KeptSession) -> bool {
     match loss_of(&kept.transcript, Some(kept)) {
         // Counted by id, because the transcript may have moved to another directory.
         Some(LossKind::Gone) | None => false,
-        Some(LossKind::Headless) => kept.transcripts().iter().any(|file| !file.is_with_client(kept)),
+        Some(LossKind::Headless) => kept.transcripts().iter().any(|file| !file.is_with_client(state, kept)),
         // A link becomes shorter together with the client's file.
         Some(LossKind::Shorter) => {
             kept.transcripts().last().is_some_and(|newest| newest.kept_as == KeptAs::Frames)
