@@ -37,13 +37,13 @@ pub fn loss_of(transcript: &Path, kept: Option<&KeptSession>) -> Option<LossKind
         Err(_) if !transcript.exists() => return Some(LossKind::Gone),
         Err(_) => return None,
     };
-    if let Some(newest) = kept.and_then(|kept| kept.transcripts().last().copied()) {
-        let same = newest.source.is_some() && newest.source == identity(&meta);
-        if same && meta.len() < newest.bytes {
-            return Some(LossKind::Shorter);
-        }
+    // This comes first: once the kept file is compressed, a new transcript may get the inode of the old one.
+    if is_headless(file)? {
+        return Some(LossKind::Headless);
     }
-    is_headless(file)?.then_some(LossKind::Headless)
+    let newest = kept.and_then(|kept| kept.transcripts().last().copied())?;
+    let same = newest.source.is_some() && newest.source == identity(&meta);
+    (same && meta.len() < newest.bytes).then_some(LossKind::Shorter)
 }
 
 /// Returns whether the first message of a transcript answers a record that is not in it; `None` if

@@ -151,8 +151,8 @@ struct TranscriptDigest {
 /// # Errors
 ///
 /// Returns the errors of [`find`]; [`Code::SnapshotNotFound`]; [`Code::SessionLive`] while a client or a run
-/// has the session open, or shortly after something wrote to the transcript; [`Code::NothingToDo`] if the transcript equals the snapshot;
-/// [`Code::ChangedMeanwhile`] if something writes to the transcript meanwhile; [`Code::VerificationFailed`]
+/// has the session open, or shortly after something wrote to the transcript; [`Code::NothingToDo`] if the
+/// transcript equals the snapshot; [`Code::ChangedMeanwhile`] if something writes to the transcript meanwhile; [`Code::VerificationFailed`]
 /// if the snapshot has changed since it was taken, or the transcript differs from what was written.
 pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
     let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
