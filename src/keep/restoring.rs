@@ -8,7 +8,7 @@ use crate::fs::private_file;
 use crate::session::belongings::SessionFileKind;
 use crate::store::StateDir;
 use crate::store::layout::ensure_dir;
-use crate::store::replace::{sweep, sync_dir, temporary_name};
+use crate::store::replace::{rename_new, sweep, sync_dir, temporary_name};
 use crate::store::snapshot::ensure_room;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -119,13 +119,8 @@ fn write_copy(state: &StateDir, session: &str, file: &KeptFile, to: &Path) -> Re
 
 /// Gives a file its final name. Returns `false` if a file has that name.
 fn publish(temporary: &Path, to: &Path) -> Result<bool> {
-    match std::fs::hard_link(temporary, to) {
-        Ok(()) => Ok(true),
+    match rename_new(temporary, to) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        // The file system has no hard links.
-        Err(_) if std::fs::symlink_metadata(to).is_err() => {
-            std::fs::rename(temporary, to).doing("move into place", to).map(|()| true)
-        }
-        Err(error) => Err(Error::io("move into place", to, &error)),
+        other => other.doing("move into place", to).map(|()| true),
     }
 }

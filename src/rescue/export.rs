@@ -20,7 +20,7 @@ use crate::session::belongings::{self, Belonging, SessionFileKind, Skipped};
 use crate::session::state::State;
 use crate::store::journal;
 use crate::store::layout::ensure_dir;
-use crate::store::replace::sync_dir;
+use crate::store::replace::{rename_new, sync_dir};
 use crate::store::snapshot::ensure_room;
 use crate::world::World;
 use chrono::{DateTime, Utc};
@@ -638,24 +638,6 @@ impl Drop for Building {
             let _ = std::fs::remove_file(&self.dir);
         }
     }
-}
-
-/// Renames a file without replacing an existing one.
-pub(super) fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        use rustix::io::Errno;
-        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // Not every file system supports `NOREPLACE`.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
-            other => return other.map_err(Into::into),
-        }
-    }
-    if std::fs::symlink_metadata(to).is_ok() {
-        return Err(std::io::ErrorKind::AlreadyExists.into());
-    }
-    std::fs::rename(from, to)
 }
 
 /// Removes the leftovers of killed exports.

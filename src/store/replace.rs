@@ -105,6 +105,55 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> std::io::Re
     if durable { file.sync_all() } else { Ok(()) }
 }
 
+/// Renames a file or directory, but never replaces a file.
+///
+/// # Errors
+///
+/// [`std::io::ErrorKind::AlreadyExists`] if `to` exists, or the error of the rename.
+pub fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system supports `NOREPLACE`.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            other => return other.map_err(Into::into),
+        }
+    }
+    rename_new_in_steps(from, to)
+}
+
+/// Does what [`rename_new`] does, on systems where a rename always replaces the target.
+fn rename_new_in_steps(from: &Path, to: &Path) -> std::io::Result<()> {
+    if std::fs::symlink_metadata(to).is_ok() {
+        return Err(std::io::ErrorKind::AlreadyExists.into());
+    }
+    // The rename of a directory replaces an empty directory at most.
+    if std::fs::symlink_metadata(from)?.is_dir() {
+        return std::fs::rename(from, to);
+    }
+    match std::fs::hard_link(from, to) {
+        Ok(()) => {
+            let _ = std::fs::remove_file(from);
+            Ok(())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) => rename_over_own(from, to),
+    }
+}
+
+/// Does what [`rename_new`] does for a file, on a file system without hard links. A check before the rename
+/// would leave time for another process to create the file, so this creates it and then replaces its own file.
+fn rename_over_own(from: &Path, to: &Path) -> std::io::Result<()> {
+    file_of_mode(crate::fs::PRIVATE).write(true).create_new(true).open(to)?;
+    let renamed = rename(from, to);
+    if renamed.is_err() {
+        let _ = std::fs::remove_file(to);
+    }
+    renamed
+}
+
 #[cfg(unix)]
 fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)
@@ -163,6 +212,35 @@ mod tests {
         replace(&link, b"new", PRIVATE).unwrap();
         assert_eq!(std::fs::read(&victim).unwrap(), b"kept");
         assert_eq!(std::fs::read(&link).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_rename_to_an_existing_name_replaces_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        for (name, rename) in [
+            ("rename_new", rename_new as fn(&Path, &Path) -> std::io::Result<()>),
+            ("rename_new_in_steps", rename_new_in_steps),
+            ("rename_over_own", rename_over_own),
+        ] {
+            std::fs::write(&from, "new").unwrap();
+            std::fs::write(&to, "old").unwrap();
+            let error = rename(&from, &to).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists, "{name}");
+            assert_eq!(std::fs::read(&to).unwrap(), b"old", "{name}");
+            std::fs::remove_file(&to).unwrap();
+            #[cfg(unix)]
+            {
+                std::os::unix::fs::symlink("nowhere", &to).unwrap();
+                assert_eq!(rename(&from, &to).unwrap_err().kind(), error.kind(), "{name}");
+                std::fs::remove_file(&to).unwrap();
+            }
+            rename(&from, &to).unwrap();
+            assert_eq!((std::fs::read(&to).unwrap(), from.exists()), (b"new".to_vec(), false), "{name}");
+            std::fs::remove_file(&to).unwrap();
+            assert!(rename(&from, &to).is_err(), "{name}");
+            assert!(!to.exists(), "{name} leaves nothing if there is no file to rename");
+        }
     }
 
     #[test]
