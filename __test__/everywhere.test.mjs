@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -93,27 +94,32 @@ test('uninstall --all retains text of sessions that exists nowhere else, and set
   const session = join(state, 'sessions', id);
   const transcript = join(place.claude, 'projects', '-w', `${id}.jsonl`);
   mkdirSync(dirname(transcript), { recursive: true });
-  // Each is one reason to retain the state directory: what exists only there, relative to it.
-  for (const [only, path, text] of /** @type {const} */ ([
+  // A transcript that lost its beginning, which a hook has kept.
+  writeFileSync(transcript, '{"parentUuid":"a","type":"user","uuid":"b"}\n');
+  const beginning = '{"parentUuid":null,"type":"user","uuid":"a"}\n';
+  const kept = join(state, 'kept', id, '1', `${id}.jsonl`);
+  const fields = { version: 1, session: id, transcript, configDir: place.claude, cwd: null, updatedAt: '2026-11-21T02:00:00Z', files: [{ path: `${id}.jsonl`, generation: 1, keptAs: 'link', source: [1, 1], bytes: beginning.length, keptAt: '2026-11-21T02:00:00Z' }] };
+  const description = JSON.stringify({ ...fields, check: createHash('sha256').update(JSON.stringify(fields)).digest('hex').slice(0, 16) });
+  // Each is one reason to retain the state directory: a file whose text exists only there.
+  for (const [only, path, text, described] of /** @type {const} */ ([
     ['text of 1 session ', join(session, 'shadow.json'), '{}'],
-    ['text of 1 session ', join(state, 'snapshots', id, 'one-1.jsonl'), '{}\n'],
-    ['text of 1 session ', join(state, 'kept', id, '1', `${id}.jsonl`), '{"parentUuid":null,"type":"user","uuid":"a"}\n'],
+    ['text of 1 session ', join(state, 'snapshots', idOf(2), 'one-1.jsonl'), '{}\n'],
+    ['text of 1 session ', kept, beginning, description],
+    ['text of 1 session ', kept, beginning],
+    ['text of 1 session ', kept, beginning, '{"version":1}'],
     ['1 set-aside file ', join(session, 'edited-notes', 'a.md'), 'mine'],
     ['1 set-aside file ', join(session, 'edited-states', 'a.md'), 'mine'],
     ['1 set-aside file ', join(state, 'quarantine', 'a'), '{'],
   ])) {
-    const kept = path.includes(join(state, 'kept'));
-    // The client lost the beginning of this one.
-    if (kept) writeFileSync(transcript, '{"parentUuid":"a","type":"user","uuid":"b"}\n');
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
-    if (kept) writeFileSync(join(state, 'kept', id, 'kept.json'), JSON.stringify({ version: 1, session: id, transcript, configDir: place.claude, cwd: null, updatedAt: '2026-11-21T02:00:00Z', files: [{ path: `${id}.jsonl`, generation: 1, keptAs: 'link', source: [1, 1], bytes: text.length, keptAt: '2026-11-21T02:00:00Z' }] }));
+    if (described !== undefined) writeFileSync(join(state, 'kept', id, 'kept.json'), described);
     const dry = await run(['uninstall', '--all', '--dry-run']);
     assert.ok(dry.stdout.includes(only), `${path}: ${dry.stdout}`);
     const { status, stdout } = await run(['uninstall', '--all', '--yes', '--json']);
     assert.deepEqual([status, JSON.parse(stdout).stateRemoved, existsSync(path)], [1, false, true], path);
     assert.match(JSON.parse(stdout).failures[0].error.hint, /--state/);
-    rmSync(kept ? join(state, 'kept') : path, { recursive: true });
+    rmSync(path === kept ? join(state, 'kept') : path, { recursive: true });
   }
   assert.equal((await run(['uninstall', '--all', '--yes'])).status, 0);
   assert.equal(existsSync(state), false);

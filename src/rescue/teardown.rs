@@ -261,3 +261,83 @@ fn ensure_ours(world: World<'_>, state: &StateDir) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::fs::identity;
+    use crate::store::stored::save;
+    use serde_json::json;
+
+    const ID: &str = "00000000-0000-4000-8000-000000000001";
+    const BEGINNING: &str = "{\"parentUuid\":null,\"type\":\"user\",\"uuid\":\"a\"}\n";
+    const REST: &str = "{\"parentUuid\":\"a\",\"type\":\"user\",\"uuid\":\"b\"}\n";
+
+    /// Origin of the kept file.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Kept {
+        /// A hard link to the client's transcript.
+        Linked,
+        /// Frames of the client's transcript.
+        Compressed,
+        /// A file that was at the transcript's path earlier.
+        Earlier,
+    }
+
+    #[test]
+    fn the_state_directory_alone_has_a_part_that_the_transcript_lost() {
+        let whole = [BEGINNING, REST].concat();
+        for (transcript, kept, bytes_then, lost) in [
+            (Some(&*whole), Kept::Linked, whole.len(), false),
+            (Some(&*whole), Kept::Compressed, whole.len(), false),
+            // It grew.
+            (Some(&*whole), Kept::Linked, BEGINNING.len(), false),
+            // Its beginning is gone.
+            (Some(REST), Kept::Earlier, BEGINNING.len(), true),
+            (Some(REST), Kept::Linked, REST.len(), false),
+            (Some(REST), Kept::Compressed, REST.len(), false),
+            // Its end is gone, and with it the end of a link.
+            (Some(BEGINNING), Kept::Compressed, whole.len(), true),
+            (Some(BEGINNING), Kept::Linked, whole.len(), false),
+            // Deleted sessions are counted by their id.
+            (None, Kept::Earlier, whole.len(), false),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let state = StateDir::new(dir.path().join("state"));
+            let path = dir.path().join(format!("{ID}.jsonl"));
+            std::fs::write(&path, transcript.unwrap_or_default()).unwrap();
+            let place = state.kept(ID).join("1").join(format!("{ID}.jsonl"));
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            match kept {
+                Kept::Linked => std::fs::hard_link(&path, &place).unwrap(),
+                Kept::Compressed => {}
+                Kept::Earlier => std::fs::write(&place, BEGINNING).unwrap(),
+            }
+            let from = if kept == Kept::Earlier { &place } else { &path };
+            let source = identity(&std::fs::metadata(from).unwrap());
+            let description = serde_json::from_value(json!({
+                "version": 1,
+                "session": ID,
+                "transcript": path,
+                "configDir": dir.path(),
+                "cwd": null,
+                "updatedAt": "2026-11-21T02:00:00Z",
+                "files": [{
+                    "path": format!("{ID}.jsonl"),
+                    "generation": 1,
+                    "keptAs": if kept == Kept::Compressed { "frames" } else { "link" },
+                    "source": source,
+                    "bytes": bytes_then,
+                    "keptAt": "2026-11-21T02:00:00Z",
+                }],
+            }));
+            save::<KeptSession>(&state.kept_description(ID), &description.unwrap()).unwrap();
+            if transcript.is_none() {
+                std::fs::remove_file(&path).unwrap();
+            }
+            let session = kept_of(&state, ID).unwrap().expect("a valid description");
+            assert_eq!(has_lost_part(&state, &session), lost, "{transcript:?}, {kept:?}, {bytes_then}");
+        }
+    }
+}
