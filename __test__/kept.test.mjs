@@ -97,20 +97,6 @@ test('prune compresses a transcript that Claude Code deleted, and restore return
   assert.deepEqual(readFileSync(transcript), text);
 });
 
-test('restore recreates the directory that Claude Code removed with its last transcript', async (t) => {
-  const place = world(t);
-  const { transcript, text } = await deleted(place);
-  rmSync(dirname(transcript), { recursive: true });
-  const { status, stderr } = await place.run(['restore', ID]);
-  assert.equal(status, 0, stderr);
-  assert.deepEqual(readFileSync(transcript), text);
-  if (process.platform !== 'win32') assert.equal(statSync(dirname(transcript)).mode & 0o777, 0o700);
-  // Outside a configuration directory nothing is created.
-  rmSync(place.claude, { recursive: true });
-  assert.equal((await place.run(['restore', ID])).status, 1);
-  assert.equal(existsSync(place.claude), false);
-});
-
 /** Creates a deleted session with two files beside its transcript. @param {ReturnType<typeof world>} place */
 async function deletedWithCompanions(place) {
   const beside = join(transcriptsOf(place), ID, 'tool-results');
@@ -120,6 +106,21 @@ async function deletedWithCompanions(place) {
   rmSync(join(transcriptsOf(place), ID), { recursive: true });
   return { transcript, text, beside };
 }
+
+test('restore recreates the directory that Claude Code removed with its last transcript', async (t) => {
+  const place = world(t);
+  const { transcript, text } = await deletedWithCompanions(place);
+  rmSync(dirname(transcript), { recursive: true });
+  const { status, stderr } = await place.run(['restore', ID]);
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(readFileSync(transcript), text);
+  if (process.platform !== 'win32') assert.equal(statSync(dirname(transcript)).mode & 0o777, 0o700);
+  // Outside a configuration directory nothing is created.
+  rmSync(place.claude, { recursive: true });
+  const refused = await place.run(['restore', ID]);
+  assert.deepEqual([refused.status, existsSync(place.claude)], [1, false]);
+  assert.match(refused.stderr, /could not open the directory: no such file or directory/);
+});
 
 test('restore places the other files before the transcript, so that a failure leaves the session restorable', async (t) => {
   const place = world(t);

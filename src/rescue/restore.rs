@@ -30,7 +30,6 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
 use std::fs::Metadata;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -166,12 +165,9 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
     let loses_nothing = |snapshot: &KeptSnapshot| {
         let Some(present) = &present else { return Ok(true) };
         let open = || snapshot.open(&ground.state, &target.session);
-        let (start, _) = contents(open()?, &[present.bytes]).doing("read", &snapshot.path)?;
-        if start.first() == Some(present) {
-            return Ok(true);
-        }
+        let begins = begins_with(open()?, present).doing("read", &snapshot.path)?;
         let (transcript, _) = open_regular_with_metadata(&target.transcript)?;
-        contains_records(open()?, transcript).doing("read", &target.transcript)
+        Ok(begins || contains_records(open()?, transcript).doing("read", &target.transcript)?)
     };
     let chosen = choose(&snapshots, from, &target.session, loses_nothing)?;
     let mut report = RestoreReport {
@@ -217,7 +213,7 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
                 report.companions = restore_companions(&ground.state, kept_session)?;
             }
             if !equal {
-                let kept = put_back(world, &ground, &target, chosen)?;
+                let kept = put_back(world, &ground, &target, present.as_ref(), chosen)?;
                 report.undo = kept.as_ref().map(|kept| undo_command(&target.session, kept));
                 report.kept = kept;
                 report.restored = true;
@@ -301,7 +297,7 @@ impl Target {
     }
 
     /// Creates the project's directory of transcripts, which Claude Code removes with its last transcript.
-    /// Creates nothing outside an existing configuration directory.
+    /// Returns an error instead of creating a directory outside an existing configuration directory.
     fn ensure_directory(&self, inventory: &Inventory<'_>, kept: Option<&KeptSession>) -> Result<()> {
         let Some(dir) = self.transcript.parent().filter(|dir| dir.file_name().is_some()) else {
             return Ok(());
@@ -309,7 +305,9 @@ impl Target {
         let known = inventory.homes.iter().map(ClaudeHome::dir);
         let mut homes = known.chain(kept.map(|kept| kept.config_dir.as_path()));
         let is_above = |home: &Path| dir.parent() == Some(ClaudeHome::new(home).projects().as_path());
-        let Some(home) = homes.find(|home| is_above(home) && home.is_dir()) else { return Ok(()) };
+        let Some(home) = homes.find(|home| is_above(home) && home.is_dir()) else {
+            return std::fs::metadata(dir).doing("open the directory", dir).map(drop);
+        };
         let missing: Vec<&Path> = dir.ancestors().take_while(|one| *one != home && !one.exists()).collect();
         for one in missing.into_iter().rev() {
             private_directory().create(one).doing("create the directory", one)?;
@@ -477,8 +475,7 @@ fn continuation<'t>(
     }
     let open = || open_regular_with_metadata(transcript).map(|(file, _)| file);
     let older = contents(newest.open(state, &kept.session)?, &[]).doing("read", transcript)?.1;
-    let (start, _) = contents(open()?, &[older.bytes]).doing("read", transcript)?;
-    if start.first() == Some(&older) {
+    if begins_with(open()?, &older).doing("read", transcript)? {
         parts.pop();
     } else if contains_records(open_whole(state, &kept.session, parts)?, open()?).doing("read", transcript)? {
         return Ok(None);
@@ -498,22 +495,31 @@ fn open_joined(
     Ok(Box::new(whole.chain(open_regular_with_metadata(continued)?.0)))
 }
 
-/// Returns whether every record of `part` is also a record of `whole`.
+/// Returns whether a file begins with this content.
+fn begins_with(file: impl Read, start: &TranscriptDigest) -> std::io::Result<bool> {
+    Ok(contents(file, &[start.bytes])?.0.first() == Some(start))
+}
+
+/// Returns whether `whole` has every record of `part`, as often and in the same order. Number and order matter
+/// because the client repeats records, for example a title, and uses the last one.
 fn contains_records(whole: impl Read, part: impl Read) -> std::io::Result<bool> {
-    let whole: HashSet<[u8; 32]> = record_hashes(whole).collect::<std::io::Result<_>>()?;
-    for record in record_hashes(part) {
-        if !whole.contains(&record?) {
-            return Ok(false);
+    let mut whole = records(whole);
+    for record in records(part) {
+        let record = record?;
+        loop {
+            match whole.next().transpose()? {
+                Some(other) if other == record => break,
+                Some(_) => {}
+                None => return Ok(false),
+            }
         }
     }
     Ok(true)
 }
 
-fn record_hashes(from: impl Read) -> impl Iterator<Item = std::io::Result<[u8; 32]>> {
+fn records(from: impl Read) -> impl Iterator<Item = std::io::Result<Vec<u8>>> {
     let lines = BufReader::with_capacity(BLOCK, from).split(b'\n');
-    lines
-        .filter(|line| line.as_ref().map_or(true, |line| !line.is_empty()))
-        .map(|line| Ok(Sha256::digest(line?).into()))
+    lines.filter(|line| line.as_ref().map_or(true, |line| !line.is_empty()))
 }
 
 fn taken_at(meta: &Metadata) -> Option<DateTime<Utc>> {
@@ -564,11 +570,13 @@ fn choose<'k>(
     }
 }
 
-/// Restores a snapshot; the caller owns the lease. Returns the name of the snapshot of the previous transcript.
+/// Restores a snapshot that was chosen for the transcript with the content `present`; the caller owns the
+/// lease. Returns the name of the snapshot of the previous transcript.
 fn put_back(
     world: World<'_>,
     ground: &ReportContext<'_>,
     target: &Target,
+    present: Option<&TranscriptDigest>,
     chosen: &KeptSnapshot,
 ) -> Result<Option<String>> {
     let state = &ground.state;
@@ -577,6 +585,9 @@ fn put_back(
         Some(_) => Some(snapshot::take(state, &target.session, &target.transcript, &name)?),
         None => None,
     };
+    if before.as_ref().map(|before| &before.sha256) != present.map(|present| &present.sha256) {
+        return Err(written_meanwhile(&target.transcript));
+    }
     let source = chosen.open(state, &target.session)?;
     replace_verified(source, chosen, &target.transcript, before.as_ref())?;
     journal::append(
@@ -673,12 +684,13 @@ fn unchanged(transcript: &Path, before: Option<&snapshot::Snapshot>) -> Result<(
         (None, None) => true,
         _ => false,
     };
-    if same {
-        return Ok(());
-    }
-    Err(Error::new(Code::ChangedMeanwhile, "was written to a moment ago; it was not changed")
+    if same { Ok(()) } else { Err(written_meanwhile(transcript)) }
+}
+
+fn written_meanwhile(transcript: &Path) -> Error {
+    Error::new(Code::ChangedMeanwhile, "was written to a moment ago; it was not changed")
         .at(transcript)
-        .hint("end the client that has it open and run it again"))
+        .hint("end the client that has it open and run it again")
 }
 
 /// Updates the incident, because a plan for a damaged transcript no longer applies.
@@ -768,21 +780,70 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_contains_a_transcript_if_it_has_each_of_its_records() {
+    fn a_snapshot_contains_a_transcript_if_it_has_its_records_as_often_and_in_order() {
         for (whole, part, contained) in [
             ("a\nb\nc\n", "", true),
+            ("a\nb\nc\n", "a\nb\nc\n", true),
             ("a\nb\nc\n", "a\nb\n", true),
             ("a\nb\nc\n", "b\nc\n", true),
+            ("a\nb\nc\n", "a\nc\n", true),
             ("a\nb\nc\n", "b\n\nc", true),
+            ("a\nb\nc\n", "a\nb", true),
+            ("a\nb\na\n", "a\na\n", true),
+            ("a\nb\na\n", "b\na\n", true),
             ("a\nb\nc\n", "a\nb\nc\nd\n", false),
             ("a\nb\nc\n", "a\nb\nch", false),
-            ("a\nb\nc\n", "a\nb", true),
+            ("a\nb\nc\n", "a\nb\nc\na\nb\nc\n", false),
+            ("a\nb\nc\n", "a\nb\nb\nc\n", false),
+            ("a\nb\nc\n", "c\na\n", false),
             ("a\nbb\nc\n", "a\nb", false),
             ("", "a\n", false),
         ] {
             let found = contains_records(whole.as_bytes(), part.as_bytes()).unwrap();
             assert_eq!(found, contained, "{part:?} in {whole:?}");
         }
+    }
+
+    #[test]
+    fn a_snapshot_begins_with_a_transcript_that_was_cut_anywhere() {
+        for (whole, start, begins) in [
+            ("a\nbb\n", "", true),
+            ("a\nbb\n", "a\nb", true),
+            ("a\nbb\n", "a\nbb\n", true),
+            ("a\nbb\n", "a\nbb\na\n", false),
+            ("a\nbb\n", "bb\n", false),
+            ("", "a", false),
+        ] {
+            let (_, content) = contents(start.as_bytes(), &[]).unwrap();
+            assert_eq!(begins_with(whole.as_bytes(), &content).unwrap(), begins, "{start:?} of {whole:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_name_a_snapshot_is_chosen_only_if_it_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let snapshots = |names: &[&str]| -> Vec<KeptSnapshot> {
+            names.iter().map(|name| KeptSnapshot { name: (*name).into(), ..kept(dir.path(), "") }).collect()
+        };
+        // The snapshots, those that have all of the transcript, and the one that is chosen.
+        for (names, complete, chosen) in [
+            (&["one-1"][..], &["one-1"][..], Some("one-1")),
+            (&["one-1"], &[], None),
+            (&["one-1", "one-2"], &["one-1", "one-2"], None),
+            (&["one-1", KEPT], &[KEPT], Some(KEPT)),
+            (&["one-1", KEPT], &["one-1"], None),
+            (&[KEPT], &[], None),
+        ] {
+            let loses_nothing = |one: &KeptSnapshot| Ok(complete.contains(&one.name.as_str()));
+            let all = snapshots(names);
+            let found = choose(&all, None, "s", loses_nothing).unwrap().map(|one| one.name.as_str());
+            assert_eq!(found, chosen, "{complete:?} of {names:?}");
+            // A name is a decision of the user.
+            let named = choose(&all, Some(names[0]), "s", |_| unreachable!()).unwrap();
+            assert_eq!(named.map(|one| one.name.as_str()), names.first().copied());
+        }
+        let error = choose(&[], None, "s", |_| Ok(true)).unwrap_err();
+        assert_eq!(error.code, Code::SnapshotNotFound);
     }
 
     #[test]
