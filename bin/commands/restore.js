@@ -9,7 +9,7 @@ module.exports = {
   name: 'restore',
   summary: "restore a session's transcript from a snapshot",
   description:
-    'The tool takes a snapshot before it resumes a closed session, and before a restore, so that a restore can be undone.\nWithout --from, restores only what loses nothing of the transcript. Otherwise lists the snapshots, changes nothing, and exits with 3.\nAlso restores a session that Claude Code deleted, from its retained files.',
+    'The tool takes a snapshot before it resumes a closed session, and before a restore, so that a restore can be undone.\nWithout --from, restores a snapshot only if it has every record of the transcript. Otherwise lists the snapshots, changes nothing, and exits with 3.\nAlso restores a session that Claude Code deleted, from its retained files.',
   arguments: [{ flags: '[session]', description: 'id, at least 3 characters of it, name, title, or path of its transcript' }],
   options: [
     { flags: '--from <name>', description: 'name of the snapshot, a prefix of it, or latest' },

@@ -151,8 +151,9 @@ struct TranscriptDigest {
 ///
 /// Returns the errors of [`find`]; [`Code::SnapshotNotFound`]; [`Code::SessionLive`] while a client or a run
 /// has the session open, or shortly after something wrote to the transcript; [`Code::NothingToDo`] if the
-/// transcript equals the snapshot; [`Code::ChangedMeanwhile`] if something writes to the transcript meanwhile; [`Code::VerificationFailed`]
-/// if the snapshot has changed since it was taken, or the transcript differs from what was written.
+/// transcript equals the snapshot; [`Code::ChangedMeanwhile`] if something writes to the transcript
+/// meanwhile; [`Code::VerificationFailed`] if the snapshot has changed since it was taken, or the transcript
+/// differs from what was written.
 pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreReport> {
     let project = options.project.as_deref().map(|dir| project_named(world, dir)).transpose()?;
     let ground = ReportContext::read(world, project.as_deref())?;
@@ -207,8 +208,8 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
                 target.refuse_while_growing(world, &ground, present)?;
             }
             target.ensure_directory(&inventory, kept_session.as_ref())?;
-            // They come before the transcript: with the transcript in place nothing would show that they are
-            // missing after a crash.
+            // The other files come first: after a crash in between, a transcript in place would hide that they
+            // are missing.
             if let Some(kept_session) = &kept_session {
                 report.companions = restore_companions(&ground.state, kept_session)?;
             }
@@ -403,7 +404,7 @@ fn compare(
     };
     let mut snapshots = Vec::new();
     // Files kept by hooks are listed if Claude Code has lost something. Otherwise they equal the transcript,
-    // and are listed only if other files of the session are missing and no snapshot was asked for.
+    // and are listed only if other files of the session are missing and there is no snapshot to choose.
     let listed = kept_session.filter(|kept| {
         let wanted = from == Some(KEPT) || (from.is_none() && entries.is_none());
         loss_of(&target.transcript, Some(kept)).is_some() || (wanted && missing_companions(kept) > 0)
