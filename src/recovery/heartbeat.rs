@@ -112,6 +112,8 @@ pub enum WaitMove {
     Sleep(Duration),
     /// Replace the stop with the newer failure.
     Adopt,
+    /// The wall clock jumped, and the due time has to move with it.
+    MoveWithClock,
     /// Record the obstacle, or that none remains.
     HoldBack(Option<Obstacle>),
     /// Time jumped because the machine or this process was suspended, so the client's own continuation gets
@@ -150,8 +152,10 @@ pub struct WaitFacts<'a> {
     /// not continue by itself.
     pub head_start: Option<Duration>,
     pub now: DateTime<Utc>,
-    /// Boot-clock time that must still pass, whatever the wall clock shows.
-    pub boot_left: Duration,
+    /// Latest time that the wall clock and the boot clock agree has been reached.
+    pub certain_now: DateTime<Utc>,
+    /// Whether the wall clock jumped since a wait was planned that lasts a length of time.
+    pub clock_jumped: bool,
     pub step: Duration,
     /// Longest time after the planned time within which the session is continued without asking.
     pub late_wake: chrono::Duration,
@@ -187,7 +191,7 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
         return WaitMove::PlanEarly(early.clone());
     }
     if let Some(at) = notified_at {
-        let left = (at - facts.now).to_std().unwrap_or(Duration::ZERO).max(facts.boot_left);
+        let left = (at - facts.certain_now).to_std().unwrap_or(Duration::ZERO);
         return if left.is_zero() { WaitMove::NotifyReset } else { WaitMove::Sleep(left.min(facts.step)) };
     }
     if facts.seen == TranscriptChange::Escaped && !incident.native_cancelled {
@@ -200,8 +204,10 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     let (Action::Wake, Some(due)) = (incident.plan.action, incident.plan.at) else {
         return WaitMove::End(None, "the plan does not wake the session");
     };
-    let wall_left = (due - facts.now).to_std().unwrap_or(Duration::ZERO);
-    let left = wall_left.max(facts.boot_left);
+    if facts.clock_jumped {
+        return WaitMove::MoveWithClock;
+    }
+    let left = (due - facts.certain_now).to_std().unwrap_or(Duration::ZERO);
     // A missing transcript is an obstacle only once the planned time has come.
     let lost = facts.seen == TranscriptChange::Lost && left.is_zero();
     let obstacle = facts.obstacle.or_else(|| lost.then_some(Obstacle::NoTranscript));
@@ -213,9 +219,9 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     }
     if let (true, Some(head_start)) = (facts.gap, facts.head_start)
         && let Ok(head_start) = chrono::Duration::from_std(head_start)
-        && due < facts.now + head_start
+        && due < facts.certain_now + head_start
     {
-        return WaitMove::Postpone(facts.now + head_start);
+        return WaitMove::Postpone(facts.certain_now + head_start);
     }
     if !left.is_zero() {
         let early = facts.now - incident.created_at < RECORD_LATE;
@@ -484,7 +490,10 @@ impl Heartbeat<'_> {
         let obstacle = self.obstacle(incident, &owners, &config);
         watch.suspended(obstacle == Some(Obstacle::Suspended));
         let waits = incident.phase == Phase::Waiting || notified_at(incident).is_some();
-        let early = waits.then(|| watch.early.find(self.ledger.state, incident, now)).flatten();
+        let timing = incident.timing.as_ref();
+        let certain_now =
+            watch.due_by_boot.certain_now(incident.plan.at, incident.generation, timing, self.clock());
+        let early = waits.then(|| watch.early.find(self.ledger.state, incident, certain_now)).flatten();
         next_move(&WaitFacts {
             incident: Some(incident),
             client: self.client(incident, &owners),
@@ -497,12 +506,8 @@ impl Heartbeat<'_> {
                 .native(incident)
                 .map(|window| window.max(Duration::from_secs_f64(config.heartbeat.grace_seconds.max(0.0)))),
             now,
-            boot_left: watch.due_by_boot.left(
-                incident.plan.at,
-                incident.generation,
-                incident.timing.as_ref(),
-                self.clock(),
-            ),
+            certain_now,
+            clock_jumped: incident.clock_jumped(self.clock()),
             step: watch.step(config.heartbeat.step_seconds, self.clock()),
             late_wake: hours(config.late_wake_hours()),
         })
@@ -536,6 +541,10 @@ impl Heartbeat<'_> {
                             told = Some(incident.clone());
                         }
                         watch.stopped(self.clock());
+                    }
+                    (WaitMove::MoveWithClock, Some(incident)) => {
+                        incident.saw(Source::Clock, "the wall clock was set, and the planned time moved with it");
+                        self.ledger.plan(incident, Terminal::Open);
                     }
                     (WaitMove::HoldBack(obstacle), Some(incident)) => {
                         self.hold_back(incident, obstacle);
@@ -589,6 +598,7 @@ impl Heartbeat<'_> {
                     (WaitMove::End(_, why) | WaitMove::Leave(why), _) => ended = Some(WaitEnd::Silent(why)),
                     (
                         WaitMove::Adopt
+                        | WaitMove::MoveWithClock
                         | WaitMove::Wake
                         | WaitMove::NotifyReset
                         | WaitMove::PlanEarly(_)
@@ -910,7 +920,8 @@ impl WaitFacts<'_> {
             gap: false,
             head_start: None,
             now,
-            boot_left: Duration::ZERO,
+            certain_now: now,
+            clock_jumped: false,
             step: MENU_STEP,
             late_wake: chrono::Duration::MAX,
         }
@@ -1026,7 +1037,8 @@ mod tests {
             gap: false,
             head_start: None,
             now: at(now),
-            boot_left: Duration::ZERO,
+            certain_now: at(now),
+            clock_jumped: false,
             step: Duration::from_secs(30),
             late_wake: chrono::Duration::hours(8),
         }
@@ -1064,7 +1076,7 @@ mod tests {
                 WaitMove::Wake,
             ),
             (
-                WaitFacts { boot_left: Duration::from_secs(9), ..base("2026-11-21T10:10:01Z") },
+                WaitFacts { certain_now: at("2026-11-21T02:09:51Z"), ..base("2026-11-21T10:10:01Z") },
                 WaitMove::Sleep(Duration::from_secs(9)),
             ),
             (
@@ -1080,7 +1092,7 @@ mod tests {
     fn a_wall_clock_that_jumps_ahead_causes_no_early_wake() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let jumped =
-            WaitFacts { boot_left: Duration::from_secs(500), ..facts_at(&incident, "2026-11-21T05:00:00Z") };
+            WaitFacts { certain_now: at("2026-11-21T02:01:40Z"), ..facts_at(&incident, "2026-11-21T05:00:00Z") };
         assert_eq!(next_move(&jumped), WaitMove::Sleep(Duration::from_secs(30)));
     }
 
@@ -1160,7 +1172,7 @@ mod tests {
         assert_eq!(next(&held, "2026-11-24T01:59:50Z"), WaitMove::Sleep(Duration::from_secs(10)));
         assert_eq!(next(&held, "2026-11-24T02:00:00Z"), WaitMove::NotifyReset);
         let early =
-            WaitFacts { boot_left: Duration::from_secs(500), ..facts_at(&held, "2026-11-24T02:00:00Z") };
+            WaitFacts { certain_now: at("2026-11-24T01:50:00Z"), ..facts_at(&held, "2026-11-24T02:00:00Z") };
         assert_eq!(next_move(&early), WaitMove::Sleep(Duration::from_secs(30)), "by both clocks");
         let gone = WaitFacts { client: ClientPresence::Gone, ..facts_at(&held, "2026-11-24T02:00:00Z") };
         assert!(matches!(next_move(&gone), WaitMove::Leave(_)));
