@@ -235,8 +235,7 @@ impl Hook<'_> {
                         && (request.claim.is_none() || request.claim == incident.module_claim)
                 };
                 if let Some(incident) = slot.as_mut().filter(granted) {
-                    let certain_now = incident.certain_now(self.world.clock);
-                    withdraw(incident, request.refused, certain_now, |incident| {
+                    withdraw(incident, request.refused, now, |incident| {
                         ledger.plan(incident, Terminal::Open);
                     });
                     withdrawn = true;
@@ -255,7 +254,7 @@ impl Hook<'_> {
         let claim = request.claim.clone();
         let checked =
             heartbeat.check(session, CheckRequest { claims, now: now_chosen, claim, gap: request.gap })?;
-        let incident = ledger.read(session)?.map(|incident| incident.on_wall_clock(self.world.clock));
+        let incident = ledger.read(session)?;
         if let Some(incident) = incident.as_ref().filter(|_| !matches!(checked, CheckedStop::Waits(_))) {
             self.write_note(incident, config);
         }
@@ -276,7 +275,7 @@ impl Hook<'_> {
         let owner = pid.and_then(|pid| Some((pid, processes.start_token(pid)?)));
         let known = ledger.read(session)?;
         let current = known.is_some_and(|incident| {
-            let recent = incident.module_seen_at.is_some_and(|at| (now - at).abs() < MODULE_STEP / 2);
+            let recent = incident.module_seen_at.is_some_and(|at| now - at < MODULE_STEP / 2);
             let same = owner.as_ref().is_none_or(|(pid, _)| incident.claude_pid == Some(*pid));
             recent && same && (!request.menu || incident.limit_menu_at.is_some())
         });

@@ -231,11 +231,7 @@ mod tests {
                 let first = Timing::of_wait(1, basis, noon, &At(noon, 1000, boot));
                 let again = first.clone().replanned(1, &clock);
                 let due = due + TimeDelta::milliseconds(again.moved);
-                assert_eq!(
-                    (due - again.certain_now(due, &clock)).num_seconds(),
-                    expected,
-                    "{basis:?} {by_wall}"
-                );
+                assert_eq!((due - again.certain_now(due, &clock)).num_seconds(), expected, "{basis:?} {by_wall}");
                 assert!(!again.is_outdated(&clock), "{basis:?} {by_wall}");
                 let moved = by_wall.abs_diff(300) > 60 && matches!(basis, WaitBasis::Since(_));
                 assert_eq!(first.is_outdated(&clock), moved, "{basis:?} {by_wall}");

@@ -543,7 +543,7 @@ impl Heartbeat<'_> {
                         watch.stopped(self.clock());
                     }
                     (WaitMove::MoveWithClock, Some(incident)) => {
-                        incident.saw(Source::Clock, "the wall clock was set: the planned time moved with it");
+                        incident.saw(Source::Clock, "the wall clock was set, and the planned time moved with it");
                         self.ledger.plan(incident, Terminal::Open);
                     }
                     (WaitMove::HoldBack(obstacle), Some(incident)) => {
@@ -552,11 +552,15 @@ impl Heartbeat<'_> {
                     }
                     (WaitMove::Postpone(until), Some(incident)) => {
                         watch.gap = false;
-                        postpone(incident, until);
+                        incident.plan.at = Some(until);
+                        incident.saw(
+                            Source::Clock,
+                            "the machine was suspended: Claude Code may continue the session first again",
+                        );
                     }
                     (WaitMove::AskFirst, Some(incident)) => {
-                        let hours = incident.plan.at.map_or(0, |due| (self.clock().now() - due).num_hours());
-                        self.ledger.hold(incident, Source::Clock, Reason::Overdue { hours });
+                        let late = incident.plan.at.map_or(0, |due| (self.clock().now() - due).num_hours());
+                        self.ledger.hold(incident, Source::Clock, Reason::Overdue { hours: late });
                         told = Some(incident.clone());
                     }
                     (WaitMove::Wake, Some(_)) if !watch.request.claims => {}
@@ -924,12 +928,6 @@ impl WaitFacts<'_> {
     }
 }
 
-fn postpone(incident: &mut Incident, until: DateTime<Utc>) {
-    incident.plan.at = Some(until);
-    incident
-        .saw(Source::Clock, "the machine was suspended: Claude Code may continue the session first again");
-}
-
 /// Compares the current end of the transcript with the stop of the incident.
 pub(super) fn seen(incident: &Incident, summary: Option<&Summary>) -> TranscriptChange {
     let Some(summary) = summary.filter(|summary| summary.stop.kind != StopKind::Empty) else {
@@ -1093,10 +1091,8 @@ mod tests {
     #[test]
     fn a_wall_clock_that_jumps_ahead_causes_no_early_wake() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
-        let jumped = WaitFacts {
-            certain_now: at("2026-11-21T02:01:40Z"),
-            ..facts_at(&incident, "2026-11-21T05:00:00Z")
-        };
+        let jumped =
+            WaitFacts { certain_now: at("2026-11-21T02:01:40Z"), ..facts_at(&incident, "2026-11-21T05:00:00Z") };
         assert_eq!(next_move(&jumped), WaitMove::Sleep(Duration::from_secs(30)));
     }
 
@@ -1338,19 +1334,6 @@ mod tests {
         after: &'a (dyn Fn(usize) + Sync),
     }
 
-    impl Virtual<'_> {
-        fn new(start: DateTime<Utc>) -> Self {
-            Self {
-                now: Mutex::new(start),
-                start,
-                sleeps: Mutex::new(Vec::new()),
-                at: None,
-                done: Mutex::new(false),
-                after: &|_| {},
-            }
-        }
-    }
-
     impl Clock for Virtual<'_> {
         fn now(&self) -> DateTime<Utc> {
             *self.now.lock().unwrap()
@@ -1464,8 +1447,14 @@ mod tests {
                     act(&state);
                 }
             };
-            let at_time = at_time.map(|(time, _)| (at(time), &act as &(dyn Fn() + Sync)));
-            let clock = Virtual { at: at_time, after, ..Virtual::new(start) };
+            let clock = Virtual {
+                now: Mutex::new(start),
+                start,
+                sleeps: Mutex::new(Vec::new()),
+                at: at_time.map(|(time, _)| (at(time), &act as &(dyn Fn() + Sync))),
+                done: Mutex::new(false),
+                after,
+            };
             let homes = [ClaudeHome::new(self.dir.path())];
             let env = self.env();
             let ledger = Ledger { state: &state, clock: &clock, config: &config, default_home: None };
@@ -1506,7 +1495,14 @@ mod tests {
             let config = Config::default();
             let state = StateDir::new(self.dir.path().join("state"));
             let start = at("2026-11-21T02:42:30.500Z");
-            let clock = Virtual::new(start);
+            let clock = Virtual {
+                now: Mutex::new(start),
+                start,
+                sleeps: Mutex::new(Vec::new()),
+                at: None,
+                done: Mutex::new(false),
+                after: &|_| {},
+            };
             let homes = [ClaudeHome::new(self.dir.path())];
             let env = self.env();
             let ledger = Ledger { state: &state, clock: &clock, config: &config, default_home: None };
@@ -1588,123 +1584,6 @@ mod tests {
             postponed.1
         });
         assert!(due.is_some());
-    }
-
-    /// A clock whose wall clock is set during the wait. It advances only during sleeps.
-    struct Jumping {
-        real: Virtual<'static>,
-        /// How far the wall clock is ahead from a time after the start on, both in seconds.
-        jumps: &'static [(i64, i64)],
-        /// Control case: the wall clock also serves as the boot clock.
-        one_clock: bool,
-    }
-
-    impl Clock for Jumping {
-        fn now(&self) -> DateTime<Utc> {
-            let real = self.real.now();
-            let passed = (real - self.real.start).num_seconds();
-            let ahead =
-                self.jumps.iter().rev().find(|(from, _)| passed >= *from).map_or(0, |(_, ahead)| *ahead);
-            real + chrono::Duration::seconds(ahead)
-        }
-        fn since_boot(&self) -> Duration {
-            let real = if self.one_clock { self.now() } else { self.real.now() };
-            (real - self.real.start + chrono::Duration::hours(20)).to_std().unwrap()
-        }
-        fn boot_id(&self) -> Option<String> {
-            Some("boot".into())
-        }
-        fn sleep(&self, duration: Duration) {
-            self.real.sleep(duration);
-        }
-    }
-
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    enum Asks {
-        /// The waiting hook, one process for the whole wait.
-        Waiter,
-        /// The module, one process for each question.
-        Module,
-    }
-
-    /// Returns how many seconds after the planned time the session is woken.
-    fn late_by(limited: bool, asks: Asks, jumps: &'static [(i64, i64)], one_clock: bool) -> i64 {
-        let start = at("2026-11-21T02:39:13Z");
-        let scene = Scene::new();
-        if !limited {
-            let overloaded = json!({
-                "type": "assistant", "uuid": "e1", "parentUuid": null, "sessionId": SESSION, "timestamp": rfc3339(start),
-                "isSidechain": false, "cwd": "/work", "version": "2.1.329", "entrypoint": "cli", "userType": "external",
-                "isApiErrorMessage": true, "error": "overloaded", "apiErrorStatus": 529,
-                "message": {"role": "assistant", "model": "<synthetic>", "content": [{"type": "text", "text": "API Error: 529 Overloaded"}]},
-            });
-            std::fs::write(&scene.transcript, format!("{overloaded}\n")).unwrap();
-        }
-        let clock = Jumping { real: Virtual::new(start), jumps, one_clock };
-        let (config, env) = (Config::default(), scene.env());
-        let state = StateDir::new(scene.dir.path().join("state"));
-        let homes = [ClaudeHome::new(scene.dir.path())];
-        let ledger = Ledger { state: &state, clock: &clock, config: &config, default_home: None };
-        let beat = Heartbeat { ledger, env: &env, processes: &Alive, homes: &homes, on_hold: &|_| {} };
-        let kind = if limited { StopKind::UsageLimit5h } else { StopKind::Overloaded };
-        let transcript = scene.transcript.clone();
-        let report = StopReport { transcript, stop: Stop { at: Some(start), ..Stop::of(kind) }, ..report() };
-        let stopped = super::super::ledger::IncidentEvent::Stopped(Box::new(report));
-        let opened = ledger.enter(SESSION, stopped).unwrap().unwrap();
-        let planned = beat.establish(&opened).unwrap().unwrap();
-        assert_eq!((planned.stop.kind, planned.phase), (kind, Phase::Waiting));
-        match asks {
-            Asks::Waiter => assert!(matches!(beat.wait(SESSION), WaitEnd::Wake(_))),
-            Asks::Module => {
-                let claim = || CheckRequest { claims: true, ..CheckRequest::default() };
-                let grant =
-                    |_: &u32| matches!(beat.check(SESSION, claim()).unwrap(), CheckedStop::Granted(_));
-                let asked = (0..10_000).inspect(|_| clock.sleep(Duration::from_secs(10))).find(grant);
-                assert!(asked.is_some(), "never granted");
-            }
-        }
-        (clock.real.now() - planned.plan.at.unwrap()).num_seconds()
-    }
-
-    #[test]
-    fn a_wall_clock_that_is_set_during_a_wait_neither_hastens_nor_delays_the_wake() {
-        const HOURS: i64 = 3 * 3600;
-        let limit_cases: [(&'static [(i64, i64)], i64); 6] = [
-            (&[], 0),
-            (&[(600, HOURS)], 0),
-            (&[(600, HOURS), (1200, 0)], 0),
-            (&[(600, -HOURS), (1200, 0)], 0),
-            // The server reports the reset as a wall-clock time, and nothing shows that this clock is wrong.
-            (&[(600, -HOURS)], HOURS),
-            (&[(600, HOURS), (900, -60), (1200, 0)], 0),
-        ];
-        let overload_cases: [(&'static [(i64, i64)], i64); 5] = [
-            (&[], 0),
-            (&[(30, HOURS)], 0),
-            (&[(30, HOURS), (40, 0)], 0),
-            (&[(30, -HOURS)], 0),
-            (&[(30, -HOURS), (40, 0)], 0),
-        ];
-        for asks in [Asks::Waiter, Asks::Module] {
-            for (jumps, expected) in limit_cases {
-                let late = late_by(true, asks, jumps, false);
-                assert!((expected..expected + 40).contains(&late), "{asks:?} limit {jumps:?}: {late} s late");
-            }
-            for (jumps, expected) in overload_cases {
-                let late = late_by(false, asks, jumps, false);
-                assert!(
-                    (expected..expected + 40).contains(&late),
-                    "{asks:?} overload {jumps:?}: {late} s late"
-                );
-            }
-            let early = late_by(true, asks, &[(600, HOURS)], true);
-            assert!(
-                early < -600,
-                "{asks:?}: with the wall clock alone it is woken early, not {early} s late"
-            );
-            let late = late_by(false, asks, &[(30, -HOURS)], true);
-            assert!(late >= HOURS, "{asks:?}: with the wall clock alone it is woken late, not {late} s");
-        }
     }
 
     #[test]

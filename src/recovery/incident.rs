@@ -759,21 +759,14 @@ impl Incident {
         timing.map_or_else(|| clock.now(), |(timing, due)| timing.certain_now(due, clock))
     }
 
-    /// Returns what the wall clock shows at the planned time. If it was set forward, that is later than the planned
-    /// time, because a reset is still waited for by the boot clock.
+    /// Returns the planned time on the present wall clock. If that was set forward, a reset is still waited for by
+    /// the boot clock.
     #[must_use]
     pub fn due_by_wall(&self, clock: &dyn Clock) -> Option<DateTime<Utc>> {
         let due = self.plan.at?;
         let certain = self.certain_now(clock);
         let moved = ClockJump::between(certain, clock.now()).moved();
         Some(if due > certain { due + moved } else { due })
-    }
-
-    /// Returns the incident with [`Self::due_by_wall`] as its planned time.
-    #[must_use]
-    pub fn on_wall_clock(mut self, clock: &dyn Clock) -> Self {
-        self.plan.at = self.due_by_wall(clock);
-        self
     }
 
     fn timing_now(&self, clock: &dyn Clock) -> Option<&Timing> {

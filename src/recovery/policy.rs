@@ -527,69 +527,6 @@ mod tests {
     }
 
     #[test]
-    fn a_reported_reset_is_absolute_and_every_other_wait_is_a_length_of_time() {
-        let config = Config::default();
-        let (stopped, reset) = ("2026-11-21T02:00:00Z", "2026-11-21T04:00:00Z");
-        let evidence = at("2026-11-21T03:00:00Z");
-        let since = |time: &str| WaitBasis::Since(at(time));
-        for (kind, resets_at, tried, early, expected) in [
-            (StopKind::UsageLimit5h, Some(reset), 0, None, WaitBasis::Reset(at(reset))),
-            (StopKind::UsageLimit5h, Some(reset), 2, None, WaitBasis::Reset(at(reset))),
-            (StopKind::UsageLimit5h, Some(stopped), 0, None, WaitBasis::Reset(at(stopped))),
-            (StopKind::UsageLimit5h, Some(stopped), 1, None, since(stopped)),
-            (StopKind::UsageLimit5h, Some(reset), 0, Some(evidence), WaitBasis::Since(evidence)),
-            (StopKind::UsageLimit5h, None, 0, None, since(stopped)),
-            (StopKind::UsageLimitWeekly, Some(reset), 0, None, WaitBasis::Reset(at(reset))),
-            (StopKind::Billing, Some(reset), 0, None, WaitBasis::Reset(at(reset))),
-            (StopKind::RateLimit, Some(reset), 0, None, since(stopped)),
-            (StopKind::Overloaded, None, 0, None, since(stopped)),
-            (StopKind::Network, None, 3, None, since(stopped)),
-        ] {
-            let (stop, tried) = (stop(kind, resets_at), attempts(kind, tried));
-            let situation = PolicySituation { early, ..situation(&stop, &tried, &config) };
-            assert_eq!(situation.basis(), expected, "{kind:?} {resets_at:?}");
-        }
-    }
-
-    #[test]
-    fn a_jump_moves_only_a_length_of_time_and_never_to_before_the_reset() {
-        let config = Config::default();
-        let back = Duration::hours(-3);
-        let limited = |resets_at, tried, moved| {
-            let (stop, tried) =
-                (stop(StopKind::UsageLimit5h, resets_at), attempts(StopKind::UsageLimit5h, tried));
-            decide(&PolicySituation { moved, ..situation(&stop, &tried, &config) }).plan.at
-        };
-        let past = Some("2026-11-21T02:00:00Z");
-        assert_eq!(limited(past, 1, Duration::zero()), Some(at("2026-11-21T02:02:00Z")));
-        assert_eq!(limited(past, 1, Duration::hours(3)), Some(at("2026-11-21T05:02:00Z")));
-        assert_eq!(limited(past, 1, back), Some(at("2026-11-21T02:02:00Z")), "the reset is still ahead");
-        let overloaded = |moved| {
-            let stop = stop(StopKind::Overloaded, None);
-            decide(&PolicySituation { moved, ..situation(&stop, &[], &config) }).plan.at.unwrap()
-        };
-        for moved in [back, Duration::hours(3)] {
-            assert_eq!(overloaded(moved), overloaded(Duration::zero()) + moved);
-        }
-    }
-
-    #[test]
-    fn a_wall_clock_that_is_ahead_makes_nothing_overdue_before_its_time() {
-        let (stop, config) = (stop(StopKind::UsageLimit5h, Some("2026-11-21T04:00:00Z")), Config::default());
-        let plan = |ahead| {
-            let now = at("2026-11-21T12:03:00Z");
-            decide(&PolicySituation { now, ahead, ..situation(&stop, &[], &config) }).plan
-        };
-        assert_eq!(plan(Duration::zero()).reason, PlanReason::Overdue);
-        assert_eq!(
-            plan(Duration::hours(8)).reason,
-            PlanReason::Overdue,
-            "it is due, and eight hours late by the wall"
-        );
-        assert_eq!(plan(Duration::hours(9)).action, Action::Wake);
-    }
-
-    #[test]
     fn a_repeated_limit_waits_for_its_own_reset_up_to_the_daily_cap() {
         let decision = decided(StopKind::UsageLimit5h, Some("2026-11-21T09:00:00Z"), 11);
         assert_eq!(decision.plan.at, Some(at("2026-11-21T09:02:30Z")));

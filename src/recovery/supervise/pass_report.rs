@@ -124,18 +124,17 @@ impl Supervisor {
             .collect();
         let pending =
             !running.is_empty() || !self.telling.is_empty() || incidents.iter().any(has_pending_work);
-        let clock = self.ground.clock.as_ref();
-        let due = sessions.iter().zip(incidents).any(|(one, incident)| {
+        let due = sessions.iter().any(|one| {
             let run = one.phase == Phase::Waiting.as_str()
                 && one.next.action == Action::Run
-                && incident.due_by_wall(clock).is_some_and(|at| at <= now);
+                && one.next.at.is_some_and(|at| at <= now);
             !one.paused && one.waits.is_none() && (run || one.phase == Phase::Attempting.as_str())
         });
         let poll = std::time::Duration::try_from_secs_f64(config.supervisor.poll_seconds).unwrap_or(LONGEST);
         let next_due = incidents
             .iter()
             .filter(|one| one.plan.action == Action::Run && one.phase == Phase::Waiting)
-            .filter_map(|one| (one.due_by_wall(clock)? - now).to_std().ok())
+            .filter_map(|one| (one.plan.at? - now).to_std().ok())
             .filter(|left| !left.is_zero())
             .min();
         let soon = if self.telling.is_empty() { poll } else { TELLING };

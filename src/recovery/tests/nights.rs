@@ -665,56 +665,6 @@ fn a_panic_about_one_session_is_reported_and_leaves_the_others_supervised() {
     assert_eq!(peek::<Incident>(&other).unwrap().unwrap().phase, Phase::Waiting);
 }
 
-/// Returns how many seconds after a stop a run starts, if the wall clock is set once, 30 s after the stop.
-fn started_after(limited: bool, jump: TimeDelta, one_clock: bool) -> i64 {
-    let mut night =
-        (0..50).map(|seed| Night::new(5 * seed + 4, one_clock)).find(|night| !night.quiet).unwrap();
-    let now = night.clock.now();
-    let text = if limited {
-        let end = DateTime::from_timestamp((now + TimeDelta::hours(2)).timestamp(), 0).unwrap();
-        night.prompt(now) + &night.limit(now, end)
-    } else {
-        let fields = serde_json::json!({"error": "overloaded", "apiErrorStatus": 529});
-        night.prompt(now) + &night.failure(now, "API Error: 529 Overloaded", &fields)
-    };
-    std::fs::write(&night.transcript, text).unwrap();
-    let mut supervisor = night.supervisor();
-    for pass in 0..2000 {
-        night.prepare(Does::Works);
-        supervisor.run_pass().unwrap();
-        while supervisor.busy() {
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        if night.starts() > 0 {
-            return pass * 15;
-        }
-        if pass == 1 {
-            night.clock.jump(jump);
-        }
-        night.clock.pass(TimeDelta::seconds(15));
-    }
-    night.fail("no run starts");
-}
-
-#[test]
-fn a_wall_clock_that_is_set_neither_hastens_nor_delays_a_run() {
-    let (ahead, back) = (TimeDelta::hours(3), TimeDelta::hours(-3));
-    let reset = 2 * 3600 + 60;
-    for (limited, jump, earliest) in [
-        (true, TimeDelta::zero(), reset),
-        (true, ahead, reset),
-        (true, back, reset + 3 * 3600),
-        (false, TimeDelta::zero(), 60),
-        (false, ahead, 60),
-        (false, back, 60),
-    ] {
-        let after = started_after(limited, jump, false);
-        assert!((earliest..earliest + 120).contains(&after), "{limited} {jump}: after {after} s");
-    }
-    assert!(started_after(true, ahead, true) < reset, "the wall clock alone starts it early");
-    assert!(started_after(false, back, true) > 3 * 3600, "the wall clock alone starts it late");
-}
-
 #[test]
 fn with_only_the_wall_clock_some_nights_start_a_client_early() {
     let early = (0..60).any(|seed| {
