@@ -7,10 +7,6 @@ use crate::error::{Code, Error, Result};
 use chrono::{DateTime, Datelike as _, Local, NaiveDate, NaiveDateTime, TimeDelta, Utc, Weekday};
 use std::time::Duration;
 
-/// Time limit of the command that prints the id of the boot.
-#[cfg(target_os = "macos")]
-const BOOT_ID_WITHIN: Duration = Duration::from_secs(2);
-
 /// Source of time. Tests pass a virtual clock.
 pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
@@ -58,60 +54,8 @@ impl Clock for SystemClock {
         Some(text.trim().to_owned()).filter(|id| !id.is_empty())
     }
 
-    #[cfg(target_os = "macos")]
-    fn boot_id(&self) -> Option<String> {
-        // `kern.boottime` moves with the wall clock, so it does not identify a boot.
-        static ID: std::sync::LazyLock<Option<String>> = std::sync::LazyLock::new(|| {
-            let mut sysctl = std::process::Command::new("/usr/sbin/sysctl");
-            let sysctl = sysctl.args(["-n", "kern.bootsessionuuid"]);
-            let (ended, output) = crate::program::run_for_output(sysctl, BOOT_ID_WITHIN).ok()?;
-            let text = String::from_utf8(output).ok()?;
-            Some(text.trim().to_owned()).filter(|id| ended.code == Some(0) && !id.is_empty())
-        });
-        ID.clone()
-    }
-
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
-    }
-}
-
-/// Largest difference between the wall clock and the boot clock that does not count as a jump. It is more than
-/// the drift of two clocks within the eight days of the longest wait (50 ppm make 35 s), and not more than the
-/// shortest backoff.
-const DRIFT: TimeDelta = TimeDelta::seconds(60);
-
-/// How the wall clock moved apart from the boot clock: by a correction, by the user, or because the clocks of a
-/// virtual machine stood still.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClockJump {
-    Steady,
-    Forward(TimeDelta),
-    Back(TimeDelta),
-}
-
-impl ClockJump {
-    /// Compares the wall clock with the time that it would show if it had advanced like the boot clock.
-    #[must_use]
-    pub fn between(expected: DateTime<Utc>, wall: DateTime<Utc>) -> Self {
-        let moved = wall - expected;
-        if moved > DRIFT {
-            Self::Forward(moved)
-        } else if moved < -DRIFT {
-            Self::Back(-moved)
-        } else {
-            Self::Steady
-        }
-    }
-
-    /// How far the wall clock moved; negative if it was set back.
-    #[must_use]
-    pub fn moved(self) -> TimeDelta {
-        match self {
-            Self::Steady => TimeDelta::zero(),
-            Self::Forward(by) => by,
-            Self::Back(by) => -by,
-        }
     }
 }
 
@@ -237,27 +181,6 @@ fn before(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_difference_of_more_than_a_minute_between_the_clocks_is_a_jump() {
-        let noon = parse_rfc3339("2026-11-21T12:00:00Z").unwrap();
-        let (second, year) = (TimeDelta::milliseconds(1000), TimeDelta::days(365));
-        let minute = TimeDelta::milliseconds(60_000);
-        for (moved, expected) in [
-            (TimeDelta::zero(), ClockJump::Steady),
-            (second, ClockJump::Steady),
-            (minute, ClockJump::Steady),
-            (-minute, ClockJump::Steady),
-            (minute + TimeDelta::milliseconds(1), ClockJump::Forward(minute + TimeDelta::milliseconds(1))),
-            (-minute - TimeDelta::milliseconds(1), ClockJump::Back(minute + TimeDelta::milliseconds(1))),
-            (year, ClockJump::Forward(year)),
-            (-year, ClockJump::Back(year)),
-        ] {
-            let jump = ClockJump::between(noon, noon + moved);
-            assert_eq!(jump, expected, "{moved}");
-            assert_eq!(jump.moved(), if jump == ClockJump::Steady { TimeDelta::zero() } else { moved });
-        }
-    }
 
     #[test]
     fn since_accepts_a_duration_a_date_and_a_day_name() {

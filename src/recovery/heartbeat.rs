@@ -112,8 +112,6 @@ pub enum WaitMove {
     Sleep(Duration),
     /// Replace the stop with the newer failure.
     Adopt,
-    /// The wall clock jumped, and the due time has to move with it.
-    MoveWithClock,
     /// Record the obstacle, or that none remains.
     HoldBack(Option<Obstacle>),
     /// Time jumped because the machine or this process was suspended, so the client's own continuation gets
@@ -152,10 +150,8 @@ pub struct WaitFacts<'a> {
     /// not continue by itself.
     pub head_start: Option<Duration>,
     pub now: DateTime<Utc>,
-    /// Latest time that the wall clock and the boot clock agree has been reached.
-    pub certain_now: DateTime<Utc>,
-    /// Whether the wall clock jumped since a wait was planned that lasts a length of time.
-    pub clock_jumped: bool,
+    /// Boot-clock time that must still pass, whatever the wall clock shows.
+    pub boot_left: Duration,
     pub step: Duration,
     /// Longest time after the planned time within which the session is continued without asking.
     pub late_wake: chrono::Duration,
@@ -191,7 +187,7 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
         return WaitMove::PlanEarly(early.clone());
     }
     if let Some(at) = notified_at {
-        let left = (at - facts.certain_now).to_std().unwrap_or(Duration::ZERO);
+        let left = (at - facts.now).to_std().unwrap_or(Duration::ZERO).max(facts.boot_left);
         return if left.is_zero() { WaitMove::NotifyReset } else { WaitMove::Sleep(left.min(facts.step)) };
     }
     if facts.seen == TranscriptChange::Escaped && !incident.native_cancelled {
@@ -204,10 +200,8 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     let (Action::Wake, Some(due)) = (incident.plan.action, incident.plan.at) else {
         return WaitMove::End(None, "the plan does not wake the session");
     };
-    if facts.clock_jumped {
-        return WaitMove::MoveWithClock;
-    }
-    let left = (due - facts.certain_now).to_std().unwrap_or(Duration::ZERO);
+    let wall_left = (due - facts.now).to_std().unwrap_or(Duration::ZERO);
+    let left = wall_left.max(facts.boot_left);
     // A missing transcript is an obstacle only once the planned time has come.
     let lost = facts.seen == TranscriptChange::Lost && left.is_zero();
     let obstacle = facts.obstacle.or_else(|| lost.then_some(Obstacle::NoTranscript));
@@ -219,9 +213,9 @@ pub fn next_move(facts: &WaitFacts<'_>) -> WaitMove {
     }
     if let (true, Some(head_start)) = (facts.gap, facts.head_start)
         && let Ok(head_start) = chrono::Duration::from_std(head_start)
-        && due < facts.certain_now + head_start
+        && due < facts.now + head_start
     {
-        return WaitMove::Postpone(facts.certain_now + head_start);
+        return WaitMove::Postpone(facts.now + head_start);
     }
     if !left.is_zero() {
         let early = facts.now - incident.created_at < RECORD_LATE;
@@ -490,10 +484,7 @@ impl Heartbeat<'_> {
         let obstacle = self.obstacle(incident, &owners, &config);
         watch.suspended(obstacle == Some(Obstacle::Suspended));
         let waits = incident.phase == Phase::Waiting || notified_at(incident).is_some();
-        let timing = incident.timing.as_ref();
-        let certain_now =
-            watch.due_by_boot.certain_now(incident.plan.at, incident.generation, timing, self.clock());
-        let early = waits.then(|| watch.early.find(self.ledger.state, incident, certain_now)).flatten();
+        let early = waits.then(|| watch.early.find(self.ledger.state, incident, now)).flatten();
         next_move(&WaitFacts {
             incident: Some(incident),
             client: self.client(incident, &owners),
@@ -506,8 +497,12 @@ impl Heartbeat<'_> {
                 .native(incident)
                 .map(|window| window.max(Duration::from_secs_f64(config.heartbeat.grace_seconds.max(0.0)))),
             now,
-            certain_now,
-            clock_jumped: incident.clock_jumped(self.clock()),
+            boot_left: watch.due_by_boot.left(
+                incident.plan.at,
+                incident.generation,
+                incident.timing.as_ref(),
+                self.clock(),
+            ),
             step: watch.step(config.heartbeat.step_seconds, self.clock()),
             late_wake: hours(config.late_wake_hours()),
         })
@@ -541,10 +536,6 @@ impl Heartbeat<'_> {
                             told = Some(incident.clone());
                         }
                         watch.stopped(self.clock());
-                    }
-                    (WaitMove::MoveWithClock, Some(incident)) => {
-                        incident.saw(Source::Clock, "the wall clock was set, and the planned time moved with it");
-                        self.ledger.plan(incident, Terminal::Open);
                     }
                     (WaitMove::HoldBack(obstacle), Some(incident)) => {
                         self.hold_back(incident, obstacle);
@@ -598,7 +589,6 @@ impl Heartbeat<'_> {
                     (WaitMove::End(_, why) | WaitMove::Leave(why), _) => ended = Some(WaitEnd::Silent(why)),
                     (
                         WaitMove::Adopt
-                        | WaitMove::MoveWithClock
                         | WaitMove::Wake
                         | WaitMove::NotifyReset
                         | WaitMove::PlanEarly(_)
@@ -920,8 +910,7 @@ impl WaitFacts<'_> {
             gap: false,
             head_start: None,
             now,
-            certain_now: now,
-            clock_jumped: false,
+            boot_left: Duration::ZERO,
             step: MENU_STEP,
             late_wake: chrono::Duration::MAX,
         }
@@ -1037,8 +1026,7 @@ mod tests {
             gap: false,
             head_start: None,
             now: at(now),
-            certain_now: at(now),
-            clock_jumped: false,
+            boot_left: Duration::ZERO,
             step: Duration::from_secs(30),
             late_wake: chrono::Duration::hours(8),
         }
@@ -1076,7 +1064,7 @@ mod tests {
                 WaitMove::Wake,
             ),
             (
-                WaitFacts { certain_now: at("2026-11-21T02:09:51Z"), ..base("2026-11-21T10:10:01Z") },
+                WaitFacts { boot_left: Duration::from_secs(9), ..base("2026-11-21T10:10:01Z") },
                 WaitMove::Sleep(Duration::from_secs(9)),
             ),
             (
@@ -1092,7 +1080,7 @@ mod tests {
     fn a_wall_clock_that_jumps_ahead_causes_no_early_wake() {
         let incident = incident(StopKind::UsageLimit5h, "2026-11-21T02:10:00Z");
         let jumped =
-            WaitFacts { certain_now: at("2026-11-21T02:01:40Z"), ..facts_at(&incident, "2026-11-21T05:00:00Z") };
+            WaitFacts { boot_left: Duration::from_secs(500), ..facts_at(&incident, "2026-11-21T05:00:00Z") };
         assert_eq!(next_move(&jumped), WaitMove::Sleep(Duration::from_secs(30)));
     }
 
@@ -1172,7 +1160,7 @@ mod tests {
         assert_eq!(next(&held, "2026-11-24T01:59:50Z"), WaitMove::Sleep(Duration::from_secs(10)));
         assert_eq!(next(&held, "2026-11-24T02:00:00Z"), WaitMove::NotifyReset);
         let early =
-            WaitFacts { certain_now: at("2026-11-24T01:50:00Z"), ..facts_at(&held, "2026-11-24T02:00:00Z") };
+            WaitFacts { boot_left: Duration::from_secs(500), ..facts_at(&held, "2026-11-24T02:00:00Z") };
         assert_eq!(next_move(&early), WaitMove::Sleep(Duration::from_secs(30)), "by both clocks");
         let gone = WaitFacts { client: ClientPresence::Gone, ..facts_at(&held, "2026-11-24T02:00:00Z") };
         assert!(matches!(next_move(&gone), WaitMove::Leave(_)));

@@ -9,7 +9,6 @@ use super::native::MOST_CONTINUATIONS;
 use super::plan::{Action, RecoveryPlan};
 use super::reason::{PlanReason, Reason};
 use crate::claude::process::Processes;
-use crate::clock::{Clock, ClockJump};
 use crate::config::Transport;
 use crate::session::stop::{time, time_or_null};
 use crate::session::summary::Summary;
@@ -695,8 +694,6 @@ impl Incident {
         next.started_with = self.started_with;
         next.claimed_by = self.claimed_by;
         next.early = self.early;
-        // The next plan drops it unless the new stop reports the same reset.
-        next.timing = self.timing;
         if !fresh {
             // A stop within a run of this tool: changes that the run may have made have not been approved
             // since.
@@ -742,35 +739,7 @@ impl Incident {
     /// every [`MODULE_STEP`].
     #[must_use]
     pub fn module_waits(&self, now: DateTime<Utc>) -> bool {
-        self.module_seen_at.is_some_and(|at| is_within(at, MODULE_LOST, now))
-    }
-
-    /// Returns whether the wall clock jumped since a wait was planned that lasts a length of time, so that its due
-    /// time has to move with the clock.
-    #[must_use]
-    pub fn clock_jumped(&self, clock: &dyn Clock) -> bool {
-        self.timing_now(clock).is_some_and(|timing| timing.is_outdated(clock))
-    }
-
-    /// Returns the latest time that the wall clock and the boot clock agree has been reached.
-    #[must_use]
-    pub fn certain_now(&self, clock: &dyn Clock) -> DateTime<Utc> {
-        let timing = self.timing_now(clock).zip(self.plan.at);
-        timing.map_or_else(|| clock.now(), |(timing, due)| timing.certain_now(due, clock))
-    }
-
-    /// Returns the planned time on the present wall clock. If that was set forward, a reset is still waited for by
-    /// the boot clock.
-    #[must_use]
-    pub fn due_by_wall(&self, clock: &dyn Clock) -> Option<DateTime<Utc>> {
-        let due = self.plan.at?;
-        let certain = self.certain_now(clock);
-        let moved = ClockJump::between(certain, clock.now()).moved();
-        Some(if due > certain { due + moved } else { due })
-    }
-
-    fn timing_now(&self, clock: &dyn Clock) -> Option<&Timing> {
-        self.timing.as_ref().filter(|timing| timing.holds(self.generation, clock.boot_id().as_deref()))
+        self.module_seen_at.is_some_and(|at| now - at < MODULE_LOST)
     }
 
     /// Returns the newest attempt if it is a run whose end has not been recorded. A hook inside it may

@@ -1,7 +1,6 @@
 //! Implements the policy: what to do about a stop, when, and why. The policy is a pure function of the stop,
 //! the earlier attempts, the client, the configuration and the time.
 
-use super::due::WaitBasis;
 use super::incident::{Attempt, AttemptOutcome, Phase};
 use super::native::NativeContinuation;
 use super::plan::{Action, RecoveryPlan, resume_command};
@@ -20,7 +19,7 @@ use std::path::Path;
 /// not wait longer either, and much changes within days.
 const LONG_WAIT_HOURS: i64 = 24;
 /// Hours after which a 5-hour window has certainly ended, counted from any moment in it.
-const WINDOW_HOURS: i64 = 5;
+const WINDOW_HOURS: f64 = 5.0;
 /// Extra seconds for a guessed reset, which is rounded down to the minute.
 const GUESS_MARGIN_SECONDS: f64 = 60.0;
 /// Longest margin after a reset if the client has shown that it will not continue by itself, in seconds.
@@ -64,10 +63,6 @@ pub struct PolicySituation<'a> {
     pub config_dir: Option<&'a Path>,
     pub config: &'a Config,
     pub now: DateTime<Utc>,
-    /// How far the wall clock is ahead of the boot clock since a wait for a reset was planned; zero if it is not.
-    pub ahead: Duration,
-    /// How far the wall clock jumped since the stop; negative if it was set back. Zero for a wait for a reset.
-    pub moved: Duration,
 }
 
 /// A plan, and the phase that the incident enters with it.
@@ -88,7 +83,7 @@ pub fn decide(situation: &PolicySituation<'_>) -> PolicyDecision {
             // Credit and budgets may have a date on which they become available again.
             let reset = situation.stop.resets_at;
             let reason = match (user_needed(kind).unwrap_or(Reason::CauseUnknown), reset) {
-                (Reason::CreditNeeded, Some(reset)) if reset <= situation.certain_now() => {
+                (Reason::CreditNeeded, Some(reset)) if reset <= situation.now => {
                     Reason::ResetPassed { kind, reset }
                 }
                 (Reason::CreditNeeded, Some(reset)) => Reason::CreditNeededUntil(reset),
@@ -115,7 +110,7 @@ pub fn decide(situation: &PolicySituation<'_>) -> PolicyDecision {
         return far;
     }
     let due = match situation.due() {
-        Ok(due) => situation.after_jump(due),
+        Ok(due) => due,
         Err(reason) => {
             return PolicyDecision { phase: Phase::GivenUp, ..situation.held(Action::Notify, None, reason) };
         }
@@ -159,60 +154,6 @@ pub const fn user_needed(kind: StopKind) -> Option<Reason<'static>> {
 }
 
 impl PolicySituation<'_> {
-    /// Returns what the due time of this stop depends on.
-    #[must_use]
-    pub fn basis(&self) -> WaitBasis {
-        let stopped = self.stop.at.unwrap_or(self.now);
-        match self.stop.kind.class() {
-            StopClass::RateLimit
-            | StopClass::Transient
-            | StopClass::OutputLimit
-            | StopClass::BrokenOff
-            | StopClass::NoFailure => WaitBasis::Since(stopped),
-            StopClass::UsageLimit | StopClass::NeedsUser(_) | StopClass::Interrupted => {
-                match (self.early, self.stop.resets_at) {
-                    (Some(early), _) => WaitBasis::Since(early),
-                    (None, Some(reset)) if !self.met_past_reset(reset, stopped) => WaitBasis::Reset(reset),
-                    (None, _) => WaitBasis::Since(stopped),
-                }
-            }
-        }
-    }
-
-    /// Returns a time that has certainly been reached, whatever the wall clock shows: that of the stop, or the
-    /// start of the window that the reported reset ends.
-    #[must_use]
-    pub fn earliest_now(&self) -> DateTime<Utc> {
-        match self.basis() {
-            WaitBasis::Since(at) => at,
-            WaitBasis::Reset(reset)
-                if self.stop.kind == StopKind::UsageLimit5h
-                    && self.stop.resets_at_source == Some(ResetSource::Exact) =>
-            {
-                reset - Duration::hours(WINDOW_HOURS)
-            }
-            WaitBasis::Reset(_) => DateTime::UNIX_EPOCH,
-        }
-    }
-
-    /// Returns the latest time that both clocks agree has been reached.
-    fn certain_now(&self) -> DateTime<Utc> {
-        self.now - self.ahead
-    }
-
-    /// Moves a due time with the wall clock. After a reported reset, it is never before that reset.
-    fn after_jump(&self, due: DateTime<Utc>) -> DateTime<Utc> {
-        let reset = self.stop.resets_at.filter(|_| self.early.is_none());
-        let reset = reset.filter(|_| self.stop.kind.class() == StopClass::UsageLimit);
-        let floor = reset.map(|reset| due.min(reset + seconds(self.after_reset())));
-        (due + self.moved).max(floor.unwrap_or(DateTime::<Utc>::MIN_UTC))
-    }
-
-    /// Returns whether an attempt met a reset in the past, which proves that the reset is wrong.
-    fn met_past_reset(&self, reset: DateTime<Utc>, stopped: DateTime<Utc>) -> bool {
-        reset <= stopped && self.failed(StopClass::UsageLimit) > 0
-    }
-
     fn refused(&self) -> Reason<'_> {
         let message = self.stop.message.as_ref().map(ClientMessage::shown).unwrap_or_default();
         Reason::RequestRefused { cure: request_cure(&message), session: self.session }
@@ -241,7 +182,7 @@ impl PolicySituation<'_> {
         };
         let over = self.early.map_or(reset, |early| early.min(reset));
         let far = reset - stop.at.unwrap_or(self.now) > Duration::hours(LONG_WAIT_HOURS);
-        let reason = if over <= self.certain_now() {
+        let reason = if over <= self.now {
             Reason::ResetPassed { kind, reset: over }
         } else {
             Reason::ResetFarAway { kind, reset }
@@ -252,8 +193,7 @@ impl PolicySituation<'_> {
     /// Asks the user first if the planned time passed too long ago.
     fn overdue(&self, due: DateTime<Utc>) -> Option<PolicyDecision> {
         let late = self.now - due;
-        let is_due = self.certain_now() >= due;
-        (is_due && late > hours(self.config.late_wake_hours()))
+        (late > hours(self.config.late_wake_hours()))
             .then(|| self.held(Action::Resume, Some(due), Reason::Overdue { hours: late.num_hours() }))
     }
 
@@ -341,11 +281,11 @@ impl PolicySituation<'_> {
         let tried = self.failed(StopClass::UsageLimit);
         let Some(reset) = self.stop.resets_at else {
             if self.stop.wrapped_up {
-                return self.within_day(base + Duration::hours(WINDOW_HOURS));
+                return self.within_day(base + hours(WINDOW_HOURS));
             }
             return self.slow(base, tried + self.failed(StopClass::RateLimit));
         };
-        if self.met_past_reset(reset, base) {
+        if reset <= base && tried > 0 {
             return self.slow(base, tried - 1);
         }
         let reset = self.early.map_or(reset, |early| early.min(reset));
@@ -510,8 +450,6 @@ mod tests {
             config_dir: None,
             config,
             now: at("2026-11-21T02:00:05Z"),
-            ahead: Duration::zero(),
-            moved: Duration::zero(),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::claude::home::ClaudeHome;
 use crate::claude::settings::managed_dir;
 use crate::claude::version::ClientVersion;
 use crate::config::Config;
-use crate::recovery::due::{Timing, WaitBasis};
+use crate::recovery::due::Timing;
 use crate::recovery::incident::{Incident, Phase};
 use crate::recovery::native::{MOST_CONTINUATIONS, NativeContinuation, NativeFacts, is_switched_off};
 use crate::recovery::plan::{Action, DailyContinues, RecoveryPlan, resume_command};
@@ -18,8 +18,12 @@ use chrono::{DateTime, Duration, Utc};
 impl Ledger<'_> {
     /// Plans the incident again, by the policy.
     pub fn plan(&self, incident: &mut Incident, terminal: Terminal) {
-        let (PolicyDecision { plan, phase }, timing) = self.timed_decision(incident, terminal);
-        incident.timing = plan.at.map(|_| timing);
+        let PolicyDecision { plan, phase } = self.decision(incident, terminal);
+        let boot = self.clock.boot_id();
+        let known =
+            incident.timing.take().filter(|timing| timing.holds(incident.generation, boot.as_deref()));
+        incident.timing =
+            plan.at.map(|_| known.unwrap_or_else(|| Timing::of(incident.generation, self.clock)));
         incident.plan = plan;
         incident.phase = phase;
         incident.other_account.clear();
@@ -114,37 +118,8 @@ impl Ledger<'_> {
     /// Asks the policy for the current decision about an incident.
     #[must_use]
     pub fn decision(&self, incident: &Incident, terminal: Terminal) -> PolicyDecision {
-        self.timed_decision(incident, terminal).0
-    }
-
-    fn timed_decision(&self, incident: &Incident, terminal: Terminal) -> (PolicyDecision, Timing) {
-        let situation = self.situation(incident, terminal);
-        let timing = self.timing(incident, &situation);
-        let ahead = match situation.basis() {
-            WaitBasis::Reset(reset) => situation.now - timing.certain_now(reset, self.clock),
-            WaitBasis::Since(_) => Duration::zero(),
-        };
-        let moved = Duration::milliseconds(timing.moved);
-        (decide(&PolicySituation { ahead, moved, ..situation }), timing)
-    }
-
-    /// Returns the readings of the clocks from which the plan is measured. A later stop that reports the same reset
-    /// keeps them.
-    fn timing(&self, incident: &Incident, situation: &PolicySituation<'_>) -> Timing {
-        let (basis, generation, boot) = (situation.basis(), incident.generation, self.clock.boot_id());
-        let known = incident
-            .timing
-            .as_ref()
-            .filter(|known| known.basis == Some(basis) && known.is_of_boot(boot.as_deref()));
-        match known {
-            Some(known) => known.clone().replanned(generation, self.clock),
-            None => Timing::of_wait(generation, basis, situation.earliest_now(), self.clock),
-        }
-    }
-
-    fn situation<'s>(&'s self, incident: &'s Incident, terminal: Terminal) -> PolicySituation<'s> {
         let now = self.clock.now();
-        PolicySituation {
+        decide(&PolicySituation {
             session: &incident.session,
             stop: &incident.stop,
             attempts: &incident.attempts,
@@ -168,8 +143,6 @@ impl Ledger<'_> {
             config_dir: incident.config_dir.as_deref().filter(|dir| Some(*dir) != self.default_home),
             config: self.config,
             now,
-            ahead: Duration::zero(),
-            moved: Duration::zero(),
-        }
+        })
     }
 }

@@ -137,8 +137,7 @@ impl Supervisor {
         {
             return None;
         }
-        let now = incident.certain_now(self.ground.clock.as_ref());
-        let found = self.early.find(&self.state, incident, now)?;
+        let found = self.early.find(&self.state, incident, self.ground.clock.now())?;
         let config = in_force(&self.ground.env, incident.project.as_deref()).config;
         let default_home = self.default_home();
         let ledger = self.ledger(&config, default_home.as_deref());

@@ -50,6 +50,7 @@ fn resumed(
 impl Supervisor {
     /// Resumes what is due by the wall clock and by the boot clock.
     pub(super) fn start_due(&mut self, incidents: &[Incident], spent: bool) {
+        let now = self.ground.clock.now();
         let clock = self.ground.clock.as_ref();
         let paused = Paused::read(&self.state);
         self.due.retain(|session, _| incidents.iter().any(|one| one.session == *session));
@@ -59,10 +60,13 @@ impl Supervisor {
                 let open_run = under_way(one);
                 let due = one.plan.action == Action::Run
                     && one.phase == Phase::Waiting
-                    && one.plan.at.is_some_and(|at| {
-                        let by_boot = self.due.entry(one.session.clone()).or_default();
-                        at <= by_boot.certain_now(Some(at), one.generation, one.timing.as_ref(), clock)
-                    });
+                    && one.plan.at.is_some_and(|at| at <= now)
+                    && self
+                        .due
+                        .entry(one.session.clone())
+                        .or_default()
+                        .left(one.plan.at, one.generation, one.timing.as_ref(), clock)
+                        .is_zero();
                 (due || open_run) && !paused.holds(&one.session)
             })
             .collect();

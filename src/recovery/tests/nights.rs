@@ -376,7 +376,7 @@ impl Night {
         let mut overdue_since: Option<DateTime<Utc>> = None;
         for pass in 0..MOST_PASSES {
             let does = match self.dice.below(10) {
-                0..=3 => Does::Limit(self.dice.seconds(60, 5 * 3600).num_seconds()),
+                0..=3 => Does::Limit(self.dice.seconds(60, 6 * 3600).num_seconds()),
                 4..=5 => Does::Overloaded,
                 6 => Does::Nothing,
                 _ => Does::Works,
