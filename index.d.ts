@@ -2192,10 +2192,9 @@ export interface RestoreReport {
    * the risk of losing turns.
    */
   chosen: string | null
-  /**
-   * Whether the snapshot was restored and read back. `false` if the transcript already equals it and only
-   * other files were missing.
-   */
+  /** Whether the transcript already equals the chosen snapshot, and only other files of the session are missing. */
+  alreadyEqual: boolean
+  /** Whether the snapshot was restored and read back. */
   restored: boolean
   /**
    * Number of other missing files of the session that were restored: subagents, tool results,

@@ -144,6 +144,11 @@ test('restore completes the other files of a session whose transcript is back, a
   writeFileSync(join(beside, '.b2.txt.4194304-0.cc-recover-tmp'), 'b');
   const planned = await place.run(['restore', ID, '--dry-run']);
   assert.match(planned.stdout, /^Would restore the missing files of \S+; its transcript already equals snapshot kept\.$/m);
+  // An unfinished line is a change of the transcript, although it adds no line.
+  writeFileSync(transcript, `${text}{"type":`);
+  const cut = await place.run(['restore', ID, '--from', 'kept', '--dry-run']);
+  assert.match(cut.stdout.replaceAll(/\s+/g, ' '), /Would restore \S+ from snapshot kept; the current transcript would be stored as a snapshot first\./);
+  writeFileSync(transcript, text);
   const { status, stdout, stderr } = await place.run(['restore', ID]);
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^Restored 1 missing file of \S+; its transcript already equals snapshot kept\.$/m);

@@ -130,6 +130,7 @@ export function restoreReport(fields = {}) {
       kept('old', { takenAt: null, isPrefix: null, linesSince: null, sound: null }),
     ],
     chosen: null,
+    alreadyEqual: false,
     restored: false,
     kept: null,
     undo: null,

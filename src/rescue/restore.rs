@@ -123,8 +123,9 @@ pub struct RestoreReport {
     /// Name of the snapshot to restore; `null` if none was named and none can be chosen without
     /// the risk of losing turns.
     pub chosen: Option<String>,
-    /// Whether the snapshot was restored and read back. `false` if the transcript already equals it and only
-    /// other files were missing.
+    /// Whether the transcript already equals the chosen snapshot, and only other files of the session are missing.
+    pub already_equal: bool,
+    /// Whether the snapshot was restored and read back.
     pub restored: bool,
     /// Number of other missing files of the session that were restored: subagents, tool results,
     /// tasks, plan, file history.
@@ -178,6 +179,7 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
         session: target.session.clone(),
         transcript: target.transcript.clone(),
         chosen: chosen.map(|kept| kept.name.clone()),
+        already_equal: false,
         restored: false,
         companions: 0,
         kept: None,
@@ -201,6 +203,7 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
             )
             .at(&target.transcript));
         }
+        report.already_equal = equal;
         if !options.dry_run {
             world.abort.check()?;
             let _lease = target.lease(&ground.state)?;

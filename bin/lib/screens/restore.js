@@ -24,7 +24,7 @@ function printRestored(report, io) {
  * @returns {string[]}
  */
 function restoreLines(report, { width, colours }) {
-  const { session, transcript, snapshots, chosen, restored, companions, kept } = cleaned(report);
+  const { session, transcript, snapshots, chosen, restored, alreadyEqual, companions, kept } = cleaned(report);
   const room = width ?? Infinity;
   const now = new Date(report.generatedAt);
   const lines = wrapped(summary(), room).map(colours.bold);
@@ -38,8 +38,8 @@ function restoreLines(report, { width, colours }) {
 
   function summary() {
     if (restored) return `Restored ${session} from snapshot ${chosen}: ${sizeWords(chosenOne().bytes)}, read back and compared.`;
-    if (companions > 0) return `Restored ${count(companions, 'missing file')} of ${session}; its transcript already equals snapshot ${chosen}.`;
-    if (chosen !== null && chosenOne().linesSince === 0 && chosenOne().isPrefix) return `Would restore the missing files of ${session}; its transcript already equals snapshot ${chosen}.`;
+    if (alreadyEqual && !report.dryRun) return `Restored ${count(companions, 'missing file')} of ${session}; its transcript already equals snapshot ${chosen}.`;
+    if (alreadyEqual) return `Would restore the missing files of ${session}; its transcript already equals snapshot ${chosen}.`;
     if (chosen !== null) return `Would restore ${session} from snapshot ${chosen}; the current transcript would be stored as a snapshot first.`;
     return `${count(snapshots.length, 'snapshot')} of ${session}; nothing was changed.`;
   }
