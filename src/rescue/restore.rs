@@ -167,9 +167,11 @@ pub fn restore(world: World<'_>, options: &RestoreOptions) -> Result<RestoreRepo
     let loses_nothing = |snapshot: &KeptSnapshot| {
         let Some(present) = &present else { return Ok(true) };
         let open = || snapshot.open(&ground.state, &target.session);
-        let begins = begins_with(open()?, present).doing("read", &snapshot.path)?;
+        if begins_with(open()?, present).doing("read", &snapshot.path)? {
+            return Ok(true);
+        }
         let (transcript, _) = open_regular_with_metadata(&target.transcript)?;
-        Ok(begins || contains_records(open()?, transcript).doing("read", &target.transcript)?)
+        contains_records(open()?, transcript).doing("read", &target.transcript)
     };
     let chosen = choose(&snapshots, from, &target.session, loses_nothing)?;
     let mut report = RestoreReport {
@@ -478,7 +480,8 @@ fn continuation<'t>(
         return Ok(None);
     }
     let open = || open_regular_with_metadata(transcript).map(|(file, _)| file);
-    let older = contents(newest.open(state, &kept.session)?, &[]).doing("read", transcript)?.1;
+    let place = newest.place(state, &kept.session);
+    let older = contents(newest.open(state, &kept.session)?, &[]).doing("read", &place)?.1;
     if begins_with(open()?, &older).doing("read", transcript)? {
         parts.pop();
     } else if contains_records(open_whole(state, &kept.session, parts)?, open()?).doing("read", transcript)? {

@@ -135,7 +135,8 @@ fn sessions_only_here(ground: &ReportContext<'_>) -> BTreeSet<String> {
     let state = &ground.state;
     let inventory = Inventory::open(ground);
     let present = inventory.present();
-    let mut found: BTreeSet<String> = inventory.gone_kept().into_iter().map(|kept| kept.session).collect();
+    let mut found: BTreeSet<String> =
+        inventory.gone_among(&present).into_iter().map(|kept| kept.session).collect();
     for name in names_in(&state.all_kept()).filter(|name| is_session_id(name)) {
         let only_here = match kept_of(state, &name) {
             Ok(Some(kept)) => has_lost_part(state, &kept),

@@ -60,7 +60,12 @@ impl Inventory<'_> {
     /// Returns the kept sessions of this inventory's project whose transcript is gone.
     #[must_use]
     pub fn gone_kept(&self) -> Vec<KeptEntry> {
-        let present = self.present();
+        self.gone_among(&self.present())
+    }
+
+    /// Returns what [`Inventory::gone_kept`] returns, given the ids of all transcripts.
+    #[must_use]
+    pub fn gone_among(&self, present: &BTreeSet<String>) -> Vec<KeptEntry> {
         let within = |entry: &KeptEntry| {
             let cwd = entry.cwd.as_deref().map(Path::new);
             self.project().is_none_or(|project| cwd.is_some_and(|cwd| cwd.starts_with(project)))
